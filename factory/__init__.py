@@ -1,0 +1,1 @@
+"""The data factory: one DuckDB store, small stages over it."""

@@ -1,0 +1,1 @@
+"""Templates, filling, choices."""

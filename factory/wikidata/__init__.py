@@ -1,0 +1,1 @@
+"""Three doors to the same rows: SPARQL, JSON dump, entity JSON."""

@@ -1,0 +1,1 @@
+"""From exports to a checkpoint: mixture, packing, collation, trainer."""
