@@ -1,3 +1,3 @@
-"""CulturalPangea: what every other room of the house speaks (languages, regions, questions, workspace) and the model."""
+"""CulturalPangea: what every other room speaks (languages, regions, questions, workspace), and the model."""
 
 __version__ = "0.1.0"

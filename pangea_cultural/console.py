@@ -46,8 +46,9 @@ class Bar:
 
     def advance(self, steps: int = 1, extra: str | None = None) -> None:
         """Count `steps` more; `extra` is a short text after the times (a loss, a speed)."""
-        fields = {} if extra is None else {"extra": extra}
-        self._progress.update(self._task, advance=steps, **fields)
+        self._progress.advance(self._task, steps)
+        if extra is not None:
+            self._progress.update(self._task, extra=extra)
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:

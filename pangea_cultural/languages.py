@@ -13,7 +13,7 @@ class Language:
     """One row of the language table."""
 
     code: str
-    """Our code: BCP 47, except that Norwegian is `no` (CulturalGround's code) and Wikidata's `nb` is its first label."""
+    """Our code: BCP 47; Norwegian is `no` (CulturalGround's code), with Wikidata's `nb` as its first label."""
     name: str
     """English name, as prompts and reports print it."""
     native: str
@@ -36,9 +36,8 @@ def languages() -> dict[str, Language]:
     table = tomllib.loads(resources.files("pangea_cultural").joinpath("data/languages.toml").read_text("utf-8"))
     rows = {}
     for code, row in table.items():
-        lists = {key: tuple(row.pop(key, ())) for key in ("labels", "aliases")}
-        lists["labels"] = lists["labels"] or (code,)
-        rows[code] = Language(code=code, **row, **lists)
+        labels, aliases = tuple(row.pop("labels", (code,))), tuple(row.pop("aliases", ()))
+        rows[code] = Language(code=code, labels=labels, aliases=aliases, **row)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The regions whose culture the data set covers. The table is data/regions.toml; a user adds a region by adding a row."""
+"""The regions whose culture a data set covers. The table is data/regions.toml; a new row is a new region."""
 
 import functools
 import tomllib

@@ -1,7 +1,7 @@
 """The question about a picture: one record type from the factory to training and evaluation."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -65,6 +65,6 @@ class Question:
         return self.answer if self.kind == "open" else chr(ord("A") + self.choices.index(self.answer))
 
 
-def from_row(row: dict) -> Question:
+def from_row(row: dict[str, Any]) -> Question:
     """A question from a row of an export's question file (lists become tuples)."""
     return Question(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})

@@ -1,0 +1,203 @@
+"""`pcult build` and `pcult data`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
+from pangea_cultural.console import Reporter, table
+
+
+@click.command()
+@click.argument("recipe")
+@workspace_option
+@click.option(
+    "--stage", "only", multiple=True, help="Build up to this stage: select, images, questions, split, export."
+)
+@click.option("--hold-out", help="Languages that training must not see, as a comma list; replaces the recipe's.")
+@click.option("--seed", type=int, help="Seed of every draw; replaces the recipe's.")
+@json_option
+@quiet_option
+def build(
+    recipe: str,
+    workspace: Path,
+    only: tuple[str, ...],
+    hold_out: str | None,
+    seed: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Build a data set from a recipe.
+
+    RECIPE is a TOML file, or the name of one that ships with the package. A build that was stopped goes on where it
+    was.
+
+    \b
+    Example:
+      pcult build sample --workspace my-workspace
+    """
+    from factory import pipeline, stats
+    from factory import recipe as recipes
+    from factory.store import Store
+    from pangea_cultural.workspace import Workspace
+
+    overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
+    if hold_out is not None:
+        overrides["hold_out"] = [code.strip() for code in hold_out.split(",") if code.strip()]
+    plan = recipes.load(recipes.find(recipe), overrides=overrides)
+    place = Workspace.create(workspace)
+    with Store.open(place.store) as store:
+        job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
+        pipeline.build(job, only)
+        result = stats.totals(store)
+        stages = stats.stages(store)
+    if as_json:
+        _print_json(result | {"export": str(job.export)})
+    else:
+        _print_table("Stages", stages)
+        click.echo(f"Export: {job.export}" if (job.export / "export.json").is_file() else "No export yet.")
+
+
+@click.group()
+def data() -> None:
+    """Look into the store: statistics, entities, rejections.
+
+    \b
+    Example:
+      pcult data stats
+    """
+
+
+@data.command()
+@workspace_option
+@json_option
+def stats(workspace: Path, as_json: bool) -> None:
+    """Count what the store holds, by stage, language, region and property.
+
+    \b
+    Example:
+      pcult data stats --workspace my-workspace
+    """
+    from factory import stats as counts
+    from factory.store import Store
+    from pangea_cultural.workspace import Workspace
+
+    with Store.open(Workspace(workspace).store, read_only=True) as store:
+        totals = counts.totals(store)
+        tables = {
+            "stages": counts.stages(store),
+            "languages": counts.by_language(store),
+            "regions": counts.by_region(store),
+            "properties": counts.by_property(store),
+        }
+    if as_json:
+        _print_json(totals | {name: _records(content) for name, content in tables.items()})
+        return
+    _print_table("Store", (list(totals), [list(totals.values())]))
+    for name, content in tables.items():
+        _print_table(name.capitalize(), content)
+
+
+@data.command()
+@click.argument("entity")
+@workspace_option
+@json_option
+def show(entity: str, workspace: Path, as_json: bool) -> None:
+    """Show an entity: labels, claims, pictures with their licences.
+
+    \b
+    Example:
+      pcult data show Q43175
+    """
+    from factory import stats as counts
+    from factory.store import Store
+    from pangea_cultural.workspace import Workspace
+
+    with Store.open(Workspace(workspace).store, read_only=True) as store:
+        found = counts.entity(store, entity)
+    if as_json:
+        _print_json(found)
+        return
+    plain = {key: value for key, value in found.items() if not isinstance(value, list) or key == "regions"}
+    _print_table(entity, (["", ""], [[key, value] for key, value in plain.items()]))
+    for name in ("labels", "claims", "pictures", "rejections"):
+        if found[name]:
+            _print_table(name.capitalize(), (list(found[name][0]), [list(row.values()) for row in found[name]]))
+
+
+@data.command("reject-reasons")
+@workspace_option
+@json_option
+def reject_reasons(workspace: Path, as_json: bool) -> None:
+    """Count what was dropped, by stage and reason.
+
+    \b
+    Example:
+      pcult data reject-reasons
+    """
+    from factory import stats as counts
+    from factory.store import Store
+    from pangea_cultural.workspace import Workspace
+
+    with Store.open(Workspace(workspace).store, read_only=True) as store:
+        content = counts.reject_reasons(store)
+    if as_json:
+        _print_json(_records(content))
+    else:
+        _print_table("Rejections", content)
+
+
+@data.command()
+@click.argument("export", type=click.Path(file_okay=False, path_type=Path))
+def check(export: Path) -> None:
+    """Prove that an export keeps its promises: nothing held out in train, every picture there and licensed.
+
+    \b
+    Example:
+      pcult data check pcult-workspace/exports/sample
+    """
+    from pangea_cultural.errors import UserError
+    from pangea_cultural.export import Export
+    from pangea_cultural.export import check as check_export
+
+    opened = Export.open(export)
+    problems = check_export(opened)
+    if problems:
+        raise UserError(f"{export} is not sound: {'; '.join(problems[:5])} ({len(problems)} problems); build it again")
+    held_out = ", ".join(opened.held_out_languages) or "none"
+    click.echo(f"Sound: {opened.manifest['questions']} questions, held-out languages: {held_out}")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--languages", default="en,de,es,ru,id", show_default=True, help="Languages to ask in, as a comma list.")
+@click.option("--pictures", default=1500, show_default=True, help="How many pictures to draw.")
+@click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
+def general(folder: Path, languages: str, pictures: int, seed: int) -> None:
+    """Write general questions (colours, shapes, counts) as LLaVA chat JSON, to interleave with cultural ones.
+
+    \b
+    Example:
+      pcult data general pcult-workspace/exports/general
+    """
+    from factory.sample.general import write_general
+
+    codes = [code.strip() for code in languages.split(",")]
+    write_general(folder, languages=codes, num_images=pictures, seed=seed)
+    click.echo(f"General questions: {folder / 'general.json'}")
+
+
+def _records(content: tuple[list[str], list[list[Any]]]) -> list[dict[str, Any]]:
+    return [dict(zip(content[0], row, strict=True)) for row in content[1]]
+
+
+def _print_table(title: str, content: tuple[list[str], list[list[Any]]]) -> None:
+    from rich.console import Console
+
+    Console().print(table(title, *content))
+
+
+def _print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))

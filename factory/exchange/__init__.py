@@ -1,0 +1,1 @@
+"""Formats that data sets leave and enter in."""

@@ -1,0 +1,88 @@
+"""Our own export: Parquet files and a folder of pictures, as pangea_cultural/export.py reads them."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from factory.recipe import Recipe
+from factory.store import Store
+from pangea_cultural import __version__, export, vqa
+from pangea_cultural.console import Reporter
+from pangea_cultural.files import atomic_path, sha256_file, write_json
+
+QUESTIONS = """
+SELECT q.* EXCLUDE (image), CASE WHEN q.image = '' THEN '' ELSE 'images/' || i.path END AS image
+FROM question q
+JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
+LEFT JOIN image i ON i.image = q.image
+WHERE s.split = $split AND NOT (s.split = 'train' AND list_contains($hold_out::VARCHAR[], q.language))
+ORDER BY q.id
+"""
+
+IMAGES = """
+SELECT 'images/' || i.path AS image, any_value(i.file) AS file, min(e.entity) AS entity, any_value(i.author) AS author,
+       any_value(i.licence) AS licence, any_value(i.licence_url) AS licence_url, any_value(i.source) AS source,
+       any_value(i.width) AS width, any_value(i.height) AS height
+FROM image i JOIN entity_image e USING (image)
+WHERE i.image IN (SELECT image FROM question)
+GROUP BY i.path ORDER BY i.path
+"""
+
+
+def run(store: Store, recipe: Recipe, images: Path, folder: Path, reporter: Reporter) -> tuple[int, int]:
+    """Write the export, the manifest last. Returns how many questions are in the store and in the export."""
+    (folder / export.MANIFEST).unlink(missing_ok=True)
+    files = {}
+    counts = {}
+    for split in export.SPLITS:
+        table = store.table(QUESTIONS, {"split": split, "hold_out": list(recipe.hold_out)})
+        table = table.select(vqa.QUESTION_SCHEMA.names).cast(vqa.QUESTION_SCHEMA)
+        files[f"questions-{split}.parquet"] = _write_parquet(table, folder / f"questions-{split}.parquet")
+        counts[split] = table.num_rows
+    pictures = store.table(IMAGES)
+    files["images.parquet"] = _write_parquet(pictures, folder / "images.parquet")
+    _place_pictures(pictures["image"].to_pylist(), images, folder, reporter)
+    write_json(folder / export.MANIFEST, _manifest(store, recipe, files, counts))
+    return store.value("SELECT count(*) FROM question"), sum(counts.values())
+
+
+def _write_parquet(table: pa.Table, path: Path) -> str:
+    """Write a table and give the file's SHA-256."""
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return sha256_file(path)
+
+
+def _place_pictures(names: list[str], images: Path, folder: Path, reporter: Reporter) -> None:
+    """Link the pictures into the export; copy them where the file system cannot link."""
+    with reporter.bar("export: pictures", len(names), "files") as bar:
+        for name in names:
+            target = folder / name
+            if not target.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source = images / name.removeprefix("images/")
+                try:
+                    os.link(source, target)
+                except OSError:
+                    with atomic_path(target) as temporary:
+                        shutil.copyfile(source, temporary)
+            bar.advance()
+
+
+def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[str, int]) -> dict:
+    """What the export is; no times and no paths, so that the same build gives the same bytes."""
+    by_language = store.rows("SELECT language, kind, count(*) FROM question GROUP BY ALL ORDER BY ALL")
+    return {
+        "format": export.FORMAT,
+        "recipe": recipe.model_dump(mode="json", exclude={"doors", "images"}),
+        "version": __version__,
+        "held_out_languages": list(recipe.hold_out),
+        "questions": counts,
+        "questions_by_language": {f"{language} {kind}": n for language, kind, n in by_language},
+        "entities": store.value("SELECT count(DISTINCT entity) FROM question"),
+        "pictures": store.value("SELECT count(DISTINCT image) FROM question WHERE image <> ''"),
+        "files": files,
+    }

@@ -1,0 +1,152 @@
+"""The stages of a build, in order. A stage that is done is skipped; one that was killed goes on where it stopped."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from factory import images, select, split
+from factory.commons import sources
+from factory.exchange import native
+from factory.questions import fill
+from factory.recipe import Recipe
+from factory.store import Store
+from pangea_cultural import __version__
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import unknown
+from pangea_cultural.export import MANIFEST
+from pangea_cultural.workspace import Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """Everything that a stage works with."""
+
+    store: Store
+    recipe: Recipe
+    workspace: Workspace
+    reporter: Reporter
+
+    @property
+    def export(self) -> Path:
+        """Folder of the recipe's export."""
+        return self.workspace.exports / self.recipe.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One step of the build."""
+
+    name: str
+    run: Callable[[Build], tuple[int, int]]
+    """Does the work; gives how many items went in and how many were kept."""
+    reads: Callable[[Recipe], object]
+    """The parts of the recipe that the result depends on, besides the stages before."""
+    tables: tuple[str, ...] = ()
+    """Tables that the stage fills; emptied when it has to start anew."""
+
+
+STAGES = (
+    Stage(
+        name="select",
+        run=lambda b: select.run(b.store, b.recipe, b.reporter),
+        reads=lambda r: [
+            [_file_state(door.path) for door in r.doors],
+            r.regions,
+            r.asked_languages(),
+            r.asked_properties(),
+        ],
+        tables=("entity", "entity_region", "claim", "label"),
+    ),
+    Stage(
+        name="images",
+        run=lambda b: images.run(b.store, b.recipe, sources.open_all(b.recipe), b.workspace.images, b.reporter),
+        reads=lambda r: [[_file_state(source.path) for source in r.images.sources], r.images.per_entity, r.seed],
+        tables=("image", "entity_image"),
+    ),
+    Stage(
+        name="questions",
+        run=lambda b: fill.run(b.store, b.recipe, b.reporter),
+        reads=lambda r: [r.images.required, r.seed],
+        tables=("template", "value_text", "question"),
+    ),
+    Stage(
+        name="split",
+        run=lambda b: split.run(b.store, b.recipe),
+        reads=lambda r: [r.split.model_dump(), r.hold_out, r.seed],
+        tables=("split",),
+    ),
+    Stage(
+        name="export",
+        run=lambda b: native.run(b.store, b.recipe, b.workspace.images, b.export, b.reporter),
+        reads=lambda r: [r.name, r.hold_out],
+    ),
+)
+
+
+def build(job: Build, only: tuple[str, ...] = ()) -> None:
+    """Run the stages that are not done yet.
+
+    Args:
+        job: store, recipe and workspace.
+        only: names of stages; where some are given, the build ends after the last of them.
+
+    Raises:
+        UserError: an unknown stage, or something that a stage cannot work with.
+    """
+    names = [stage.name for stage in STAGES]
+    for name in only:
+        if name not in names:
+            raise unknown("stage", name, names)
+    last = max((names.index(name) for name in only), default=len(names) - 1)
+    fingerprint = f"{__version__}"
+    for stage in STAGES[: last + 1]:
+        fingerprint = _hash([fingerprint, stage.name, stage.reads(job.recipe)])
+        if _is_done(job, stage, fingerprint):
+            job.reporter.note(f"{stage.name}: already done")
+            continue
+        _run(job, stage, fingerprint)
+
+
+def _is_done(job: Build, stage: Stage, fingerprint: str) -> bool:
+    row = job.store.rows("SELECT fingerprint, done FROM stage WHERE name = ?", [stage.name])
+    exported = stage.name != "export" or (job.export / MANIFEST).is_file()
+    return bool(row) and row[0] == (fingerprint, True) and exported
+
+
+def _run(job: Build, stage: Stage, fingerprint: str) -> None:
+    if job.store.value("SELECT fingerprint FROM stage WHERE name = ?", [stage.name]) != fingerprint:
+        _start_anew(job.store, stage, fingerprint)
+    began = time.monotonic()
+    inputs, kept = stage.run(job)
+    job.store.execute(
+        "UPDATE stage SET done = true, inputs = ?, kept = ?, seconds = ? WHERE name = ?",
+        [inputs, kept, time.monotonic() - began, stage.name],
+    )
+    job.reporter.note(f"{stage.name}: {kept:,} of {inputs:,} kept ({time.monotonic() - began:.1f} s)")
+
+
+def _start_anew(store: Store, stage: Stage, fingerprint: str) -> None:
+    """Forget what another recipe, or this one before a change, left in the tables of this stage and of all after."""
+    stale = STAGES[STAGES.index(stage) :]
+    with store.transaction():
+        for other in stale:
+            for table in other.tables:
+                store.execute(f"DELETE FROM {table}")
+            store.execute("DELETE FROM rejection WHERE stage = ?", [other.name])
+            # A stage's own row, and the rows of its doors ("select /path/of/the/dump").
+            store.execute("DELETE FROM stage WHERE name = $1 OR starts_with(name, $1 || ' ')", [other.name])
+        store.execute("INSERT INTO stage (name, fingerprint) VALUES (?, ?)", [stage.name, fingerprint])
+
+
+def _file_state(path: Path) -> list:
+    """What tells a changed file: hashing 100 GB of dump at every start would take an hour."""
+    state = path.stat()
+    return [str(path), state.st_size, state.st_mtime_ns]
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(orjson.dumps(value, default=str)).hexdigest()

@@ -1,0 +1,46 @@
+"""The stage `questions`: templates filled with facts, in SQL (fill.sql)."""
+
+from importlib import resources
+
+import duckdb
+import pyarrow as pa
+
+from factory.properties import properties
+from factory.questions import names, templates
+from factory.recipe import Recipe
+from factory.store import Store
+from pangea_cultural.console import Reporter
+
+
+def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
+    """Make all questions. Returns how many entities could be asked about and how many questions came out."""
+    with reporter.bar("questions", 2, "steps") as bar, store.transaction():
+        store.append("template", templates.as_table(recipe.asked_languages()))
+        names.write(store, recipe)
+        bar.advance()
+        _fill(store, recipe)
+        bar.advance()
+    entities = store.value("SELECT count(*) FROM entity WHERE selected")
+    return entities, store.value("SELECT count(*) FROM question")
+
+
+def _fill(store: Store, recipe: Recipe) -> None:
+    asked = [properties()[name] for name in recipe.asked_properties()]
+    steps = [(*row.path, None)[:2] if row.path else (row.id, None) for row in asked]
+    store.connection.register(
+        "asked",
+        pa.table(
+            {
+                "property": pa.array([row.id for row in asked], pa.string()),
+                "first": pa.array([step[0] for step in steps], pa.string()),
+                "second": pa.array([step[1] for step in steps], pa.string()),
+            }
+        ),
+    )
+    parameters = {"seed": str(recipe.seed), "pictures_required": recipe.images.required}
+    script = resources.files("factory.questions").joinpath("fill.sql").read_text("utf-8")
+    # Named parameters hold for one statement: each gets those that it names.
+    for statement in duckdb.extract_statements(script):
+        own = {name: parameters[name] for name in statement.named_parameters}
+        store.connection.execute(statement, own)
+    store.connection.unregister("asked")

@@ -1,0 +1,120 @@
+-- Questions from claims, templates and names: one open question for every picture, property and language, and one choice
+-- question for each where there are three wrong options. Draws are by md5 of seed and ids, so that a question does not
+-- depend on what else is in the store, and the same build gives the same bytes.
+
+-- Facts: best claims of selected entities, directly or along a path, and the entity's own name.
+CREATE TEMP TABLE fact AS
+SELECT e.entity, e.kind, c.property, c.value, c.ordinal, c.best
+FROM entity e JOIN claim c USING (entity)
+WHERE e.selected AND c.property IN (SELECT property FROM asked WHERE second IS NULL)
+UNION ALL
+SELECT e.entity, e.kind, a.property, c2.value, c1.ordinal * 1000 + c2.ordinal, c1.best AND c2.best
+FROM asked a
+JOIN claim c1 ON c1.property = a.first
+JOIN entity e ON e.entity = c1.entity AND e.selected
+JOIN claim c2 ON c2.entity = c1.value AND c2.property = a.second
+WHERE a.second IS NOT NULL
+UNION ALL
+SELECT entity, kind, 'label', entity, 0, true FROM entity WHERE selected AND 'label' IN (SELECT property FROM asked);
+
+-- Where each entity's questions go: its pictures, or none.
+CREATE TEMP TABLE place AS
+SELECT entity, image FROM entity_image
+UNION ALL
+SELECT entity, '' FROM entity WHERE selected AND NOT $pictures_required AND entity NOT IN (SELECT entity FROM entity_image);
+
+-- The right answers: at most three, in the document's order.
+CREATE TEMP TABLE answer AS
+SELECT entity, any_value(kind) AS kind, property, language,
+       list(text ORDER BY ordinal)[:3] AS answers
+FROM (
+    SELECT f.entity, f.kind, f.property, v.language, v.text, min(f.ordinal) AS ordinal
+    FROM fact f JOIN value_text v USING (value)
+    WHERE f.best
+    GROUP BY ALL
+)
+GROUP BY entity, property, language;
+
+-- Templates of a property: those of the entity's kind, or where it has none those for any kind.
+CREATE TEMP TABLE wording AS
+SELECT k.kind, t.language, t.property, list(t.text ORDER BY t.ordinal) AS texts, list(t.id ORDER BY t.ordinal) AS ids
+FROM (SELECT DISTINCT kind FROM entity WHERE selected) k
+JOIN template t ON t.kind = k.kind OR (t.kind = 'any' AND NOT EXISTS (
+    FROM template o WHERE o.kind = k.kind AND o.property = t.property AND o.language = t.language
+))
+GROUP BY k.kind, t.language, t.property;
+
+CREATE TEMP TABLE open_question AS
+SELECT
+    concat_ws('-', a.entity, a.property, a.language, left(p.image, 16)) AS stem,
+    a.entity, a.kind, a.property, a.language, p.image, a.answers,
+    (md5_number(concat_ws('|', $seed, a.entity, a.property, a.language, p.image)) % len(w.texts))::INTEGER + 1 AS pick,
+    w.texts[pick] AS question, w.ids[pick] AS template
+FROM answer a
+JOIN place p USING (entity)
+JOIN wording w USING (kind, property, language);
+
+-- A question that holds its own answer asks nothing.
+INSERT INTO rejection (stage, item, reason)
+SELECT 'questions', stem, 'answer in the question' FROM open_question WHERE contains(lower(question), lower(answers[1]));
+DELETE FROM open_question WHERE contains(lower(question), lower(answers[1]));
+
+INSERT INTO rejection (stage, item, reason, items)
+SELECT 'questions', concat_ws(' ', a.property, a.kind, a.language), 'no template', count(*)
+FROM answer a ANTI JOIN wording w USING (kind, property, language)
+GROUP BY a.property, a.kind, a.language;
+
+-- Wrong options: values of the same property on entities of the same kind. Twelve draws a picture and property, the same in
+-- every language, of which the first three count that have a name and are no value of the entity, of whatever rank.
+CREATE TEMP TABLE pool AS
+SELECT kind, property, list(DISTINCT value ORDER BY value) AS pool_values
+FROM fact WHERE best GROUP BY kind, property;
+
+CREATE TEMP TABLE wrong AS
+SELECT image, entity, property, value, min(draw) AS draw
+FROM (
+    SELECT o.image, o.entity, o.property, draw,
+           pool_values[(md5_number(concat_ws('|', $seed, o.image, o.entity, o.property, draw)) % len(pool_values))::INTEGER + 1] AS value
+    FROM (SELECT DISTINCT image, entity, kind, property FROM open_question) o
+    JOIN pool USING (kind, property), range(12) AS draws(draw)
+)
+ANTI JOIN fact f USING (entity, property, value)
+GROUP BY image, entity, property, value;
+
+CREATE TEMP TABLE options AS
+SELECT o.stem, list(v.text ORDER BY w.draw)[:3] AS wrong_texts
+FROM open_question o
+JOIN wrong w USING (image, entity, property)
+JOIN value_text v ON v.value = w.value AND v.language = o.language
+-- Different items can bear the same name: an option that reads like an answer, or like another option, is none.
+WHERE NOT list_contains(o.answers, v.text)
+  AND NOT EXISTS (
+      FROM wrong w2 JOIN value_text v2 ON v2.value = w2.value AND v2.language = o.language
+      WHERE w2.image = o.image AND w2.entity = o.entity AND w2.property = o.property AND w2.draw < w.draw AND v2.text = v.text
+  )
+GROUP BY o.stem;
+
+INSERT INTO rejection (stage, item, reason)
+SELECT 'questions', o.stem || '-choice', 'fewer than three wrong options'
+FROM open_question o LEFT JOIN options USING (stem)
+WHERE coalesce(len(wrong_texts), 0) < 3;
+
+INSERT INTO question
+WITH region AS (SELECT entity, arg_min(region, ordinal) AS region FROM entity_region GROUP BY entity),
+both AS (
+    SELECT stem || '-open' AS id, 'open' AS kind, o.* EXCLUDE (kind), []::VARCHAR[] AS choices FROM open_question o
+    UNION ALL
+    SELECT stem || '-choice', 'choice', o.* EXCLUDE (kind),
+           list_transform(
+               list_sort(list_transform(
+                   list_append(wrong_texts, o.answers[1]), lambda t: {'draw': md5(concat_ws('|', $seed, stem, t)), 'text': t}
+               )),
+               lambda s: s.text
+           )
+    FROM open_question o JOIN options USING (stem) WHERE len(wrong_texts) = 3
+)
+SELECT id, b.kind, language, region, entity, property, image, question, answers[1], answers, choices, template
+FROM both b JOIN region USING (entity);
+
+DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question; DROP TABLE pool;
+DROP TABLE wrong; DROP TABLE options;

@@ -1,0 +1,163 @@
+"""What to build: a recipe, as TOML. Named recipes lie in factory/recipes/."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from factory.properties import properties
+from factory.questions.templates import available_languages
+from pangea_cultural import config
+from pangea_cultural.errors import UserError, unknown
+from pangea_cultural.languages import language
+from pangea_cultural.regions import region, regions
+
+
+class DumpDoor(config.Config):
+    """Entity documents from a file: a Wikidata JSON dump or part of one, plain, .gz, .bz2 or .zst, or JSON lines."""
+
+    kind: Literal["dump"]
+    path: Path
+
+
+class DrawingsSource(config.Config):
+    """Pictures drawn from SVG files, in seeded views."""
+
+    kind: Literal["drawings"]
+    path: Path
+
+
+class FolderSource(config.Config):
+    """Pictures in a local folder, with a JSON or JSON Lines list of their titles, authors and licences."""
+
+    kind: Literal["folder"]
+    path: Path
+    """The list; picture files are named in it relative to the list's folder."""
+
+
+ImageSource = Annotated[DrawingsSource | FolderSource, Field(discriminator="kind")]
+
+
+class Images(config.Config):
+    """Which pictures an entity gets."""
+
+    sources: tuple[ImageSource, ...] = ()
+    """Asked in order; the first that knows a file gives it."""
+    required: bool = True
+    """Drop entities without a picture. Without: their questions are asked without one."""
+    per_entity: int = Field(default=3, ge=1)
+
+
+class Split(config.Config):
+    """Which pictures training never sees."""
+
+    dev: float = Field(default=0.05, ge=0, lt=1)
+    test: float = Field(default=0.05, ge=0, lt=1)
+    """Shares of the pictures, drawn by a hash of their content."""
+    unseen_categories: tuple[str, ...] = ()
+    """Pictures of these categories are never trained on: another artist's drawings, another museum's photos."""
+
+
+class Recipe(config.Config):
+    """What to build."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    seed: int = 0
+    doors: tuple[DumpDoor, ...] = Field(min_length=1)
+    regions: tuple[str, ...] = ()
+    """Slugs; all where none is named."""
+    languages: tuple[str, ...] = ()
+    """Languages to ask in; all that have templates where none is named."""
+    hold_out: tuple[str, ...] = ()
+    """Languages that are asked in dev, test and unseen, but never in train."""
+    properties: tuple[str, ...] = ()
+    """Properties to ask for; all of properties.toml where none is named."""
+    images: Images = Images()
+    split: Split = Split()
+
+    @field_validator("regions")
+    @classmethod
+    def _known_regions(cls, slugs: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked(slugs or tuple(regions()), lambda slug: region(slug).slug)
+
+    @field_validator("languages", "hold_out")
+    @classmethod
+    def _known_languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked(codes, _with_templates)
+
+    @field_validator("properties")
+    @classmethod
+    def _known_properties(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked(ids, _askable)
+
+    def asked_languages(self) -> tuple[str, ...]:
+        """Languages to ask in, held-out ones included."""
+        return self.languages or tuple(available_languages())
+
+    def asked_properties(self) -> tuple[str, ...]:
+        """Properties to ask for."""
+        return self.properties or tuple(name for name, row in properties().items() if row.question)
+
+
+def _checked(names: tuple[str, ...], check: Any) -> tuple[str, ...]:
+    """The names in their canonical form; pydantic turns the ValueError into the one line that the user sees."""
+    try:
+        return tuple(check(name) for name in names)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
+
+def _with_templates(code: str) -> str:
+    row = language(code)
+    if row.code not in available_languages():
+        raise UserError(f"no templates in {row.name} ({row.code}) yet: known: {', '.join(available_languages())}")
+    return row.code
+
+
+def _askable(name: str) -> str:
+    askable = [key for key, row in properties().items() if row.question]
+    if name not in askable:
+        raise unknown("property", name, askable)
+    return name
+
+
+def find(name: str) -> Path:
+    """The file of a recipe: a path, or the name of a recipe that ships with the package.
+
+    Raises:
+        UserError: no such file and no such recipe; the message names the recipes there are.
+    """
+    if name.endswith(".toml") or "/" in name:
+        if not Path(name).is_file():
+            raise UserError(f"no recipe at {name}")
+        return Path(name)
+    folder = Path(str(resources.files("factory") / "recipes"))
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        raise unknown("recipe", name, (file.stem for file in folder.glob("*.toml")))
+    return path
+
+
+def load(path: Path, *, overrides: dict[str, Any] | None = None) -> Recipe:
+    """Read a recipe; relative paths in it are meant from its own folder.
+
+    Raises:
+        UserError: the recipe does not fit, or names a file that is not there.
+    """
+    recipe = config.load(Recipe, path, overrides=overrides)
+    return recipe.model_copy(
+        update={
+            "doors": tuple(_anchored(door, path.parent) for door in recipe.doors),
+            "images": recipe.images.model_copy(
+                update={"sources": tuple(_anchored(source, path.parent) for source in recipe.images.sources)}
+            ),
+        }
+    )
+
+
+def _anchored(place: Any, folder: Path) -> Any:
+    path = (folder / place.path).resolve()
+    if not path.exists():
+        raise UserError(f"the recipe names {place.path}, but there is nothing at {path}")
+    return place.model_copy(update={"path": path})

@@ -1,0 +1,109 @@
+-- The store: one DuckDB file a workspace. Every row knows where it came from; every dropped item is a rejection.
+-- Entities are Wikidata ids ('Q42'); languages are our codes in value_text and question, Wikidata's codes in label.
+
+CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+
+-- One row a stage of the current recipe. A stage whose fingerprint equals the wanted one and that is done is skipped.
+CREATE TABLE stage (
+    name VARCHAR PRIMARY KEY,
+    fingerprint VARCHAR NOT NULL,
+    position BIGINT NOT NULL DEFAULT 0,   -- documents read so far, to resume a killed run
+    done BOOLEAN NOT NULL DEFAULT false,
+    inputs BIGINT,
+    kept BIGINT,
+    seconds DOUBLE
+);
+
+-- Something dropped, with its reason. `items` counts what one row stands for where single rows would be millions.
+CREATE TABLE rejection (
+    stage VARCHAR NOT NULL,
+    item VARCHAR NOT NULL,
+    reason VARCHAR NOT NULL,
+    detail VARCHAR NOT NULL DEFAULT '',
+    items BIGINT NOT NULL DEFAULT 1
+);
+
+-- Selected entities, and (selected = false) the values and hops that selected entities' claims point to.
+CREATE TABLE entity (
+    entity VARCHAR NOT NULL,
+    selected BOOLEAN NOT NULL,
+    kind VARCHAR NOT NULL,
+    revision BIGINT,
+    door VARCHAR NOT NULL
+);
+CREATE TABLE entity_region (
+    entity VARCHAR NOT NULL,
+    region VARCHAR NOT NULL,
+    property VARCHAR NOT NULL,            -- the claim that made the link
+    ordinal INTEGER NOT NULL
+);
+-- All ranks are kept: deprecated values are never answers, and never wrong options either.
+CREATE TABLE claim (
+    entity VARCHAR NOT NULL,
+    property VARCHAR NOT NULL,
+    ordinal INTEGER NOT NULL,             -- order in the document
+    best BOOLEAN NOT NULL,                -- best rank
+    rank VARCHAR NOT NULL,
+    value VARCHAR NOT NULL,               -- key of the value: item id, or see factory/wikidata/values.py
+    value_type VARCHAR NOT NULL           -- item, time, quantity, string, monolingual, coordinate
+);
+CREATE TABLE label (
+    entity VARCHAR NOT NULL,
+    language VARCHAR NOT NULL,            -- Wikidata's label code
+    text VARCHAR NOT NULL,
+    source VARCHAR NOT NULL               -- the door, or cldr
+);
+
+-- Pictures by content; one picture may show several entities.
+CREATE TABLE image (
+    image VARCHAR NOT NULL,               -- sha256
+    path VARCHAR NOT NULL,                -- relative to the workspace's images folder
+    file VARCHAR NOT NULL,
+    author VARCHAR NOT NULL,
+    licence VARCHAR NOT NULL,
+    licence_url VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
+    categories VARCHAR[] NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL
+);
+CREATE TABLE entity_image (
+    entity VARCHAR NOT NULL,
+    image VARCHAR NOT NULL,
+    ordinal INTEGER NOT NULL,
+    via VARCHAR NOT NULL                  -- P18, another photo property, or category
+);
+
+CREATE TABLE template (
+    id VARCHAR NOT NULL,
+    language VARCHAR NOT NULL,
+    property VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    ordinal INTEGER NOT NULL,
+    text VARCHAR NOT NULL
+);
+-- What a value is called in a language of ours.
+CREATE TABLE value_text (
+    value VARCHAR NOT NULL,
+    language VARCHAR NOT NULL,
+    text VARCHAR NOT NULL,
+    source VARCHAR NOT NULL               -- label code that gave it, or the renderer
+);
+CREATE TABLE question (
+    id VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    language VARCHAR NOT NULL,
+    region VARCHAR NOT NULL,
+    entity VARCHAR NOT NULL,
+    property VARCHAR NOT NULL,
+    image VARCHAR NOT NULL,               -- sha256; '' for a question without picture
+    question VARCHAR NOT NULL,
+    answer VARCHAR NOT NULL,
+    answers VARCHAR[] NOT NULL,
+    choices VARCHAR[] NOT NULL,
+    template VARCHAR NOT NULL
+);
+CREATE TABLE split (
+    image VARCHAR NOT NULL,               -- or the entity, for questions without picture
+    split VARCHAR NOT NULL
+);

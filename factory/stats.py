@@ -1,0 +1,118 @@
+"""What is in a store, as plain data: counts, one entity, reasons of rejections."""
+
+from typing import Any
+
+from factory.store import Store
+from pangea_cultural.errors import UserError
+
+Table = tuple[list[str], list[list[Any]]]
+"""Column names and rows."""
+
+
+def stages(store: Store) -> Table:
+    """What went into each stage, what came out, and what was rejected with a reason."""
+    rows = store.rows(
+        """SELECT s.name, s.done, s.inputs, s.kept,
+                  (SELECT coalesce(sum(items), 0)::BIGINT FROM rejection r WHERE r.stage = s.name), round(s.seconds, 1)
+           FROM stage s WHERE contains('select images questions split export', s.name)
+           ORDER BY strpos('select images questions split export', s.name)"""
+    )
+    return ["stage", "done", "inputs", "kept", "rejections", "seconds"], [list(row) for row in rows]
+
+
+def totals(store: Store) -> dict[str, int]:
+    """Rows of the main tables."""
+    return {
+        "entities": store.value("SELECT count(*) FROM entity WHERE selected"),
+        "values": store.value("SELECT count(*) FROM entity WHERE NOT selected"),
+        "claims": store.value("SELECT count(*) FROM claim"),
+        "labels": store.value("SELECT count(*) FROM label"),
+        "pictures": store.value("SELECT count(*) FROM image"),
+        "questions": store.value("SELECT count(*) FROM question"),
+        "rejections": store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection"),
+    }
+
+
+def by_language(store: Store) -> Table:
+    """Questions of each language and split."""
+    rows = store.rows(
+        """SELECT language, count(*) FILTER (kind = 'open'), count(*) FILTER (kind = 'choice'), count(DISTINCT entity),
+                  count(DISTINCT property)
+           FROM question GROUP BY language ORDER BY language"""
+    )
+    return ["language", "open", "choice", "entities", "properties"], [list(row) for row in rows]
+
+
+def by_region(store: Store) -> Table:
+    """Selected entities, those with pictures, and questions of each region."""
+    rows = store.rows(
+        """SELECT region, count(DISTINCT r.entity), count(DISTINCT i.entity), count(DISTINCT q.id)
+           FROM entity_region r LEFT JOIN entity_image i USING (entity) LEFT JOIN question q USING (entity, region)
+           GROUP BY region ORDER BY region"""
+    )
+    return ["region", "entities", "with picture", "questions"], [list(row) for row in rows]
+
+
+def by_property(store: Store) -> Table:
+    """Claims, entities and questions of each property that is asked for."""
+    rows = store.rows(
+        """SELECT property, count(DISTINCT entity), count(*), count(DISTINCT answer)
+           FROM question GROUP BY property ORDER BY count(*) DESC, property"""
+    )
+    return ["property", "entities", "questions", "different answers"], [list(row) for row in rows]
+
+
+def reject_reasons(store: Store) -> Table:
+    """Why things were dropped, with an example each."""
+    rows = store.rows(
+        """SELECT stage, reason, sum(items)::BIGINT AS n, min(item) FROM rejection
+           GROUP BY stage, reason ORDER BY strpos('select images questions split export', stage), n DESC, reason"""
+    )
+    return ["stage", "reason", "items", "example"], [list(row) for row in rows]
+
+
+def entity(store: Store, name: str) -> dict[str, Any]:
+    """Everything that the store knows of an entity.
+
+    Raises:
+        UserError: the store does not hold it; the message says whether it was rejected and why.
+    """
+    found = store.rows("SELECT selected, kind, revision, door FROM entity WHERE entity = ?", [name])
+    if not found:
+        reasons = store.rows("SELECT DISTINCT reason FROM rejection WHERE item = ?", [name])
+        why = f": rejected, {reasons[0][0]}" if reasons else "; see `pcult data reject-reasons`"
+        raise UserError(f"{name} is not in the store{why}")
+    selected, kind, revision, door = found[0]
+    return {
+        "entity": name,
+        "selected": selected,
+        "kind": kind,
+        "revision": revision,
+        "door": door,
+        "regions": [row[0] for row in store.rows("SELECT region FROM entity_region WHERE entity = ?", [name])],
+        "labels": _records(store, "SELECT language, text, source FROM label WHERE entity = ? ORDER BY language", name),
+        "claims": _records(
+            store,
+            """SELECT c.property, c.value, c.rank, c.best,
+                      (SELECT min(text) FROM label l WHERE l.entity = c.value AND language = 'en') AS label
+               FROM claim c WHERE c.entity = ? ORDER BY c.property, c.ordinal""",
+            name,
+        ),
+        "pictures": _records(
+            store,
+            """SELECT i.file, e.via, i.author, i.licence, i.licence_url, i.source, i.width, i.height, i.path
+               FROM entity_image e JOIN image i USING (image) WHERE e.entity = ? ORDER BY e.ordinal""",
+            name,
+        ),
+        "questions": store.value("SELECT count(*) FROM question WHERE entity = ?", [name]),
+        "rejections": _records(
+            store,
+            """SELECT stage, reason, item FROM rejection
+               WHERE item = $1 OR starts_with(item, $1 || ' ') OR starts_with(item, $1 || '-')""",
+            name,
+        ),
+    }
+
+
+def _records(store: Store, sql: str, name: str) -> list[dict[str, Any]]:
+    return store.table(sql, [name]).to_pylist()

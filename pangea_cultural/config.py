@@ -1,0 +1,75 @@
+"""Recipes: TOML files read into typed, frozen objects; what does not fit is refused in one line."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pangea_cultural.errors import UserError, unknown
+
+
+class Config(BaseModel):
+    """Base of everything that a recipe holds: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ConfigType = TypeVar("ConfigType", bound=Config)
+
+
+def load(cls: type[ConfigType], path: Path, *, overrides: dict[str, Any] | None = None) -> ConfigType:
+    """Read a TOML file into a `Config`; `overrides` replace top-level keys (they come from command-line options).
+
+    Raises:
+        UserError: the file cannot be read, is not TOML, or does not fit; the message names the file, the key, and
+            for an unknown key the near matches.
+    """
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
+    return parse(cls, content | (overrides or {}), where=str(path))
+
+
+def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> ConfigType:
+    """Make a `Config` of a dictionary; `where` says in errors what was read.
+
+    Raises:
+        UserError: a value does not fit, or a key is unknown.
+    """
+    try:
+        return cls.model_validate(content)
+    except ValidationError as error:
+        raise _in_one_line(cls, error, where) from error
+
+
+def _in_one_line(cls: type[Config], error: ValidationError, where: str) -> UserError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        name = str(first["loc"][-1])
+        return UserError(f"{where}: {unknown('key', name, _keys_at(cls, first['loc'][:-1]))} (at {key})")
+    return UserError(f"{where}: {key or 'recipe'}: {first['msg'].removeprefix('Value error, ')}")
+
+
+def _keys_at(cls: type[Config], location: tuple) -> list[str]:
+    """The keys that are known at a place of the recipe: follows field names, skips list positions and union tags."""
+    for part in location:
+        field = cls.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None:
+            cls = _config_in(field.annotation) or cls
+    return list(cls.model_fields)
+
+
+def _config_in(annotation: Any) -> type[Config] | None:
+    """The `Config` class inside an annotation such as `list[Stage]` or `Stage | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _config_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,93 @@
+"""Wikidata's values: keys, precision, malformed ones."""
+
+import pytest
+
+from factory.wikidata import values
+from factory.wikidata.render import CannotRenderError, render
+
+GREGORIAN = "http://www.wikidata.org/entity/Q1985727"
+
+
+def time(text, precision=11, calendar=GREGORIAN):
+    return {"type": "time", "value": {"time": text, "precision": precision, "calendarmodel": calendar}}
+
+
+@pytest.mark.parametrize(
+    ("datavalue", "expected"),
+    [
+        ({"type": "wikibase-entityid", "value": {"id": "Q42", "numeric-id": 42}}, ("item", "Q42")),
+        # Documents from before 2016 have no id.
+        ({"type": "wikibase-entityid", "value": {"numeric-id": 42}}, ("item", "Q42")),
+        (time("+1889-03-31T00:00:00Z"), ("time", "+1889-03-31T00:00:00Z/11/Q1985727")),
+        (time("-15000000-00-00T00:00:00Z", 3), ("time", "-15000000-00-00T00:00:00Z/3/Q1985727")),
+        (
+            {"type": "quantity", "value": {"amount": "+330.5", "unit": "http://www.wikidata.org/entity/Q11573"}},
+            ("quantity", "+330.5/Q11573"),
+        ),
+        ({"type": "quantity", "value": {"amount": "+12", "unit": "1"}}, ("quantity", "+12/1")),
+        ({"type": "string", "value": "  Tour Eiffel.jpg "}, ("string", "Tour Eiffel.jpg")),
+        ({"type": "monolingualtext", "value": {"language": "fr", "text": "tour"}}, ("monolingual", "fr:tour")),
+    ],
+)
+def test_key(datavalue, expected):
+    assert values.key(datavalue) == expected
+
+
+@pytest.mark.parametrize(
+    "datavalue",
+    [
+        {},
+        {"type": "wikibase-entityid", "value": {"id": "P31"}},
+        {"type": "wikibase-entityid", "value": "Q42"},
+        {"type": "time", "value": {"time": "1889", "precision": 11, "calendarmodel": GREGORIAN}},
+        {"type": "quantity", "value": {"amount": "many", "unit": "1"}},
+        {"type": "string", "value": None},
+        {"type": "no-such-type", "value": 1},
+    ],
+)
+def test_malformed_values_are_refused(datavalue):
+    with pytest.raises(values.MalformedValueError):
+        values.key(datavalue)
+
+
+def test_time_survives_the_key():
+    kind, key = values.key(time("-0079-08-00T00:00:00Z", 10))
+    assert kind == "time"
+    assert values.read_time(key) == values.Time(year=-79, month=8, day=0, precision=10, calendar="Q1985727")
+
+
+@pytest.mark.parametrize(
+    ("value", "language", "text"),
+    [
+        ("+1889-03-31T00:00:00Z/11/Q1985727", "de", "31. März 1889"),
+        ("+1889-03-31T00:00:00Z/11/Q1985727", "ja", "1889年3月31日"),
+        ("+1889-03-00T00:00:00Z/10/Q1985727", "en", "March 1889"),
+        # A year is a year, however the month and day were filled in.
+        ("+1889-01-01T00:00:00Z/9/Q1985727", "en", "1889"),
+        ("+1500-06-00T00:00:00Z/9/Q1985786", "ru", "1500"),
+    ],
+)
+def test_times_in_words(value, language, text):
+    assert render("time", value, language) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("+1300-00-00T00:00:00Z/7/Q1985727", "less precise"),
+        ("-0079-00-00T00:00:00Z/9/Q1985727", "before the common era"),
+        ("+1500-06-11T00:00:00Z/11/Q1985786", "Julian"),
+        ("+1889-02-31T00:00:00Z/11/Q1985727", "no such day"),
+    ],
+)
+def test_times_that_are_no_answer(value, reason):
+    with pytest.raises(CannotRenderError, match=reason):
+        render("time", value, "en")
+
+
+def test_quantities_in_words():
+    assert render("quantity", "+330/Q11573", "en") == "330 meters"
+    assert render("quantity", "+330/Q11573", "zh") == "330米"
+    assert render("quantity", "+12500/1", "de") == "12.500"
+    with pytest.raises(CannotRenderError, match="unit"):
+        render("quantity", "+5/Q712226", "en")
