@@ -55,7 +55,7 @@ STAGES = (
         run=lambda b: select.run(b.store, b.recipe, b.reporter),
         reads=lambda r: [
             [_file_state(door.path) for door in r.doors],
-            r.regions,
+            r.asked_regions(),
             r.asked_languages(),
             r.asked_properties(),
         ],

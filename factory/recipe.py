@@ -79,7 +79,7 @@ class Recipe(config.Config):
     @field_validator("regions")
     @classmethod
     def _known_regions(cls, slugs: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(slugs or tuple(regions()), lambda slug: region(slug).slug)
+        return _checked(slugs, lambda slug: region(slug).slug)
 
     @field_validator("languages", "hold_out")
     @classmethod
@@ -90,6 +90,10 @@ class Recipe(config.Config):
     @classmethod
     def _known_properties(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
         return _checked(ids, _askable)
+
+    def asked_regions(self) -> tuple[str, ...]:
+        """Slugs of the regions whose culture is asked about."""
+        return self.regions or tuple(regions())
 
     def asked_languages(self) -> tuple[str, ...]:
         """Languages to ask in, held-out ones included."""

@@ -84,7 +84,9 @@ class Selector:
         self.links = tuple(name for name, row in properties().items() if row.region_link)
         self.wanted = frozenset((*self.asked, *self.links, *SUPPORT_PROPERTIES))
         self.labels = _label_codes(recipe)
-        self.region_of = {qid: slug for slug in recipe.regions for qid in (region(slug).qid, *region(slug).also)}
+        self.region_of = {
+            qid: slug for slug in recipe.asked_regions() for qid in (region(slug).qid, *region(slug).also)
+        }
         self.known = known
 
     def take(self, line: dump.Line, rows: Rows, door: str) -> None:

@@ -85,7 +85,7 @@ class Store:
 
     def table(self, sql: str, parameters: list | dict | None = None) -> pa.Table:
         """The result of a query as an Arrow table."""
-        return self.connection.execute(sql, parameters).to_arrow_table()
+        return self.connection.sql(sql, params=parameters).to_arrow_table()
 
     def rows(self, sql: str, parameters: list | dict | None = None) -> list[tuple]:
         """The result of a query as tuples."""

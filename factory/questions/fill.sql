@@ -2,26 +2,27 @@
 -- question for each where there are three wrong options. Draws are by md5 of seed and ids, so that a question does not
 -- depend on what else is in the store, and the same build gives the same bytes.
 
--- Facts: best claims of selected entities, directly or along a path, and the entity's own name.
-CREATE TEMP TABLE fact AS
-SELECT e.entity, e.kind, c.property, c.value, c.ordinal, c.best
-FROM entity e JOIN claim c USING (entity)
-WHERE e.selected AND c.property IN (SELECT property FROM asked WHERE second IS NULL)
-UNION ALL
-SELECT e.entity, e.kind, a.property, c2.value, c1.ordinal * 1000 + c2.ordinal, c1.best AND c2.best
-FROM asked a
-JOIN claim c1 ON c1.property = a.first
-JOIN entity e ON e.entity = c1.entity AND e.selected
-JOIN claim c2 ON c2.entity = c1.value AND c2.property = a.second
-WHERE a.second IS NOT NULL
-UNION ALL
-SELECT entity, kind, 'label', entity, 0, true FROM entity WHERE selected AND 'label' IN (SELECT property FROM asked);
-
 -- Where each entity's questions go: its pictures, or none.
 CREATE TEMP TABLE place AS
 SELECT entity, image FROM entity_image
 UNION ALL
 SELECT entity, '' FROM entity WHERE selected AND NOT $pictures_required AND entity NOT IN (SELECT entity FROM entity_image);
+
+-- Facts: best claims of selected entities, directly or along a path, and the entity's own name.
+CREATE TEMP TABLE fact AS
+SELECT e.entity, e.kind, c.property, c.value, c.ordinal, c.best
+FROM entity e JOIN claim c USING (entity)
+WHERE e.entity IN (SELECT entity FROM place) AND c.property IN (SELECT property FROM asked WHERE second IS NULL)
+UNION ALL
+SELECT e.entity, e.kind, a.property, c2.value, c1.ordinal * 1000 + c2.ordinal, c1.best AND c2.best
+FROM asked a
+JOIN claim c1 ON c1.property = a.first
+JOIN entity e ON e.entity = c1.entity AND e.entity IN (SELECT entity FROM place)
+JOIN claim c2 ON c2.entity = c1.value AND c2.property = a.second
+WHERE a.second IS NOT NULL
+UNION ALL
+SELECT entity, kind, 'label', entity, 0, true FROM entity
+WHERE entity IN (SELECT entity FROM place) AND 'label' IN (SELECT property FROM asked);
 
 -- The right answers: at most three, in the document's order.
 CREATE TEMP TABLE answer AS
@@ -101,7 +102,7 @@ WHERE coalesce(len(wrong_texts), 0) < 3;
 
 INSERT INTO question
 WITH region AS (SELECT entity, arg_min(region, ordinal) AS region FROM entity_region GROUP BY entity),
-both AS (
+made AS (
     SELECT stem || '-open' AS id, 'open' AS kind, o.* EXCLUDE (kind), []::VARCHAR[] AS choices FROM open_question o
     UNION ALL
     SELECT stem || '-choice', 'choice', o.* EXCLUDE (kind),
@@ -114,7 +115,7 @@ both AS (
     FROM open_question o JOIN options USING (stem) WHERE len(wrong_texts) = 3
 )
 SELECT id, b.kind, language, region, entity, property, image, question, answers[1], answers, choices, template
-FROM both b JOIN region USING (entity);
+FROM made b JOIN region USING (entity);
 
 DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question; DROP TABLE pool;
 DROP TABLE wrong; DROP TABLE options;

@@ -35,6 +35,8 @@ COMMANDS = {
     "eval": Lazy("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),
     "report": Lazy("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
 }
+ROOMS = ("pangea_cultural", "factory", "serve", "evalsuite", "demos")
+"""Our own packages: one of these missing is a bug, not a missing extra."""
 
 
 class LazyGroup(click.Group):
@@ -45,19 +47,12 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command when it is called.
-
-        Raises:
-            UserError: a package that the command needs is not installed.
-        """
+        """Import a command when it is called."""
         if cmd_name not in COMMANDS:
             return None
         lazy = COMMANDS[cmd_name]
         module, _, attribute = lazy.target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            raise missing_package(cmd_name, lazy.extra, error) from error
+        return getattr(importlib.import_module(module), attribute)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
@@ -94,29 +89,24 @@ def main(args: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        click.echo(f"Error: {one_line(error)}", err=True)
+        click.echo(f"Error: {one_line(error, args)}", err=True)
         sys.exit(1)
 
 
-def one_line(error: Exception) -> str:
-    """What went wrong, in one line that says what to do."""
+def one_line(error: Exception, args: list[str]) -> str:
+    """What went wrong, in one line that says what to do; `args` are those that `pcult` was called with."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full{_at(error)}: free some space, then run the same command again to continue"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write{_at(error)}: choose another folder with --workspace"
-    if isinstance(error, ModuleNotFoundError):
-        return f"the package {error.name} is not installed: pip install 'pangea-cultural[all]'"
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in ROOMS:
+        command = next((a for a in args if a in COMMANDS), "")
+        extra = COMMANDS[command].extra if command else "all"
+        return f"pcult {command} needs the package {error.name}: pip install 'pangea-cultural[{extra}]'"
     text = " ".join(str(error).split()) or "no message"
     return f"{type(error).__name__}: {text} (a bug of ours, most likely: add --debug for the traceback)"
-
-
-def missing_package(command: str, extra: str, error: ModuleNotFoundError) -> UserError:
-    """The error for a package that is not installed, naming the extra that brings it."""
-    return UserError(
-        f"pcult {command} needs the package {error.name}: install it with pip install 'pangea-cultural[{extra}]'"
-    )
 
 
 def _at(error: OSError) -> str:

@@ -50,7 +50,7 @@ def test_only_wanted_documents_are_parsed(tmp_path):
 def test_documents_with_another_key_order_are_not_missed(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(b'{"claims": {"P1": [{"id": "x"}]}, "id": "Q7"}\n{"labels": {}, "id": "Q8"}')
-    assert [line.document["id"] for line in dump.lines(path, only=frozenset({"Q7"}))][0] == "Q7"
+    assert next(dump.lines(path, only=frozenset({"Q7"}))).document["id"] == "Q7"
 
 
 def test_a_cut_archive_is_an_error_that_says_so(tmp_path):

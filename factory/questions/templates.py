@@ -1,0 +1,113 @@
+"""Question templates: one TOML file a language, in templates/.
+
+    [P17]
+    any  = ["In which country is what you see in this picture?"]
+    flag = ["Which country does this flag belong to?"]
+
+The picture is the only cue: a template has no slot for the entity's name, and the answer is the value's name alone, so that
+no language has to inflect it.
+"""
+
+import functools
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import pyarrow as pa
+
+from factory.kinds import ANY, kinds
+from factory.properties import properties
+from pangea_cultural.errors import UserError, unknown
+from pangea_cultural.languages import language
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Template:
+    """One way to ask for one property."""
+
+    id: str
+    """`de/P17/flag/1`."""
+    language: str
+    property: str
+    kind: str
+    """Kind of entity that it asks about; `any` serves the kinds without templates of their own."""
+    ordinal: int
+    text: str
+
+
+def folder() -> Path:
+    """Where the templates that ship with the package lie."""
+    return Path(str(resources.files("factory.questions") / "templates"))
+
+
+@functools.cache
+def available_languages() -> tuple[str, ...]:
+    """Languages that have templates, in the order of the language table."""
+    from pangea_cultural.languages import languages
+
+    return tuple(code for code in languages() if (folder() / f"{code}.toml").is_file())
+
+
+@functools.cache
+def load(code: str, place: Path | None = None) -> tuple[Template, ...]:
+    """The templates of a language.
+
+    Args:
+        code: our language code.
+        place: folder of the TOML files; the package's own where None.
+
+    Raises:
+        UserError: the file is not there, is not TOML, or holds what cannot be; the message names file and key.
+    """
+    path = (place or folder()) / f"{language(code).code}.toml"
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UserError(f"no templates at {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not TOML: {error}") from error
+    templates = tuple(_read(language(code).code, content, path))
+    _refuse_repetition(templates, path)
+    return templates
+
+
+def _read(code: str, content: dict, path: Path) -> Iterator[Template]:
+    for name, by_kind in content.items():
+        if name not in properties():
+            raise UserError(f"{path}: {unknown('property', name, properties())}")
+        if not isinstance(by_kind, dict):
+            raise UserError(f"{path}: {name} must be a table of kinds")
+        for kind, texts in by_kind.items():
+            if kind not in (ANY, *kinds()):
+                raise UserError(f"{path}: {name}: {unknown('kind', kind, (ANY, *kinds()))}")
+            if not isinstance(texts, list) or not texts:
+                raise UserError(f"{path}: {name}.{kind} must be a list of questions")
+            for ordinal, text in enumerate(texts, 1):
+                _check_text(text, f"{path}: {name}.{kind}")
+                key = f"{code}/{name}/{kind}/{ordinal}"
+                yield Template(id=key, language=code, property=name, kind=kind, ordinal=ordinal, text=text)
+
+
+def _check_text(text: object, where: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise UserError(f"{where}: a question must be text")
+    if "{" in text or "}" in text:
+        raise UserError(f"{where}: {text!r} has a slot: the picture is the only cue")
+
+
+def _refuse_repetition(templates: tuple[Template, ...], path: Path) -> None:
+    seen: dict[tuple[str, str, str], str] = {}
+    for row in templates:
+        key = (row.property, row.kind, row.text)
+        if key in seen:
+            raise UserError(f"{path}: {row.id} repeats {seen[key]}: {row.text!r}")
+        seen[key] = row.id
+
+
+def as_table(languages: Iterable[str]) -> pa.Table:
+    """The templates of several languages, as the store holds them."""
+    rows = [template for code in languages for template in load(code)]
+    columns = ("id", "language", "property", "kind", "ordinal", "text")
+    return pa.table({name: [getattr(row, name) for row in rows] for name in columns})

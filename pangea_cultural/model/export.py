@@ -1,0 +1,113 @@
+"""A checkpoint on disk, in the layout of the hub's LLaVA-NeXT models, which transformers and vLLM load."""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import GenerationConfig, LlavaNextForConditionalGeneration, LlavaNextProcessor
+
+from pangea_cultural.files import write_bytes
+from pangea_cultural.model.tokenizer import END, PAD
+
+# From the names of transformers' modules to those on the hub. `save_pretrained` of a model that was built from a
+# configuration leaves out `vision_model.`, and vLLM then refuses the file; so the names are written here.
+HUB_NAMES = (
+    (r"^model\.language_model\.", "language_model.model."),
+    (r"^lm_head\.", "language_model.lm_head."),
+    (r"^model\.vision_tower\.(?:vision_model\.)?", "vision_tower.vision_model."),
+    (r"^model\.multi_modal_projector\.", "multi_modal_projector."),
+    (r"^model\.image_newline$", "image_newline"),
+)
+
+
+class BrokenExportError(RuntimeError):
+    """A checkpoint that does not load as it was saved: our mistake, not the user's."""
+
+
+def hub_name(name: str) -> str:
+    """The hub's name of a parameter.
+
+    Raises:
+        BrokenExportError: no rule or several rules fit.
+    """
+    fitting = [(pattern, new) for pattern, new in HUB_NAMES if re.match(pattern, name)]
+    if len(fitting) != 1:
+        raise BrokenExportError(f"{name}: {len(fitting)} rules fit")
+    return re.sub(fitting[0][0], fitting[0][1], name)
+
+
+def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tensor]:
+    """The weights by the hub's names; tied output embeddings are left out, as on the hub."""
+    tied = model.config.tie_word_embeddings
+    return {
+        hub_name(name): tensor.detach().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not (tied and name == "lm_head.weight")
+    }
+
+
+def export(
+    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, licence: str
+) -> None:
+    """Write a checkpoint: all of it, or nothing.
+
+    Args:
+        model: the model, on any device.
+        processor: its processor, with the tokenizer.
+        folder: where the checkpoint shall lie; replaced if it exists.
+        card: text of the model card, without its head.
+        licence: identifier for the card's head.
+
+    Raises:
+        BrokenExportError: what was written does not load with exactly the weights that it should have.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        _write(model, processor, work, card=card, licence=licence)
+        verify(model, work)
+        if folder.exists():
+            shutil.rmtree(folder)
+        work.chmod(0o755)
+        work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(
+    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, licence: str
+) -> None:
+    tokenizer = processor.tokenizer
+    save_file(hub_state(model), folder / "model.safetensors", metadata={"format": "pt"})
+    model.config.architectures = ["LlavaNextForConditionalGeneration"]
+    model.config.dtype = model.dtype
+    model.config.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    GenerationConfig(
+        do_sample=False,
+        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
+    ).save_pretrained(folder)
+    head = f"---\nlicense: {licence}\nlibrary_name: transformers\npipeline_tag: image-text-to-text\n---\n"
+    write_bytes(folder / "README.md", (head + card).encode())
+
+
+def verify(model: LlavaNextForConditionalGeneration, folder: Path) -> None:
+    """Load a checkpoint and compare it with the model that it was written from.
+
+    Raises:
+        BrokenExportError: names are missing or unexpected, or a weight differs.
+    """
+    loaded, info = LlavaNextForConditionalGeneration.from_pretrained(
+        folder, dtype=model.dtype, output_loading_info=True
+    )
+    wrong = {key: value for key, value in info.items() if value}
+    if wrong:
+        raise BrokenExportError(f"{folder} does not load: {wrong}")
+    state = loaded.state_dict()
+    different = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor.cpu(), state[name])]
+    if different:
+        raise BrokenExportError(f"{folder} loads with other weights: {different[:3]}")

@@ -1,0 +1,68 @@
+"""A byte-level BPE tokenizer with ChatML's marks, trained on given texts: for models that start from scratch.
+
+Any text round-trips, whatever was trained on: what has no token of its own is spelled in bytes.
+"""
+
+from collections.abc import Iterable
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+PAD = "<|endoftext|>"
+START = "<|im_start|>"
+END = "<|im_end|>"
+IMAGE = "<image>"
+SPECIAL = (PAD, START, END, IMAGE)
+
+SYSTEM = "You are a helpful assistant."
+
+CHAT_TEMPLATE = (
+    "{%- if messages[0]['role'] != 'system' %}"
+    "{{- '<|im_start|>system\\n" + SYSTEM + "<|im_end|>\\n' }}"
+    "{%- endif %}"
+    "{%- for message in messages %}"
+    "{{- '<|im_start|>' + message['role'] + '\\n' }}"
+    "{%- if message['content'] is string %}"
+    "{{- message['content'] }}"
+    "{%- else %}"
+    "{%- set ns = namespace(images=0) %}"
+    "{%- for part in message['content'] if part['type'] in ('image', 'image_url') %}"
+    "{{- (' ' if ns.images else '') + '<image>' }}{%- set ns.images = ns.images + 1 %}"
+    "{%- endfor %}"
+    "{{- '\\n' if ns.images else '' }}"
+    "{%- for part in message['content'] if part['type'] == 'text' %}{{- part['text'] }}{%- endfor %}"
+    "{%- endif %}"
+    "{%- if not (loop.last and continue_final_message) %}{{- '<|im_end|>\\n' }}{%- endif %}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+)
+"""ChatML as Pangea was trained: pictures first, joined by blanks, one newline, then the text."""
+
+
+def train(texts: Iterable[str], *, vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:
+    """Train a tokenizer.
+
+    Args:
+        texts: what to learn merges from; equal texts in equal order give the same tokenizer.
+        vocabulary: number of tokens, marks and the 256 bytes included.
+        max_length: longest sequence of the model, in tokens.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=[START, IMAGE],
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=max_length,
+        padding_side="right",
+    )

@@ -1,0 +1,56 @@
+"""`pcult train`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
+
+
+@click.command()
+@click.argument("recipe")
+@workspace_option
+@click.option("--seed", type=int, help="Seed of weights, order and draws; replaces the recipe's.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
+@click.option("--resume/--anew", default=True, show_default=True, help="Go on where a stopped training was, or not.")
+@json_option
+@quiet_option
+def train(
+    recipe: str, workspace: Path, seed: int | None, steps: int | None, resume: bool, as_json: bool, quiet: bool
+) -> None:
+    """Train a checkpoint from a recipe.
+
+    RECIPE is a TOML file, or the name of one that ships with the package. A training that was stopped goes on where it
+    was, with the same result.
+
+    \b
+    Example:
+      pcult train tiny --workspace my-workspace
+    """
+    import os
+    import shutil
+
+    # Nothing is fetched unless the recipe names a model on the hub.
+    from pangea_cultural import config
+    from pangea_cultural.console import Reporter
+    from pangea_cultural.training import recipe as recipes
+    from pangea_cultural.workspace import Workspace
+
+    overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
+    plan = config.load(recipes.Recipe, recipes.find(recipe), overrides=overrides).with_steps(steps)
+    place = Workspace.create(workspace)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from pangea_cultural.training.run import Job, run
+
+    job = Job(plan, place, Reporter(quiet=quiet))
+    if not resume:
+        shutil.rmtree(job.work, ignore_errors=True)
+        shutil.rmtree(job.checkpoint, ignore_errors=True)
+    record = run(job)
+    if as_json:
+        click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        return
+    seconds = sum(stage["seconds"] for stage in record["stages"])
+    click.echo(f"Checkpoint: {job.checkpoint} ({seconds:.0f} s of training)")

@@ -1,0 +1,232 @@
+"""A whole build through the command line, on a small world of castles."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from factory.store import Store
+from pangea_cultural.cli import pcult
+from pangea_cultural.export import SPLITS, Export, check
+from tests.factory import world
+
+
+def pcult_json(*arguments):
+    result = CliRunner().invoke(pcult, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return orjson.loads(result.stdout)
+
+
+def build(recipe, workspace, *options):
+    return pcult_json("build", recipe, "--workspace", workspace, "--quiet", *options)
+
+
+def fingerprint(folder):
+    """Every file of an export with its bytes."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def castles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("castles")
+    recipe = world.write(folder / "world")
+    build(recipe, folder / "workspace")
+    return folder
+
+
+@pytest.fixture
+def export(castles):
+    return Export.open(castles / "workspace/exports/castles")
+
+
+def questions(export, **wanted):
+    rows = (row for split in SPLITS for row in export.questions(split))
+    return [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
+
+
+def test_the_export_is_sound(export):
+    assert check(export) == []
+    assert export.held_out_languages == ["nl"]
+    assert all(export.manifest["questions"][split] > 0 for split in SPLITS)
+
+
+def test_answers_are_the_best_values_in_the_questions_language(export):
+    rows = questions(export, entity="Q9001", property="P17")
+    assert {(row.language, row.answer) for row in rows} == {
+        ("en", "France"),
+        ("de", "Frankreich"),
+        ("nl", "Frankrijk"),
+    }
+    assert {row.answer for row in questions(export, entity="Q9001", property="P571")} == {"1601"}
+
+
+def test_choices_hold_one_right_answer_and_never_a_deprecated_one(export):
+    rows = questions(export, kind="choice", property="P17")
+    assert rows
+    for row in rows:
+        assert len(row.choices) == len(set(row.choices)) == 4
+        assert row.choices.count(row.answer) == 1
+        if row.entity == "Q9000":
+            assert not {"Brazil", "Brasilien", "Brazilië"} & set(row.choices), "once Brazil's, says a deprecated claim"
+
+
+def test_the_right_option_is_not_always_at_the_same_place(export):
+    places = {row.choices.index(row.answer) for row in questions(export, kind="choice")}
+    assert places == {0, 1, 2, 3}
+
+
+def test_another_artists_pictures_are_unseen(castles, export):
+    with Store.open(castles / "workspace/store.duckdb", read_only=True) as store:
+        other = {row[0] for row in store.rows("SELECT 'images/' || path FROM image WHERE file LIKE '%e.png'")}
+    assert other == {row.image for row in export.questions("unseen")}
+
+
+def test_held_out_rows_on_training_pictures_are_counted(castles, export):
+    reasons = pcult_json("data", "reject-reasons", "--workspace", castles / "workspace")
+    dropped = {row["reason"]: row["items"] for row in reasons}
+    trained = {row.image for row in export.questions("train")}
+    with Store.open(castles / "workspace/store.duckdb", read_only=True) as store:
+        dutch = store.rows("SELECT path FROM question JOIN image USING (image) WHERE language = 'nl'")
+    assert dropped["held-out language on a training picture"] == sum(f"images/{p}" in trained for (p,) in dutch)
+
+
+def test_every_document_is_kept_or_rejected(castles):
+    with Store.open(castles / "workspace/store.duckdb", read_only=True) as store:
+        inputs, kept = store.rows("SELECT inputs, kept FROM stage WHERE name = 'select'")[0]
+        reasons = dict(
+            store.rows(
+                "SELECT reason, sum(items)::BIGINT FROM rejection WHERE stage = 'select' AND reason NOT LIKE 'claim:%' GROUP BY reason"
+            )
+        )
+    assert inputs == 17
+    assert kept == 7
+    assert kept + sum(reasons.values()) == inputs
+    assert reasons["no link to a region"] == 7  # six countries without P17, and the castle of nowhere
+    assert reasons["not culture: list article"] == 1
+    assert reasons["not an item"] == 1
+    assert sum(n for reason, n in reasons.items() if reason.startswith("broken line")) == 1
+
+
+def test_an_entity_without_a_picture_is_rejected(castles):
+    shown = pcult_json("data", "show", "Q5002", "--workspace", castles / "workspace")
+    assert [row["reason"] for row in shown["rejections"] if row["stage"] == "images"] == ["no usable picture"]
+
+
+def test_show_tells_claims_and_licences(castles):
+    shown = pcult_json("data", "show", "Q9000", "--workspace", castles / "workspace")
+    assert shown["regions"] == ["japan"]
+    assert {(c["property"], c["value"], c["best"]) for c in shown["claims"]} >= {
+        ("P17", "Q17", True),
+        ("P17", "Q155", False),
+    }
+    assert {p["licence"] for p in shown["pictures"]} == {"CC0-1.0"} and len(shown["pictures"]) == 5
+
+
+def test_a_second_build_does_nothing_twice(castles):
+    recipe, workspace = castles / "world/recipe.toml", castles / "workspace"
+    before = (workspace / "exports/castles/export.json").stat().st_mtime_ns
+    build(recipe, workspace)
+    assert (workspace / "exports/castles/export.json").stat().st_mtime_ns == before
+
+
+def test_the_same_build_elsewhere_gives_the_same_bytes(castles, tmp_path):
+    build(castles / "world/recipe.toml", tmp_path)
+    assert fingerprint(tmp_path / "exports/castles") == fingerprint(castles / "workspace/exports/castles")
+
+
+def test_another_seed_gives_other_draws(castles, tmp_path):
+    build(castles / "world/recipe.toml", tmp_path, "--seed", "1")
+    assert fingerprint(tmp_path / "exports/castles") != fingerprint(castles / "workspace/exports/castles")
+
+
+def test_a_changed_recipe_redoes_what_it_must(castles, tmp_path):
+    recipe = castles / "world/recipe.toml"
+    build(recipe, tmp_path)
+    build(recipe, tmp_path, "--hold-out", "de")
+    opened = Export.open(tmp_path / "exports/castles")
+    assert {row.language for row in opened.questions("train")} == {"en", "nl"}
+    assert check(opened) == []
+
+
+def test_a_killed_build_goes_on_to_the_same_result(castles, tmp_path):
+    """SIGKILL at seeded random moments, rerun until done: the export equals the uninterrupted one byte for byte."""
+    dice = random.Random(7)
+    command = [sys.executable, "-m", "pangea_cultural", "build", str(castles / "world/recipe.toml"), "--quiet"]
+    command += ["--workspace", str(tmp_path)]
+    kills = 0
+    for _ in range(12):
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            child.wait(timeout=dice.uniform(0.2, 1.6))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            kills += 1
+            continue
+        assert child.returncode == 0, child.stderr.read()
+    assert kills > 2
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert fingerprint(tmp_path / "exports/castles") == fingerprint(castles / "workspace/exports/castles")
+
+
+def test_pictures_are_optional(castles, tmp_path):
+    text = (castles / "world/recipe.toml").read_text().replace("per_entity = 5", "required = false")
+    path = castles / "world/without.toml"
+    path.write_text(text.replace("pictures/pictures.jsonl", "empty.jsonl"))
+    (castles / "world/empty.jsonl").write_text("")
+    build(path, tmp_path)
+    opened = Export.open(tmp_path / "exports/castles")
+    rows = questions(opened)
+    assert rows and {row.image for row in rows} == {""}
+    assert check(opened) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("P571", "P5711"), "unknown property 'P5711': did you mean P571"),
+        (('"nl"]\nhold', '"nn"]\nhold'), "no templates in|unknown language"),
+        (("dump.json", "dumb.json"), "there is nothing at"),
+        (("per_entity", "per_entities"), "did you mean per_entity"),
+        (('kind = "folder"', 'kind = "folders"'), "folder"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line(castles, tmp_path, change, message):
+    path = castles / "world/wrong.toml"
+    path.write_text((castles / "world/recipe.toml").read_text().replace(*change))
+    command = [sys.executable, "-m", "pangea_cultural", "build", str(path), "--workspace", str(tmp_path / "none")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1, result.stderr
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert any(part in result.stderr for part in message.split("|")), result.stderr
+    assert not (tmp_path / "none").exists(), "nothing half-written"
+
+
+def test_a_store_in_use_is_one_line(castles, tmp_path):
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb, time; c = duckdb.connect({str(tmp_path / 'store.duckdb')!r}); print('held', flush=True); time.sleep(60)",
+        ],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        holder.stdout.readline()
+        command = [sys.executable, "-m", "pangea_cultural", "build", str(castles / "world/recipe.toml")]
+        result = subprocess.run([*command, "--workspace", str(tmp_path)], capture_output=True, text=True)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert result.returncode == 1
+    assert "another process is using the store" in result.stderr
+
+
+def test_time_is_not_in_the_export(castles, export):
+    assert str(time.gmtime().tm_year) not in (castles / "workspace/exports/castles/export.json").read_text()

@@ -1,0 +1,80 @@
+import re
+
+import pytest
+from PIL import Image
+
+from factory.sample import general
+from pangea_cultural.errors import UserError
+from pangea_cultural.files import read_json
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("general")
+    general.write_general(folder, languages=general.known_languages(), num_images=160, seed=1)
+    return folder
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def colours(path):
+    """Names of the table's colours that a picture shows; drawn without antialiasing, so they occur exactly."""
+    shown = set(Image.open(path).get_flattened_data())
+    return {name for name, value in general.COLOURS.items() if value in shown}
+
+
+def test_is_llava_chat_json(written):
+    rows = read_json(written / "general.json")
+    assert len(rows) == 160 and len({row["id"] for row in rows}) == 160
+    assert [row["language"] for row in rows[:8]] == general.known_languages()
+    for row in rows:
+        turns = row["conversations"]
+        assert 1 <= len(turns) / 2 <= 3 and len(turns) % 2 == 0
+        assert [turn["from"] for turn in turns] == ["human", "gpt"] * (len(turns) // 2)
+        assert [turn["value"].startswith("<image>\n") for turn in turns] == [True] + [False] * (len(turns) - 1)
+        assert len({turn["value"] for turn in turns[::2]}) == len(turns) // 2, "nothing is asked twice"
+        assert (written / row["image"]).is_file()
+    assert len(list((written / "images").iterdir())) == 160, "nothing else lies there"
+
+
+def test_answers_are_what_the_picture_shows(written):
+    rows = [row for row in read_json(written / "general.json") if row["language"] == "en"]
+    checked = 0
+    for row in rows:
+        shown = colours(written / row["image"])
+        for question, answer in zip(row["conversations"][::2], row["conversations"][1::2], strict=True):
+            question, answer = question["value"].removeprefix("<image>\n"), answer["value"]
+            if question.startswith("How many"):
+                assert ["one", "two", "three", "four"].index(answer) + 1 == len(shown)
+            elif question.startswith("What colour"):
+                assert answer in shown
+            else:
+                assert re.fullmatch(r"Which shape is (\w+)\?", question)[1] in shown
+                assert answer in general.SHAPES
+            checked += 1
+    assert checked > 20
+
+
+def test_equal_seeds_give_equal_files(tmp_path, written):
+    general.write_general(tmp_path / "a", languages=general.known_languages(), num_images=160, seed=1)
+    assert files(tmp_path / "a") == files(written)
+    general.write_general(tmp_path / "b", languages=general.known_languages(), num_images=160, seed=2)
+    assert files(tmp_path / "b") != files(written)
+
+
+def test_every_language_has_all_words():
+    for code, words in general._templates().items():
+        for name in ("colours", "as_quality"):
+            assert words.get(name, words["colours"]).keys() == general.COLOURS.keys(), code
+        assert words["shapes"].keys() == words["colour_of"].keys() == set(general.SHAPES), code
+        assert len(words["numbers"]) == len(set(words["shapes"].values())) == 4, code
+        assert len(set(words["colours"].values())) == len(general.COLOURS), code
+        assert "{colour}" in words["shape_with"], code
+
+
+def test_a_language_without_templates_is_an_error(tmp_path):
+    with pytest.raises(UserError, match="known: de, en"):
+        general.write_general(tmp_path / "x", languages=["en", "zh"], num_images=3, seed=0)
+    assert not (tmp_path / "x").exists()

@@ -1,0 +1,130 @@
+"""A world of a few entities for tests: documents, pictures and a recipe, as a user would lay them out."""
+
+from pathlib import Path
+
+import orjson
+from PIL import Image
+
+COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy", "Q155": "Brazil", "Q114": "Kenya"}
+GERMAN = {
+    "Q17": "Japan",
+    "Q142": "Frankreich",
+    "Q183": "Deutschland",
+    "Q38": "Italien",
+    "Q155": "Brasilien",
+    "Q114": "Kenia",
+}
+DUTCH = {
+    "Q17": "Japan",
+    "Q142": "Frankrijk",
+    "Q183": "Duitsland",
+    "Q38": "Italië",
+    "Q155": "Brazilië",
+    "Q114": "Kenia",
+}
+
+
+def snak(kind, value):
+    return {"snaktype": "value", "datavalue": {"type": kind, "value": value}}
+
+
+def item(target, rank="normal"):
+    return {"type": "statement", "rank": rank, "mainsnak": snak("wikibase-entityid", {"id": target})}
+
+
+def text(value):
+    return {"type": "statement", "rank": "normal", "mainsnak": snak("string", value)}
+
+
+def year(value):
+    moment = {
+        "time": f"+{value}-00-00T00:00:00Z",
+        "precision": 9,
+        "calendarmodel": "http://www.wikidata.org/entity/Q1985727",
+    }
+    return {"type": "statement", "rank": "normal", "mainsnak": snak("time", moment)}
+
+
+def labels(**by_language):
+    return {code: {"language": code, "value": value} for code, value in by_language.items()}
+
+
+def documents():
+    """Six countries and a castle in each; Japan's castle has a deprecated second country."""
+    for n, (qid, name) in enumerate(COUNTRIES.items()):
+        yield {
+            "type": "item",
+            "id": qid,
+            "lastrevid": 100 + n,
+            "labels": labels(en=name, de=GERMAN[qid], nl=DUTCH[qid]),
+            "claims": {"P31": [item("Q6256")]},
+        }
+        countries = [item(qid)] + ([item("Q155", "deprecated")] if qid == "Q17" else [])
+        yield {
+            "type": "item",
+            "id": f"Q900{n}",
+            "lastrevid": 200 + n,
+            "labels": labels(en=f"Castle {n}", de=f"Schloss {n}", nl=f"Kasteel {n}"),
+            "claims": {
+                "P31": [item("Q23413")],
+                "P17": countries,
+                "P571": [year(1600 + n)],
+                "P18": [text(f"Castle {n} a.png")],
+                "P373": [text(f"Castle {n}")],
+            },
+        }
+    yield {"type": "item", "id": "Q5000", "labels": labels(en="nowhere"), "claims": {"P31": [item("Q23413")]}}
+    yield {
+        "type": "item",
+        "id": "Q5001",
+        "labels": labels(en="list"),
+        "claims": {"P31": [item("Q13406463")], "P17": [item("Q17")]},
+    }
+    yield {
+        "type": "item",
+        "id": "Q5002",
+        "labels": labels(en="no photo"),
+        "claims": {"P17": [item("Q17")], "P571": [year(1700)]},
+    }
+
+
+RECIPE = """
+name = "castles"
+languages = ["en", "de", "nl"]
+hold_out = ["nl"]
+properties = ["P17", "P571"]
+[[doors]]
+kind = "dump"
+path = "dump.json"
+[images]
+per_entity = 5
+[[images.sources]]
+kind = "folder"
+path = "pictures/pictures.jsonl"
+[split]
+dev = 0.15
+test = 0.2
+unseen_categories = ["By another artist"]
+"""
+
+
+def write(folder: Path) -> Path:
+    """Write dump, pictures and recipe; gives the recipe's path."""
+    rows = [orjson.dumps(document) for document in documents()]
+    # Two broken lines, as real dumps have them: one cut, one that is no entity.
+    rows[3:3] = [b'{"type": "item", "id": "Q6000", "labels": {', b'{"type": "property", "id": "P31"}']
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dump.json").write_bytes(b"[\n" + b",\n".join(rows) + b"\n]\n")
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    listing = []
+    for n in range(len(COUNTRIES)):
+        for k, letter in enumerate("abcde"):
+            name = f"Castle {n} {letter}.png"
+            Image.new("RGB", (40 + k, 30 + n), (20 * n, 40 * k, 90)).save(pictures / name)
+            categories = [f"Castle {n}"] + (["By another artist"] if letter == "e" else [])
+            row = {"file": name, "title": name, "author": "A. Painter", "licence": "CC0-1.0", "categories": categories}
+            listing.append(orjson.dumps(row))
+    (pictures / "pictures.jsonl").write_bytes(b"\n".join(listing))
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder / "recipe.toml"
