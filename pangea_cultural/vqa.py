@@ -67,4 +67,5 @@ class Question:
 
 def from_row(row: dict[str, Any]) -> Question:
     """A question from a row of an export's question file (lists become tuples)."""
-    return Question(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+    fields: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Question(**fields)

@@ -4,13 +4,18 @@ import io
 import math
 import random
 
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 LONGEST_SIDE_PX = 144
 """Drawings are kept at this size: views need not be larger, and 64-pixel tiles see enough of them."""
 VIEW_SIDE_PX = (96, 160)
 TILT_DEGREES = 14
 CROP_SHARE = 0.1
+STRETCH = (0.75, 1.3)
+HUE_STEPS = 12
+"""Of 256: a red stays red, and a green one of the greens that flags are printed in."""
+SATURATION = (0.6, 1.5)
+RIM_SHARE = 0.4
 ASPECT_CHANGE = (0.7, 1.4)
 """Of the canvas, against the drawing."""
 _STRIPS = 12
@@ -35,7 +40,8 @@ def varied(drawing: Image.Image, chance: random.Random) -> Image.Image:
     """
     size = _canvas_size(drawing, chance)
     background = _background(chance)
-    seen = ImageOps.expand(drawing, border=1, fill=(0, 0, 0, 0))  # a soft edge when it is turned
+    seen = _printed(drawing, chance)
+    seen = ImageOps.expand(seen, border=1, fill=(0, 0, 0, 0))  # a soft edge when it is turned
     seen = _waved(seen, chance) if chance.random() < 0.6 else seen
     seen = _tilted_onto(size, seen, chance)
     picture = _lit(_on_background(seen, background), chance)
@@ -49,6 +55,35 @@ def encoded(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
+
+
+def _printed(drawing: Image.Image, chance: random.Random) -> Image.Image:
+    """The drawing as another maker would have it: other proportions, other shades, sometimes with a rim."""
+    width = max(8, round(drawing.width * chance.uniform(*STRETCH)))
+    made = drawing.resize((width, drawing.height), Image.Resampling.BILINEAR)
+    alpha = made.getchannel("A")
+    colours = _shifted(made.convert("RGB"), chance.randint(-HUE_STEPS, HUE_STEPS))
+    colours = ImageEnhance.Color(colours).enhance(chance.uniform(*SATURATION))
+    made = Image.merge("RGBA", (*colours.split(), alpha))
+    # What has its corners filled is cloth or card, and can have a rim; a rim around a bowl would be a box.
+    if chance.random() < RIM_SHARE and alpha.getpixel((2, 2)) == 255:
+        rim = chance.randint(1, 4)
+        made = ImageOps.expand(
+            made.crop((rim, rim, made.width - rim, made.height - rim)), rim, (*_rim_colour(chance), 255)
+        )
+    return made
+
+
+def _shifted(picture: Image.Image, steps: int) -> Image.Image:
+    """The picture with its hues turned by 256ths of the circle."""
+    hue, saturation, value = picture.convert("HSV").split()
+    turned = hue.point([(level + steps) % 256 for level in range(256)])
+    return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
+
+
+def _rim_colour(chance: random.Random) -> Colour:
+    shade = chance.choice((chance.randint(0, 60), chance.randint(200, 255)))
+    return shade, shade, shade
 
 
 def _canvas_size(drawing: Image.Image, chance: random.Random) -> tuple[int, int]:

@@ -4,8 +4,8 @@
     any  = ["In which country is what you see in this picture?"]
     flag = ["Which country does this flag belong to?"]
 
-The picture is the only cue: a template has no slot for the entity's name, and the answer is the value's name alone, so that
-no language has to inflect it.
+The picture is the only cue: a template has no slot for the entity's name, and the answer is the value's name alone, so
+that no language has to inflect it.
 """
 
 import functools

@@ -145,9 +145,7 @@ def drawings(decisions: Decisions) -> Iterator[dict[str, Any]]:
         name = _capitalised(row["flag_label"])
         svg = f"flags/{iso.lower()}.svg"
         yield _drawing(name, svg, [name], OURS | {"source": f"pangea-cultural, factory/sample/{svg}"}, NUM_VIEWS)
-        letters = "".join(
-            chr(ord("\N{REGIONAL INDICATOR SYMBOL LETTER A}") + ord(letter) - ord("A")) for letter in iso
-        )
+        letters = "".join(chr(ord("\N{REGIONAL INDICATOR SYMBOL LETTER A}") + ord(letter) - ord("A")) for letter in iso)
         yield _openmoji(_drawing_name(name), letters, [name, OPENMOJI_FLAGS], NUM_FEW_VIEWS)
     for row in decisions["objects"].values():
         name, categories = _drawing_name(row["name"]), [_capitalised(row["name"])]

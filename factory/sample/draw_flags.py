@@ -175,9 +175,7 @@ def sri_lanka() -> str:
 def taiwan() -> str:
     """Red with a blue canton and a white sun of twelve rays."""
     blue = "#000095"
-    sun = (
-        emblems.rays(7.5, 5, 1.9, 3.75, 12, WHITE, spread=0.95) + disc(7.5, 5, 2.15, blue) + disc(7.5, 5, 1.85, WHITE)
-    )
+    sun = emblems.rays(7.5, 5, 1.9, 3.75, 12, WHITE, spread=0.95) + disc(7.5, 5, 2.15, blue) + disc(7.5, 5, 1.85, WHITE)
     return document(30, 20, rect(0, 0, 30, 20, "#fe0000"), rect(0, 0, 15, 10, blue), sun)
 
 

@@ -78,8 +78,7 @@ def lion(x: float, y: float, height: float, gold: str, ground: str) -> str:
         path("M-36 4 V14", stroke=gold, width=4),
         path("M-36 10 L-20 10 L-12 -2", stroke=gold, width=6),
         path(
-            "M-30 -22 L-28 -32 L-20 -36 L-16 -42 L-10 -36 C0 -40 8 -30 6 -16 L-4 -6 L-16 -6 "
-            "C-18 -10 -16 -14 -20 -16 Z",
+            "M-30 -22 L-28 -32 L-20 -36 L-16 -42 L-10 -36 C0 -40 8 -30 6 -16 L-4 -6 L-16 -6 C-18 -10 -16 -14 -20 -16 Z",
             fill=gold,
         ),
         path("M-2 -28 C-12 -20 -6 -8 -16 2 L-14 18 C-2 22 14 16 20 20 L34 14 C36 0 30 -14 14 -16 L4 -24 Z", fill=gold),

@@ -1,5 +1,6 @@
 """`pcult quickstart`: the commands that a user would type, one after the other, on the embedded sample."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -92,3 +93,96 @@ def quickstart(workspace: Path, seed: int, steps: int | None, limit: int, as_jso
         click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
     else:
         show(result, place)
+
+
+def take(walk: Walk, *, seed: int, steps: int | None, limit: int) -> dict[str, Any]:
+    """Walk through all rooms of the house; gives the figures of the summary."""
+    from serve.server import Server
+
+    place = walk.workspace
+    where = ("--workspace", place.root)
+    walk.step(
+        "factory",
+        "Factory: facts and drawings become questions in DuckDB",
+        lambda: (
+            walk.pcult("build", "sample", *where, "--seed", seed),
+            walk.pcult("data", "general", place.exports / "general", "--seed", seed, as_json=False),
+            walk.pcult("data", "check", place.exports / "sample", as_json=False),
+        ),
+    )
+    extra = () if steps is None else ("--steps", steps)
+    training = walk.step(
+        "training",
+        "Training: a tiny CulturalPangea from scratch",
+        lambda: walk.pcult("train", RECIPE, *where, "--seed", seed, *extra),
+    )
+    server = Server(place.checkpoints / RECIPE, log=place.logs / "vllm.log", reporter=walk.reporter)
+    walk.commands.append(f"pcult serve {place.checkpoints / RECIPE} --port {server.port}")
+    with contextlib.ExitStack() as stack:
+        walk.step("serving", "Serving: vLLM with an OpenAI-compatible API", lambda: stack.enter_context(server))
+        asked = ("eval", "--endpoint", server.url, "--tasks", "export", *where, "--limit", limit, "--seed", seed)
+        results = walk.step(
+            "evaluation",
+            "Evaluation: lighteval, with and without looking at the pictures",
+            lambda: walk.pcult(*asked, "--split", "test", "--split", "unseen"),
+        )
+    report = walk.step("report", "Report", lambda: walk.pcult("report", results["run"], as_json=False))
+    return {
+        "accuracy": accuracies(results["figures"]),
+        "figures": results["figures"],
+        "statements": results["statements"],
+        "questions_trained": {stage["stage"]: stage["questions"] for stage in training["stages"]},
+        "weights_sha256": training["weights_sha256"],
+        "report": report.strip().removeprefix("Report: "),
+    }
+
+
+# What the summary shows: name, and which figure it is.
+SUMMARY = (
+    ("trained languages", {"split": "test", "group": "trained", "subset": "all"}),
+    ("unseen drawings, trained languages", {"split": "unseen", "group": "trained", "subset": "all"}),
+    ("held-out languages", {"split": "test", "group": "held-out", "subset": "all"}),
+    ("  answer also in a trained language", {"split": "test", "group": "held-out", "subset": "shared"}),
+    ("  novel answer", {"split": "test", "group": "held-out", "subset": "novel"}),
+)
+
+
+def accuracies(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of the summary: accuracies with the picture and blind, of each kind of question."""
+    rows = []
+    for name, wanted in SUMMARY:
+        row: dict[str, Any] = {"name": name}
+        for kind in ("choice", "open"):
+            keys = wanted | {"kind": kind, "language": "*"}
+            found = next((f for f in figures if all(f[key] == value for key, value in keys.items())), None)
+            for condition in ("picture", "blind"):
+                row[f"{kind}_{condition}"] = found[condition]["accuracy"] if found else None
+                row[f"{kind}_n"] = found["picture"]["n"] if found else 0
+        rows.append(row)
+    return rows
+
+
+def show(result: dict[str, Any], place: Workspace) -> None:
+    """Print the summary, and what to try next."""
+    columns = ["in percent", "questions", "4-way choice", "blind", "exact match", "blind"]
+    keys = ("choice_picture", "choice_blind", "open_picture", "open_blind")
+    rows = [[row["name"], row["choice_n"], *[_percent(row[key]) for key in keys]] for row in result["accuracy"]]
+    console = Console()
+    console.print()
+    console.print(table("What the tiny CulturalPangea has learnt", columns, rows))
+    console.print("Blind: asked with another entity's picture. 4-way choice: 25 by chance.", style="dim")
+    for sentence in result["statements"]:
+        console.print(f"- {sentence}", style="dim", highlight=False)
+    seconds = ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items())
+    console.print(f"\nSeconds: {seconds}. Peak memory: {result['peak_memory_bytes'] / 1e9:.1f} GB.", highlight=False)
+    console.print(f"Report: {result['report']}\n\nTry next:", highlight=False, soft_wrap=True)
+    for command in (
+        f"pcult demo --workspace {place.root}",
+        f"pcult data show Q46383 --workspace {place.root}",
+        f"pcult serve {place.checkpoints / RECIPE}",
+    ):
+        console.print(f"  {command}", highlight=False, soft_wrap=True)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

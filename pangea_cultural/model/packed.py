@@ -26,7 +26,8 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             labels: [batch, length], IGNORED where there is no target; shifted here, as everywhere in transformers.
             num_items_in_batch: targets in the whole step, over accumulation and processes; those of this batch where
                 None. The loss is the mean over these targets, so that it does not depend on how rows were packed.
-            **inputs: position_ids [batch, length], attention_mask [batch, 1, length, length], pixel_values, image_sizes.
+            **inputs: position_ids [batch, length], attention_mask [batch, 1, length, length], pixel_values,
+                image_sizes.
         """
         if labels is None:
             return super().forward(input_ids, **inputs)

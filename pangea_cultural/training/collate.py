@@ -11,6 +11,7 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.model.packed import IGNORED
 from pangea_cultural.training.mixture import Group
 from pangea_cultural.training.packing import PADDING, Packer, Row, attention_mask
+from pangea_cultural.training.vary import Vary
 
 
 class Tiles(NamedTuple):
@@ -56,20 +57,25 @@ class Pictures:
 class AnswerBatches:
     """Makes the batches of the stage objective `answers`."""
 
-    def __init__(self, processor: LlavaNextProcessor) -> None:
+    def __init__(self, processor: LlavaNextProcessor, vary: Vary | None = None) -> None:
         self._pictures = Pictures(processor)
+        self._vary = vary
         self._packer = Packer(processor.tokenizer)
         self._pad = processor.tokenizer.pad_token_id
 
-    def __call__(self, groups: list[Group]) -> dict[str, torch.Tensor]:
+    def __call__(self, numbered: list[tuple[int, Group]]) -> dict[str, torch.Tensor]:
         """A batch of packed rows.
+
+        Args:
+            numbered: groups with their numbers in the stage's plan.
 
         Returns:
             input_ids, position_ids, labels [batch, length]; attention_mask [batch, 1, length, length];
             num_questions, a count; and where there are pictures pixel_values [pictures, tiles, 3, height, width] and
             image_sizes [pictures, 2].
         """
-        tiles = [self._pictures.tiles(group.image) if group.image else None for group in groups]
+        groups = [group for _, group in numbered]
+        tiles = [self._tiles(number, group) for number, group in numbered]
         rows = [
             self._packer.row(group.conversations, part.num_tokens if part else 0)
             for group, part in zip(groups, tiles, strict=True)
@@ -77,6 +83,12 @@ class AnswerBatches:
         batch = self._padded(rows)
         batch["num_questions"] = torch.tensor(sum(len(c.turns) for group in groups for c in group.conversations))
         return batch | _stacked([part for part in tiles if part is not None])
+
+    def _tiles(self, number: int, group: Group) -> Tiles | None:
+        if group.image is None:
+            return None
+        tiles = self._pictures.tiles(group.image)
+        return tiles._replace(pixel_values=self._vary.light(tiles.pixel_values, number)) if self._vary else tiles
 
     def _padded(self, rows: list[Row]) -> dict[str, torch.Tensor]:
         segments = _pad([row.segments for row in rows], PADDING)
@@ -98,24 +110,28 @@ def _stacked(tiles: list[Tiles]) -> dict[str, torch.Tensor]:
     if not tiles:
         return {}
     most = max(len(part.pixel_values) for part in tiles)
-    filled = [
-        torch.nn.functional.pad(t.pixel_values, (0, 0, 0, 0, 0, 0, 0, most - len(t.pixel_values))) for t in tiles
-    ]
+    filled = [torch.nn.functional.pad(t.pixel_values, (0, 0, 0, 0, 0, 0, 0, most - len(t.pixel_values))) for t in tiles]
     return {"pixel_values": torch.stack(filled), "image_sizes": torch.tensor([part.size for part in tiles])}
 
 
 class CaptionBatches:
     """Makes the batches of the stage objective `contrastive`: overview tiles, and which caption each has."""
 
-    def __init__(self, processor: LlavaNextProcessor, captions: list[str]) -> None:
+    def __init__(self, processor: LlavaNextProcessor, captions: list[str], vary: Vary | None = None) -> None:
         self._pictures = Pictures(processor)
+        self._vary = vary
         self._number = {caption: number for number, caption in enumerate(captions)}
 
-    def __call__(self, groups: list[Group]) -> dict[str, torch.Tensor]:
-        """A batch: pixel_values [batch, 3, height, width], labels [batch], num_questions."""
-        tiles = [self._pictures.tiles(group.image).pixel_values[0] for group in groups if group.image]
+    def __call__(self, numbered: list[tuple[int, Group]]) -> dict[str, torch.Tensor]:
+        """A batch of groups with pictures: pixel_values [batch, 3, height, width], labels [batch], num_questions."""
+        tiles = [self._overview(number, group) for number, group in numbered]
         return {
             "pixel_values": torch.stack(tiles),
-            "labels": torch.tensor([self._number[group.caption] for group in groups]),
-            "num_questions": torch.tensor(len(groups)),
+            "labels": torch.tensor([self._number[group.caption] for _, group in numbered]),
+            "num_questions": torch.tensor(len(numbered)),
         }
+
+    def _overview(self, number: int, group: Group) -> torch.Tensor:
+        assert group.image is not None, "groups without a picture have no part in this objective"
+        tile = self._pictures.tiles(group.image).pixel_values[0]
+        return self._vary.place(self._vary.light(tile, number), number) if self._vary else tile

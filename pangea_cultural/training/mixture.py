@@ -39,8 +39,8 @@ def load(recipe: Recipe, workspace: Path) -> list[list[Group]]:
     """The groups of each source.
 
     Raises:
-        UserError: a source is not there, is not what the recipe says, holds nothing in the recipe's languages, or has a
-            row in a held-out language.
+        UserError: a source is not there, is not what the recipe says, holds nothing in the recipe's languages, or has
+            a row in a held-out language.
     """
     held_out = _held_out(recipe, workspace)
     sources = []
@@ -109,8 +109,8 @@ def _turns(row: dict, path: Path) -> tuple[tuple[str, str], ...]:
 def plan(sources: list[list[Group]], recipe: Recipe, stage: Stage) -> list[Group]:
     """The groups of a stage in the order of training, batch after batch; the same seed gives the same plan.
 
-    Each source is gone through in shuffled rounds, and so are the questions of each picture: one with sixty questions is
-    spread over the rounds, and no question comes again before all of its picture have come.
+    Each source is gone through in shuffled rounds, and so are the questions of each picture: one with sixty questions
+    is spread over the rounds, and no question comes again before all of its picture have come.
     """
     # A string seeds by its SHA-512, alike everywhere.
     dice = random.Random(f"{recipe.seed} {stage.name}")

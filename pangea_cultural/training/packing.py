@@ -3,8 +3,8 @@
     [system and user header, picture tokens][conversation 1][conversation 2] …
 
 Position i sees j where j is not later than i and lies in the prefix or in i's own conversation; position ids restart
-after the prefix at every conversation; the loss is on the answers. The result is that of separate rows (a test holds loss
-and gradients equal), at a fraction of the cost: a picture's tokens go through the model once, not once a question.
+after the prefix at every conversation; the loss is on the answers. The result is that of separate rows (a test holds
+loss and gradients equal), at a fraction of the cost: a picture's tokens go through the model once, not once a question.
 Molmo (allenai/molmo) trains with the same mask.
 """
 

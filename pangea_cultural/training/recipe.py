@@ -56,6 +56,8 @@ class Stage(config.Config):
     """Pictures in a batch."""
     questions_per_picture: int = Field(default=8, ge=1)
     """At most so many questions share a picture's tokens in one step; further ones come in later steps."""
+    vary_pictures: bool = False
+    """Change light (and, for `contrastive`, place) of the pictures by a draw each time: few pictures go further."""
     learning_rate: float = Field(gt=0)
     warmup_steps: int = 40
     weight_decay: float = 0.02

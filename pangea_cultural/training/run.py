@@ -25,6 +25,7 @@ from pangea_cultural.training.collate import AnswerBatches, CaptionBatches
 from pangea_cultural.training.contrastive import Contrastive
 from pangea_cultural.training.mixture import Group
 from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.vary import Vary
 from pangea_cultural.workspace import Workspace
 
 RECORD = "training.json"
@@ -176,8 +177,9 @@ def _objective(
 ) -> tuple[torch.nn.Module, Callable, list[Group], list[torch.nn.Module]]:
     """What learns, how batches are made, in which order, and which modules are frozen."""
     frozen = _freeze(model, stage)
+    vary = Vary(f"{recipe.seed} {stage.name}") if stage.vary_pictures else None
     if stage.objective == "answers":
-        return model, AnswerBatches(model_processor), mixture.plan(sources, recipe, stage), frozen
+        return model, AnswerBatches(model_processor, vary), mixture.plan(sources, recipe, stage), frozen
     named = [[group for group in groups if group.caption and group.image] for groups in sources]
     captions = sorted({group.caption for groups in named for group in groups})
     if not captions:
@@ -189,7 +191,7 @@ def _objective(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         learnt = Contrastive(model, model_processor.tokenizer, captions)
-    return learnt, CaptionBatches(model_processor, captions), groups, frozen
+    return learnt, CaptionBatches(model_processor, captions, vary), groups, frozen
 
 
 def _freeze(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Module]:

@@ -1,4 +1,4 @@
-"""The loop: transformers' `Trainer`, with a fixed order of batches, frozen parts in evaluation mode and exact resume."""
+"""The loop: transformers' `Trainer` with a fixed order of batches, frozen parts in evaluation mode, exact resume."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ WEIGHTS = "weights.safetensors"
 
 
 class Plan(Dataset):
-    """The groups of a stage, in the order in which they are learnt."""
+    """The groups of a stage with their numbers, in the order in which they are learnt."""
 
     def __init__(self, groups: list[Group]) -> None:
         self._groups = groups
@@ -27,8 +27,8 @@ class Plan(Dataset):
     def __len__(self) -> int:
         return len(self._groups)
 
-    def __getitem__(self, index: int) -> Group:
-        return self._groups[index]
+    def __getitem__(self, index: int) -> tuple[int, Group]:
+        return index, self._groups[index]
 
 
 class StageTrainer(Trainer):

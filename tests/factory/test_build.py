@@ -101,7 +101,8 @@ def test_every_document_is_kept_or_rejected(castles):
         inputs, kept = store.rows("SELECT inputs, kept FROM stage WHERE name = 'select'")[0]
         reasons = dict(
             store.rows(
-                "SELECT reason, sum(items)::BIGINT FROM rejection WHERE stage = 'select' AND reason NOT LIKE 'claim:%' GROUP BY reason"
+                """SELECT reason, sum(items)::BIGINT FROM rejection
+                   WHERE stage = 'select' AND reason NOT LIKE 'claim:%' GROUP BY reason"""
             )
         )
     assert inputs == 17
@@ -208,15 +209,16 @@ def test_a_wrong_recipe_is_one_line(castles, tmp_path, change, message):
     assert not (tmp_path / "none").exists(), "nothing half-written"
 
 
+HOLD = """
+import duckdb, sys, time
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
 def test_a_store_in_use_is_one_line(castles, tmp_path):
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import duckdb, time; c = duckdb.connect({str(tmp_path / 'store.duckdb')!r}); print('held', flush=True); time.sleep(60)",
-        ],
-        stdout=subprocess.PIPE,
-    )
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "store.duckdb")], stdout=subprocess.PIPE)
     try:
         holder.stdout.readline()
         command = [sys.executable, "-m", "pangea_cultural", "build", str(castles / "world/recipe.toml")]

@@ -1,0 +1,22 @@
+"""What lighteval 0.13 needs to run offline and with today's packages. Call `prepare` before its pipeline is used."""
+
+import types
+
+import xxhash
+
+
+def prepare() -> None:
+    """Mend lighteval 0.13 in this process.
+
+    - Its registry imports every built-in task, and some fetch files from the network at import: only our tasks are
+      loaded instead. Tasks are given to it by module, so none of the built-in ones is missed.
+    - Its logger hashes text with xxhash, which since 4.0 takes only bytes.
+    """
+    import lighteval.logging.info_loggers as info_loggers
+    from lighteval.tasks.registry import Registry
+
+    Registry._load_from_files = staticmethod(lambda *_, **__: {})
+    Registry._load_from_subdirs = staticmethod(lambda *_, **__: {})
+    info_loggers.xxhash = types.SimpleNamespace(
+        xxh64=lambda text: xxhash.xxh64(text.encode() if isinstance(text, str) else text)
+    )

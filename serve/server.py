@@ -1,0 +1,160 @@
+"""A real vLLM server as a child process: started with the right settings, waited for, stopped with all its workers."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
+from serve import settings
+
+START_TIMEOUT_S = 900
+"""A 7B model on a cold disk takes minutes."""
+STOP_TIMEOUT_S = 15
+ERROR_MARKS = ("Error", "error:", "Exception")
+
+
+class Server:
+    """Serves a checkpoint while the `with` block runs.
+
+    Args:
+        checkpoint: folder of the checkpoint.
+        log: file that takes what vLLM prints.
+        port: TCP port; 0 for any free one.
+        host: address to listen on.
+        api_key: key that callers must send; none is asked for where None.
+        reporter: told how the start goes.
+
+    Raises:
+        UserError: no checkpoint, a port in use, or vLLM does not start; the message quotes the log's decisive line.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        *,
+        log: Path,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        api_key: str | None = None,
+        reporter: Reporter | None = None,
+    ) -> None:
+        self._config = settings.check_checkpoint(checkpoint)
+        self._checkpoint = checkpoint
+        self._log = log
+        self.host = host
+        self.port = _free_port(host, port)
+        self.api_key = api_key
+        self._reporter = reporter or Reporter(quiet=True)
+        self._process: subprocess.Popen | None = None
+
+    @property
+    def url(self) -> str:
+        """Base of the OpenAI-compatible API."""
+        return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}/v1"
+
+    @property
+    def model(self) -> str:
+        """The name that requests give the model: the checkpoint folder's."""
+        return self._checkpoint.resolve().name
+
+    def __enter__(self) -> "Server":
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("wb") as log:
+            # A session of its own, so that vLLM's workers can be stopped together, and Ctrl-C reaches only us.
+            self._process = subprocess.Popen(
+                self._command(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | settings.environment(self.api_key),
+                start_new_session=True,
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _command(self) -> list[str]:
+        # `python -m`, because the `vllm` script of the CPU build does not start.
+        return [
+            sys.executable,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            f"--model={self._checkpoint}",
+            f"--served-model-name={self.model}",
+            f"--host={self.host}",
+            f"--port={self.port}",
+            *settings.flags(self._config),
+        ]
+
+    def _wait(self) -> None:
+        began = time.monotonic()
+        with self._reporter.bar(f"serve: starting vLLM with {self.model}", None, "seconds") as bar:
+            while time.monotonic() - began < START_TIMEOUT_S:
+                if self.poll() is not None:
+                    raise UserError(f"vLLM did not start: {self._decisive_line()} (whole log: {self._log})")
+                if self._healthy():
+                    self._reporter.note(f"serve: {self.url} after {time.monotonic() - began:.0f} s")
+                    return
+                time.sleep(1)
+                bar.advance()
+        raise UserError(f"vLLM was not ready after {START_TIMEOUT_S} s: see {self._log}")
+
+    def poll(self) -> int | None:
+        """The exit code of vLLM; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(self.url.removesuffix("/v1") + "/health", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _decisive_line(self) -> str:
+        """The last line of the log that names an error; vLLM wraps the cause in many others."""
+        lines = self._log.read_text("utf-8", "replace").splitlines()
+        errors = [line for line in lines if any(mark in line for mark in ERROR_MARKS)]
+        # The first one is the cause; what follows are processes that miss the one that died.
+        return (errors or lines or ["no output"])[0].strip()[:300]
+
+    def stop(self) -> None:
+        """Stop vLLM and all its workers; does nothing when it is not running."""
+        if self._process is None:
+            return
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, sign)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT_S)
+                break
+        # Workers that outlived their parent.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process = None
+
+
+def _free_port(host: str, port: int) -> int:
+    with socket.socket() as probe:
+        # As vLLM will bind it: a port that an ended server still holds in TIME_WAIT is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(f"port {port} is in use: choose another with --port") from error
+        return probe.getsockname()[1]
