@@ -1,0 +1,128 @@
+"""The model room: sizes, tokenizer, processor, export."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from transformers import AutoTokenizer, LlavaNextForConditionalGeneration
+
+from pangea_cultural.errors import UserError
+from pangea_cultural.languages import languages
+from pangea_cultural.model import build, export, processor, tokenizer
+from tests import tiny
+
+
+def test_any_language_round_trips_through_the_tokenizer():
+    words = tiny.tokenizer()
+    for row in languages().values():
+        ids = words.encode(row.native, add_special_tokens=False)
+        assert words.decode(ids) == row.native
+
+
+def test_special_tokens_are_single():
+    words = tiny.tokenizer()
+    for mark in tokenizer.SPECIAL:
+        assert len(words.encode(mark, add_special_tokens=False)) == 1
+
+
+def test_the_chat_template_is_pangeas():
+    words = tiny.tokenizer()
+    parts = [{"type": "text", "text": "What?"}, {"type": "image"}]
+    text = words.apply_chat_template([{"role": "user", "content": parts}], tokenize=False, add_generation_prompt=True)
+    assert text == (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+        "<|im_start|>user\n<image>\nWhat?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_a_given_answer_can_be_continued():
+    words = tiny.tokenizer()
+    turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "Jap"}]
+    text = words.apply_chat_template(turns, tokenize=False, continue_final_message=True)
+    assert text.endswith("<|im_start|>assistant\nJap")
+
+
+def test_the_same_seed_gives_the_same_weights():
+    words = tiny.tokenizer()
+    first, second, other = (build.build("tiny", words, seed=seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_parts_are_all_of_the_model():
+    model, _ = tiny.model_and_processor()
+    counted = [id(p) for part in build.parts(model).values() for p in part]
+    assert sorted(counted) == sorted(id(p) for p in model.parameters())
+
+
+def test_seven_billion_is_pangeas_size():
+    # On the meta device: nothing is allocated.
+    words = tiny.tokenizer()
+    config = build.config("clip-l-qwen2-7b", words)
+    config.text_config.vocab_size = 152064
+    with torch.device("meta"):
+        model = LlavaNextForConditionalGeneration(config)
+    sizes = {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()}
+    assert sizes["language_model"] == pytest.approx(7.62e9, rel=0.002)
+    assert sizes["tower"] == pytest.approx(0.30e9, rel=0.02)
+    assert sizes["connector"] == pytest.approx(16.5e6, rel=0.01)
+
+
+def test_unknown_size_names_the_near_match():
+    with pytest.raises(UserError, match="did you mean tiny"):
+        build.size_table("tinny")
+
+
+# Counts that LLaVA-NeXT's original code gives at 336 pixels, and the tiny model's must equal the model's own features.
+@pytest.mark.parametrize(
+    ("size", "tokens"),
+    [((300, 300), 1176), ((480, 640), 2340), ((640, 480), 2352), ((1000, 1000), 2928), ((400, 1600), 1890)],
+)
+def test_image_tokens_are_counted_as_in_the_original(size, tokens):
+    words = tiny.tokenizer()
+    full = processor.processor(build.config("clip-l-qwen2-7b", words), words)
+    assert full._get_number_of_features(*size, 336, 336) - 1 == tokens
+
+
+@pytest.mark.parametrize("size", [(64, 64), (144, 96), (97, 160), (130, 131), (300, 40)])
+def test_the_model_makes_as_many_features_as_the_processor_counts(size):
+    model, full = tiny.model_and_processor()
+    messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}]
+    text = full.apply_chat_template(messages, tokenize=False)
+    inputs = full(images=Image.new("RGB", size), text=text, return_tensors="pt")
+    assert (inputs["input_ids"] == model.config.image_token_index).sum() > 0
+    # LlavaNext raises where features and tokens are unequal in number.
+    assert torch.isfinite(model(**inputs).logits).all()
+
+
+def test_an_export_has_the_hubs_names_and_reloads(tmp_path):
+    folder = tiny.checkpoint(tmp_path / "model")
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        names = set(file.keys())
+    prefixes = {"language_model.model.", "vision_tower.vision_model.", "multi_modal_projector.", "image_newline"}
+    assert all(any(name.startswith(prefix) for prefix in prefixes) for name in names)
+    assert "language_model.lm_head.weight" not in names, "tied"
+    loaded, info = LlavaNextForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values()), info
+    model, _ = tiny.model_and_processor()
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
+    assert type(processor.load(folder).image_processor).__name__.endswith("Pil")
+    assert AutoTokenizer.from_pretrained(folder).eos_token == tokenizer.END
+    assert json.loads((folder / "generation_config.json").read_text())["do_sample"] is False
+
+
+def test_a_weight_without_a_rule_stops_the_export():
+    with pytest.raises(export.BrokenExportError, match="0 rules fit"):
+        export.hub_name("model.adapter.weight")
+
+
+def test_a_failed_export_leaves_the_old_one(tmp_path, monkeypatch):
+    folder = tiny.checkpoint(tmp_path / "model")
+    before = (folder / "model.safetensors").read_bytes()
+    monkeypatch.setattr(export, "verify", lambda *_: (_ for _ in ()).throw(export.BrokenExportError("no")))
+    with pytest.raises(export.BrokenExportError):
+        tiny.checkpoint(folder)
+    assert (folder / "model.safetensors").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["model"], "nothing half-written is left"
