@@ -13,15 +13,19 @@ from pangea_cultural.console import Reporter
 
 
 def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
-    """Make all questions. Returns how many entities could be asked about and how many questions came out."""
+    """Make all questions. Returns how many could have been made, an open and a choice one each, and how many were."""
     with reporter.bar("questions", 2, "steps") as bar, store.transaction():
         store.append("template", templates.as_table(recipe.asked_languages()))
         names.write(store, recipe)
         bar.advance()
         _fill(store, recipe)
         bar.advance()
-    entities = store.value("SELECT count(*) FROM entity WHERE selected")
-    return entities, store.value("SELECT count(*) FROM question")
+    made = store.value("SELECT count(*) FROM question")
+    dropped = store.value(
+        """SELECT coalesce(sum(items), 0)::BIGINT FROM rejection
+           WHERE stage = 'questions' AND reason IN ('answer in the question', 'fewer than three wrong options')"""
+    )
+    return made + dropped, made
 
 
 def _fill(store: Store, recipe: Recipe) -> None:

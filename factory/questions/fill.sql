@@ -56,8 +56,8 @@ JOIN place p USING (entity)
 JOIN wording w USING (kind, property, language);
 
 -- A question that holds its own answer asks nothing.
-INSERT INTO rejection (stage, item, reason)
-SELECT 'questions', stem, 'answer in the question' FROM open_question WHERE contains(lower(question), lower(answers[1]));
+INSERT INTO rejection (stage, item, reason, items)
+SELECT 'questions', stem, 'answer in the question', 2 FROM open_question WHERE contains(lower(question), lower(answers[1]));
 DELETE FROM open_question WHERE contains(lower(question), lower(answers[1]));
 
 INSERT INTO rejection (stage, item, reason, items)

@@ -1,0 +1,29 @@
+"""What tests of several rooms share: one tiny checkpoint and one real vLLM server over it."""
+
+import pytest
+
+from pangea_cultural.export import Export
+from tests import tiny
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory):
+    """A workspace with an export and a checkpoint with random weights."""
+    folder = tmp_path_factory.mktemp("workspace")
+    tiny.write_export(folder / "exports/sample")
+    tiny.checkpoint(folder / "checkpoints/tiny")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def export(workspace) -> Export:
+    return Export.open(workspace / "exports/sample")
+
+
+@pytest.fixture(scope="session")
+def server(workspace):
+    """A real vLLM server on the checkpoint; it asks for a key, as a team's server does."""
+    from serve.server import Server
+
+    with Server(workspace / "checkpoints/tiny", log=workspace / "logs/vllm.log", api_key="secret") as running:
+        yield running

@@ -1,0 +1,90 @@
+"""Starting a server that cannot start: one clear line each."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pangea_cultural.errors import UserError
+from serve import settings
+from serve.client import MAX_IMAGE_BYTES, Endpoint, data_url
+from serve.cli import example
+from serve.server import Server
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(UserError, match=r"tokenizer.json, processor_config.json, \*.safetensors missing"):
+        Server(tmp_path, log=tmp_path / "log")
+    with pytest.raises(UserError, match="no checkpoint at"):
+        Server(tmp_path / "none", log=tmp_path / "log")
+
+
+def test_a_port_in_use_is_refused(workspace, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} is in use"):
+            Server(workspace / "checkpoints/tiny", log=tmp_path / "log", port=port)
+
+
+def test_a_broken_checkpoint_quotes_the_log(workspace, tmp_path):
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(workspace / "checkpoints/tiny", broken)
+    (broken / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(UserError, match="vLLM did not start: .*whole log"), Server(broken, log=tmp_path / "log"):
+        pass
+
+
+def test_no_endpoint_says_how_to_start_one():
+    async def ask():
+        async with Endpoint("http://127.0.0.1:9/v1", timeout_s=2) as endpoint:
+            await endpoint.answer(None, "Hello")
+
+    with pytest.raises(UserError, match="pcult serve"):
+        asyncio.run(ask())
+
+
+def test_a_huge_picture_is_not_sent():
+    with pytest.raises(UserError, match="make it smaller"):
+        data_url(b"x" * (MAX_IMAGE_BYTES + 1))
+
+
+def test_the_key_goes_through_the_environment(workspace):
+    config = settings.check_checkpoint(workspace / "checkpoints/tiny")
+    assert settings.environment("secret")["VLLM_API_KEY"] == "secret"
+    assert not any("secret" in flag for flag in settings.flags(config))
+
+
+def test_the_example_can_be_pasted(tmp_path):
+    """The shell parses it, and the body that curl would send is JSON with the picture."""
+    (tmp_path / "picture.png").write_bytes(b"png")
+    (tmp_path / "curl").write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
+    (tmp_path / "curl").chmod(0o755)
+    line = example("http://127.0.0.1:8000/v1", "tiny", None)
+    result = subprocess.run(f"PATH={tmp_path}:$PATH; {line}", shell=True, cwd=tmp_path, capture_output=True, text=True)
+    import json
+
+    body = json.loads(result.stdout)
+    assert body["messages"][0]["content"][0]["image_url"]["url"] == "data:image/png;base64,cG5n"
+
+
+@pytest.mark.serving
+def test_ctrl_c_stops_all_workers(workspace):
+    import signal
+
+    import psutil
+
+    command = [sys.executable, "-m", "pangea_cultural", "serve", str(workspace / "checkpoints/tiny"), "--port", "0"]
+    child = subprocess.Popen([*command, "--workspace", str(workspace / "other")], stdout=subprocess.PIPE, text=True)
+    assert "Serving tiny at http://127.0.0.1:" in child.stdout.readline()
+    family = psutil.Process(child.pid).children(recursive=True)
+    assert family
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 0
+    time.sleep(1)
+    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

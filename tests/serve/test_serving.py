@@ -1,0 +1,148 @@
+"""The real server: vLLM answers as transformers does, and refuses whom it should."""
+
+import asyncio
+
+import pytest
+import torch
+from openai import OpenAI
+from PIL import Image
+from transformers import LlavaNextForConditionalGeneration
+
+from pangea_cultural.errors import UserError
+from pangea_cultural.model import processor
+from serve.client import Endpoint, data_url, gather
+
+pytestmark = pytest.mark.serving
+
+NUM_TOKENS = 8
+
+
+@pytest.fixture(scope="module")
+def reference(workspace):
+    """The same checkpoint in transformers."""
+    folder = workspace / "checkpoints/tiny"
+    return LlavaNextForConditionalGeneration.from_pretrained(folder).eval(), processor.load(folder)
+
+
+@pytest.fixture(scope="module")
+def prompts(export):
+    """Twenty questions with their pictures, in three languages."""
+    rows = [row for split in ("test", "dev") for row in export.questions(split) if row.kind == "open"]
+    return [(export.path / row.image, f"{row.question} ({n})") for n, row in enumerate(rows[:20])]
+
+
+def chat(full, path, text, *, answer=None):
+    turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
+    if answer is not None:
+        turns.append({"role": "assistant", "content": answer})
+    said = full.apply_chat_template(
+        turns, tokenize=False, add_generation_prompt=answer is None, continue_final_message=answer is not None
+    )
+    return full(images=Image.open(path).convert("RGB"), text=said, return_tensors="pt")
+
+
+def ask_raw(server, path, text):
+    """Greedy tokens of the OpenAI client; the end is ignored, so that a random model cannot agree by saying nothing."""
+    client = OpenAI(base_url=server.url, api_key=server.api_key)
+    reply = client.chat.completions.create(
+        model=server.model,
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "image_url", "image_url": {"url": data_url(path)}},
+                    {"type": "text", "text": text},
+                ],
+            }
+        ],
+        max_tokens=NUM_TOKENS,
+        temperature=0,
+        extra_body={"ignore_eos": True, "return_token_ids": True},
+    )
+    return reply.choices[0].model_extra["token_ids"]
+
+
+def test_greedy_tokens_equal_those_of_transformers(server, reference, prompts):
+    model, full = reference
+    assert len(prompts) == 20
+    for path, text in prompts:
+        inputs = chat(full, path, text)
+        with torch.no_grad():
+            made = model.generate(**inputs, max_new_tokens=NUM_TOKENS, min_new_tokens=NUM_TOKENS, do_sample=False)
+        expected = made[0, inputs["input_ids"].shape[1] :].tolist()
+        # `min_new_tokens` forbids the end mark in transformers, `ignore_eos` lets it pass in vLLM.
+        assert ask_raw(server, path, text) == expected
+
+
+def test_likelihoods_equal_those_of_transformers(server, reference, prompts):
+    model, full = reference
+
+    async def ask(answer):
+        async with Endpoint(server.url, api_key=server.api_key) as endpoint:
+            return await endpoint.likelihood(*prompts[0], answer)
+
+    for answer in ("Japan", "Deutschland", "日本", " the flag"):
+        inputs = chat(full, *prompts[0], answer=answer)
+        with torch.no_grad():
+            scores = model(**inputs).logits.log_softmax(-1)[0]
+        ids = inputs["input_ids"][0]
+        before = len(chat(full, *prompts[0], answer="")["input_ids"][0])
+        expected = sum(scores[i - 1, ids[i]].item() for i in range(before, len(ids)))
+        found = asyncio.run(ask(answer))
+        assert found.num_tokens == len(ids) - before
+        assert found.logprob == pytest.approx(expected, abs=1e-3)
+
+
+def test_streamed_pieces_make_the_answer(server, prompts):
+    async def ask():
+        async with Endpoint(server.url, api_key=server.api_key) as endpoint:
+            pieces = [piece async for piece in endpoint.stream(*prompts[1], max_tokens=NUM_TOKENS)]
+            return pieces, await endpoint.answer(*prompts[1], max_tokens=NUM_TOKENS)
+
+    pieces, whole = asyncio.run(ask())
+    assert "".join(pieces) == whole
+
+
+def test_text_alone_is_answered(server):
+    async def ask():
+        async with Endpoint(server.url, api_key=server.api_key) as endpoint:
+            return await endpoint.answer(None, "Hello", max_tokens=3)
+
+    assert isinstance(asyncio.run(ask()), str)
+
+
+def test_a_wrong_key_is_refused(server):
+    async def ask():
+        async with Endpoint(server.url, api_key="wrong", model=server.model) as endpoint:
+            await endpoint.answer(None, "Hello")
+
+    with pytest.raises(UserError, match="refuses the key"):
+        asyncio.run(ask())
+
+
+def test_an_unknown_model_is_named(server):
+    async def ask():
+        async with Endpoint(server.url, api_key=server.api_key, model="other") as endpoint:
+            await endpoint.answer(None, "Hello")
+
+    with pytest.raises(UserError, match="does not serve other"):
+        asyncio.run(ask())
+
+
+def test_the_key_is_not_on_the_command_line(server):
+    import psutil
+
+    family = [psutil.Process(server._process.pid), *psutil.Process(server._process.pid).children(recursive=True)]
+    assert not any("secret" in part for process in family for part in process.cmdline())
+
+
+def test_many_at_once_keep_their_order(server, prompts):
+    async def ask_all():
+        async with Endpoint(server.url, api_key=server.api_key) as endpoint:
+            return await gather(lambda p: endpoint.answer(*p, max_tokens=4), prompts, concurrency=16)
+
+    async def ask_one():
+        async with Endpoint(server.url, api_key=server.api_key) as endpoint:
+            return [await endpoint.answer(*p, max_tokens=4) for p in prompts]
+
+    assert asyncio.run(ask_all()) == asyncio.run(ask_one())

@@ -1,0 +1,180 @@
+"""A whole training through the command line: stages, resume after kill, determinism, frozen parts."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import orjson
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import LlavaNextForConditionalGeneration
+
+from tests import tiny
+
+RECIPE = """
+name = "micro"
+languages = ["en", "de"]
+[model]
+size = "tiny"
+vocabulary = 600
+[[sources]]
+kind = "export"
+path = "exports/colours"
+[[stages]]
+name = "pretrain"
+objective = "contrastive"
+train = ["tower"]
+steps = 12
+pictures = 8
+vary_pictures = true
+learning_rate = 1e-3
+save_steps = 4
+warmup_steps = 2
+[[stages]]
+name = "main"
+objective = "answers"
+train = ["connector", "language_model"]
+steps = 16
+pictures = 4
+vary_pictures = true
+learning_rate = 1e-3
+save_steps = 4
+warmup_steps = 2
+"""
+
+
+def command(workspace, *options):
+    recipe = workspace / "micro.toml"
+    return [
+        sys.executable,
+        "-m",
+        "pangea_cultural",
+        "train",
+        str(recipe),
+        "--workspace",
+        str(workspace),
+        "--json",
+        *options,
+    ]
+
+
+def train(workspace, *options):
+    result = subprocess.run(command(workspace, *options), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return orjson.loads(result.stdout)
+
+
+def make(folder, text=RECIPE):
+    tiny.write_export(folder / "exports/colours")
+    (folder / "micro.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    workspace = make(tmp_path_factory.mktemp("trained"))
+    return workspace, train(workspace)
+
+
+def test_the_record_says_what_was_done(trained):
+    _, record = trained
+    assert [stage["stage"] for stage in record["stages"]] == ["pretrain", "main"]
+    assert record["held_out_languages"] == ["nl"]
+    assert any("English names" in sentence for sentence in record["statements"])
+    assert any("Held out: Dutch" in sentence for sentence in record["statements"])
+    losses = [entry["loss"] for stage in record["stages"] for entry in stage["log"]]
+    assert losses and all(loss > 0 for loss in losses)
+
+
+def test_the_checkpoint_loads_and_its_card_states_what_it_has_seen(trained):
+    workspace, _ = trained
+    folder = workspace / "checkpoints/micro"
+    _, info = LlavaNextForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
+    assert not any(info.values())
+    card = (folder / "README.md").read_text()
+    assert "license: apache-2.0" in card and "held-out ones" in card
+    assert not (workspace / "checkpoints/.micro.work").exists()
+
+
+def test_the_loss_falls(trained):
+    log = trained[1]["stages"][1]["log"]
+    assert log[-1]["loss"] < 0.8 * tiny_initial_loss()
+
+
+def tiny_initial_loss():
+    """Guessing among 600 tokens."""
+    return float(torch.log(torch.tensor(600.0)))
+
+
+def test_a_second_call_does_nothing(trained):
+    workspace, record = trained
+    path = workspace / "checkpoints/micro/model.safetensors"
+    before = path.stat().st_mtime_ns
+    assert train(workspace)["weights_sha256"] == record["weights_sha256"]
+    assert path.stat().st_mtime_ns == before
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained, tmp_path):
+    _, record = trained
+    workspace = make(tmp_path)
+    assert train(workspace)["weights_sha256"] == record["weights_sha256"]
+    assert train(workspace, "--seed", "1")["weights_sha256"] != record["weights_sha256"]
+
+
+def test_killed_at_any_step_it_goes_on_to_the_same_bits(trained, tmp_path):
+    _, record = trained
+    workspace = make(tmp_path)
+    work = workspace / "checkpoints/.micro.work"
+    kills = 0
+    # Kill once within each stage, after its first checkpoint is complete, and once more right after the second.
+    for wanted in ("0-pretrain/checkpoint-4", "0-pretrain/checkpoint-8", "1-main/checkpoint-4", "1-main/checkpoint-12"):
+        child = subprocess.Popen(
+            command(workspace), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        )
+        while child.poll() is None and not (work / wanted / "complete").exists():
+            time.sleep(0.002)
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+            kills += 1
+        child.wait()
+    assert kills >= 3
+    result = train(workspace)
+    assert result["weights_sha256"] == record["weights_sha256"]
+    assert any(stage["resumed_from"] for stage in result["stages"])
+
+
+def test_the_frozen_tower_is_not_touched(tmp_path):
+    """The tower after both stages is the tower after the first."""
+    workspace = make(tmp_path)
+    train(workspace)
+    both = load_file(workspace / "checkpoints/micro/model.safetensors")
+    text = RECIPE[: RECIPE.rindex("[[stages]]")].replace('"micro"', '"first"')
+    (workspace / "micro.toml").write_text(text)
+    train(workspace)
+    first = load_file(workspace / "checkpoints/first/model.safetensors")
+    for name, value in first.items():
+        same = torch.equal(value, both[name])
+        assert same == name.startswith("vision_tower."), name
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('size = "tiny"', 'size = "tini"'), "unknown model size 'tini': did you mean tiny"),
+        (("learning_rate", "learning_rat"), "did you mean learning_rate"),
+        (('"en", "de"', '"en", "nl"'), "held-out language nl"),
+        (("exports/colours", "exports/colors"), "no complete export at"),
+        (('objective = "contrastive"', 'objective = "contrast"'), "stages.0.objective"),
+        (("learning_rate = 1e-3", "learning_rate = 1e30"), "the loss is"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(tmp_path, change, message):
+    workspace = make(tmp_path, RECIPE.replace(*change))
+    result = subprocess.run(command(workspace), capture_output=True, text=True)
+    assert result.returncode == 1, result.stderr
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+    assert not (workspace / "checkpoints/micro").exists()
