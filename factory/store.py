@@ -93,8 +93,9 @@ class Store:
 
     def value(self, sql: str, parameters: list | dict | None = None) -> Any:
         """The single value that a query gives; None where it gives no row."""
-        row = self.connection.execute(sql, parameters).fetchone()
-        return None if row is None else row[0]
+        # All rows are fetched: DuckDB refuses other work on a connection whose last result is unfinished.
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
 
 
 def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:

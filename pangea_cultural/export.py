@@ -76,8 +76,8 @@ def check(export: Export) -> list[str]:
     """What is wrong with an export, one line each; empty when it keeps its promises.
 
     Read from the files themselves, not from the store that wrote them: every file has the manifest's hash, no row of
-    `train` is in a held-out language, no picture of `train` occurs in another split, every picture has a file with the
-    content that its name says, and a licence.
+    `train` is in a held-out language, no picture of `train` (and no entity that is asked about without a picture)
+    occurs in another split, every picture has a file with the content that its name says, and a licence.
     """
     return [
         *_wrong_hashes(export),
@@ -102,11 +102,18 @@ def _leaked_languages(export: Export) -> Iterator[str]:
 
 
 def _leaked_images(export: Export) -> Iterator[str]:
-    trained = set(pc.unique(export.table("train")["image"]).to_pylist())
+    trained = _shown(export, "train")
     for split in SPLITS[1:]:
-        shared = trained & set(pc.unique(export.table(split)["image"]).to_pylist())
+        shared = trained & _shown(export, split)
         if shared:
             yield f"{split}: {len(shared)} pictures are also in train, such as {min(shared)}"
+
+
+def _shown(export: Export, split: str) -> set[str]:
+    """What the questions of a split are about: their pictures, and the entity where a question has none."""
+    table = export.table(split)
+    shown = pc.if_else(pc.equal(table["image"], ""), table["entity"], table["image"])
+    return set(pc.unique(shown).to_pylist())
 
 
 def _bad_pictures(export: Export) -> Iterator[str]:
@@ -121,5 +128,5 @@ def _bad_pictures(export: Export) -> Iterator[str]:
         if not row["licence"]:
             yield f"{row['image']}: no licence"
     for split in SPLITS:
-        for image in sorted(set(pc.unique(export.table(split)["image"]).to_pylist()) - known):
+        for image in sorted(set(pc.unique(export.table(split)["image"]).to_pylist()) - known - {""}):
             yield f"{split}: picture {image} is not in images.parquet"

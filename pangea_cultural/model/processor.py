@@ -5,12 +5,8 @@ from pathlib import Path
 from transformers import AutoProcessor, LlavaNextConfig, LlavaNextProcessor, PreTrainedTokenizerBase
 from transformers.models.llava_next.image_processing_pil_llava_next import LlavaNextImageProcessorPil
 
+from pangea_cultural.model import IMAGE_BACKEND
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, IMAGE
-
-IMAGE_BACKEND = "pil"
-"""transformers has two image backends with slightly different pixels, and takes torchvision's where it is installed.
-The configuration cannot name one, so everything of ours that loads a processor does (serving, too, by
-`--mm-processor-kwargs`)."""
 
 
 def processor(config: LlavaNextConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaNextProcessor:

@@ -98,7 +98,8 @@ def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
         picture = opened(source.fetch(title))
         assert picture.mode == "RGB"
         assert 96 <= max(picture.size) <= 160
-        red = sum(1 for r, g, b in picture.get_flattened_data() if r > 110 and g < 80 and b < 110)
+        # Light, tint and print move the disc's red; it stays by far the reddest thing on any of the backgrounds.
+        red = sum(1 for r, g, b in picture.get_flattened_data() if r > g + 40 and r > b + 25)
         assert red > 0.02 * picture.width * picture.height, title
 
 

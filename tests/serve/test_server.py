@@ -10,8 +10,8 @@ import pytest
 
 from pangea_cultural.errors import UserError
 from serve import settings
-from serve.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from serve.cli import example
+from serve.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from serve.server import Server
 
 
@@ -36,7 +36,7 @@ def test_a_broken_checkpoint_quotes_the_log(workspace, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(workspace / "checkpoints/tiny", broken)
     (broken / "model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(UserError, match="vLLM did not start: .*whole log"), Server(broken, log=tmp_path / "log"):
+    with pytest.raises(UserError, match=r"vLLM did not start: .*whole log"), Server(broken, log=tmp_path / "log"):
         pass
 
 
