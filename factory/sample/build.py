@@ -97,14 +97,17 @@ def _countries(decisions: Decisions) -> Iterator[Document]:
 
 def _objects(decisions: Decisions, annotations: Path) -> Iterator[Document]:
     for qid, row in decisions["objects"].items():
-        labels = names.emoji(row["emoji"], row["names_in"].split(), annotations) | {"en": row["name"]}
+        labels = {"en": row["name"]}
+        if "emoji" in row:
+            labels = names.emoji(row["emoji"], row["names_in"].split(), annotations) | labels
         entity = document(qid, labels)
         for name, kind in row["kind"].items():
             add(entity, item(name, kind))
         for name, iso in row.get("country", {}).items():
             # The United States are no region of the sample: a document that a build has to pass over.
             add(entity, item(name, "Q30" if iso == "US" else _country_ids()[iso]))
-        _picture(entity, _capitalised(row["name"]), first=_drawing_name(row["name"]))
+        first = _drawing_name(row["name"]) if "emoji" in row else _capitalised(row["name"])
+        _picture(entity, _capitalised(row["name"]), first=first)
         yield entity
 
 
@@ -144,14 +147,21 @@ def drawings(decisions: Decisions) -> Iterator[dict[str, Any]]:
     for iso, row in decisions["countries"].items():
         name = _capitalised(row["flag_label"])
         svg = f"flags/{iso.lower()}.svg"
-        yield _drawing(name, svg, [name], OURS | {"source": f"pangea-cultural, factory/sample/{svg}"}, NUM_VIEWS)
+        yield _own(name, svg)
         letters = "".join(chr(ord("\N{REGIONAL INDICATOR SYMBOL LETTER A}") + ord(letter) - ord("A")) for letter in iso)
         yield _openmoji(_drawing_name(name), letters, [name, OPENMOJI_FLAGS], NUM_FEW_VIEWS)
-    for row in decisions["objects"].values():
+    for qid, row in decisions["objects"].items():
+        if "emoji" not in row:
+            yield _own(_capitalised(row["name"]), f"landmarks/{qid}.svg")
+            continue
         name, categories = _drawing_name(row["name"]), [_capitalised(row["name"])]
         yield _openmoji(name, row["emoji"], categories, NUM_VIEWS)
         outline = _openmoji(f"{name}, outline", row["emoji"], categories, NUM_FEW_VIEWS)
         yield outline | {"source": f"{outline['source']}, lines only", "style": OUTLINE_STYLE}
+
+
+def _own(name: str, svg: str) -> dict[str, Any]:
+    return _drawing(name, svg, [name], OURS | {"source": f"pangea-cultural, factory/sample/{svg}"}, NUM_VIEWS)
 
 
 def _openmoji(name: str, character: str, categories: list[str], num_views: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Small pieces of SVG that flags are put together from. Lengths are in the flag's own units; angles are in degrees."""
+"""Small pieces of SVG that drawings are made of. Lengths are in the drawing's units; angles are in degrees."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ def _points(points: Iterable[Point]) -> str:
 
 
 def document(width: float, height: float, *parts: str) -> str:
-    """A whole SVG document; what sticks out of the flag is cut off."""
+    """A whole SVG document; what sticks out is cut off."""
     size = f"{_number(width)} {_number(height)}"
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}">\n  ' + "\n  ".join(parts) + "\n</svg>\n"
 

@@ -1,0 +1,53 @@
+"""The benchmark over an export: which questions are asked, and what stands in for a picture when blind."""
+
+from collections import Counter
+
+import pytest
+
+from evalsuite.benchmarks import export as benchmark
+from pangea_cultural.errors import UserError
+
+
+def asked(export, split="test", languages=("en", "de", "nl"), limit=64, seed=0):
+    return benchmark.items(export, split, languages, limit=limit, seed=seed)
+
+
+def test_each_question_is_asked_under_both_conditions(export):
+    conditions = Counter(item.question.id for item in asked(export))
+    assert conditions and set(conditions.values()) == {2}
+
+
+def test_blind_pictures_are_of_another_entity_with_another_answer(export):
+    entity_of = {row.image: row.entity for row in export.questions("test")}
+    names = {}
+    for row in export.questions("test"):
+        names.setdefault((row.language, row.entity, row.property), set()).update(row.answers)
+    for item in asked(export):
+        shown = entity_of[str(item.image.relative_to(export.path))]
+        row = item.question
+        assert (shown == row.entity) == (item.condition == "picture")
+        if item.condition == "blind":
+            assert not names[row.language, shown, row.property] & set(row.answers)
+
+
+def test_the_limit_is_spread_over_properties(export):
+    rows = [row for row in export.questions("test") if row.language == "en" and row.kind == "open"]
+    chosen = benchmark.spread(rows, 4, seed=0)
+    assert Counter(row.property for row in chosen) == {"P17": 2, "label": 2}
+    assert benchmark.spread(rows, 4, seed=0) == chosen != benchmark.spread(rows, 4, seed=1)
+    assert len(benchmark.spread(rows, 1000, seed=0)) == len(rows)
+
+
+def test_a_larger_limit_asks_the_same_and_more(export):
+    few, many = ({item.question.id for item in asked(export, limit=n)} for n in (2, 4))
+    assert few < many
+
+
+def test_a_split_without_questions_is_one_line(export):
+    with pytest.raises(UserError, match="no questions with pictures in fr in the split test"):
+        asked(export, languages=["fr"])
+
+
+def test_answers_of_training_languages_only(export):
+    assert benchmark.trained_answers(export, ["de"]) == {"Peru", "Tschad", "Fidschi", "Togo", "Kuba"}
+    assert benchmark.trained_answers(export, ["nl"]) == set()

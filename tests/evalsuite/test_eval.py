@@ -1,0 +1,121 @@
+"""The whole evaluation: lighteval's real pipeline against the real server, twice."""
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from pangea_cultural.cli.main import pcult
+
+pytestmark = pytest.mark.serving
+
+
+def command(server, workspace, *options):
+    key = workspace / "key"
+    key.write_text("secret\n")
+    words = ["eval", "--endpoint", server.url, "--api-key-file", key, "--workspace", workspace, "--limit", 6, *options]
+    return [str(word) for word in words]
+
+
+def evaluate(server, workspace, *options):
+    result = CliRunner().invoke(pcult, [*command(server, workspace, *options), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return orjson.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def run(server, workspace):
+    return evaluate(server, workspace, "--split", "test", "--split", "dev")
+
+
+def test_the_figures_are_those_of_the_answers(run, workspace):
+    answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
+    for row in run["figures"]:
+        for condition in ("picture", "blind"):
+            own = [
+                a["correct"]
+                for a in answers
+                if (a["split"], a["kind"], a["condition"]) == (row["split"], row["kind"], condition)
+                and row["language"] in (a["language"], "*")
+                and (a["language"] == "nl") == (row["group"] == "held-out")
+                and (row["subset"] == "all" or a["shared"] == (row["subset"] == "shared"))
+            ]
+            assert row[condition]["n"] == len(own)
+            assert row[condition]["accuracy"] == (sum(own) / len(own) if own else None)
+    assert {row["group"] for row in run["figures"]} == {"trained", "held-out"}
+    assert {row["subset"] for row in run["figures"] if row["language"] == "nl"} == {"all", "shared", "novel"}
+
+
+def test_the_likeliest_option_is_the_answer(run, workspace):
+    answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
+    asked = [a for a in answers if a["kind"] == "choice"]
+    assert len(asked) > 20
+    for row in asked:
+        assert len(row["logprobs"]) == len(row["choices"]) == 4
+        assert row["said"] == row["choices"][row["logprobs"].index(max(row["logprobs"]))]
+        assert row["correct"] == (row["said"] in row["answers"])
+
+
+def test_lighteval_has_kept_its_own_details(run, workspace):
+    details = list((workspace / "runs/tiny-test-dev/lighteval/details").rglob("*.parquet"))
+    assert len(details) == 2 * 2 * 2 * 3  # splits, kinds, conditions, languages
+
+
+def test_an_interrupted_evaluation_asks_only_what_is_missing(run, server, workspace):
+    """The file of answers is cut in the middle of a line, as a kill leaves it."""
+    path = workspace / "runs/tiny-test-dev/answers.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * 0.6)])
+    kept = path.read_bytes().count(b"\n")
+    again = evaluate(server, workspace, "--split", "test", "--split", "dev")
+    assert again["figures"] == run["figures"]
+    lines = path.read_bytes().splitlines()
+    assert lines[:kept] == whole.splitlines()[:kept]
+    assert len(lines) == whole.count(b"\n") + 1  # the broken line is still there, and its question was asked again
+
+
+def test_another_plan_forgets_the_answers(run, server, workspace):
+    first = evaluate(server, workspace, "--split", "dev", "--out", workspace / "runs/other")
+    mark = (workspace / "runs/other/answers.jsonl").read_bytes()
+    second = evaluate(server, workspace, "--split", "dev", "--out", workspace / "runs/other", "--languages", "de")
+    assert {row["language"] for row in second["figures"]} == {"de", "*"}
+    assert first["figures"] != second["figures"]
+    assert (workspace / "runs/other/answers.jsonl").stat().st_size < len(mark)
+
+
+def test_the_report_is_one_file_and_escapes(run, workspace):
+    result = CliRunner().invoke(pcult, ["report", run["run"]], catch_exceptions=False)
+    assert result.exit_code == 0
+    page = (workspace / "runs/tiny-test-dev/report.html").read_text()
+    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "<b>A & B</b>" not in page
+    assert "http://" not in page.replace("http://www.w3.org/", "").replace("http://purl.org/", "").replace(
+        "http://creativecommons.org/ns#", ""
+    ), "nothing is loaded from elsewhere"
+    assert page.count("<svg") >= 3
+    assert "without looking" in page and "novel answer" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--tasks", "exprt"], "unknown benchmark 'exprt': did you mean export"),
+        (["--split", "tests"], "unknown split 'tests': did you mean test"),
+        (["--languages", "xx"], "unknown language 'xx'"),
+        (["--data", "none"], "no complete export at"),
+        (["--split", "unseen"], "no questions with pictures"),
+    ],
+)
+def test_a_wrong_request_is_one_line(server, workspace, options, message):
+    import subprocess
+    import sys
+
+    words = [sys.executable, "-m", "pangea_cultural", *command(server, workspace, *options)]
+    result = subprocess.run(words, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert message in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_endpoint_or_model_must_be_given():
+    result = CliRunner().invoke(pcult, ["eval"])
+    assert result.exit_code == 2
+    assert "either --endpoint or --model" in result.output
