@@ -196,7 +196,9 @@ def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, A
         for code in languages:
             wanted = len(chosen) % 3 != 2  # one in three shall be wrong, where there are wrong ones
             fitting = [a for a in asked if a["language"] == code]
-            found = next((a for a in fitting if a["correct"] == wanted), fitting[0] if fitting else None)
+            shown = {a["entity"] for a in chosen}
+            # No entity twice, and a right or wrong answer as wanted, where there is such a one.
+            found = min(fitting, key=lambda a: (a["entity"] in shown, a["correct"] != wanted), default=None)
             if found and len(chosen) < NUM_EXAMPLES:
                 asked.remove(found)
                 key = (found["image"], found["entity"], found["property"], found["language"])

@@ -15,10 +15,13 @@ TITLES = {
 
 
 def percent(score: dict[str, Any]) -> str:
-    """An accuracy with its standard error: `84.1 ±1.9`."""
+    """An accuracy with its standard error: `84.1 ±1.9`.
+
+    Where all answers are right, or all wrong, the estimate of the error is zero, which says nothing: it is left out.
+    """
     if score["accuracy"] is None:
         return "-"
-    error = "" if score["stderr"] is None else f" ±{100 * score['stderr']:.1f}"
+    error = "" if not score["stderr"] else f" ±{100 * score['stderr']:.1f}"
     return f"{100 * score['accuracy']:.1f}{error}"
 
 

@@ -18,7 +18,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """One line about what happened."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def bar(self, label: str, total: int | None, unit: str = "") -> Iterator["Bar"]:
@@ -63,6 +63,10 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.3f}"
     text = f"{value:,}" if isinstance(value, int) else str(value)

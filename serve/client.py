@@ -14,7 +14,7 @@ from pangea_cultural.errors import UserError
 MAX_IMAGE_BYTES = 20_000_000
 MAX_TOKENS = 128
 CONCURRENCY = 32
-"""Requests under way at once: keeps vLLM's batches full, and its queue short."""
+"""Requests under way at once: enough to keep vLLM's batches full; more connections only cost the client time."""
 RETRIES = 2
 
 Result = TypeVar("Result")
@@ -51,7 +51,8 @@ class Endpoint:
             base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
         )
         self._model = model
-        self._answer_lengths: dict[str, int] = {}
+        self._counts: dict[str, asyncio.Task[int]] = {}
+        self._under_way = asyncio.Semaphore(CONCURRENCY)
 
     async def __aenter__(self) -> "Endpoint":
         return self
@@ -120,12 +121,16 @@ class Endpoint:
 
     async def _answer_length(self, answer: str) -> int:
         """Tokens of an answer where it stands in a prompt: after the newline of the assistant's header."""
-        if answer not in self._answer_lengths:
-            before, whole = await asyncio.gather(self._count("\n"), self._count(f"\n{answer}"))
-            self._answer_lengths[answer] = whole - before
-        return self._answer_lengths[answer]
+        before, whole = await asyncio.gather(self._count("\n"), self._count(f"\n{answer}"))
+        return whole - before
 
     async def _count(self, text: str) -> int:
+        """Tokens of a text; each is asked for once, also by many callers at a time."""
+        if text not in self._counts:
+            self._counts[text] = asyncio.create_task(self._tokenize(text))
+        return await self._counts[text]
+
+    async def _tokenize(self, text: str) -> int:
         url = self.url.removesuffix("/v1") + "/tokenize"
         body = {"model": await self.model(), "prompt": text, "add_special_tokens": False}
         reply = await self._call(self._client.post(url, cast_to=dict[str, Any], body=body))
@@ -133,7 +138,8 @@ class Endpoint:
 
     async def _call(self, request: Awaitable[Result]) -> Result:
         try:
-            return await request
+            async with self._under_way:
+                return await request
         except openai.AuthenticationError as error:
             raise UserError(
                 f"the endpoint {self.url} refuses the key: give the right one with --api-key-file"
@@ -179,7 +185,7 @@ async def gather(
     work: Callable[[Any], Awaitable[Result]],
     items: Iterable[Any],
     *,
-    concurrency: int = CONCURRENCY,
+    concurrency: int = 2 * CONCURRENCY,
     done: Callable[[], None] = lambda: None,
 ) -> list[Result]:
     """Do `work` for every item, a bounded number at once; results in the items' order. `done` is called after each."""

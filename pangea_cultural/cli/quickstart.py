@@ -57,7 +57,7 @@ class Walk:
 @workspace_option
 @click.option("--seed", default=0, show_default=True, help="Seed of the data set, the training and the evaluation.")
 @click.option("--steps", type=int, help="Training steps of the main stage; the recipe's where not given.")
-@click.option("--limit", default=64, show_default=True, help="Questions asked in each language and kind.")
+@click.option("--limit", default=48, show_default=True, help="Questions asked in each language and kind.")
 @json_option
 @quiet_option
 def quickstart(workspace: Path, seed: int, steps: int | None, limit: int, as_json: bool, quiet: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import torch
+import transformers
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, LlavaNextProcessor
 
@@ -63,6 +64,7 @@ def run(job: Job) -> dict:
         return read_json(job.checkpoint / RECORD)
     _prepare_work(job, wanted)
     torch.set_num_threads(job.recipe.threads)
+    transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
     sources = mixture.load(job.recipe, job.workspace.root)
     model, model_processor = _start(job, sources)
     records = [_stage(job, number, model, model_processor, sources) for number in range(len(job.recipe.stages))]

@@ -1,0 +1,101 @@
+"""Runs the quickstart for several seeds, each in a new workspace, and writes what came out.
+
+    python -m tests.perf.quickstart --seeds 0,1,2 --repeat 0 --workspaces /tmp/quickstart
+
+Prints a Markdown table for tests/perf/README.md and writes results/quickstart.json. With `--repeat SEED` that
+seed is run once more, and the export's bytes, the weights and all figures are compared.
+"""
+
+import datetime
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from pangea_cultural.files import read_json, sha256_file, write_json
+
+KINDS = (("choice", "4-way choice"), ("open", "exact match"))
+
+
+@click.command()
+@click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--repeat", type=int, help="Seed to run a second time, for comparison.")
+@click.option("--workspaces", type=click.Path(path_type=Path), required=True, help="Folder for the workspaces.")
+def main(seeds: str, repeat: int | None, workspaces: Path) -> None:
+    """Measure the quickstart."""
+    results = {seed: run(workspaces / f"seed-{seed}", int(seed)) for seed in seeds.split(",")}
+    found = {
+        "machine": f"{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": "python -m tests.perf.quickstart " + " ".join(sys.argv[1:]),
+        "figures": figures(list(results.values())),
+        "runs": results,
+    }
+    if repeat is not None:
+        again = run(workspaces / f"seed-{repeat}-again", repeat)
+        found["repeated"] = compare(results[str(repeat)], again)
+    write_json(Path(__file__).with_name("results") / "quickstart.json", found)
+    click.echo(markdown(found))
+
+
+def run(workspace: Path, seed: int) -> dict:
+    """One quickstart in a new workspace."""
+    shutil.rmtree(workspace, ignore_errors=True)
+    command = [sys.executable, "-m", "pangea_cultural", "quickstart", "--workspace", str(workspace), "--quiet"]
+    subprocess.run([*command, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL)
+    result = read_json(workspace / "quickstart.json")
+    kept = ("seed", "accuracy", "seconds", "peak_memory_bytes", "cores", "weights_sha256", "versions")
+    export = workspace / "exports/sample"
+    files = {path.name: sha256_file(path) for path in sorted(export.glob("*.*"))}
+    return {key: result[key] for key in kept} | {"export_sha256": files}
+
+
+def figures(runs: list[dict]) -> dict[str, float]:
+    """The worst of all runs: seconds and memory are claims about any of them."""
+    return {
+        "seconds_total": max(run["seconds"]["total"] for run in runs),
+        "seconds_factory": max(run["seconds"]["factory"] for run in runs),
+        "peak_gb": max(run["peak_memory_bytes"] for run in runs) / 1e9,
+    }
+
+
+def compare(first: dict, second: dict) -> dict[str, bool]:
+    """What two runs of the same seed share."""
+    return {key: first[key] == second[key] for key in ("export_sha256", "weights_sha256", "accuracy")}
+
+
+def cpu() -> str:
+    """The processor's name, where Linux tells it."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def markdown(found: dict) -> str:
+    """The figures as a table: a row a kind of question and group, a column a seed; blind scores in brackets."""
+    runs = list(found["runs"].values())
+    head = ["percent (blind)", *[f"seed {run['seed']}" for run in runs]]
+    lines = [" | ".join(head), " | ".join(["---"] * len(head))]
+    for kind, title in KINDS:
+        for row, name in enumerate(entry["name"].strip() for entry in runs[0]["accuracy"]):
+            scores = [run["accuracy"][row] for run in runs]
+            cells = [f"{percent(s[f'{kind}_picture'])} ({percent(s[f'{kind}_blind'])})" for s in scores]
+            lines.append(" | ".join([f"{title}, {name}", *cells]))
+    for key in ("factory", "training", "serving", "evaluation", "total"):
+        lines.append(" | ".join([f"{key}, s", *[f"{run['seconds'][key]:.0f}" for run in runs]]))
+    lines.append(" | ".join(["peak memory, GB", *[f"{run['peak_memory_bytes'] / 1e9:.1f}" for run in runs]]))
+    text = "\n".join(f"| {line} |" for line in lines)
+    return f"{found['date']}, {found['machine']}\n\n{text}\n\nrepeated: {json.dumps(found.get('repeated'))}"
+
+
+def percent(value: float | None) -> str:
+    """An accuracy in percent."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+if __name__ == "__main__":
+    main()
