@@ -35,7 +35,8 @@ OURS = {
 OUTLINE_STYLE = "#color, #color-foreground, #hair, #skin, #skin-shadow { display: none }"
 """OpenMoji's black variant is its drawing without these layers."""
 OPENMOJI_FLAGS = "Flags drawn by OpenMoji"
-NUM_VIEWS, NUM_FEW_VIEWS = 24, 4
+NUM_VIEWS, NUM_FLAG_VIEWS, NUM_FEW_VIEWS = 24, 40, 4
+"""More of the flags: they are what the second artist's drawings are asked about."""
 
 Decisions = dict[str, Any]
 
@@ -147,12 +148,12 @@ def drawings(decisions: Decisions) -> Iterator[dict[str, Any]]:
     for iso, row in decisions["countries"].items():
         name = _capitalised(row["flag_label"])
         svg = f"flags/{iso.lower()}.svg"
-        yield _own(name, svg)
+        yield _own(name, svg, NUM_FLAG_VIEWS)
         letters = "".join(chr(ord("\N{REGIONAL INDICATOR SYMBOL LETTER A}") + ord(letter) - ord("A")) for letter in iso)
         yield _openmoji(_drawing_name(name), letters, [name, OPENMOJI_FLAGS], NUM_FEW_VIEWS)
     for qid, row in decisions["objects"].items():
         if "emoji" not in row:
-            yield _own(_capitalised(row["name"]), f"landmarks/{qid}.svg")
+            yield _own(_capitalised(row["name"]), f"landmarks/{qid}.svg", NUM_VIEWS)
             continue
         name, categories = _drawing_name(row["name"]), [_capitalised(row["name"])]
         yield _openmoji(name, row["emoji"], categories, NUM_VIEWS)
@@ -160,8 +161,8 @@ def drawings(decisions: Decisions) -> Iterator[dict[str, Any]]:
         yield outline | {"source": f"{outline['source']}, lines only", "style": OUTLINE_STYLE}
 
 
-def _own(name: str, svg: str) -> dict[str, Any]:
-    return _drawing(name, svg, [name], OURS | {"source": f"pangea-cultural, factory/sample/{svg}"}, NUM_VIEWS)
+def _own(name: str, svg: str, num_views: int) -> dict[str, Any]:
+    return _drawing(name, svg, [name], OURS | {"source": f"pangea-cultural, factory/sample/{svg}"}, num_views)
 
 
 def _openmoji(name: str, character: str, categories: list[str], num_views: int) -> dict[str, Any]:
