@@ -18,9 +18,11 @@ from serve.client import Endpoint
 MAX_UPLOAD = "20mb"
 MAX_PIXELS = 50_000_000
 MAX_QUESTION = 1000
+NO_ANSWER = "(The model ended without a word.)"
 RIGHT_TO_LEFT = "right-to-left"
 CSS = """
-.gradio-container { max-width: 1080px !important; margin: 0 auto !important; }
+.gradio-container { width: 100% !important; max-width: 1080px !important; margin: 0 auto !important; }
+#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
 .right-to-left textarea { direction: rtl; text-align: right; }
 #answer textarea { font-size: 1.25rem; }
 footer { display: none !important; }
@@ -56,6 +58,8 @@ def page(
                 async for piece in endpoint.stream(content, question.strip()):
                     said += piece
                     yield said
+            if not said.strip():
+                yield NO_ANSWER
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -73,20 +77,21 @@ def page(
         return path, path, *in_language(code, path, path)
 
     with gr.Blocks(title="CulturalPangea", analytics_enabled=False) as blocks:
-        gr.Markdown(f"# CulturalPangea\nAsk about a picture. Model: `{model}`." + "".join(f"  \n{n}" for n in notes))
+        gr.Markdown(f"# CulturalPangea\nAsk `{model}` about a picture.")
         chosen = gr.State(None)
         with gr.Row():
             with gr.Column(min_width=300):
                 picture = gr.Image(type="filepath", label="Picture", height=300, sources=["upload", "clipboard"])
                 if examples.pictures:
+                    gr.Markdown("Or one that training has not seen:")
                     gallery = gr.Gallery(
                         [str(path) for path in examples.pictures],
-                        label="Pictures that training has not seen",
-                        columns=6,
-                        height=220,
+                        show_label=False,
+                        height=260,
                         object_fit="contain",
                         allow_preview=False,
                         interactive=False,
+                        buttons=[],
                         elem_id="gallery",
                     )
             with gr.Column(min_width=300):
@@ -105,6 +110,8 @@ def page(
                 ask = gr.Button("Ask", variant="primary", elem_id="ask")
                 # Plain text: what a model says is never rendered as Markdown or HTML.
                 said = gr.Textbox(label="Answer", interactive=False, lines=2, elem_id="answer")
+        if notes:
+            gr.Markdown("### About this model\n" + "".join(f"- {note}\n" for note in notes))
         gr.on([ask.click, question.submit], answer, [picture, question], said, concurrency_limit=8)
         code.change(in_language, [code, picture, chosen], [suggested, question, said])
         suggested.input(lambda text: text, suggested, question)
@@ -115,7 +122,8 @@ def page(
 
 def _name(code: str, held_out: list[str]) -> str:
     row = language(code)
-    return f"{row.native} ({row.name}{', held out' if code in held_out else ''})"
+    remarks = [row.name] * (row.name != row.native) + ["held out"] * (code in held_out)
+    return f"{row.native} ({', '.join(remarks)})" if remarks else row.native
 
 
 def checked(picture: Path) -> bytes:
