@@ -11,8 +11,8 @@ setup: $(READY)
 $(READY): requirements-cpu.lock pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked packages (about 3 minutes and 8 GB the first time) ..."
-	@$(BIN)/python -m pip install --quiet --no-deps --requirement requirements-cpu.lock
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --no-deps --requirement requirements-cpu.lock
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 quickstart: $(READY)

@@ -81,7 +81,9 @@ def page(
         chosen = gr.State(None)
         with gr.Row():
             with gr.Column(min_width=300):
-                picture = gr.Image(type="filepath", label="Picture", height=300, sources=["upload", "clipboard"])
+                picture = gr.Image(
+                    type="filepath", label="Picture", height=300, sources=["upload", "clipboard"], elem_id="picture"
+                )
                 if examples.pictures:
                     gr.Markdown("Or one that training has not seen:")
                     gallery = gr.Gallery(

@@ -47,7 +47,8 @@ def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> Conf
 
 
 def _in_one_line(cls: type[Config], error: ValidationError, where: str) -> UserError:
-    first = error.errors()[0]
+    # A misspelt key is two errors, the wrong one and the missing one: the wrong one says what to do.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
-from serve import settings
+from serve import child, settings
 
 START_TIMEOUT_S = 900
 """A 7B model on a cold disk takes minutes."""
@@ -92,9 +92,8 @@ class Server:
     def _command(self) -> list[str]:
         # `python -m`, because the `vllm` script of the CPU build does not start.
         return [
-            sys.executable,
-            "-m",
-            "vllm.entrypoints.openai.api_server",
+            *(sys.executable, str(Path(child.__file__)), str(os.getpid())),
+            *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
             f"--model={self._checkpoint}",
             f"--served-model-name={self.model}",
             f"--host={self.host}",

@@ -12,6 +12,7 @@ from pangea_cultural.languages import language
 from pangea_cultural.training.recipe import Recipe, Source, Stage
 
 IMAGE_MARK = "<image>"
+MEND_HELD_OUT = "leave the language out of the recipe, or build the export without holding it out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ def load(recipe: Recipe, workspace: Path) -> list[list[Group]]:
             a row in a held-out language.
     """
     held_out = _held_out(recipe, workspace)
+    for code in recipe.languages:
+        if code in held_out:
+            raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")
     sources = []
     for number, source in enumerate(recipe.sources):
         path = workspace / source.path
@@ -64,10 +68,8 @@ def _refuse_held_out(groups: list[Group], held_out: set[str], path: Path) -> Non
     for group in groups:
         for conversation in group.conversations:
             if conversation.language in held_out:
-                raise UserError(
-                    f"{path}: row {conversation.id} is in the held-out language {conversation.language}: "
-                    "leave the language out of the recipe, or build the export without holding it out"
-                )
+                row = f"row {conversation.id} is in the held-out language {conversation.language}"
+                raise UserError(f"{path}: {row}: {MEND_HELD_OUT}")
 
 
 def _export_groups(number: int, source: Source, path: Path, languages: tuple[str, ...]) -> Iterator[Group]:

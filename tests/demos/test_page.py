@@ -60,7 +60,8 @@ def choose_language(tab, name):
 @pytest.mark.serving
 def test_a_sample_picture_is_asked_about(tab):
     tab.locator("#gallery button img").first.click()
-    tab.wait_for_function("document.querySelector('#question textarea').value.length > 0")
+    # The question box has a suggestion from the start; that the click has arrived shows in the picture box.
+    tab.wait_for_selector("#picture img")
     tab.click("#ask")
     tab.wait_for_function("document.querySelector('#answer textarea').value.length > 0")
     assert value(tab, "question") in ("Which country is this?", "What is this called?")

@@ -3,6 +3,7 @@
 import orjson
 import pyarrow.parquet as pq
 import pytest
+import torch
 from click.testing import CliRunner
 
 from pangea_cultural.cli.main import pcult
@@ -26,6 +27,11 @@ def evaluate(server, workspace, *options):
 @pytest.fixture(scope="module")
 def run(server, workspace):
     return evaluate(server, workspace, "--split", "test", "--split", "dev")
+
+
+def test_gradients_are_left_as_they_were(run):
+    """lighteval turns them off at import, and a training in the same process would learn nothing."""
+    assert torch.is_grad_enabled()
 
 
 def test_the_figures_are_those_of_the_answers(run, workspace):

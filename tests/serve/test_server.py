@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from pangea_cultural.errors import UserError
-from serve import settings
+from serve import child, settings
 from serve.cli import example
 from serve.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from serve.server import Server
@@ -88,3 +89,22 @@ def test_ctrl_c_stops_all_workers(workspace):
     assert child.wait(60) == 0
     time.sleep(1)
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+PARENT = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, sys.argv[1], str(os.getpid()), "/bin/sleep", "60"], start_new_session=True)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
+def test_a_killed_parent_leaves_no_server_behind():
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, child.__file__], stdout=subprocess.PIPE)
+    orphan = psutil.Process(int(parent.stdout.readline()))
+    while orphan.name() != "sleep":
+        time.sleep(0.02)
+    parent.kill()
+    parent.wait()
+    orphan.wait(timeout=10)

@@ -95,6 +95,11 @@ def test_a_held_out_row_is_refused_by_name(workspace):
         mixture.load(recipe(), workspace)
 
 
+def test_a_recipe_cannot_ask_for_a_held_out_language(workspace):
+    with pytest.raises(UserError, match="asks for the held-out language nl"):
+        mixture.load(recipe(languages=["en", "nl"]), workspace)
+
+
 def test_missing_chat_data_says_what_makes_it(workspace):
     (workspace / "chat/general.json").unlink()
     with pytest.raises(UserError, match="pcult data general"):

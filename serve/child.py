@@ -1,0 +1,30 @@
+"""Becomes another program that ends when its parent does.
+
+    python child.py PARENT_PID PROGRAM ARGUMENT ...
+
+`pcult serve` killed with SIGKILL can stop nothing any more, and vLLM would stay, with its port and all its memory.
+Linux can send a signal when a parent dies (prctl(2), PR_SET_PDEATHSIG), and the wish survives the exec; elsewhere
+nothing is lost, and nothing gained. The parent counts as dead when the thread that started the child ends: start it
+from the main thread.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Ask for the signal, then become the program."""
+    parent, *command = sys.argv[1:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        sys.exit("the parent has ended already")
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main()
