@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from factory import images, select, split
+from factory import images, ingest, split
 from factory.commons import sources
 from factory.exchange import native
 from factory.questions import fill
@@ -52,14 +53,15 @@ class Stage:
 STAGES = (
     Stage(
         name="select",
-        run=lambda b: select.run(b.store, b.recipe, b.reporter),
+        run=lambda b: ingest.run(b.store, b.recipe, b.reporter),
         reads=lambda r: [
-            [_file_state(door.path) for door in r.doors],
+            [_door_state(door) for door in r.doors],
             r.asked_regions(),
             r.asked_languages(),
             r.asked_properties(),
+            r.images.required,
         ],
-        tables=("entity", "entity_region", "claim", "label"),
+        tables=("entity", "entity_region", "claim", "label", "slice", "found"),
     ),
     Stage(
         name="images",
@@ -140,6 +142,14 @@ def _start_anew(store: Store, stage: Stage, fingerprint: str) -> None:
             # A stage's own row, and the rows of its doors ("select /path/of/the/dump").
             store.execute("DELETE FROM stage WHERE name = $1 OR starts_with(name, $1 || ' ')", [other.name])
         store.execute("INSERT INTO stage (name, fingerprint) VALUES (?, ?)", [stage.name, fingerprint])
+
+
+def _door_state(door: Any) -> list:
+    """What tells a changed door: its file or files, or for a service what it is asked."""
+    if hasattr(door, "path"):
+        paths = [door.path] if door.path.is_file() else sorted(door.path.rglob("*.json"))
+        return [_file_state(path) for path in paths]
+    return [door.model_dump(mode="json")]
 
 
 def _file_state(path: Path) -> list:

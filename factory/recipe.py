@@ -20,6 +20,24 @@ class DumpDoor(config.Config):
     kind: Literal["dump"]
     path: Path
 
+    def label(self) -> str:
+        """What the door is called in the store and on the screen."""
+        return self.path.name
+
+
+class FilesDoor(config.Config):
+    """Entity documents from JSON files: a file, or a folder of them (Special:EntityData, answers of the entity API)."""
+
+    kind: Literal["files"]
+    path: Path
+
+    def label(self) -> str:
+        """What the door is called in the store and on the screen."""
+        return self.path.name
+
+
+Door = Annotated[DumpDoor | FilesDoor, Field(discriminator="kind")]
+
 
 class DrawingsSource(config.Config):
     """Pictures drawn from SVG files, in seeded views."""
@@ -64,7 +82,7 @@ class Recipe(config.Config):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: int = 0
-    doors: tuple[DumpDoor, ...] = Field(min_length=1)
+    doors: tuple[Door, ...] = Field(min_length=1)
     regions: tuple[str, ...] = ()
     """Slugs; all where none is named."""
     languages: tuple[str, ...] = ()
@@ -161,6 +179,8 @@ def load(path: Path, *, overrides: dict[str, Any] | None = None) -> Recipe:
 
 
 def _anchored(place: Any, folder: Path) -> Any:
+    if not hasattr(place, "path"):
+        return place
     path = (folder / place.path).resolve()
     if not path.exists():
         raise UserError(f"the recipe names {place.path}, but there is nothing at {path}")

@@ -23,6 +23,17 @@ CREATE TABLE rejection (
     items BIGINT NOT NULL DEFAULT 1
 );
 
+-- What a door that is asked for ids has been asked, and what it has answered.
+CREATE TABLE slice (
+    door VARCHAR NOT NULL,
+    slice VARCHAR NOT NULL,
+    state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed (a rejection)
+);
+CREATE TABLE found (
+    door VARCHAR NOT NULL,
+    entity VARCHAR NOT NULL
+);
+
 -- Selected entities, and (selected = false) the values and hops that selected entities' claims point to.
 CREATE TABLE entity (
     entity VARCHAR NOT NULL,

@@ -1,29 +1,29 @@
-"""The stage `select`: entity documents in, selected entities with their claims and labels out.
+"""Which entities are asked about: those that a claim ties to a region, with a picture, and something to ask for.
 
-An entity is selected when a claim links it to one of the recipe's regions and another claim answers one of the
-recipe's properties. Its values (the country, the architect) are then looked up in the same doors, for their labels;
-along a path such as P17/P36 also for the claim of the next step.
+A document goes through a `Selector`, which gives rows for the store, or a rejection with its reason. It does not know
+which door the document came through.
 """
 
-from collections import Counter
-from collections.abc import Iterator
+import re
 
-import pyarrow as pa
-
-from factory import kinds
 from factory.properties import properties
-from factory.recipe import DumpDoor, Recipe
-from factory.store import Store
-from factory.wikidata import cldr, dump, entity
-from pangea_cultural.console import Reporter
-from pangea_cultural.languages import language, languages
-from pangea_cultural.regions import region
+from factory.recipe import Recipe
+from factory.rows import Rows
+from factory.wikidata import entity
+from factory.wikidata.dump import Line
+from pangea_cultural.languages import language
+from pangea_cultural.regions import ambiguous_states, region
 
-BATCH_DOCUMENTS = 2000
 IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
 """Properties whose files are photos of the entity; flags, logos, maps, banners and signatures are none."""
 CATEGORY_PROPERTY = "P373"
 SUPPORT_PROPERTIES = ("P31", *IMAGE_PROPERTIES, CATEGORY_PROPERTY)
+
+HUMAN = "Q5"
+BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
+BIRTHPLACE_LINK = f"{BIRTHPLACE}/{COUNTRY}"
+"""How a person without citizenship belongs to a region: through the country of the place of birth, which is known only
+when that place's document has been read."""
 
 NOT_CULTURE = {
     "Q13442814": "scholarly article",
@@ -33,88 +33,69 @@ NOT_CULTURE = {
     "Q13406463": "list article",
     "Q101352": "family name",
 }
-
-
-class Rows:
-    """Rows for the store's tables, collected over a batch of documents."""
-
-    def __init__(self) -> None:
-        self.tables: dict[str, list[dict]] = {"entity": [], "entity_region": [], "claim": [], "label": []}
-        self.rejections: Counter[tuple[str, str]] = Counter()
-        self.unrelated: Counter[str] = Counter()
-        """Documents that have nothing to do with the recipe: millions in a dump, so they are counted, not listed."""
-        self.inputs = 0
-
-    def add(self, found: entity.Entity, door: str, *, selected: bool, link: list[tuple[str, str]]) -> None:
-        """Add an entity with its labels and claims."""
-        row = {"entity": found.id, "selected": selected, "kind": kinds.kind_of(found.best("P31"))}
-        self.tables["entity"].append(row | {"revision": found.revision, "door": door})
-        for ordinal, (slug, name) in enumerate(link):
-            self.tables["entity_region"].append(
-                {"entity": found.id, "region": slug, "property": name, "ordinal": ordinal}
-            )
-        for claim in found.claims:
-            self.tables["claim"].append({"entity": found.id} | {key: getattr(claim, key) for key in claim.__slots__})
-        for code, text in found.labels.items():
-            self.tables["label"].append({"entity": found.id, "language": code, "text": text, "source": door})
-        for name, reason in found.dropped:
-            self.rejections[f"{found.id} {name}", f"claim: {reason}"] += 1
-
-    def write(self, store: Store, stage: str) -> None:
-        """Append everything to the store."""
-        for name, rows in self.tables.items():
-            if rows:
-                store.append(name, pa.Table.from_pylist(rows))
-        rejections = [
-            {"stage": stage, "item": item, "reason": reason, "items": n}
-            for (item, reason), n in self.rejections.items()
-        ]
-        for reason, n in self.unrelated.items():
-            rejections.append({"stage": stage, "item": "*", "reason": reason, "items": n})
-        if rejections:
-            store.append("rejection", pa.Table.from_pylist(rejections))
+NO_LINK = "no link to a region"
+SEEN = "seen before"
 
 
 class Selector:
-    """Decides which entities are selected, and by which regions."""
+    """Decides which entities are selected, and by which regions. It can be sent to other processes."""
 
-    def __init__(self, recipe: Recipe, known: set[str]) -> None:
+    def __init__(self, recipe: Recipe) -> None:
         asked = [properties()[name] for name in recipe.asked_properties() if name != "label"]
         self.asked = frozenset(step for row in asked for step in (row.path or (row.id,)))
         self.links = tuple(name for name, row in properties().items() if row.region_link)
-        self.wanted = frozenset((*self.asked, *self.links, *SUPPORT_PROPERTIES))
+        self.wanted = frozenset((*self.asked, *self.links, *SUPPORT_PROPERTIES, BIRTHPLACE, CITIZENSHIP))
         self.labels = _label_codes(recipe)
         self.region_of = {
             qid: slug for slug in recipe.asked_regions() for qid in (region(slug).qid, *region(slug).also)
         }
-        self.known = known
+        self._ambiguous = ambiguous_states()
+        self._pictures_required = recipe.images.required
+        self._link = re.compile(_any_of(b'"P%s"', [name[1:] for name in (*self.links, BIRTHPLACE)]))
+        regions = sorted({qid[1:] for qid in (*self.region_of, *self._ambiguous)})
+        self._region = re.compile(_any_of(b'"Q%s"', regions))
+        # Documents from before 2017 have numeric ids only.
+        self._old_region = re.compile(_any_of(rb'"numeric-id":\s*%s\b', regions))
 
-    def take(self, line: dump.Line, rows: Rows, door: str) -> None:
+    def may_matter(self, text: bytes) -> bool:
+        """Whether a document, as it stands in a dump, can be linked to a region: false only if it certainly is not."""
+        if not self._link.search(text):
+            return False
+        # A person's birthplace can be anywhere.
+        return bool(self._region.search(text) or b'"P19"' in text or self._old_region.search(text))
+
+    def take(self, line: Line, rows: Rows) -> None:
         """Add a document to the rows, or say why not."""
         rows.inputs += 1
         try:
-            found = self._read(line)
+            found = self.read(line)
         except entity.MalformedDocumentError as error:
-            rows.rejections[f"line {line.number}", str(error)] += 1
+            rows.reject(line.asked or f"line {line.number}", str(error))
             return
-        link = self._link(found)
+        link = self.link(found)
         reason = self._reason_against(found, link)
-        if reason == "no link to a region":
-            rows.unrelated[reason] += 1
+        if not reason and found.id in rows:
+            reason = SEEN
+        if reason == NO_LINK and not line.asked:
+            rows.reject("*", reason)  # most of a dump: counted, not listed
         elif reason:
-            rows.rejections[found.id, reason] += 1
+            rows.reject(line.asked or found.id, reason)
         else:
-            self.known.add(found.id)
-            rows.add(found, door, selected=True, link=link)
+            rows.add(found, selected=True, link=link)
 
-    def _read(self, line: dump.Line) -> entity.Entity:
+    def read(self, line: Line) -> entity.Entity:
+        """The entity of a document, with the labels and claims that the recipe can use.
+
+        Raises:
+            MalformedDocumentError: it is no item document.
+        """
         if line.problem:
             raise entity.MalformedDocumentError(line.problem)
         found = entity.read(line.document, self.wanted)
         labels = {code: text for code, text in found.labels.items() if code in self.labels}
         return entity.Entity(found.id, found.revision, labels, found.claims, found.dropped)
 
-    def _link(self, found: entity.Entity) -> list[tuple[str, str]]:
+    def link(self, found: entity.Entity) -> list[tuple[str, str]]:
         """Regions of an entity, each with the property that links it; the first link of a region counts."""
         link: dict[str, str] = {}
         for name in self.links:
@@ -124,16 +105,21 @@ class Selector:
         return list(link.items())
 
     def _reason_against(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
-        if not link:
-            return "no link to a region"
-        if found.id in self.known:
-            return "seen before"
+        if not link and not _waits_for_birthplace(found):
+            states = [self._ambiguous[v] for name in self.links for v in found.best(name) if v in self._ambiguous]
+            return f"{NO_LINK}: {states[0]} was several of today's" if states else NO_LINK
         for value in found.best("P31"):
             if value in NOT_CULTURE:
                 return f"not culture: {NOT_CULTURE[value]}"
         if not any(claim.best and claim.property in self.asked for claim in found.claims):
             return "no property to ask about"
+        if self._pictures_required and not any(found.best(name) for name in (*IMAGE_PROPERTIES, CATEGORY_PROPERTY)):
+            return "no picture named"
         return ""
+
+
+def _waits_for_birthplace(found: entity.Entity) -> bool:
+    return HUMAN in found.best("P31") and not found.best(CITIZENSHIP) and bool(found.best(BIRTHPLACE))
 
 
 def _label_codes(recipe: Recipe) -> frozenset[str]:
@@ -141,99 +127,6 @@ def _label_codes(recipe: Recipe) -> frozenset[str]:
     return frozenset(code for name in recipe.asked_languages() for code in language(name).labels) | {"en", "mul"}
 
 
-def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
-    """Select entities from all doors, then look up their values. Returns how many documents went in and were kept."""
-    known = {row[0] for row in store.rows("SELECT entity FROM entity WHERE selected")}
-    selector = Selector(recipe, known)
-    for door in recipe.doors:
-        _read_door(store, selector, door, reporter)
-    _look_up_values(store, recipe, selector, reporter)
-    _add_region_names(store)
-    inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE name LIKE 'select %'")
-    return inputs, len(known)
-
-
-def _read_door(store: Store, selector: Selector, door: DumpDoor, reporter: Reporter) -> None:
-    """Read a door to its end, a batch a transaction, from where a killed run has stopped."""
-    name = f"select {door.path}"
-    store.execute("INSERT OR IGNORE INTO stage (name, fingerprint, inputs) VALUES (?, '', 0)", [name])
-    start = store.value("SELECT position FROM stage WHERE name = ?", [name])
-    with reporter.bar(f"select: {door.path.name}", None, "documents") as bar:
-        for batch in _batches(dump.lines(door.path, start=start)):
-            rows = Rows()
-            for line in batch:
-                selector.take(line, rows, str(door.path.name))
-            with store.transaction():
-                rows.write(store, "select")
-                store.execute(
-                    "UPDATE stage SET position = ?, inputs = inputs + ? WHERE name = ?",
-                    [batch[-1].number, rows.inputs, name],
-                )
-            bar.advance(len(batch))
-
-
-def _batches(lines: Iterator[dump.Line]) -> Iterator[list[dump.Line]]:
-    batch: list[dump.Line] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == BATCH_DOCUMENTS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _look_up_values(store: Store, recipe: Recipe, selector: Selector, reporter: Reporter) -> None:
-    """Fetch the documents of the values, and of the values of path steps, until nothing new is pointed to."""
-    asked_for: set[str] = set()
-    while True:
-        wanted = frozenset(_values_without_document(store, selector)) - asked_for
-        if not wanted:
-            return
-        asked_for |= wanted
-        for door in recipe.doors:
-            with reporter.bar(f"values: {door.path.name}", len(wanted), "documents") as bar:
-                for batch in _batches(dump.lines(door.path, only=wanted)):
-                    _write_values(store, selector, batch, wanted, door.path.name)
-                    bar.advance(len(batch))
-
-
-def _values_without_document(store: Store, selector: Selector) -> list[str]:
-    return [
-        row[0]
-        for row in store.rows(
-            """SELECT DISTINCT value FROM claim
-               WHERE best AND value_type = 'item' AND property IN (SELECT unnest(?))
-                     AND value NOT IN (SELECT entity FROM entity)""",
-            [sorted(selector.asked)],
-        )
-    ]
-
-
-def _write_values(store: Store, selector: Selector, batch: list[dump.Line], wanted: frozenset[str], door: str) -> None:
-    steps = frozenset(step for row in properties().values() if row.path for step in row.path[1:])
-    rows = Rows()
-    for line in batch:
-        try:
-            found = selector._read(line)
-        except entity.MalformedDocumentError:
-            continue  # counted when the door was read for entities
-        if found.id in wanted:
-            claims = [claim for claim in found.claims if claim.property in steps]
-            rows.add(entity.Entity(found.id, found.revision, found.labels, claims), door, selected=False, link=[])
-    with store.transaction():
-        rows.write(store, "select")
-
-
-def _add_region_names(store: Store) -> None:
-    """Give regions their CLDR names in the languages in which no door had a label."""
-    known = {(row[0], row[1]) for row in store.rows("SELECT entity, language FROM label")}
-    rows = [
-        {"entity": qid, "language": row.labels[0], "text": text, "source": "cldr"}
-        for row in languages().values()
-        for qid, _, text in cldr.region_names([row])
-        if not any((qid, code) in known for code in row.labels)
-    ]
-    if rows:
-        with store.transaction():
-            store.append("label", pa.Table.from_pylist(rows))
+def _any_of(frame: bytes, numbers: list[str]) -> bytes:
+    """A regular expression for any of some numbers in a frame."""
+    return frame % (b"(?:" + b"|".join(number.encode() for number in numbers) + b")")

@@ -50,6 +50,12 @@ class Bar:
         if extra is not None:
             self._progress.update(self._task, extra=extra)
 
+    def grow(self, steps: int) -> None:
+        """There is more to do than was known at the start."""
+        total = next(task.total for task in self._progress.tasks if task.id == self._task)
+        if total is not None:
+            self._progress.update(self._task, total=total + steps)
+
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     """A table for the terminal; numbers are aligned to the right, cells are printed as they are."""

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from factory.store import Store
 from pangea_cultural.cli import pcult
+from pangea_cultural.errors import UserError
 from pangea_cultural.export import SPLITS, Export, check
 from tests.factory import world
 
@@ -106,17 +107,18 @@ def test_every_document_is_kept_or_rejected(castles):
             )
         )
     assert inputs == 17
-    assert kept == 7
+    assert kept == 6
     assert kept + sum(reasons.values()) == inputs
     assert reasons["no link to a region"] == 7  # six countries without P17, and the castle of nowhere
     assert reasons["not culture: list article"] == 1
+    assert reasons["no picture named"] == 1
     assert reasons["not an item"] == 1
     assert sum(n for reason, n in reasons.items() if reason.startswith("broken line")) == 1
 
 
-def test_an_entity_without_a_picture_is_rejected(castles):
-    shown = pcult_json("data", "show", "Q5002", "--workspace", castles / "workspace")
-    assert [row["reason"] for row in shown["rejections"] if row["stage"] == "images"] == ["no usable picture"]
+def test_show_says_why_an_entity_is_not_there(castles):
+    with pytest.raises(UserError, match="Q5002 is not in the store: rejected, no picture named"):
+        pcult_json("data", "show", "Q5002", "--workspace", castles / "workspace")
 
 
 def test_show_tells_claims_and_licences(castles):

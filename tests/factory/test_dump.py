@@ -2,12 +2,13 @@
 
 import bz2
 import gzip
+import shutil
 
 import orjson
 import pytest
-import zstandard
+from backports import zstd
 
-from factory.wikidata import dump
+from factory.wikidata import archive, dump
 from pangea_cultural.errors import UserError
 
 DOCUMENTS = [{"type": "item", "id": f"Q{n}", "labels": {"en": {"value": f"thing {n}"}}} for n in range(1, 6)]
@@ -15,21 +16,29 @@ ARRAY = b"[\n" + b",\n".join(orjson.dumps(d) for d in DOCUMENTS) + b"\n]\n"
 JSON_LINES = b"\n".join(orjson.dumps(d) for d in DOCUMENTS)
 
 
+def everything(_):
+    return True
+
+
+def lines(path, wanted=everything, **options):
+    return [dump.parse(*line) for batch in dump.batches(path, wanted, **options) for line in batch.lines]
+
+
 @pytest.mark.parametrize("content", [ARRAY, JSON_LINES])
 @pytest.mark.parametrize(
     ("suffix", "compress"),
-    [(".json", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstandard.compress)],
+    [(".json", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstd.compress)],
 )
 def test_every_form_gives_the_same_documents(tmp_path, content, suffix, compress):
     path = tmp_path / f"dump{suffix}"
     path.write_bytes(compress(content))
-    assert [line.document for line in dump.lines(path)] == DOCUMENTS
+    assert [line.document for line in lines(path)] == DOCUMENTS
 
 
 def test_a_broken_line_is_reported_and_the_rest_is_read(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(b'[\n{"id": "Q1",\n' + orjson.dumps(DOCUMENTS[1]) + b"\n]")
-    first, second = dump.lines(path)
+    first, second = lines(path)
     assert first.problem.startswith("broken line") and first.document is None
     assert second.document == DOCUMENTS[1]
 
@@ -37,24 +46,66 @@ def test_a_broken_line_is_reported_and_the_rest_is_read(tmp_path):
 def test_reading_goes_on_from_a_position(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(ARRAY)
-    numbers = [line.number for line in dump.lines(path)]
-    assert [line.document["id"] for line in dump.lines(path, start=numbers[2])] == ["Q4", "Q5"]
+    numbers = [line.number for line in lines(path)]
+    assert [line.document["id"] for line in lines(path, start=numbers[2])] == ["Q4", "Q5"]
 
 
 def test_only_wanted_documents_are_parsed(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(ARRAY)
-    assert [line.document["id"] for line in dump.lines(path, only=frozenset({"Q2", "Q5"}))] == ["Q2", "Q5"]
+    assert [line.document["id"] for line in lines(path, dump.OneOf(frozenset({"Q2", "Q5"})))] == ["Q2", "Q5"]
 
 
 def test_documents_with_another_key_order_are_not_missed(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(b'{"claims": {"P1": [{"id": "x"}]}, "id": "Q7"}\n{"labels": {}, "id": "Q8"}')
-    assert next(dump.lines(path, only=frozenset({"Q7"}))).document["id"] == "Q7"
+    assert lines(path, dump.OneOf(frozenset({"Q7"})))[0].document["id"] == "Q7"
 
 
-def test_a_cut_archive_is_an_error_that_says_so(tmp_path):
-    path = tmp_path / "dump.json.gz"
-    path.write_bytes(gzip.compress(ARRAY * 1000)[:500])
+@pytest.mark.parametrize(
+    ("suffix", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstd.compress)]
+)
+def test_a_cut_archive_is_an_error_that_says_so(tmp_path, suffix, compress):
+    path = tmp_path / f"dump.json{suffix}"
+    whole = compress(ARRAY * 1000)
+    path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="broken or cut off"):
-        list(dump.lines(path))
+        lines(path)
+
+
+@pytest.mark.parametrize("program", ["lbzip2", None])
+def test_bzip2_is_read_with_and_without_lbzip2(tmp_path, monkeypatch, program):
+    if program and not shutil.which(program):
+        pytest.skip("no lbzip2 on this machine")
+    monkeypatch.setattr(archive.shutil, "which", lambda _: program)
+    path = tmp_path / "dump.json.bz2"
+    path.write_bytes(bz2.compress(ARRAY) + bz2.compress(ARRAY))  # several streams, as dumps have them
+    assert [line.document for line in lines(path)] == DOCUMENTS * 2
+
+
+def test_a_line_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(dump, "MAX_LINE_BYTES", 1000)
+    path = tmp_path / "dump.json"
+    path.write_bytes(b"x" * 5000 + b"\n" + JSON_LINES)
+    first, *others = lines(path)
+    assert first.problem == "broken line: too long"
+    assert [line.document for line in others] == DOCUMENTS
+
+
+def test_lines_that_cannot_matter_are_counted_not_parsed(tmp_path):
+    path = tmp_path / "dump.json"
+    path.write_bytes(ARRAY)
+    (batch,) = dump.batches(path, lambda text: b'"Q3"' in text)
+    assert (batch.passed, len(batch.lines), batch.last) == (4, 1, 6)
+
+
+def test_what_looks_broken_is_let_through_to_be_rejected_by_name(tmp_path):
+    path = tmp_path / "dump.json"
+    path.write_bytes(b'{"type":"property","id":"P31"}\n{"type":"item","id":"Q1",\n{"type":"item","id":"Q2"}')
+    (batch,) = dump.batches(path, lambda _: False)
+    assert [number for number, _ in batch.lines] == [1, 2]
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="cannot read the dump"):
+        lines(tmp_path / "none.json.gz")

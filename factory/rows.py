@@ -1,0 +1,94 @@
+"""Entities as rows of the store's tables, collected over a batch of documents and handed over as Arrow tables."""
+
+from collections import Counter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from factory import kinds
+from factory.wikidata.entity import Entity
+
+TABLES = ("entity", "entity_region", "claim", "label")
+
+
+class Rows:
+    """Rows for the store's tables.
+
+    Args:
+        door: stands in the store as the place that the rows came from.
+    """
+
+    def __init__(self, door: str) -> None:
+        self._door = door
+        self._tables: dict[str, list[dict]] = {name: [] for name in TABLES}
+        self._rejections: Counter[tuple[str, str]] = Counter()
+        self._added: set[str] = set()
+        self.inputs = 0
+        """Documents that went in."""
+
+    def __contains__(self, entity: str) -> bool:
+        return entity in self._added
+
+    def add(self, found: Entity, *, selected: bool, link: list[tuple[str, str]]) -> None:
+        """Add an entity with its labels and claims.
+
+        Args:
+            found: the entity.
+            selected: whether it is asked about, or stands for a value only.
+            link: its regions, each with the property that makes the link.
+        """
+        self._added.add(found.id)
+        row = {"entity": found.id, "selected": selected, "kind": kinds.kind_of(found.best("P31"))}
+        self._tables["entity"].append(row | {"revision": found.revision, "door": self._door})
+        for ordinal, (slug, name) in enumerate(link):
+            self._tables["entity_region"].append(
+                {"entity": found.id, "region": slug, "property": name, "ordinal": ordinal}
+            )
+        for claim in found.claims:
+            self._tables["claim"].append({"entity": found.id} | {key: getattr(claim, key) for key in claim.__slots__})
+        for code, text in found.labels.items():
+            self._tables["label"].append({"entity": found.id, "language": code, "text": text, "source": self._door})
+        for name, reason in found.dropped:
+            self.reject(f"{found.id} {name}", f"claim: {reason}")
+
+    def reject(self, item: str, reason: str, items: int = 1) -> None:
+        """Count something as dropped; `items` says how many it stands for where single rows would be millions."""
+        if items:
+            self._rejections[item, reason] += items
+
+    def finish(self) -> "Finished":
+        """The rows as Arrow tables, which travel between processes at little cost."""
+        tables = {name: pa.Table.from_pylist(rows) for name, rows in self._tables.items() if rows}
+        return Finished(tables, self._rejections, self.inputs)
+
+
+class Finished:
+    """Rows of a batch, ready to be written."""
+
+    def __init__(self, tables: dict[str, pa.Table], rejections: Counter[tuple[str, str]], inputs: int) -> None:
+        self.tables = tables
+        self.rejections = rejections
+        self.inputs = inputs
+
+    def entities(self) -> list[str]:
+        """Ids of the entities that have rows."""
+        return self.tables["entity"]["entity"].to_pylist() if "entity" in self.tables else []
+
+    def drop(self, entities: set[str], reason: str | None) -> None:
+        """Take entities out again, counted as rejections where a reason is given."""
+        if not entities:
+            return
+        gone = pa.array(sorted(entities))
+        self.tables = {
+            name: rows.filter(pc.invert(pc.is_in(rows["entity"], value_set=gone))) for name, rows in self.tables.items()
+        }
+        for item in entities if reason else ():
+            self.rejections[item, str(reason)] += 1
+
+    def rejection_table(self, stage: str) -> pa.Table:
+        """The rejections as rows of the table `rejection`."""
+        rows = [
+            {"stage": stage, "item": item, "reason": reason, "items": n}
+            for (item, reason), n in self.rejections.items()
+        ]
+        return pa.Table.from_pylist(rows)

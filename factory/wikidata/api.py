@@ -1,0 +1,87 @@
+"""The door of the entity API: documents by id, fifty a call (`wbgetentities`)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from factory.net.client import Client
+from pangea_cultural.errors import UserError
+
+BATCH = 50
+"""What the API gives at most to callers without the bot right."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The one slice of this door: the ids that the recipe lists."""
+
+    key: str = "listed"
+
+    def split(self) -> list["Listed"]:
+        """A list has no parts."""
+        return []
+
+
+class ApiDoor:
+    """Entity documents from a Wikibase's API.
+
+    Args:
+        client: fetches, politely.
+        url: the API, ending in api.php.
+        ids: what to read; more can be asked for (values).
+        languages: label codes; others need not travel.
+        name: stands in the store as the place that rows came from.
+    """
+
+    def __init__(self, client: Client, url: str, *, ids: Sequence[str], languages: Sequence[str], name: str) -> None:
+        self._client = client
+        self._url = url
+        self._ids = sorted(set(ids), key=lambda name: (len(name), name))
+        self._languages = "|".join(sorted(languages))
+        self.name = name
+
+    def slices(self) -> list[Listed]:
+        """The list of the recipe."""
+        return [Listed()] if self._ids else []
+
+    def find(self, slice: Listed) -> list[str]:
+        """The ids of the list."""
+        return self._ids
+
+    def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Every id with its document; redirects are followed, and deleted ones say that they are missing."""
+        for begin in range(0, len(ids), BATCH):
+            part = ids[begin : begin + BATCH]
+            found = self._ask(part)
+            yield from ((name, found.get(name, {"id": name, "missing": ""})) for name in part)
+
+    def _ask(self, ids: Sequence[str]) -> dict[str, Any]:
+        answer = self._client.json(
+            self._url,
+            {
+                "action": "wbgetentities",
+                "format": "json",
+                "ids": "|".join(ids),
+                "props": "info|labels|claims",
+                "languages": self._languages,
+                "redirects": "yes",
+            },
+        )
+        if "error" in answer:
+            return self._ask_by_halves(ids, answer["error"])
+        documents = answer.get("entities", {})
+        # A redirected document stands under the id that was asked for, or under its target's with a note.
+        targets = {d["redirects"]["from"]: d for d in documents.values() if isinstance(d, dict) and "redirects" in d}
+        return documents | targets
+
+    def _ask_by_halves(self, ids: Sequence[str], error: dict[str, Any]) -> dict[str, Any]:
+        """One id that the API does not know spoils the whole call: look for it, and call it missing."""
+        if error.get("code") not in ("no-such-entity", "invalid-entity-id"):
+            raise UserError(f"{self._url} refused a call: {error.get('info') or error.get('code')}")
+        if len(ids) == 1:
+            return {}
+        half = len(ids) // 2
+        return self._ask(ids[:half]) | self._ask(ids[half:])
+
+    def close(self) -> None:
+        """The client is closed by whoever has made it."""
