@@ -16,8 +16,8 @@ from factory.recipe import DumpDoor, Recipe
 from factory.store import Store
 from factory.wikidata import cldr, dump, entity
 from pangea_cultural.console import Reporter
-from pangea_cultural.languages import language, languages
-from pangea_cultural.regions import region
+from pangea_cultural.languages import labels_for, languages
+from pangea_cultural.regions import ambiguous_states, region
 
 BATCH_DOCUMENTS = 2000
 IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
@@ -84,9 +84,7 @@ class Selector:
         self.links = tuple(name for name, row in properties().items() if row.region_link)
         self.wanted = frozenset((*self.asked, *self.links, *SUPPORT_PROPERTIES))
         self.labels = _label_codes(recipe)
-        self.region_of = {
-            qid: slug for slug in recipe.asked_regions() for qid in (region(slug).qid, *region(slug).also)
-        }
+        self.region_of = {qid: slug for slug in recipe.asked_regions() for qid in region(slug).items}
         self.known = known
 
     def take(self, line: dump.Line, rows: Rows, door: str) -> None:
@@ -99,7 +97,7 @@ class Selector:
             return
         link = self._link(found)
         reason = self._reason_against(found, link)
-        if reason == "no link to a region":
+        if not link:
             rows.unrelated[reason] += 1
         elif reason:
             rows.rejections[found.id, reason] += 1
@@ -125,7 +123,7 @@ class Selector:
 
     def _reason_against(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
         if not link:
-            return "no link to a region"
+            return self._why_unlinked(found)
         if found.id in self.known:
             return "seen before"
         for value in found.best("P31"):
@@ -135,10 +133,17 @@ class Selector:
             return "no property to ask about"
         return ""
 
+    def _why_unlinked(self, found: entity.Entity) -> str:
+        values = (value for name in self.links for value in found.best(name))
+        state = next((ambiguous_states()[value] for value in values if value in ambiguous_states()), None)
+        return f"country is a historic state of several regions: {state}" if state else "no link to a region"
+
 
 def _label_codes(recipe: Recipe) -> frozenset[str]:
     """Wikidata label codes that the recipe's languages use, besides `en` (for people who read the store) and `mul`."""
-    return frozenset(code for name in recipe.asked_languages() for code in language(name).labels) | {"en", "mul"}
+    places = (None, *recipe.asked_regions())
+    own = (code for name in recipe.asked_languages() for place in places for code in labels_for(name, place))
+    return frozenset(own) | {"en", "mul"}
 
 
 def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:

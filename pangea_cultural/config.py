@@ -47,12 +47,15 @@ def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> Conf
 
 
 def _in_one_line(cls: type[Config], error: ValidationError, where: str) -> UserError:
-    first = error.errors()[0]
+    # A misspelt key also makes its right spelling missing: the misspelling is what helps.
+    errors = error.errors()
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
         return UserError(f"{where}: {unknown('key', name, _keys_at(cls, first['loc'][:-1]))} (at {key})")
-    return UserError(f"{where}: {key or 'recipe'}: {first['msg'].removeprefix('Value error, ')}")
+    message = first["msg"].removeprefix("Value error, ")
+    return UserError(f"{where}: {key}: {message}" if key else f"{where}: {message}")
 
 
 def _keys_at(cls: type[Config], location: tuple) -> list[str]:
