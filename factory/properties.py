@@ -26,7 +26,7 @@ class Property(Config):
     label: str
     """Wikidata's English label."""
     theme: str
-    """What statistics group by: identity, place, heritage, art, food, festival, people."""
+    """A heading to group by: identity, place, heritage, art, food, festival, people."""
     value_type: Literal["item", "time", "quantity"]
     """What an answer is: the label of an item, a time by its precision, an amount with its unit."""
     region_link: bool = False
@@ -41,7 +41,7 @@ class Property(Config):
     path: tuple[str, ...] = ()
     """The steps from the entity to the answer, where it is more than one."""
     question: bool = True
-    """False for a property that is read for links, wrong options or stems, but not asked for."""
+    """False for a property that is not asked for; the table says why."""
 
     @model_validator(mode="after")
     def _ids_that_a_claim_can_have(self) -> Self:
