@@ -12,6 +12,7 @@ import orjson
 from factory import images, ingest, split
 from factory.commons import sources
 from factory.exchange import native
+from factory.properties import properties
 from factory.questions import fill
 from factory.recipe import Recipe
 from factory.store import Store
@@ -19,6 +20,8 @@ from pangea_cultural import __version__
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import unknown
 from pangea_cultural.export import MANIFEST
+from pangea_cultural.languages import language
+from pangea_cultural.regions import region
 from pangea_cultural.workspace import Workspace
 
 
@@ -56,9 +59,10 @@ STAGES = (
         run=lambda b: ingest.run(b.store, b.recipe, b.reporter),
         reads=lambda r: [
             [_door_state(door) for door in r.doors],
-            r.asked_regions(),
-            r.asked_languages(),
-            r.asked_properties(),
+            # Whole rows, so that an edited table is noticed as an edited recipe is.
+            [region(slug).model_dump() for slug in r.asked_regions()],
+            [language(code).model_dump() for code in r.asked_languages()],
+            [properties()[name].model_dump() for name in r.asked_properties()],
             r.images.required,
         ],
         tables=("entity", "entity_region", "claim", "label", "slice", "found"),

@@ -11,7 +11,7 @@ from factory.recipe import Recipe
 from factory.rows import Rows
 from factory.wikidata import entity
 from factory.wikidata.dump import Line
-from pangea_cultural.languages import language
+from pangea_cultural.languages import labels_for
 from pangea_cultural.regions import ambiguous_states, region
 
 IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
@@ -46,9 +46,7 @@ class Selector:
         self.links = tuple(name for name, row in properties().items() if row.region_link)
         self.wanted = frozenset((*self.asked, *self.links, *SUPPORT_PROPERTIES, BIRTHPLACE, CITIZENSHIP))
         self.labels = _label_codes(recipe)
-        self.region_of = {
-            qid: slug for slug in recipe.asked_regions() for qid in (region(slug).qid, *region(slug).also)
-        }
+        self.region_of = {qid: slug for slug in recipe.asked_regions() for qid in region(slug).items}
         self._ambiguous = ambiguous_states()
         self._pictures_required = recipe.images.required
         self._link = re.compile(_any_of(b'"P%s"', [name[1:] for name in (*self.links, BIRTHPLACE)]))
@@ -106,8 +104,7 @@ class Selector:
 
     def _reason_against(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
         if not link and not _waits_for_birthplace(found):
-            states = [self._ambiguous[v] for name in self.links for v in found.best(name) if v in self._ambiguous]
-            return f"{NO_LINK}: {states[0]} was several of today's" if states else NO_LINK
+            return self._why_unlinked(found)
         for value in found.best("P31"):
             if value in NOT_CULTURE:
                 return f"not culture: {NOT_CULTURE[value]}"
@@ -117,6 +114,11 @@ class Selector:
             return "no picture named"
         return ""
 
+    def _why_unlinked(self, found: entity.Entity) -> str:
+        values = (value for name in self.links for value in found.best(name))
+        state = next((self._ambiguous[value] for value in values if value in self._ambiguous), None)
+        return f"country is a historic state of several regions: {state}" if state else NO_LINK
+
 
 def _waits_for_birthplace(found: entity.Entity) -> bool:
     return HUMAN in found.best("P31") and not found.best(CITIZENSHIP) and bool(found.best(BIRTHPLACE))
@@ -124,7 +126,9 @@ def _waits_for_birthplace(found: entity.Entity) -> bool:
 
 def _label_codes(recipe: Recipe) -> frozenset[str]:
     """Wikidata label codes that the recipe's languages use, besides `en` (for people who read the store) and `mul`."""
-    return frozenset(code for name in recipe.asked_languages() for code in language(name).labels) | {"en", "mul"}
+    places = (None, *recipe.asked_regions())
+    own = (code for name in recipe.asked_languages() for place in places for code in labels_for(name, place))
+    return frozenset(own) | {"en", "mul"}
 
 
 def _any_of(frame: bytes, numbers: list[str]) -> bytes:

@@ -53,7 +53,8 @@ def _in_one_line(cls: type[Config], error: ValidationError, where: str) -> UserE
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
         return UserError(f"{where}: {unknown('key', name, _keys_at(cls, first['loc'][:-1]))} (at {key})")
-    return UserError(f"{where}: {key or 'recipe'}: {first['msg'].removeprefix('Value error, ')}")
+    message = first["msg"].removeprefix("Value error, ")
+    return UserError(f"{where}: {key}: {message}" if key else f"{where}: {message}")
 
 
 def _keys_at(cls: type[Config], location: tuple) -> list[str]:

@@ -38,6 +38,7 @@ def _fill(store: Store, recipe: Recipe) -> None:
                 "property": pa.array([row.id for row in asked], pa.string()),
                 "first": pa.array([step[0] for step in steps], pa.string()),
                 "second": pa.array([step[1] for step in steps], pa.string()),
+                "sensitive": pa.array([row.sensitive for row in asked], pa.bool_()),
             }
         ),
     )

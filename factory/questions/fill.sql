@@ -24,6 +24,14 @@ UNION ALL
 SELECT entity, kind, 'label', entity, 0, true FROM entity
 WHERE entity IN (SELECT entity FROM place) AND 'label' IN (SELECT property FROM asked);
 
+-- Faith and ethnicity are asked of things, never of people.
+INSERT INTO rejection (stage, item, reason, items)
+SELECT 'questions', concat_ws(' ', entity, property), 'sensitive about a person', count(*)
+FROM fact JOIN asked USING (property)
+WHERE best AND sensitive AND kind = 'person'
+GROUP BY entity, property;
+DELETE FROM fact WHERE kind = 'person' AND property IN (SELECT property FROM asked WHERE sensitive);
+
 -- The right answers: at most three, in the document's order.
 CREATE TEMP TABLE answer AS
 SELECT entity, any_value(kind) AS kind, property, language,
