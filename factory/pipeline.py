@@ -21,7 +21,7 @@ from pangea_cultural.console import Reporter
 from pangea_cultural.errors import unknown
 from pangea_cultural.export import MANIFEST
 from pangea_cultural.languages import language
-from pangea_cultural.regions import region
+from pangea_cultural.regions import ambiguous_states, region
 from pangea_cultural.workspace import Workspace
 
 
@@ -63,6 +63,8 @@ STAGES = (
             [region(slug).model_dump() for slug in r.asked_regions()],
             [language(code).model_dump() for code in r.asked_languages()],
             [properties()[name].model_dump() for name in r.asked_properties()],
+            [name for name, row in properties().items() if row.region_link],
+            ambiguous_states(),
             r.images.required,
         ],
         tables=("entity", "entity_region", "claim", "label", "slice", "found"),

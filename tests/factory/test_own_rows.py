@@ -108,11 +108,13 @@ def test_a_property_added_as_a_row_is_asked_for(add_row, add_template, tmp_path)
     assert [(row.question, row.answer) for row in rows] == [("Who guards this?", "a dragon")]
 
 
-def test_a_link_property_added_as_a_row_ties_to_regions(add_row, tmp_path):
+def test_a_link_property_added_as_a_row_ties_to_regions_in_the_next_build(add_row, tmp_path):
     row = '[P9990002]\nlabel = "realm"\ntheme = "place"\nvalue_type = "item"\nregion_link = true\nquestion = false\n'
-    add_row(property_table, "\n" + row)
     documents = [document("Q1000", {"en": "Temple"}, P9990002=[item("Q17")], P495=[item("Q142")])]
-    rows, _ = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P495"]\nregions = ["japan"]')
+    recipe = 'languages = ["en"]\nproperties = ["P495"]\nregions = ["japan"]'
+    assert build(tmp_path, documents, recipe)[0] == []
+    add_row(property_table, "\n" + row)
+    rows, _ = build(tmp_path, documents, recipe)
     assert {row.region for row in rows} == {"japan"}
 
 
