@@ -24,7 +24,7 @@ UNION ALL
 SELECT entity, kind, 'label', entity, 0, true FROM entity
 WHERE entity IN (SELECT entity FROM place) AND 'label' IN (SELECT property FROM asked);
 
--- The right answers: at most three, in the document's order.
+-- The right answers: at most three, in the order of the claims.
 CREATE TEMP TABLE answer AS
 SELECT entity, any_value(kind) AS kind, property, language,
        list(text ORDER BY ordinal)[:3] AS answers

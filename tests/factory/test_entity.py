@@ -21,7 +21,7 @@ def test_preferred_beats_normal_and_deprecated_never_wins():
         document(claims={"P36": [statement("Q1"), statement("Q2", "preferred"), statement("Q3", "deprecated")]})
     )
     assert found.best("P36") == ["Q2"]
-    assert [(c.value, c.rank) for c in found.claims] == [("Q1", "normal"), ("Q2", "preferred"), ("Q3", "deprecated")]
+    assert [(c.value, c.rank) for c in found.claims] == [("Q2", "preferred"), ("Q1", "normal"), ("Q3", "deprecated")]
 
 
 def test_a_lone_deprecated_value_is_no_answer():

@@ -22,9 +22,9 @@ def time(text, precision=11, calendar=GREGORIAN):
         (time("-15000000-00-00T00:00:00Z", 3), ("time", "-15000000-00-00T00:00:00Z/3/Q1985727")),
         (
             {"type": "quantity", "value": {"amount": "+330.5", "unit": "http://www.wikidata.org/entity/Q11573"}},
-            ("quantity", "+330.5/Q11573"),
+            ("quantity", "330.5/Q11573"),
         ),
-        ({"type": "quantity", "value": {"amount": "+12", "unit": "1"}}, ("quantity", "+12/1")),
+        ({"type": "quantity", "value": {"amount": "+12", "unit": "1"}}, ("quantity", "12/1")),
         ({"type": "string", "value": "  Tour Eiffel.jpg "}, ("string", "Tour Eiffel.jpg")),
         ({"type": "monolingualtext", "value": {"language": "fr", "text": "tour"}}, ("monolingual", "fr:tour")),
     ],
