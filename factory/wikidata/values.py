@@ -7,8 +7,8 @@ coordinate  48.8583,2.2945/Q2                       latitude,longitude/globe
 string      the text itself
 monolingual fr:tour Eiffel
 
-Keys are canonical: equal values have equal keys, from whichever door they come. RDF knows neither `+12.50` nor the month
-of a value that is a year precise, and PHP writes coordinates into it with 14 significant digits, so no key has more.
+Keys are canonical: equal values have equal keys, from whichever door they come. RDF knows neither `+12.50` nor the
+month of a value that is a year precise, and coordinates are written into it with 14 significant digits.
 """
 
 import calendar
