@@ -14,6 +14,7 @@ from pangea_cultural.errors import UserError
 
 WIKIMEDIA = ("wikidata.org", "wikimedia.org", "wikipedia.org")
 """Domains whose user-agent policy asks for a contact."""
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def host_of(url: str) -> tuple[str, int]:
@@ -61,8 +62,9 @@ def is_private(address: str) -> bool:
     """Whether an IP address is private, local, reserved or multicast, also when wrapped into IPv6."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
-    return not ip.is_global or ip.is_multicast
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None
+        ip = ip.ipv4_mapped or ip.sixtofour or inner or ip
+    return not ip.is_global or ip.is_multicast or ip.is_reserved
 
 
 def user_agent(url: str, contact: str, library: str) -> str:

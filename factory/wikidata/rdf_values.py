@@ -142,9 +142,16 @@ def _amount(parts: dict[str, Term], name: str) -> str | None:
 
 
 def _coordinate(parts: dict[str, Term]) -> dict:
-    latitude, longitude = _number(parts, "geoLatitude"), _number(parts, "geoLongitude")
     return {
-        "latitude": None if latitude is None else float(latitude),
-        "longitude": None if longitude is None else float(longitude),
+        "latitude": _degrees(parts, "geoLatitude"),
+        "longitude": _degrees(parts, "geoLongitude"),
         "globe": _text(parts, "geoGlobe"),
     }
+
+
+def _degrees(parts: dict[str, Term], name: str) -> float | None:
+    """A float, as JSON has it; PHP writes small ones with an exponent (`1.0E-5`), whatever xsd:decimal says."""
+    try:
+        return float(parts[name]["value"])
+    except (KeyError, ValueError):
+        return None

@@ -1,4 +1,4 @@
-"""A polite client of a SPARQL endpoint, on SPARQLWrapper: one query at a time, and no broken answer taken for a whole."""
+"""A polite client of a SPARQL endpoint, on SPARQLWrapper: one query at a time, no broken answer taken for whole."""
 
 import http.client
 import json
@@ -60,8 +60,8 @@ class _FailedError(Exception):
 
     Args:
         reason: what happened.
-        kind: `down` where nobody was reached, `busy` where we shall wait, `broken` where the server failed, `slow` where
-            it said nothing in time. All but `slow` are tried again.
+        kind: `down` where nobody was reached, `busy` where we shall wait, `broken` where the server failed, `slow`
+            where it said nothing in time. All but `slow` are tried again.
         wait_s: how long the server wants us to wait.
     """
 

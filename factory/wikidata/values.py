@@ -27,6 +27,8 @@ _TIME = re.compile(r"([+-])([0-9]{1,16})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,130}(\.[0-9]{1,130})?")
 
 YEAR, MONTH, DAY = 9, 10, 11
+MICROMETRES = 11
+"""Decimals of a degree that are kept."""
 JULIAN = "Q1985786"
 ONE = "Q199"
 """The item `1`: RDF writes it for a quantity without a unit."""
@@ -176,7 +178,7 @@ def _coordinate(value: dict) -> tuple[str, str]:
 def _degrees(value: Any) -> str:
     if not isinstance(value, int | float) or isinstance(value, bool) or not -360 <= value <= 360:
         raise ValueError(value)
-    return plain(Decimal(f"{value:.14g}"))
+    return plain(round(Decimal(f"{value:.14g}"), MICROMETRES))
 
 
 def _string(value: Any) -> tuple[str, str]:
