@@ -62,6 +62,9 @@ def documents(ask: Ask, ids: Sequence[str], properties: Sequence[str], codes: Se
 
     An id that the endpoint does not know gives `{"id": …, "missing": ""}`; a redirect gives its target's document, with
     the key `redirected from`; an id of something other than an item gives a document without content.
+
+    Raises:
+        KeyError, TypeError, AttributeError: rows that do not answer the queries.
     """
     heads = _all_heads(ask, [name for name in ids if values.ITEM.fullmatch(name)])
     goals = {name: _follow(name, heads) for name in ids}
@@ -87,15 +90,18 @@ def _all_heads(ask: Ask, items: Sequence[str]) -> dict[str, Head]:
         if not new:
             break
         asked.update(new)
-        _add_heads(heads, ask(queries.heads(new)))
+        _add_heads(heads, ask(queries.heads(new)), asked)
         targets = {target for head in heads.values() for target in head.targets}
         new = sorted(target for target in targets - asked if values.ITEM.fullmatch(target))
     return heads
 
 
-def _add_heads(heads: dict[str, Head], rows: Iterable[Row]) -> None:
+def _add_heads(heads: dict[str, Head], rows: Iterable[Row], asked: set[str]) -> None:
     for row in rows:
-        head = heads.setdefault(local_name(row["item"]), Head())
+        name = local_name(row["item"])
+        if name not in asked:
+            raise KeyError(name)
+        head = heads.setdefault(name, Head())
         if "target" in row:
             head.targets.append(local_name(row["target"]))
         if "revision" in row and _REVISION.fullmatch(row["revision"]["value"]):

@@ -1,5 +1,6 @@
 """A real SPARQL server for the factory's tests: Oxigraph, with the RDF that a test gives it."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -31,22 +32,28 @@ def free_port():
         return found.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def oxigraph(tmp_path_factory):
+@contextlib.contextmanager
+def serving(log, *options):
+    """Run a server of one's own; gives its host with the port."""
     binary = shutil.which("oxigraph", path=str(Path(sys.executable).parent)) or shutil.which("oxigraph")
     assert binary, "the package oxigraph of the dev extra is not installed"
     host = f"127.0.0.1:{free_port()}"
-    log = tmp_path_factory.mktemp("oxigraph") / "log"
-    with log.open("wb") as output, subprocess.Popen([binary, "serve", "-b", host], stdout=output, stderr=output) as run:
+    command = [binary, "serve", "--bind", host, *options]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
         try:
-            server = Oxigraph(host)
             for _ in range(200):
                 assert run.poll() is None, log.read_text()
                 try:
-                    server.load("")
+                    Oxigraph(host).load("")
                     break
                 except OSError:
-                    time.sleep(0.05)
-            yield server
+                    time.sleep(0.02)
+            yield host
         finally:
             run.terminate()
+
+
+@pytest.fixture(scope="session")
+def oxigraph(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("oxigraph") / "log") as host:
+        yield Oxigraph(host)
