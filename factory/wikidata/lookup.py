@@ -8,9 +8,10 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from factory.wikidata import rdf
+from factory.wikidata.answers import EndpointDownError, Politeness, TooMuchError
 from factory.wikidata.rdf import Row
 from factory.wikidata.slices import Slice, slices
-from factory.wikidata.sparql import Endpoint, EndpointDownError, Politeness, TooMuchError
+from factory.wikidata.sparql import Endpoint
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.regions import Region

@@ -8,9 +8,10 @@ import pytest
 
 from factory.properties import properties
 from factory.wikidata import entity
+from factory.wikidata.answers import Politeness, TooMuchError
 from factory.wikidata.lookup import Scope, SparqlDoor, SparqlSource
 from factory.wikidata.slices import TIMED_OUT, Slice, slices
-from factory.wikidata.sparql import Endpoint, Politeness, TooMuchError
+from factory.wikidata.sparql import Endpoint
 from pangea_cultural.config import parse
 from pangea_cultural.errors import UserError
 from pangea_cultural.regions import regions

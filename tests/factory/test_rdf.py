@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from rdflib.plugins.sparql import prepareQuery
 
 from factory.wikidata import entity, queries, rdf, rdf_values
+from factory.wikidata.answers import Politeness
 from factory.wikidata.slices import Slice
-from factory.wikidata.sparql import Endpoint, Politeness
+from factory.wikidata.sparql import Endpoint
 from tests.factory import model, rdf_world
 
 SAMPLE = [

@@ -8,7 +8,8 @@ from email.utils import formatdate
 import pytest
 
 from factory.wikidata import queries
-from factory.wikidata.sparql import Endpoint, EndpointDownError, Politeness, TooMuchError, retry_after
+from factory.wikidata.answers import EndpointDownError, Politeness, TooMuchError, retry_after
+from factory.wikidata.sparql import Endpoint
 from pangea_cultural import __version__
 from pangea_cultural.errors import UserError
 from tests.factory import fault_proxy as fault
