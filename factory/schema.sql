@@ -52,11 +52,12 @@ CREATE TABLE entity_region (
 CREATE TABLE claim (
     entity VARCHAR NOT NULL,
     property VARCHAR NOT NULL,
-    ordinal INTEGER NOT NULL,             -- order in the document
+    ordinal INTEGER NOT NULL,             -- by rank, then by value: the same through every door
     best BOOLEAN NOT NULL,                -- best rank
     rank VARCHAR NOT NULL,
     value VARCHAR NOT NULL,               -- key of the value: item id, or see factory/wikidata/values.py
-    value_type VARCHAR NOT NULL           -- item, time, quantity, string, monolingual, coordinate
+    value_type VARCHAR NOT NULL,          -- item, time, quantity, string, monolingual, coordinate
+    bounds VARCHAR NOT NULL DEFAULT ''    -- of a quantity: lower/upper
 );
 CREATE TABLE label (
     entity VARCHAR NOT NULL,

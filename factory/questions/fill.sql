@@ -32,7 +32,7 @@ WHERE best AND sensitive AND kind = 'person'
 GROUP BY entity, property;
 DELETE FROM fact WHERE kind = 'person' AND property IN (SELECT property FROM asked WHERE sensitive);
 
--- The right answers: at most three, in the document's order.
+-- The right answers: at most three, in the order of the claims.
 CREATE TEMP TABLE answer AS
 SELECT entity, any_value(kind) AS kind, property, language,
        list(text ORDER BY ordinal)[:3] AS answers

@@ -1,4 +1,7 @@
-"""An entity document of Wikidata, read into rows."""
+"""An entity document of Wikidata, read into rows that are the same through every door.
+
+SPARQL knows no order of statements: claims are sorted by property, rank and value, and numbered so.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 from factory.wikidata import values
 
 RANKS = ("preferred", "normal", "deprecated")
+LARGEST_REVISION = 2**63 - 1
 
 
 class MalformedDocumentError(ValueError):
@@ -18,10 +22,13 @@ class Claim:
 
     property: str
     ordinal: int
+    """Place among the entity's claims of the property: by rank, then by value."""
     best: bool
     rank: str
     value: str
     value_type: str
+    bounds: str = ""
+    """Of a quantity that has them: `329.5/330.5`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +40,15 @@ class Entity:
     labels: dict[str, str]
     claims: list[Claim]
     dropped: list[tuple[str, str]] = field(default_factory=list)
-    """Claims that were not taken: property, reason."""
+    """Claims and labels that were not taken: the property, or `label` with its code; the reason."""
 
     def best(self, name: str) -> list[str]:
-        """The best-rank values of a property, in the document's order."""
+        """The best-rank values of a property, sorted."""
         return [claim.value for claim in self.claims if claim.property == name and claim.best]
 
 
 def read(document: Any, wanted: frozenset[str] | None = None) -> Entity:
-    """Read an entity document (of a dump, of the API, or of Special:EntityData).
+    """Read an entity document (of a dump, of the API, of Special:EntityData, or rebuilt from SPARQL).
 
     Args:
         document: the parsed JSON.
@@ -54,16 +61,20 @@ def read(document: Any, wanted: frozenset[str] | None = None) -> Entity:
         raise MalformedDocumentError("not an entity document")
     if "missing" in document:
         raise MalformedDocumentError("missing on Wikidata")
-    if not values.ITEM.fullmatch(document["id"]):
+    if "error" in document:
+        # A door that could not get the document says so in our own words (lookup.py).
+        raise MalformedDocumentError("answer cut off")
+    if not values.ITEM.fullmatch(document["id"]) or document.get("type", "item") != "item":
         raise MalformedDocumentError("not an item")
-    revision = document.get("lastrevid")
-    claims, dropped = _claims(_mapping(document, "claims"), wanted)
+    dropped: list[tuple[str, str]] = []
+    labels = _labels(_mapping(document, "labels"), dropped)
+    claims = _claims(_mapping(document, "claims"), wanted, dropped)
     return Entity(
         id=document["id"],
-        revision=revision if isinstance(revision, int) else None,
-        labels=_labels(_mapping(document, "labels")),
+        revision=_revision(document.get("lastrevid")),
+        labels=labels,
         claims=claims,
-        dropped=dropped,
+        dropped=sorted(dropped),
     )
 
 
@@ -75,27 +86,37 @@ def _mapping(document: dict, name: str) -> dict:
     return content
 
 
-def _labels(labels: dict) -> dict[str, str]:
+def _revision(number: Any) -> int | None:
+    known = isinstance(number, int) and not isinstance(number, bool) and 0 < number <= LARGEST_REVISION
+    return number if known else None
+
+
+def _labels(labels: dict, dropped: list[tuple[str, str]]) -> dict[str, str]:
     found = {}
-    for language, label in labels.items():
-        text = label.get("value") if isinstance(label, dict) else None
-        if isinstance(text, str) and text.strip():
-            found[language] = " ".join(text.split())
+    known = sorted(key for key in labels if isinstance(key, str) and values.LANGUAGE.fullmatch(key))
+    dropped.extend([("label", "not a language code")] * (len(labels) - len(known)))
+    for language in known:
+        label = labels[language]
+        try:
+            found[language] = " ".join(values.text(label.get("value") if isinstance(label, dict) else None).split())
+        except ValueError:
+            dropped.append((f"label {language}", "label without text"))
     return found
 
 
-def _claims(statements_by_property: dict, wanted: frozenset[str] | None) -> tuple[list[Claim], list[tuple[str, str]]]:
+def _claims(by_property: dict, wanted: frozenset[str] | None, dropped: list[tuple[str, str]]) -> list[Claim]:
     claims: list[Claim] = []
-    dropped: list[tuple[str, str]] = []
-    for name, statements in statements_by_property.items():
+    known = sorted(key for key in by_property if isinstance(key, str) and values.PROPERTY.fullmatch(key))
+    dropped.extend([("claims", "not a property")] * (len(by_property) - len(known)))
+    for name in known:
         if wanted is not None and name not in wanted:
             continue
-        if not isinstance(statements, list):
+        statements = by_property[name]
+        if isinstance(statements, list):
+            claims.extend(_ranked(name, statements, dropped))
+        else:
             dropped.append((name, "statements are not a list"))
-            continue
-        for claim in _ranked(name, statements, dropped):
-            claims.append(claim)
-    return claims, dropped
+    return claims
 
 
 def _ranked(name: str, statements: list, dropped: list[tuple[str, str]]) -> list[Claim]:
@@ -103,26 +124,31 @@ def _ranked(name: str, statements: list, dropped: list[tuple[str, str]]) -> list
     # novalue and somevalue hold their rank: a preferred "unknown" means that no normal value is the best one.
     ranks = [s.get("rank") if isinstance(s, dict) else None for s in statements]
     best_rank = "preferred" if "preferred" in ranks else "normal"
-    claims = []
-    for ordinal, (statement, rank) in enumerate(zip(statements, ranks, strict=True)):
+    found = []
+    for statement, rank in zip(statements, ranks, strict=True):
         if rank not in RANKS:
             dropped.append((name, "statement without a rank"))
             continue
         try:
-            value_type, value = _value(statement)
+            value_type, value, bounds = _value(statement)
         except values.MalformedValueError as error:
             dropped.append((name, str(error)))
             continue
-        claims.append(Claim(name, ordinal, rank == best_rank, rank, value, value_type))
-    return claims
+        found.append((RANKS.index(rank), value, value_type, bounds))
+    return [
+        Claim(name, ordinal, RANKS[rank] == best_rank, RANKS[rank], value, value_type, bounds)
+        for ordinal, (rank, value, value_type, bounds) in enumerate(sorted(found))
+    ]
 
 
-def _value(statement: dict) -> tuple[str, str]:
+def _value(statement: dict) -> tuple[str, str, str]:
     snak = statement.get("mainsnak")
     if not isinstance(snak, dict):
         raise values.MalformedValueError("statement without a main snak")
     if snak.get("snaktype") in ("novalue", "somevalue"):
         raise values.MalformedValueError(snak["snaktype"])
-    if not isinstance(snak.get("datavalue"), dict):
+    datavalue = snak.get("datavalue")
+    if not isinstance(datavalue, dict):
         raise values.MalformedValueError("snak without a value")
-    return values.key(snak["datavalue"])
+    value_type, value = values.key(datavalue)
+    return value_type, value, values.bounds(datavalue)

@@ -2,23 +2,36 @@
 
 item        Q17
 time        +1889-03-31T00:00:00Z/11/Q1985727       time/precision/calendar model
-quantity    +330/Q11573                             amount/unit ('1' for none)
+quantity    330/Q11573                              amount/unit ('1' for none)
 coordinate  48.8583,2.2945/Q2                       latitude,longitude/globe
 string      the text itself
 monolingual fr:tour Eiffel
+
+Keys are canonical: equal values have equal keys, from whichever door they come. RDF knows neither `+12.50` nor the
+month of a value that is a year precise, and coordinates are written into it with 14 significant digits.
 """
 
+import calendar
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-ITEM = re.compile(r"Q[1-9]\d*")
-_ENTITY_URL = re.compile(r"https?://www\.wikidata\.org/entity/(Q[1-9]\d*)")
-_TIME = re.compile(r"([+-])(\d{1,16})-(\d\d)-(\d\d)T\d\d:\d\d:\d\dZ")
-_AMOUNT = re.compile(r"[+-]?\d+(\.\d+)?")
+ITEM = re.compile(r"Q[1-9][0-9]{0,14}")
+PROPERTY = re.compile(r"P[1-9][0-9]{0,14}")
+LANGUAGE = re.compile(r"[a-z]{2,12}(-[a-z0-9]{1,12})*")
+"""Wikidata's label codes: lower case, hyphens (`zh-hant`, `be-tarask`)."""
+_ENTITY_URL = re.compile(r"https?://www\.wikidata\.org/entity/(Q[1-9][0-9]{0,14})")
+_TIME = re.compile(r"([+-])([0-9]{1,16})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,130}(\.[0-9]{1,130})?")
 
 YEAR, MONTH, DAY = 9, 10, 11
+MICROMETRES = 11
+"""Decimals of a degree that are kept."""
+JULIAN = "Q1985786"
+ONE = "Q199"
+"""The item `1`: RDF writes it for a quantity without a unit."""
 
 
 class MalformedValueError(ValueError):
@@ -47,51 +60,136 @@ def key(datavalue: dict) -> tuple[str, str]:
     Raises:
         MalformedValueError: the value does not fit its type; the message is a rejection's reason.
     """
+    kind = datavalue.get("type")
+    if not isinstance(kind, str) or kind not in _KEYS:
+        raise MalformedValueError("unknown type of value")
     try:
-        return _KEYS[datavalue["type"]](datavalue["value"])
-    except KeyError as error:
-        raise MalformedValueError(f"unknown or incomplete value: {error.args[0]}") from error
-    except (TypeError, AttributeError, ValueError) as error:
-        raise MalformedValueError(f"malformed {datavalue.get('type')} value") from error
+        return _KEYS[kind](datavalue["value"])
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise MalformedValueError(f"malformed {kind} value") from error
+
+
+def bounds(datavalue: dict) -> str:
+    """Lower and upper bound of a quantity, as `329.5/330.5`; empty for a value without.
+
+    They stand beside the key, not in it: 330 m is one answer, however exactly it was measured.
+
+    Raises:
+        MalformedValueError: the bounds do not enclose the amount, or are no numbers.
+    """
+    value = datavalue["value"]
+    if datavalue["type"] != "quantity" or (value.get("lowerBound") is None and value.get("upperBound") is None):
+        return ""
+    try:
+        lower, amount, upper = (decimal(value[name]) for name in ("lowerBound", "amount", "upperBound"))
+    except (KeyError, ValueError) as error:
+        raise MalformedValueError("malformed bounds of a quantity") from error
+    if not Decimal(lower) <= Decimal(amount) <= Decimal(upper):
+        raise MalformedValueError("bounds of a quantity that do not enclose it")
+    return f"{lower}/{upper}"
+
+
+def text(value: Any) -> str:
+    """A text without white space around it.
+
+    Raises:
+        ValueError: it is no text, or empty, or no Unicode (half of a surrogate pair).
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("no text")
+    value.encode("utf-8")
+    return value.strip()
+
+
+def decimal(amount: Any) -> str:
+    """A decimal number without needless signs, zeros and exponents: `+012.50` is `12.5`.
+
+    Raises:
+        ValueError: it is no decimal number.
+    """
+    if not isinstance(amount, str) or not _AMOUNT.fullmatch(amount):
+        raise ValueError("no decimal number")
+    return plain(Decimal(amount))
+
+
+def plain(number: Decimal) -> str:
+    """A number in plain digits. `Decimal.normalize` would round it to 28 of them."""
+    digits = format(number, "f")
+    if "." in digits:
+        digits = digits.rstrip("0").rstrip(".")
+    return "0" if digits == "-0" else digits
+
+
+def days_in_month(year: int, month: int, model: str) -> int:
+    """Days of a month; years before the common era are negative, without a year 0."""
+    astronomical = year if year > 0 else year + 1
+    if month == 2 and model == JULIAN:
+        return 29 if astronomical % 4 == 0 else 28
+    # The Gregorian calendar repeats itself every 400 years, and `calendar` knows the years 1 to 9999.
+    return calendar.monthrange(astronomical % 400 + 400, month)[1]
+
+
+def _integer(value: Any, low: int, high: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(value)
+    return value
 
 
 def _item(value: dict) -> tuple[str, str]:
     # Documents from before 2016 have no "id", entity schemas and lexeme forms no "numeric-id".
-    name = value.get("id") or f"Q{value['numeric-id']}"
+    name = value.get("id") or f"Q{_integer(value['numeric-id'], 1, 10**15 - 1)}"
     if not ITEM.fullmatch(name):
         raise ValueError(name)
     return "item", name
 
 
 def _time(value: dict) -> tuple[str, str]:
-    calendar = _ENTITY_URL.fullmatch(value["calendarmodel"])
-    if not _TIME.fullmatch(value["time"]) or not 0 <= int(value["precision"]) <= 14 or calendar is None:
+    match, model = _TIME.fullmatch(value["time"]), _ENTITY_URL.fullmatch(value["calendarmodel"])
+    precision = _integer(value["precision"], 0, 14)
+    if match is None or model is None or int(match[2]) == 0:
         raise ValueError(value)
-    return "time", f"{value['time']}/{int(value['precision'])}/{calendar[1]}"
+    sign, year, month, day, *clock = match.groups()
+    # Below the precision stand zeros, or whatever somebody has typed.
+    month, day = month if precision >= MONTH else "00", day if precision >= DAY else "00"
+    clock = clock if precision > DAY else ["00", "00", "00"]
+    if precision >= MONTH:
+        _integer(int(month), 1, 12)
+    if precision >= DAY:
+        _integer(int(day), 1, days_in_month(int(sign + year), int(month), model[1]))
+    for number, highest in zip(clock, (23, 59, 59), strict=True):
+        _integer(int(number), 0, highest)
+    return "time", f"{sign}{int(year):04d}-{month}-{day}T{':'.join(clock)}Z/{precision}/{model[1]}"
 
 
 def _quantity(value: dict) -> tuple[str, str]:
     unit = _ENTITY_URL.fullmatch(value["unit"])
-    if not _AMOUNT.fullmatch(value["amount"]) or (unit is None and value["unit"] != "1"):
+    if unit is None and value["unit"] != "1":
         raise ValueError(value)
-    return "quantity", f"{value['amount']}/{unit[1] if unit else '1'}"
+    return "quantity", f"{decimal(value['amount'])}/{'1' if unit is None or unit[1] == ONE else unit[1]}"
 
 
 def _coordinate(value: dict) -> tuple[str, str]:
     globe = _ENTITY_URL.fullmatch(value["globe"])
     if globe is None:
         raise ValueError(value)
-    return "coordinate", f"{float(value['latitude'])},{float(value['longitude'])}/{globe[1]}"
+    return "coordinate", f"{_degrees(value['latitude'])},{_degrees(value['longitude'])}/{globe[1]}"
 
 
-def _string(value: str) -> tuple[str, str]:
-    if not isinstance(value, str) or not value.strip():
+def _degrees(value: Any) -> str:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not -360 <= value <= 360:
         raise ValueError(value)
-    return "string", value.strip()
+    return plain(round(Decimal(f"{value:.14g}"), MICROMETRES))
+
+
+def _string(value: Any) -> tuple[str, str]:
+    return "string", text(value)
 
 
 def _monolingual(value: dict) -> tuple[str, str]:
-    return "monolingual", f"{value['language']}:{value['text']}"
+    language = value["language"].lower()
+    if not LANGUAGE.fullmatch(language):
+        raise ValueError(language)
+    return "monolingual", f"{language}:{text(value['text'])}"
 
 
 _KEYS: dict[str, Callable[[Any], tuple[str, str]]] = {
@@ -106,15 +204,15 @@ _KEYS: dict[str, Callable[[Any], tuple[str, str]]] = {
 
 def read_time(value: str) -> Time:
     """The time of a key."""
-    text, precision, calendar = value.split("/")
-    match = _TIME.fullmatch(text)
+    moment, precision, model = value.split("/")
+    match = _TIME.fullmatch(moment)
     if match is None:
         raise MalformedValueError(f"not a time: {value}")
-    sign, year, month, day = match.groups()
-    return Time(year=int(sign + year), month=int(month), day=int(day), precision=int(precision), calendar=calendar)
+    sign, year, month, day, *_ = match.groups()
+    return Time(year=int(sign + year), month=int(month), day=int(day), precision=int(precision), calendar=model)
 
 
 def read_quantity(value: str) -> tuple[str, str]:
-    """Amount (a decimal number as text, sign included) and unit (an item, or '1') of a key."""
+    """Amount (a decimal number as text, with a sign where it is negative) and unit (an item, or '1') of a key."""
     amount, _, unit = value.rpartition("/")
     return amount, unit

@@ -1,11 +1,17 @@
 """Wikidata's values: keys, precision, malformed ones."""
 
+from decimal import Decimal
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from factory.wikidata import values
 from factory.wikidata.render import CannotRenderError, render
 
 GREGORIAN = "http://www.wikidata.org/entity/Q1985727"
+JULIAN = "http://www.wikidata.org/entity/Q1985786"
+EARTH = "http://www.wikidata.org/entity/Q2"
 
 
 def time(text, precision=11, calendar=GREGORIAN):
@@ -22,9 +28,19 @@ def time(text, precision=11, calendar=GREGORIAN):
         (time("-15000000-00-00T00:00:00Z", 3), ("time", "-15000000-00-00T00:00:00Z/3/Q1985727")),
         (
             {"type": "quantity", "value": {"amount": "+330.5", "unit": "http://www.wikidata.org/entity/Q11573"}},
-            ("quantity", "+330.5/Q11573"),
+            ("quantity", "330.5/Q11573"),
         ),
-        ({"type": "quantity", "value": {"amount": "+12", "unit": "1"}}, ("quantity", "+12/1")),
+        ({"type": "quantity", "value": {"amount": "+12", "unit": "1"}}, ("quantity", "12/1")),
+        (time("+00000001889-07-14T00:00:00Z", 9), ("time", "+1889-00-00T00:00:00Z/9/Q1985727")),
+        (time("+1500-02-29T00:00:00Z", 11, JULIAN), ("time", "+1500-02-29T00:00:00Z/11/Q1985786")),
+        (
+            {"type": "quantity", "value": {"amount": "-012.50", "unit": "http://www.wikidata.org/entity/Q199"}},
+            ("quantity", "-12.5/1"),
+        ),
+        (
+            {"type": "globecoordinate", "value": {"latitude": 48.858222222222224, "longitude": -0.0, "globe": EARTH}},
+            ("coordinate", "48.85822222222,0/Q2"),
+        ),
         ({"type": "string", "value": "  Tour Eiffel.jpg "}, ("string", "Tour Eiffel.jpg")),
         ({"type": "monolingualtext", "value": {"language": "fr", "text": "tour"}}, ("monolingual", "fr:tour")),
     ],
@@ -42,12 +58,41 @@ def test_key(datavalue, expected):
         {"type": "time", "value": {"time": "1889", "precision": 11, "calendarmodel": GREGORIAN}},
         {"type": "quantity", "value": {"amount": "many", "unit": "1"}},
         {"type": "string", "value": None},
+        {"type": "string", "value": "\ud800"},
+        {"type": ["string"], "value": "x"},
+        {"type": "wikibase-entityid", "value": {"numeric-id": True}},
+        {"type": "wikibase-entityid", "value": {"id": "Q٤٢"}},
+        {"type": "quantity", "value": {"amount": "+1e5", "unit": "1"}},
+        {"type": "globecoordinate", "value": {"latitude": True, "longitude": 1, "globe": EARTH}},
+        {"type": "globecoordinate", "value": {"latitude": float("nan"), "longitude": 1, "globe": EARTH}},
+        {"type": "monolingualtext", "value": {"language": "fr", "text": 7}},
+        time("+0000-00-00T00:00:00Z", 9),
+        time("+1889-00-00T00:00:00Z", 11),
+        time("+1889-02-30T00:00:00Z", 11),
+        time("+1500-02-29T00:00:00Z", 11),
+        time("+1889-00-00T00:00:00Z", True),
+        time("+99999999999999999-00-00T00:00:00Z", 9),
         {"type": "no-such-type", "value": 1},
     ],
 )
 def test_malformed_values_are_refused(datavalue):
     with pytest.raises(values.MalformedValueError):
         values.key(datavalue)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"lowerBound": "+1"}, {"lowerBound": "+4", "upperBound": "+9"}, {"lowerBound": 1, "upperBound": 9}],
+)
+def test_bounds_that_are_none_are_refused(limits):
+    with pytest.raises(values.MalformedValueError, match="bounds"):
+        values.bounds({"type": "quantity", "value": {"amount": "+3", "unit": "1", **limits}})
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**40), max_value=10**40))
+def test_numbers_keep_their_value_and_have_one_form(number):
+    once = values.decimal(f"{number:f}")
+    assert Decimal(once) == number and values.decimal(once) == once
 
 
 def test_time_survives_the_key():

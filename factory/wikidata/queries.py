@@ -1,0 +1,91 @@
+"""SPARQL queries over Wikidata's RDF: standard 1.1 only, every prefix declared, so that any endpoint answers them.
+
+What is asked of a batch of items never multiplies: heads, labels, parts of statements and parts of value nodes are
+asked for apart, one row each.
+"""
+
+from collections.abc import Iterable, Sequence
+
+ENTITY = "http://www.wikidata.org/entity/"
+CLAIM = "http://www.wikidata.org/prop/"
+SIMPLE = "http://www.wikidata.org/prop/statement/"
+DEEP = "http://www.wikidata.org/prop/statement/value/"
+NO_VALUE = "http://www.wikidata.org/prop/novalue/"
+NODE = "http://www.wikidata.org/value/"
+ONTOLOGY = "http://wikiba.se/ontology#"
+TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+
+PREFIXES = f"""PREFIX wd: <{ENTITY}>
+PREFIX wdt: <http://www.wikidata.org/prop/direct/>
+PREFIX p: <{CLAIM}>
+PREFIX wdv: <{NODE}>
+PREFIX wikibase: <{ONTOLOGY}>
+PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>
+PREFIX rdfs: <http://www.w3.org/2000/01/rdf-schema#>
+PREFIX owl: <http://www.w3.org/2002/07/owl#>
+PREFIX schema: <http://schema.org/>
+"""
+
+NODE_PARTS = (
+    "timeValue",
+    "timePrecision",
+    "timeCalendarModel",
+    "quantityAmount",
+    "quantityUnit",
+    "quantityLowerBound",
+    "quantityUpperBound",
+    "geoLatitude",
+    "geoLongitude",
+    "geoGlobe",
+)
+# The simplest question: a server that cannot answer it is down, and no finer slice will help.
+PROBE = 'SELECT ?answer WHERE { VALUES ?answer { "yes" } }'
+
+
+def names(prefix: str, ids: Iterable[str]) -> str:
+    """Ids as the prefixed names of a VALUES block."""
+    return " ".join(f"{prefix}:{name}" for name in ids)
+
+
+def heads(items: Sequence[str]) -> str:
+    """Rows of `item` with its `revision`, with the `target` that it redirects to, or alone: it has triples.
+
+    The query service writes an item's version on the item itself, dumps write it on the page about it.
+    """
+    block = f"VALUES ?item {{ {names('wd', items)} }}"
+    return f"""{PREFIXES}SELECT DISTINCT ?item ?revision ?target WHERE {{
+  {{ {block} ?page schema:about ?item ; schema:version ?revision . }}
+  UNION {{ {block} ?item schema:version ?revision . }}
+  UNION {{ {block} ?item owl:sameAs ?target . }}
+  UNION {{ {block} FILTER EXISTS {{ ?item ?predicate ?object }} }}
+}}"""
+
+
+def labels(items: Sequence[str], codes: Sequence[str]) -> str:
+    """Rows of `item` and `label` in the languages asked; stores may change the case of language tags."""
+    listed = ", ".join(f'"{code}"' for code in codes)
+    return f"""{PREFIXES}SELECT ?item ?label WHERE {{
+  VALUES ?item {{ {names("wd", items)} }}
+  ?item rdfs:label ?label .
+  FILTER(LCASE(LANG(?label)) IN ({listed}))
+}}"""
+
+
+def statements(items: Sequence[str], properties: Sequence[str]) -> str:
+    """Rows of `item`, `claim`, `statement`, `part` and `value`: rank, types, simple values and value nodes."""
+    return f"""{PREFIXES}SELECT ?item ?claim ?statement ?part ?value WHERE {{
+  VALUES ?item {{ {names("wd", items)} }}
+  VALUES ?claim {{ {names("p", properties)} }}
+  ?item ?claim ?statement .
+  ?statement ?part ?value .
+  FILTER(?part IN (wikibase:rank, rdf:type) || STRSTARTS(STR(?part), "{SIMPLE}"))
+}}"""
+
+
+def nodes(hashes: Sequence[str]) -> str:
+    """Rows of `node`, `part` and `value`: the parts of times, quantities and coordinates."""
+    return f"""{PREFIXES}SELECT ?node ?part ?value WHERE {{
+  VALUES ?node {{ {names("wdv", hashes)} }}
+  VALUES ?part {{ {names("wikibase", NODE_PARTS)} }}
+  ?node ?part ?value .
+}}"""

@@ -1,0 +1,83 @@
+"""Slices: which items one query looks for. A slice that is too much for the server is split, never taken as empty."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from factory.wikidata import queries
+from pangea_cultural.regions import Region
+
+MOST_DIGITS = 3
+TIMED_OUT = "slice timed out even when split"
+"""The rejection's reason for a slice without finer ones; how many items it holds is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Slice:
+    """Items that a property links to a region and that have a statement of at least one of the asked properties."""
+
+    region: str
+    """Slug."""
+    items: tuple[str, ...]
+    """Wikidata items that stand for the region."""
+    link: str
+    """Property that links an item to the region."""
+    asked: tuple[str, ...]
+    pictures: tuple[str, ...] = ()
+    """Properties of which an item has one, if only items with pictures are wanted: photos, Commons category."""
+    id_suffix: str = ""
+    """How the ids end: digits, or with the leading Q for one whole id."""
+
+    @property
+    def key(self) -> str:
+        """One line that names the slice, and no other."""
+        parts = (f"{self.region}({'+'.join(self.items)})", self.link, "+".join(self.asked))
+        pictures = f" with {'+'.join(self.pictures)}" if self.pictures else ""
+        return " ".join(parts) + pictures + (f" *{self.id_suffix}" if self.id_suffix else "")
+
+    def query(self) -> str:
+        """The query for the ids: rows of `item`, each id once."""
+        lines = [
+            f"VALUES ?region {{ {queries.names('wd', self.items)} }}",
+            f"?item wdt:{self.link} ?region .",
+            f"VALUES ?asked {{ {queries.names('p', self.asked)} }}",
+            "?item ?asked ?statement .",
+        ]
+        if self.pictures:
+            path = "|".join(f"p:{name}" for name in self.pictures)
+            lines.append(f"FILTER EXISTS {{ ?item {path} ?picture }}")
+        if self.id_suffix:
+            lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
+        return queries.PREFIXES + "SELECT DISTINCT ?item WHERE {\n  " + "\n  ".join(lines) + "\n}"
+
+    def split(self) -> list["Slice"]:
+        """Finer slices, which together hold the same items (some twice); none where it is as fine as can be.
+
+        The asked properties are halved until one is left, then the last digits of the ids tell items apart.
+        """
+        if len(self.asked) > 1:
+            half = len(self.asked) // 2
+            return [replace(self, asked=part) for part in (self.asked[:half], self.asked[half:])]
+        if self.id_suffix.startswith("Q") or len(self.id_suffix) == MOST_DIGITS:
+            return []
+        longer = [f"{digit}{self.id_suffix}" for digit in "0123456789"]
+        # Q7 ends with 7, but with no two digits.
+        whole = [f"Q{self.id_suffix}"] if self.id_suffix else []
+        return [replace(self, id_suffix=suffix) for suffix in longer + whole]
+
+
+def slices(
+    regions: Iterable[Region], links: Sequence[str], asked: Iterable[str], pictures: Sequence[str] = ()
+) -> Iterator[Slice]:
+    """The first slices: one a region and link, in the regions' order.
+
+    Args:
+        regions: regions whose items are looked for.
+        links: properties that link an item to a region.
+        asked: properties of which an item needs one; without any there is nothing to look for.
+        pictures: properties of which an item needs one, too; none are needed where it is empty.
+    """
+    wanted = tuple(sorted(set(asked), key=lambda name: (len(name), name)))
+    for region in regions if wanted else ():
+        for link in links:
+            items = (region.qid, *region.also)
+            yield Slice(region=region.slug, items=items, link=link, asked=wanted, pictures=tuple(pictures))

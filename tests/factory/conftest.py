@@ -1,0 +1,59 @@
+"""A real SPARQL server for the factory's tests: Oxigraph, with the RDF that a test gives it."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+
+class Oxigraph:
+    """A running server on this machine."""
+
+    def __init__(self, host):
+        self.host = host
+        self.url = f"http://{host}/query"
+
+    def load(self, triples):
+        """Replace everything that the server holds by N-Triples."""
+        request = urllib.request.Request(f"http://{self.host}/store?default", triples.encode(), method="PUT")
+        request.add_header("Content-Type", "application/n-triples")
+        urllib.request.urlopen(request, timeout=30).close()
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(log, *options):
+    """Run a server of one's own; gives its host with the port."""
+    binary = shutil.which("oxigraph", path=str(Path(sys.executable).parent)) or shutil.which("oxigraph")
+    assert binary, "the package oxigraph of the dev extra is not installed"
+    host = f"127.0.0.1:{free_port()}"
+    command = [binary, "serve", "--bind", host, *options]
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
+        try:
+            for _ in range(200):
+                assert run.poll() is None, log.read_text()
+                try:
+                    Oxigraph(host).load("")
+                    break
+                except OSError:
+                    time.sleep(0.02)
+            yield host
+        finally:
+            run.terminate()
+
+
+@pytest.fixture(scope="session")
+def oxigraph(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("oxigraph") / "log") as host:
+        yield Oxigraph(host)

@@ -1,0 +1,158 @@
+"""A thin proxy in front of a SPARQL server that lets through, or does to an answer what servers and networks do."""
+
+import contextlib
+import http.server
+import socket
+import struct
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+
+RESULTS = "application/sparql-results+json"
+JAVA_TRACE = b"\njava.util.concurrent.TimeoutException\n\tat java.util.concurrent.FutureTask.get(FutureTask.java:205)"
+
+
+@dataclass
+class Request:
+    """One request as it came."""
+
+    method: str
+    query: str
+    headers: dict
+
+
+def status(code, body="", **headers):
+    """Answer with an error."""
+    return lambda proxy, handler, request: proxy.send(handler, code, body.encode(), "text/plain", headers)
+
+
+def page(proxy, handler, request):
+    """A web page with status 200."""
+    proxy.send(handler, 200, b"<!DOCTYPE html><html><body>We'll be back soon</body></html>", "text/html")
+
+
+def cut_json(proxy, handler, request):
+    """Half an answer, as a whole with status 200."""
+    body = proxy.upstream(request)
+    proxy.send(handler, 200, body[: len(body) // 2])
+
+
+def garbage_tail(proxy, handler, request):
+    """Half an answer and the trace of an exception."""
+    body = proxy.upstream(request)
+    proxy.send(handler, 200, body[: len(body) // 2] + JAVA_TRACE)
+
+
+def cut_connection(proxy, handler, request):
+    """A connection that ends in the middle of the body."""
+    body = proxy.upstream(request)
+    proxy.send(handler, 200, body[: len(body) // 2], length=len(body))
+
+
+def reset(proxy, handler, request):
+    """A connection that is reset before the answer."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def slow(seconds):
+    """An answer that comes too late."""
+
+    def wait(proxy, handler, request):
+        proxy.stopping.wait(seconds)
+        proxy.send(handler, 200, proxy.upstream(request))
+
+    return wait
+
+
+def drip(proxy, handler, request):
+    """An answer byte by byte, each well within a time-out."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", RESULTS)
+    handler.end_headers()
+    for byte in proxy.upstream(request):
+        handler.wfile.write(bytes([byte]))
+        if proxy.stopping.wait(0.02):
+            return
+
+
+def answer(body):
+    """Some other answer with status 200."""
+    return lambda proxy, handler, request: proxy.send(handler, 200, body.encode())
+
+
+@dataclass
+class FaultProxy:
+    """The proxy. Faults are taken from `script` first, one a request; then `rule` may choose one by the query."""
+
+    target: str
+    script: list = field(default_factory=list)
+    rule: object = None
+    requests: list = field(default_factory=list)
+    most_at_once: int = 0
+
+    def __post_init__(self):
+        self.stopping = threading.Event()
+        self._lock, self._now = threading.Lock(), 0
+
+    def upstream(self, request):
+        body = urllib.parse.urlencode({"query": request.query}).encode()
+        forwarded = urllib.request.Request(self.target, body, {"Accept": RESULTS})
+        with urllib.request.urlopen(forwarded, timeout=30) as answer:
+            return answer.read()
+
+    def send(self, handler, code, body, kind=RESULTS, headers=(), length=None):
+        handler.send_response(code)
+        for name, value in dict(headers).items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    def handle(self, handler):
+        length = int(handler.headers.get("Content-Length", 0))
+        form = urllib.parse.parse_qs(handler.rfile.read(length).decode())
+        request = Request(handler.command, form.get("query", [""])[0], dict(handler.headers))
+        with self._lock:
+            self.requests.append(request)
+            self._now += 1
+            self.most_at_once = max(self.most_at_once, self._now)
+            fault = self.script.pop(0) if self.script else self.rule(request.query) if self.rule else None
+        try:
+            if fault is None:
+                self.send(handler, 200, self.upstream(request))
+            else:
+                fault(self, handler, request)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+    @contextlib.contextmanager
+    def running(self):
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                with contextlib.suppress(OSError, ValueError):
+                    proxy.handle(self)
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        self.host = f"127.0.0.1:{server.server_port}"
+        self.url = f"http://{self.host}/sparql"
+        try:
+            yield self
+        finally:
+            self.stopping.set()
+            server.shutdown()
+            server.server_close()
+            thread.join()

@@ -1,0 +1,198 @@
+"""Entity documents as Wikidata exports them in RDF (N-Triples), written from Wikibase's description of the format.
+
+Nothing of the reading code is used here: what both sides get wrong alike would prove nothing.
+"""
+
+import hashlib
+import json
+import re
+from datetime import date, timedelta
+from urllib.parse import quote
+
+WD = "http://www.wikidata.org/entity/"
+PROP = "http://www.wikidata.org/prop/"
+ONTOLOGY = "http://wikiba.se/ontology#"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+SCHEMA = "http://schema.org/"
+TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+LABELS = (
+    "http://www.w3.org/2000/01/rdf-schema#label",
+    "http://www.w3.org/2004/02/skos/core#prefLabel",
+    f"{SCHEMA}name",
+)
+JULIAN = "Q1985786"
+EARTH = "Q2"
+MEDIA = {"P18", "P41", "P94", "P154", "P242", "P948", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801"}
+"""Properties whose values are files; RDF writes them as addresses, JSON as names like any string."""
+
+
+def iri(text):
+    return f"<{text}>"
+
+
+def literal(text, *, language="", datatype=""):
+    escaped = json.dumps(text)[1:-1].replace("\\/", "/")
+    # JSON writes what lies beyond the first plane as two surrogates, N-Triples in one.
+    escaped = re.sub(
+        r"\\u(d[89ab]..)\\u(d[c-f]..)",
+        lambda m: f"\\U{0x10000 + ((int(m[1], 16) - 0xD800) << 10) + int(m[2], 16) - 0xDC00:08X}",
+        escaped,
+    )
+    return f'"{escaped}"' + (f"@{language}" if language else f"^^<{datatype}>" if datatype else "")
+
+
+def days_before(year, month):
+    """Days of a year of the Julian calendar before a month."""
+    lengths = [31, 29 if year % 4 == 0 else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    return sum(lengths[: month - 1])
+
+
+def julian_in_gregorian(year, month, day):
+    """Both years with a year 0. Day 1 of the Julian year 1 is two days before that of the Gregorian one."""
+    ordinal = 365 * (year - 1) + (year - 1) // 4 + days_before(year, month) + day - 2
+    cycles, rest = divmod(ordinal - 1, 146097)
+    found = date(1, 1, 1) + timedelta(days=rest)
+    return found.year + 400 * cycles, found.month, found.day
+
+
+def date_time(value):
+    """The literal of a time, as DateTimeValueCleaner and JulianDateTimeValueCleaner of Wikibase make it."""
+    sign, year, month, day, clock = re.fullmatch(r"([+-])(\d+)-(\d\d)-(\d\d)T(.*)", value["time"]).groups()
+    year, month, day = int(sign + year), max(int(month), 1), max(int(day), 1)
+    if year == 0:
+        return literal(value["time"])
+    precision = value["precision"]
+    if precision <= 9:
+        month = day = 1
+    elif precision == 10:
+        day = 1
+    if precision >= 9 and year < 0:
+        year += 1
+    if precision >= 11 and value["calendarmodel"].endswith(JULIAN) and -4712 <= year <= 1465072:
+        year, month, day = julian_in_gregorian(year, month, day)
+    text = f"{'-' if year < 0 else ''}{abs(year):04d}-{month:02d}-{day:02d}T{clock}"
+    return literal(text, datatype=f"{XSD}dateTime")
+
+
+def number(value):
+    return literal(str(value), datatype=f"{XSD}decimal")
+
+
+def degrees(value):
+    return number(f"{value:.14G}")
+
+
+class Writer:
+    """Triples of documents."""
+
+    def __init__(self):
+        self.triples = []
+        self.blank = 0
+
+    def say(self, subject, predicate, value):
+        self.triples.append(f"{subject} <{predicate}> {value} .")
+
+    def document(self, document):
+        name = document["id"]
+        subject, page = iri(WD + name), iri(f"https://www.wikidata.org/wiki/Special:EntityData/{name}")
+        self.say(page, TYPE, iri(f"{SCHEMA}Dataset"))
+        self.say(page, f"{SCHEMA}about", subject)
+        self.say(page, f"{SCHEMA}softwareVersion", literal("1.0.0"))
+        if "lastrevid" in document:
+            self.say(page, f"{SCHEMA}version", literal(str(document["lastrevid"]), datatype=f"{XSD}integer"))
+        self.say(subject, TYPE, iri(f"{ONTOLOGY}Item"))
+        article = iri(f"https://en.wikipedia.org/wiki/{name}")
+        self.say(article, f"{SCHEMA}about", subject)
+        for code, label in (document.get("labels") or {}).items():
+            for predicate in LABELS:
+                self.say(subject, predicate, literal(label["value"], language=code))
+        for prop, statements in (document.get("claims") or {}).items():
+            self.statements(name, prop, statements)
+
+    def redirect(self, name, target):
+        self.say(iri(WD + name), "http://www.w3.org/2002/07/owl#sameAs", iri(WD + target))
+
+    def statements(self, name, prop, statements):
+        ranks = {s["rank"] for s in statements}
+        best = "preferred" if "preferred" in ranks else "normal"
+        for n, statement in enumerate(statements):
+            guid = statement.get("id", f"{name}${prop}-{n}")
+            node = iri(f"{WD}statement/{re.sub(r'[^A-Za-z0-9_-]', '-', guid)}")
+            self.say(iri(WD + name), f"{PROP}{prop}", node)
+            self.say(node, TYPE, iri(f"{ONTOLOGY}Statement"))
+            self.say(node, f"{ONTOLOGY}rank", iri(f"{ONTOLOGY}{statement['rank'].capitalize()}Rank"))
+            if statement["rank"] == best:
+                self.say(node, TYPE, iri(f"{ONTOLOGY}BestRank"))
+                self.snak(iri(WD + name), f"{PROP}direct/{prop}", None, statement["mainsnak"], prop)
+            self.snak(node, f"{PROP}statement/{prop}", f"{PROP}statement/value/{prop}", statement["mainsnak"], prop)
+            # What a reader must not take for the value: a qualifier and a reference.
+            self.say(node, f"{PROP}qualifier/P518", iri(f"{WD}Q1"))
+            self.say(node, "http://www.w3.org/ns/prov#wasDerivedFrom", iri("http://www.wikidata.org/reference/0a"))
+
+    def snak(self, subject, simple, deep, snak, prop):
+        if snak["snaktype"] == "novalue":
+            self.say(subject, TYPE, iri(f"{PROP}novalue/{prop}"))
+        elif snak["snaktype"] == "somevalue":
+            self.blank += 1
+            self.say(subject, simple, f"_:b{self.blank}")
+        else:
+            datavalue = snak["datavalue"]
+            self.say(subject, simple, self.simple(datavalue, snak.get("datatype"), prop))
+            if deep and datavalue["type"] in ("time", "quantity", "globecoordinate"):
+                self.say(subject, deep, self.node(datavalue))
+
+    def simple(self, datavalue, datatype, prop):
+        value = datavalue["value"]
+        match datavalue["type"]:
+            case "wikibase-entityid":
+                return iri(WD + (value.get("id") or f"Q{value['numeric-id']}"))
+            case "monolingualtext":
+                return literal(value["text"], language=value["language"])
+            case "time":
+                return date_time(value)
+            case "quantity":
+                return number(value["amount"])
+            case "globecoordinate":
+                point = f"Point({value['longitude']:.14G} {value['latitude']:.14G})"
+                globe = "" if value["globe"].endswith(f"/{EARTH}") else f"<{value['globe']}> "
+                return literal(globe + point, datatype="http://www.opengis.net/ont/geosparql#wktLiteral")
+        if datatype == "commonsMedia" or (datatype is None and prop in MEDIA):
+            return iri(f"http://commons.wikimedia.org/wiki/Special:FilePath/{quote(value, safe='')}")
+        return iri(value.strip()) if datatype == "url" else literal(value)
+
+    def node(self, datavalue):
+        value, kind = datavalue["value"], datavalue["type"]
+        node = iri(f"http://www.wikidata.org/value/{hashlib.md5(json.dumps(datavalue).encode()).hexdigest()}")
+        self.say(node, TYPE, iri(f"{ONTOLOGY}{kind[0].upper()}{kind[1:]}Value"))
+        for part, content in getattr(self, f"_{kind}")(value):
+            self.say(node, f"{ONTOLOGY}{part}", content)
+        return node
+
+    def _time(self, value):
+        yield "timeValue", date_time(value)
+        yield "timePrecision", literal(str(value["precision"]), datatype=f"{XSD}integer")
+        yield "timeTimezone", literal("0", datatype=f"{XSD}integer")
+        yield "timeCalendarModel", iri(value["calendarmodel"])
+
+    def _quantity(self, value):
+        yield "quantityAmount", number(value["amount"])
+        yield "quantityUnit", iri(f"{WD}Q199" if value["unit"] == "1" else value["unit"])
+        for name in ("upperBound", "lowerBound"):
+            if name in value:
+                yield f"quantity{name[0].upper()}{name[1:]}", number(value[name])
+
+    def _globecoordinate(self, value):
+        yield "geoLatitude", degrees(value["latitude"])
+        yield "geoLongitude", degrees(value["longitude"])
+        yield "geoPrecision", number(value.get("precision") or "0.00027777777777778")
+        yield "geoGlobe", iri(value["globe"])
+
+
+def triples(documents, redirects=()):
+    """N-Triples of documents, and of redirects (id, target)."""
+    writer = Writer()
+    for document in documents:
+        writer.document(document)
+    for name, target in redirects:
+        writer.redirect(name, target)
+    return "\n".join(writer.triples) + "\n"
