@@ -63,7 +63,7 @@ STAGES = (
     ),
     Stage(
         name="images",
-        run=lambda b: images.run(b.store, b.recipe, sources.open_all(b.recipe), b.workspace.images, b.reporter),
+        run=lambda b: _images(b),
         reads=lambda r: [[_file_state(source.path) for source in r.images.sources], r.images.per_entity, r.seed],
         tables=("image", "entity_image"),
     ),
@@ -109,6 +109,11 @@ def build(job: Build, only: tuple[str, ...] = ()) -> None:
             job.reporter.note(f"{stage.name}: already done")
             continue
         _run(job, stage, fingerprint)
+
+
+def _images(job: Build) -> tuple[int, int]:
+    with sources.opened(job.recipe) as opened:
+        return images.run(job.store, job.recipe, opened, job.workspace.images, job.reporter)
 
 
 def _is_done(job: Build, stage: Stage, fingerprint: str) -> bool:
