@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from factory.commons import licences
 from factory.commons.source import PictureSource
 from factory.download import Download, fetch_all
 from factory.picture import Stored
@@ -23,6 +24,25 @@ BATCH_ENTITIES = 100
 """Fifty titles are one call to Commons, and a batch should keep its connections busy for seconds."""
 MIN_CATEGORY_FILES = 50
 """Looked at in a category: one call, and mostly enough to find a few photos among maps and plans."""
+
+TOLD = (
+    "author",
+    "author_url",
+    "attribution",
+    "credit",
+    "licence",
+    "licence_url",
+    "restrictions",
+    "source",
+    "page",
+    "url",
+    "sha1",
+    "mime",
+    "mediatype",
+    "date",
+    "changes",
+)
+"""What the store keeps of a picture as its source tells it."""
 
 Rows = dict[str, list[dict]]
 
@@ -150,15 +170,15 @@ class _Batch:
 
 def _image_row(download: Download) -> dict:
     info, stored = download.info, download.stored
-    return {
+    told = {name: getattr(info, name) for name in TOLD}
+    return told | {
         "image": stored.image,
         "path": stored.path,
         "file": info.title,
-        "author": info.author,
-        "licence": info.licence,
-        "licence_url": info.licence_url,
-        "source": info.source,
+        "licence_code": info.licence_code or licences.code_of(info.licence),
         "categories": list(info.categories),
+        "original_width": info.width,
+        "original_height": info.height,
         "width": stored.width,
         "height": stored.height,
     }

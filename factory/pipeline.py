@@ -12,7 +12,7 @@ from factory import images, select, split
 from factory.commons import sources
 from factory.exchange import native
 from factory.questions import fill
-from factory.recipe import Recipe
+from factory.recipe import CommonsSource, ImageSource, Recipe
 from factory.store import Store
 from pangea_cultural import __version__
 from pangea_cultural.console import Reporter
@@ -64,7 +64,7 @@ STAGES = (
     Stage(
         name="images",
         run=lambda b: _images(b),
-        reads=lambda r: [[_file_state(source.path) for source in r.images.sources], r.images.per_entity, r.seed],
+        reads=lambda r: [[_source_state(source) for source in r.images.sources], r.images.per_entity, r.seed],
         tables=("image", "entity_image"),
     ),
     Stage(
@@ -151,6 +151,10 @@ def _file_state(path: Path) -> list:
     """What tells a changed file: hashing 100 GB of dump at every start would take an hour."""
     state = path.stat()
     return [str(path), state.st_size, state.st_mtime_ns]
+
+
+def _source_state(source: ImageSource) -> object:
+    return source.model_dump() if isinstance(source, CommonsSource) else _file_state(source.path)
 
 
 def _hash(value: object) -> str:

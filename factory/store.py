@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pangea_cultural.errors import UserError
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 
 class Store:
