@@ -9,6 +9,9 @@ import orjson
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
 from pangea_cultural.console import Reporter, table
 
+SHOWN = {"pictures": ["file", "via", "attribution", "licence", "licence_url", "source"]}
+"""Columns of a table that is too wide for a terminal; --json has them all."""
+
 
 @click.command()
 @click.argument("recipe")
@@ -18,6 +21,7 @@ from pangea_cultural.console import Reporter, table
 )
 @click.option("--hold-out", help="Languages that training must not see, as a comma list; replaces the recipe's.")
 @click.option("--seed", type=int, help="Seed of every draw; replaces the recipe's.")
+@click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, for hosts that want to know it.")
 @json_option
 @quiet_option
 def build(
@@ -26,6 +30,7 @@ def build(
     only: tuple[str, ...],
     hold_out: str | None,
     seed: int | None,
+    contact: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -40,13 +45,15 @@ def build(
     """
     from factory import pipeline, stats
     from factory import recipe as recipes
+    from factory.commons import sources
     from factory.store import Store
     from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hold_out is not None:
         overrides["hold_out"] = [code.strip() for code in hold_out.split(",") if code.strip()]
-    plan = recipes.load(recipes.find(recipe), overrides=overrides)
+    plan = recipes.load(recipes.find(recipe), overrides=overrides, contact=contact)
+    sources.check(plan)
     place = Workspace.create(workspace)
     with Store.open(place.store) as store:
         job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
@@ -124,7 +131,8 @@ def show(entity: str, workspace: Path, as_json: bool) -> None:
     _print_table(entity, (["", ""], [[key, value] for key, value in plain.items()]))
     for name in ("labels", "claims", "pictures", "rejections"):
         if found[name]:
-            _print_table(name.capitalize(), (list(found[name][0]), [list(row.values()) for row in found[name]]))
+            columns = SHOWN.get(name) or list(found[name][0])
+            _print_table(name.capitalize(), (columns, [[row[column] for column in columns] for row in found[name]]))
 
 
 @data.command("reject-reasons")

@@ -1,58 +1,54 @@
-"""The stage `images`: pictures for the selected entities, stored by content, each with its author and licence."""
+"""The stage `images`: pictures for the selected entities, stored by content, each with its author and licence.
 
-import hashlib
-import io
-import warnings
-from collections.abc import Iterator
+Files that an entity's photo properties name come first. Where they are fewer than the recipe wants, the entity's
+Commons category fills up. A picture that is rejected makes room for the next candidate, so a batch of entities takes
+several rounds: in each, every entity that still wants pictures takes as many candidates as it wants pictures.
+"""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from PIL import Image
 
-from factory.commons.source import PictureInfo, PictureSource
+from factory.commons import licences
+from factory.commons.source import PictureSource
+from factory.download import Download, fetch_all
+from factory.picture import Stored
 from factory.recipe import Recipe
 from factory.select import CATEGORY_PROPERTY, IMAGE_PROPERTIES
 from factory.store import Store
+from factory.wish import Candidate, Wish
 from pangea_cultural.console import Reporter
-from pangea_cultural.files import write_bytes
 
-BATCH_ENTITIES = 40
-MAX_BYTES = 20_000_000
-MAX_PIXELS = 50_000_000
-"""A photo of 8,000 × 6,000 passes; a decompression bomb does not."""
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+BATCH_ENTITIES = 100
+"""Fifty titles are one call to Commons, and a batch should keep its connections busy for seconds."""
+MIN_CATEGORY_FILES = 50
+"""Looked at in a category: one call, and mostly enough to find a few photos among maps and plans."""
 
+TOLD = (
+    "author",
+    "author_url",
+    "attribution",
+    "credit",
+    "licence",
+    "licence_url",
+    "restrictions",
+    "source",
+    "page",
+    "url",
+    "sha1",
+    "mime",
+    "mediatype",
+    "date",
+    "changes",
+)
+"""What the store keeps of a picture as its source tells it."""
 
-class BadPictureError(ValueError):
-    """A file that is no usable picture; the message is the rejection's reason."""
-
-
-def check_picture(content: bytes) -> tuple[str, int, int]:
-    """Suffix, width and height of a picture, after decoding it whole.
-
-    Raises:
-        BadPictureError: too large, not a picture, not a known format, or broken.
-    """
-    if len(content) > MAX_BYTES:
-        raise BadPictureError("file too large")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(content), formats=list(SUFFIXES)) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise BadPictureError("too many pixels")
-                picture.load()
-                return SUFFIXES[str(picture.format)], picture.width, picture.height
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BadPictureError("too many pixels") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, BadPictureError):
-            raise
-        raise BadPictureError("not a readable picture") from error
+Rows = dict[str, list[dict]]
 
 
 def run(
-    store: Store, recipe: Recipe, sources: list[PictureSource], folder: Path, reporter: Reporter
+    store: Store, recipe: Recipe, sources: Sequence[PictureSource], folder: Path, reporter: Reporter
 ) -> tuple[int, int]:
     """Fetch the pictures of all selected entities. Returns how many entities went in and how many got a picture."""
     entities = [row[0] for row in store.rows("SELECT entity FROM entity WHERE selected ORDER BY entity")]
@@ -61,7 +57,7 @@ def run(
         bar.advance(start)
         for begin in range(start, len(entities), BATCH_ENTITIES):
             batch = entities[begin : begin + BATCH_ENTITIES]
-            rows = _fetch_batch(store, recipe, sources, folder, batch)
+            rows = _Batch(store, sources, folder, recipe.images.per_entity).rows(batch)
             with store.transaction():
                 for name, table_rows in rows.items():
                     if table_rows:
@@ -71,89 +67,118 @@ def run(
     return len(entities), store.value("SELECT count(DISTINCT entity) FROM entity_image")
 
 
-def _fetch_batch(
-    store: Store, recipe: Recipe, sources: list[PictureSource], folder: Path, entities: list[str]
-) -> dict[str, list[dict]]:
-    """Rows for image, entity_image and rejection."""
-    rows: dict[str, list[dict]] = {"image": [], "entity_image": [], "rejection": []}
-    stored = {row[0] for row in store.rows("SELECT image FROM image")}
-    wanted: list[tuple[str, str, int, str, PictureInfo]] = []
-    by_source: dict[int, list[str]] = {}
-    for name in entities:
-        for ordinal, (title, via) in enumerate(_candidates(store, sources, name, recipe.images.per_entity)):
-            place = _find(sources, title)
-            if place is None:
-                rows["rejection"].append(_rejected(f"{name} {title}", "picture not in any source"))
-                continue
-            index, info = place
-            by_source.setdefault(index, []).append(title)
-            wanted.append((name, title, ordinal, via, info))
-    contents = {
-        title: content for index, titles in by_source.items() for title, content in sources[index].fetch_many(titles)
-    }
-    for name, title, ordinal, via, info in wanted:
-        try:
-            image = _keep(contents[title], info, folder, stored, rows)
-        except BadPictureError as error:
-            rows["rejection"].append(_rejected(f"{name} {title}", str(error)))
-            continue
-        rows["entity_image"].append({"entity": name, "image": image, "ordinal": ordinal, "via": via})
-    pictured = {row["entity"] for row in rows["entity_image"]}
-    rows["rejection"] += [_rejected(name, "no usable picture") for name in entities if name not in pictured]
-    return rows
+class _Batch:
+    """Fetches the pictures of some entities."""
 
+    def __init__(self, store: Store, sources: Sequence[PictureSource], folder: Path, per_entity: int) -> None:
+        self._store = store
+        self._sources = sources
+        self._folder = folder
+        self._per_entity = per_entity
+        self._done: dict[str, Download] = {}
 
-def _candidates(store: Store, sources: list[PictureSource], name: str, limit: int) -> Iterator[tuple[str, str]]:
-    """Titles of files that may show an entity, best first: its photo properties, then its Commons category."""
-    claims = store.rows(
-        """SELECT property, value FROM claim
-           WHERE entity = $1 AND best AND list_contains($2, property) ORDER BY list_position($2, property), ordinal""",
-        [name, [*IMAGE_PROPERTIES, CATEGORY_PROPERTY]],
-    )
-    seen: set[str] = set()
-    for via, value in claims:
-        titles = [value] if via != CATEGORY_PROPERTY else [t for s in sources for t in s.files_in_category(value)]
-        for title in titles:
-            if title not in seen and len(seen) < limit:
-                seen.add(title)
-                yield title, "category" if via == CATEGORY_PROPERTY else via
+    def rows(self, entities: list[str]) -> Rows:
+        """Rows for image, entity_image and rejection."""
+        wishes = self._wishes(entities)
+        while True:
+            self._open_categories([wish for wish in wishes if wish.needs_category()])
+            rounds = [(wish, wish.take()) for wish in wishes]
+            picked = [candidate for _, taken in rounds for candidate in taken]
+            if not picked:
+                break
+            self._fetch(picked)
+            for wish, taken in rounds:
+                wish.settle(taken, self._done)
+        return self._collect(wishes)
 
-
-def _find(sources: list[PictureSource], title: str) -> tuple[int, PictureInfo] | None:
-    for index, source in enumerate(sources):
-        info = source.metadata(title)
-        if info is not None:
-            return index, info
-    return None
-
-
-def _keep(content: bytes, info: PictureInfo, folder: Path, stored: set[str], rows: dict[str, list[dict]]) -> str:
-    """Store a picture by its content, once, and give its SHA-256."""
-    if not info.licence:
-        raise BadPictureError("no licence")
-    suffix, width, height = check_picture(content)
-    image = hashlib.sha256(content).hexdigest()
-    path = f"{image[:2]}/{image}{suffix}"
-    if image not in stored:
-        if not (folder / path).is_file():
-            write_bytes(folder / path, content)
-        stored.add(image)
-        rows["image"].append(
-            {
-                "image": image,
-                "path": path,
-                "file": info.title,
-                "author": info.author,
-                "licence": info.licence,
-                "licence_url": info.licence_url,
-                "source": info.source,
-                "categories": list(info.categories),
-                "width": width,
-                "height": height,
-            }
+    def _wishes(self, entities: list[str]) -> list[Wish]:
+        """What each entity's claims name, in the order in which it should be tried."""
+        claims = self._store.rows(
+            """SELECT entity, property, value FROM claim
+               WHERE list_contains($1, entity) AND best AND list_contains($2, property)
+               ORDER BY entity, list_position($2, property), ordinal""",
+            [entities, [*IMAGE_PROPERTIES, CATEGORY_PROPERTY]],
         )
-    return image
+        of = {name: Wish(name, self._per_entity) for name in entities}
+        titles = [value for _, via, value in claims if via != CATEGORY_PROPERTY]
+        known = self._look_up(titles)
+        for name, via, value in claims:
+            if via == CATEGORY_PROPERTY:
+                of[name].categories.append(value)
+            else:
+                of[name].add(known.get(value) or Candidate(title=value), via)
+        return list(of.values())
+
+    def _look_up(self, titles: Iterable[str]) -> dict[str, Candidate]:
+        """Files by the titles asked for; the first source that has one gives it."""
+        found: dict[str, Candidate] = {}
+        open_titles = list(dict.fromkeys(titles))
+        for index, source in enumerate(self._sources):
+            infos = source.metadata(open_titles) if open_titles else {}
+            found |= {title: Candidate(title=title, source=index, info=info) for title, info in infos.items()}
+            open_titles = [title for title in open_titles if title not in infos]
+        return found
+
+    def _open_categories(self, wishes: list[Wish]) -> None:
+        """Give entities the files of their categories, of all sources, as further candidates."""
+        names = list(dict.fromkeys(name for wish in wishes for name in wish.categories))
+        if not names:
+            return
+        limit = max(MIN_CATEGORY_FILES, self._per_entity)
+        found = [source.in_categories(names, limit) for source in self._sources]
+        for wish in wishes:
+            for name in wish.open_categories():
+                for index, files in enumerate(found):
+                    for info in files.get(name, ()):
+                        wish.add(Candidate(title=info.title, source=index, info=info), "category")
+
+    def _fetch(self, picked: list[Candidate]) -> None:
+        """Fetch what no earlier round, batch or run has fetched."""
+        new = {c.key: c for c in picked if c.key not in self._done}
+        stored = self._store.rows(
+            "SELECT file, image, path, width, height FROM image WHERE list_contains(?, file)", [list(new)]
+        )
+        for file, image, path, width, height in stored:
+            content = Stored(image=image, path=path, width=width, height=height)
+            self._done[file] = Download(info=new[file].known, outcome=content)
+        for index, source in enumerate(self._sources):
+            infos = [c.known for key, c in new.items() if c.source == index and key not in self._done]
+            for download in fetch_all(source, infos, self._folder):
+                self._done[download.info.title] = download
+
+    def _collect(self, wishes: list[Wish]) -> Rows:
+        """Rows in the order of entities and candidates: it does not tell which picture came first over the wire."""
+        rows: Rows = {"image": [], "entity_image": [], "rejection": []}
+        kept = [(wish, ordinal, c, self._done[c.key]) for wish in wishes for ordinal, c in enumerate(wish.kept)]
+        seen = self._known([download.stored.image for *_, download in kept])
+        for wish, ordinal, candidate, download in kept:
+            image = download.stored.image
+            if image not in seen:
+                seen.add(image)
+                rows["image"].append(_image_row(download))
+            rows["entity_image"].append(
+                {"entity": wish.entity, "image": image, "ordinal": ordinal, "via": candidate.via}
+            )
+        for wish in wishes:
+            rows["rejection"] += [{"stage": "images"} | row for row in wish.rejections()]
+        return rows
+
+    def _known(self, images: list[str]) -> set[str]:
+        found = self._store.rows("SELECT image FROM image WHERE list_contains(?, image)", [images])
+        return {row[0] for row in found}
 
 
-def _rejected(item: str, reason: str) -> dict:
-    return {"stage": "images", "item": item, "reason": reason}
+def _image_row(download: Download) -> dict:
+    info, stored = download.info, download.stored
+    told = {name: getattr(info, name) for name in TOLD}
+    return told | {
+        "image": stored.image,
+        "path": stored.path,
+        "file": info.title,
+        "licence_code": info.licence_code or licences.code_of(info.licence),
+        "categories": list(info.categories),
+        "original_width": info.width,
+        "original_height": info.height,
+        "width": stored.width,
+        "height": stored.height,
+    }

@@ -14,7 +14,7 @@ from factory.commons import sources
 from factory.exchange import native
 from factory.properties import properties
 from factory.questions import fill
-from factory.recipe import Recipe
+from factory.recipe import CommonsSource, ImageSource, Recipe
 from factory.store import Store
 from pangea_cultural import __version__
 from pangea_cultural.console import Reporter
@@ -71,8 +71,8 @@ STAGES = (
     ),
     Stage(
         name="images",
-        run=lambda b: images.run(b.store, b.recipe, sources.open_all(b.recipe), b.workspace.images, b.reporter),
-        reads=lambda r: [[_file_state(source.path) for source in r.images.sources], r.images.per_entity, r.seed],
+        run=lambda b: _images(b),
+        reads=lambda r: [[_source_state(source) for source in r.images.sources], r.images.per_entity, r.seed],
         tables=("image", "entity_image"),
     ),
     Stage(
@@ -119,6 +119,11 @@ def build(job: Build, only: tuple[str, ...] = ()) -> None:
         _run(job, stage, fingerprint)
 
 
+def _images(job: Build) -> tuple[int, int]:
+    with sources.opened(job.recipe) as opened:
+        return images.run(job.store, job.recipe, opened, job.workspace.images, job.reporter)
+
+
 def _is_done(job: Build, stage: Stage, fingerprint: str) -> bool:
     row = job.store.rows("SELECT fingerprint, done FROM stage WHERE name = ?", [stage.name])
     exported = stage.name != "export" or (job.export / MANIFEST).is_file()
@@ -162,6 +167,10 @@ def _file_state(path: Path) -> list:
     """What tells a changed file: hashing 100 GB of dump at every start would take an hour."""
     state = path.stat()
     return [str(path), state.st_size, state.st_mtime_ns]
+
+
+def _source_state(source: ImageSource) -> object:
+    return source.model_dump() if isinstance(source, CommonsSource) else _file_state(source.path)
 
 
 def _hash(value: object) -> str:

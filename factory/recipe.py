@@ -6,6 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from factory.commons import thumbnails
+from factory.commons.commons import COMMONS
+from factory.net.limits import HostLimits
+from factory.net.patience import Patience
 from factory.properties import properties
 from factory.questions.templates import available_languages
 from pangea_cultural import config
@@ -54,7 +58,40 @@ class FolderSource(config.Config):
     """The list; picture files are named in it relative to the list's folder."""
 
 
-ImageSource = Annotated[DrawingsSource | FolderSource, Field(discriminator="kind")]
+class CommonsSource(config.Config):
+    """Photos of Wikimedia Commons, or of another wiki with its API."""
+
+    kind: Literal["commons"]
+    api: str = Field(default=COMMONS, pattern=r"^https?://")
+    """URL of api.php."""
+    width: int = 960
+    """Of the thumbnails to fetch, in pixels."""
+    min_side_px: int = Field(default=400, ge=1)
+    """Of the original's shorter side."""
+    drawings: bool = False
+    """Take SVG files, as PNG; they are flags and maps more often than things."""
+
+    @field_validator("width")
+    @classmethod
+    def _standard_width(cls, width: int) -> int:
+        if width not in thumbnails.STEPS:
+            raise ValueError(f"no thumbnails of {width} px: choose one of {', '.join(map(str, thumbnails.STEPS))}")
+        return width
+
+
+ImageSource = Annotated[DrawingsSource | FolderSource | CommonsSource, Field(discriminator="kind")]
+
+
+class Network(config.Config):
+    """How to behave on the network; nothing of it changes what is built."""
+
+    contact: str = ""
+    """E-mail address or URL of who runs the build. Wikimedia wants one; --contact or PCULT_CONTACT replaces it."""
+    private_hosts: tuple[str, ...] = ()
+    """Hosts, as `host` or `host:port`, that may be connected to although they are private or on this machine."""
+    limits: dict[str, HostLimits] = Field(default_factory=dict)
+    """Limits of `host`, `host:port`, or of the groups `wikimedia-api` and `wikimedia-files`."""
+    patience: Patience = Patience()
 
 
 class Images(config.Config):
@@ -93,6 +130,7 @@ class Recipe(config.Config):
     """Properties to ask for; all of properties.toml where none is named."""
     images: Images = Images()
     split: Split = Split()
+    network: Network = Network()
 
     @field_validator("regions")
     @classmethod
@@ -161,8 +199,13 @@ def find(name: str) -> Path:
     return path
 
 
-def load(path: Path, *, overrides: dict[str, Any] | None = None) -> Recipe:
+def load(path: Path, *, overrides: dict[str, Any] | None = None, contact: str | None = None) -> Recipe:
     """Read a recipe; relative paths in it are meant from its own folder.
+
+    Args:
+        path: the file.
+        overrides: values that replace the recipe's, by their keys.
+        contact: replaces the contact in the recipe's network table.
 
     Raises:
         UserError: the recipe does not fit, or names a file that is not there.
@@ -171,6 +214,7 @@ def load(path: Path, *, overrides: dict[str, Any] | None = None) -> Recipe:
     return recipe.model_copy(
         update={
             "doors": tuple(_anchored(door, path.parent) for door in recipe.doors),
+            "network": recipe.network.model_copy(update={"contact": contact}) if contact else recipe.network,
             "images": recipe.images.model_copy(
                 update={"sources": tuple(_anchored(source, path.parent) for source in recipe.images.sources)}
             ),

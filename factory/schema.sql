@@ -72,10 +72,24 @@ CREATE TABLE image (
     path VARCHAR NOT NULL,                -- relative to the workspace's images folder
     file VARCHAR NOT NULL,
     author VARCHAR NOT NULL,
-    licence VARCHAR NOT NULL,
+    author_url VARCHAR NOT NULL,
+    attribution VARCHAR NOT NULL,         -- where given, it stands in the author's place
+    credit VARCHAR NOT NULL,
+    licence VARCHAR NOT NULL,             -- as the source names it
+    licence_code VARCHAR NOT NULL,        -- as factory/commons/licences.toml names it; '' where it does not
     licence_url VARCHAR NOT NULL,
+    restrictions VARCHAR NOT NULL,        -- besides copyright: personality, trademarked ...
     source VARCHAR NOT NULL,
+    page VARCHAR NOT NULL,                -- URL of the page that describes the file
+    url VARCHAR NOT NULL,                 -- of the original file; '' for local files
+    sha1 VARCHAR NOT NULL,                -- of the original file
+    mime VARCHAR NOT NULL,                -- of the original file
+    mediatype VARCHAR NOT NULL,
+    date VARCHAR NOT NULL,                -- when it was taken or made, as its page says
+    changes VARCHAR NOT NULL,             -- what makes our copy differ from the original
     categories VARCHAR[] NOT NULL,
+    original_width INTEGER,
+    original_height INTEGER,
     width INTEGER NOT NULL,
     height INTEGER NOT NULL
 );

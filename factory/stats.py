@@ -100,7 +100,9 @@ def entity(store: Store, name: str) -> dict[str, Any]:
         ),
         "pictures": _records(
             store,
-            """SELECT i.file, e.via, i.author, i.licence, i.licence_url, i.source, i.width, i.height, i.path
+            """SELECT i.file, e.via, i.author,
+                      CASE WHEN i.attribution = '' THEN i.author ELSE i.attribution END AS attribution,
+                      i.licence, i.licence_code, i.licence_url, i.restrictions, i.source, i.changes, i.width, i.height, i.path
                FROM entity_image e JOIN image i USING (image) WHERE e.entity = ? ORDER BY e.ordinal""",
             name,
         ),

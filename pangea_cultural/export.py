@@ -3,7 +3,7 @@
     export/
       export.json            manifest, written last: an export without it is not complete
       questions-train.parquet, questions-dev.parquet, questions-test.parquet, questions-unseen.parquet
-      images.parquet         source, author and licence of every picture
+      images.parquet         source, author, attribution and licence of every picture
       images/ab/abcdef….png  content-addressed by SHA-256
 
 `train` is what a model may learn from. `dev` (for tuning) and `test` ask about other pictures of the same entities, in
@@ -68,7 +68,7 @@ class Export:
             yield from map(vqa.from_row, batch.to_pylist())
 
     def images(self) -> pa.Table:
-        """One row a picture: path, file name, source, author, licence."""
+        """One row a picture: path, file name, source and page, author and attribution, licence, changes made."""
         return pq.read_table(self.path / "images.parquet")
 
 

@@ -12,17 +12,17 @@ import itertools
 import multiprocessing
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from PIL import Image
 
 from factory.commons import views
-from factory.commons.source import PictureInfo
+from factory.commons.source import Fetched, PictureInfo
 from pangea_cultural.errors import UserError
 
 NUM_PROCESSES = 2
@@ -70,28 +70,50 @@ class Drawings:
             for category in row.categories:
                 self._categories.setdefault(category, []).append(row)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
     def files_in_category(self, category: str) -> list[str]:
         """Titles of the views of a category's drawings, in the table's order."""
         rows = self._categories.get(category, [])
         return [row.title(number) for row in rows for number in range(1, row.views + 1)]
 
-    def metadata(self, title: str) -> PictureInfo | None:
-        """Whose the drawing of a view is; None where there is no such view."""
-        found = self._find(title)
-        if found is None:
-            return None
-        row = found[0]
-        return PictureInfo(
-            title=title,
-            author=row.author,
-            licence=row.licence,
-            licence_url=row.licence_url,
-            source=row.source,
-            categories=row.categories,
-        )
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+        """The first views of each category, in the table's order."""
+        return {name: list(self.metadata(self.files_in_category(name)[:limit]).values()) for name in names}
 
-    def fetch(self, title: str) -> bytes:
-        """A view as PNG; the same bytes for the same seed and title, in whatever order views are asked for."""
+    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+        """Whose the drawings of the views are; titles of no view are left out."""
+        found = {title: self._find(title) for title in titles}
+        return {title: _info(title, place[0]) for title, place in found.items() if place is not None}
+
+    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+        """Views as PNG, in order, drawn by two processes where there are many.
+
+        The processes are spawned: a script that calls this needs the usual `if __name__ == "__main__"`.
+        """
+        if len(infos) < NUM_FOR_POOL:
+            yield from ((info, self.draw(info.title)) for info in infos)
+            return
+        # Views of one drawing stay together, so that it is rendered in one process.
+        names = [info.title for info in infos]
+        chunks = [
+            list(group) for _, group in itertools.groupby(names, key=lambda title: title.rpartition(" (view ")[0])
+        ]
+        spawn = multiprocessing.get_context("spawn")
+        with concurrent.futures.ProcessPoolExecutor(NUM_PROCESSES, mp_context=spawn) as pool:
+            contents = itertools.chain.from_iterable(pool.map(self._draw_all, chunks, chunksize=4))
+            yield from zip(infos, contents, strict=True)
+
+    def draw(self, title: str) -> bytes:
+        """A view as PNG; the same bytes for the same seed and title, in whatever order views are asked for.
+
+        Raises:
+            KeyError: there is no such view.
+        """
         found = self._find(title)
         if found is None:
             raise KeyError(title)
@@ -102,26 +124,8 @@ class Drawings:
         # A string seeds by its SHA-512, alike in every process.
         return views.encoded(views.varied(drawing, random.Random(f"{self._seed} {title}")))
 
-    def fetch_many(self, titles: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Titles and views, in order, drawn by two processes where there are many.
-
-        The processes are spawned: a script that calls this needs the usual `if __name__ == "__main__"`.
-        """
-        names = list(titles)
-        if len(names) < NUM_FOR_POOL:
-            yield from ((title, self.fetch(title)) for title in names)
-            return
-        # Views of one drawing stay together, so that it is rendered in one process.
-        chunks = [
-            list(group) for _, group in itertools.groupby(names, key=lambda title: title.rpartition(" (view ")[0])
-        ]
-        spawn = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(NUM_PROCESSES, mp_context=spawn) as pool:
-            for chunk, contents in zip(chunks, pool.map(self._fetch_all, chunks, chunksize=4), strict=True):
-                yield from zip(chunk, contents, strict=True)
-
-    def _fetch_all(self, titles: list[str]) -> list[bytes]:
-        return [self.fetch(title) for title in titles]
+    def _draw_all(self, titles: list[str]) -> list[bytes]:
+        return [self.draw(title) for title in titles]
 
     def _find(self, title: str) -> tuple[Drawing, int] | None:
         match = _TITLE.fullmatch(title)
@@ -130,6 +134,17 @@ class Drawings:
             return None
         number = int(match["number"])
         return (row, number) if title == row.title(number) and 1 <= number <= row.views else None
+
+
+def _info(title: str, row: Drawing) -> PictureInfo:
+    return PictureInfo(
+        title=title,
+        author=row.author,
+        licence=row.licence,
+        licence_url=row.licence_url,
+        source=row.source,
+        categories=row.categories,
+    )
 
 
 def _read(table: Path) -> list[Drawing]:

@@ -5,12 +5,14 @@ file name that claims use; `commons_title` is read too), `author`, `licence` (or
 `licence_url`, `source`, `categories`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import orjson
 
-from factory.commons.source import PictureInfo
+from factory.commons.source import BadPictureError, Fetched, PictureInfo
+from factory.commons.titles import normalised
 from pangea_cultural.errors import UserError
 
 
@@ -44,29 +46,32 @@ class Folder:
         for category in self._infos[title].categories:
             self._categories.setdefault(category, []).append(title)
 
-    def files_in_category(self, category: str) -> list[str]:
-        """Titles of the files of a category, in the list's order."""
-        return self._categories.get(category, [])
+    def __enter__(self) -> Self:
+        return self
 
-    def metadata(self, title: str) -> PictureInfo | None:
-        """What is known of a file; None where the folder does not hold it."""
-        title = normalised(title)
-        return self._infos.get(title) if title in self._paths and self._paths[title].is_file() else None
+    def __exit__(self, *exception: object) -> None:
+        return None
 
-    def fetch(self, title: str) -> bytes:
-        """The content of a file."""
-        return self._paths[normalised(title)].read_bytes()
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+        """The first files of each category, in the list's order."""
+        return {name: list(self.metadata(self._categories.get(name, [])[:limit]).values()) for name in names}
 
-    def fetch_many(self, titles: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """The contents of several files, in order."""
-        for title in titles:
-            yield title, self.fetch(title)
+    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+        """What is known of files; those that the folder does not hold are left out."""
+        known = {title: normalised(title) for title in titles}
+        return {
+            title: self._infos[name]
+            for title, name in known.items()
+            if name in self._paths and self._paths[name].is_file()
+        }
 
-
-def normalised(title: str) -> str:
-    """A file title as Commons writes it: no `File:`, blanks for underscores, a capital first letter."""
-    title = title.removeprefix("File:").replace("_", " ").strip()
-    return title[:1].upper() + title[1:]
+    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+        """The contents of files, in order."""
+        for info in infos:
+            try:
+                yield info, self._paths[info.title].read_bytes()
+            except OSError as error:
+                yield info, BadPictureError("file cannot be read", str(error))
 
 
 def _entries(listing: Path) -> list[dict]:

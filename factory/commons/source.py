@@ -1,44 +1,97 @@
-"""What the factory asks of a place that pictures come from, whether Commons, a local folder or a table of drawings."""
+"""What the factory asks of a place that pictures come from, whether Commons, a local folder or a table of drawings.
 
-from collections.abc import Iterable, Iterator
+Questions are asked in batches: a place behind a network answers fifty titles as fast as one.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class BadPictureError(ValueError):
+    """A picture that cannot be used.
+
+    Args:
+        reason: the rejection's reason, alike for all pictures with the same fault, so that they can be counted.
+        detail: what is particular to this picture.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.detail = detail
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureInfo:
-    """What is known of a picture before it is fetched."""
+    """What is known of a picture before it is fetched; text is empty where the source does not say."""
 
     title: str
     """File title as Commons writes it, without `File:`."""
     author: str
+    """Plain text."""
+    author_url: str = ""
+    attribution: str = ""
+    """How the author wants to be named; where given, it stands in the author's place."""
+    credit: str = ""
+    """Where the author's work was taken from, as plain text."""
     licence: str
-    """Short name, as Commons' LicenseShortName or an SPDX id; empty where nobody says."""
+    """Short name, as Commons' LicenseShortName or an SPDX id."""
+    licence_code: str = ""
+    """Our name for it, see licences.toml; empty for a licence of one's own folder that the table does not have."""
     licence_url: str
+    restrictions: str = ""
+    """What besides copyright limits the use: personality, trademarked, insignia ..."""
     source: str
     """Where the picture, or the drawing that it shows, was taken from."""
+    page: str = ""
+    """URL of the page that describes the file."""
+    url: str = ""
+    """URL of the original file."""
+    thumbnail: str = ""
+    """URL of a smaller copy."""
     categories: tuple[str, ...]
     """Names without `Category:`."""
     width: int | None = None
-    """In pixels, where the source knows it without fetching."""
+    """Of the original, in pixels, where the source knows it without fetching."""
     height: int | None = None
+    size_bytes: int | None = None
+    """Of the original."""
+    sha1: str = ""
+    """Of the original, in hexadecimal."""
+    mime: str = ""
+    mediatype: str = ""
+    date: str = ""
+    """When the picture was taken or made, as its page says."""
+    changes: str = ""
+    """What makes our copy differ from the original ("thumbnail 960 px"); licences ask us to say it."""
+    refused: BadPictureError | None = None
+    """Why the source does not give the picture; None where it does."""
+
+
+Fetched = tuple[PictureInfo, bytes | BadPictureError]
+"""A picture's info with its content, or with the reason why there is none."""
 
 
 class PictureSource(Protocol):
-    """A place that pictures come from."""
+    """A place that pictures come from. Use it as a context manager: it may hold connections or processes."""
 
-    def files_in_category(self, category: str) -> list[str]:
-        """Titles of a category's files, in the source's order; empty for a category that it does not have."""
+    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+        """What is known of files, by the titles asked for; titles that the source does not have are left out."""
 
-    def metadata(self, title: str) -> PictureInfo | None:
-        """What is known of a file; None where the source does not have it."""
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+        """The first `limit` files of each category, in the source's order; empty for a category it does not have."""
 
-    def fetch(self, title: str) -> bytes:
-        """The content of a file that the source has.
+    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+        """The contents of files that the source has, in any order, each with its info (of which `changes` may differ).
 
-        Raises:
-            KeyError: the source does not have it.
+        One that `refused` is no error of the caller: it comes back with that reason.
         """
 
-    def fetch_many(self, titles: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Titles and contents of several files, in the order asked for: the same bytes as `fetch` gives."""
+    def __enter__(self) -> Self:
+        """Open what fetching needs."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""

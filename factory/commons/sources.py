@@ -1,14 +1,57 @@
 """The picture sources that a recipe names."""
 
+import contextlib
+from collections.abc import Iterator
+
+from factory.commons.commons import Commons
 from factory.commons.drawings import Drawings
 from factory.commons.folder import Folder
+from factory.commons.photos import Rules
 from factory.commons.source import PictureSource
-from factory.recipe import DrawingsSource, Recipe
+from factory.net.client import Client, require_contact, user_agent
+from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Network, Recipe
 
 
-def open_all(recipe: Recipe) -> list[PictureSource]:
-    """Open the sources of a recipe, in its order."""
-    return [
-        Drawings(source.path, seed=recipe.seed) if isinstance(source, DrawingsSource) else Folder(source.path)
-        for source in recipe.images.sources
-    ]
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe that wants pictures from a host that wants to know whom to contact, before hours of work.
+
+    Raises:
+        UserError: there is no contact, or it is none.
+    """
+    user_agent(recipe.network.contact)
+    for source in recipe.images.sources:
+        if isinstance(source, CommonsSource):
+            require_contact(source.api, recipe.network.contact)
+
+
+@contextlib.contextmanager
+def opened(recipe: Recipe) -> Iterator[list[PictureSource]]:
+    """Open the sources of a recipe, in its order, and close them at the end of the block."""
+    with contextlib.ExitStack() as stack:
+        # One client for all: the limits of a host hold for the whole build.
+        online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
+        client = stack.enter_context(make_client(recipe.network, recipe.seed)) if online else None
+        yield [stack.enter_context(_source(source, recipe, client)) for source in recipe.images.sources]
+
+
+def make_client(network: Network, seed: int) -> Client:
+    """A client that behaves as the recipe says."""
+    return Client(
+        contact=network.contact,
+        limits=network.limits,
+        private_hosts=network.private_hosts,
+        patience=network.patience,
+        seed=seed,
+    )
+
+
+def _source(
+    source: DrawingsSource | FolderSource | CommonsSource, recipe: Recipe, client: Client | None
+) -> PictureSource:
+    if isinstance(source, DrawingsSource):
+        return Drawings(source.path, seed=recipe.seed)
+    if isinstance(source, FolderSource):
+        return Folder(source.path)
+    assert client is not None
+    rules = Rules(min_side_px=source.min_side_px, drawings=source.drawings)
+    return Commons(client=client, api=source.api, width=source.width, rules=rules)

@@ -24,7 +24,10 @@ ORDER BY q.id
 
 IMAGES = """
 SELECT 'images/' || i.path AS image, any_value(i.file) AS file, min(e.entity) AS entity, any_value(i.author) AS author,
-       any_value(i.licence) AS licence, any_value(i.licence_url) AS licence_url, any_value(i.source) AS source,
+       any_value(CASE WHEN i.attribution = '' THEN i.author ELSE i.attribution END) AS attribution,
+       any_value(i.licence) AS licence, any_value(i.licence_code) AS licence_code,
+       any_value(i.licence_url) AS licence_url, any_value(i.source) AS source, any_value(i.page) AS page,
+       any_value(i.changes) AS changes, any_value(i.restrictions) AS restrictions,
        any_value(i.width) AS width, any_value(i.height) AS height
 FROM image i JOIN entity_image e USING (image)
 WHERE i.image IN (SELECT image FROM question)
@@ -77,7 +80,7 @@ def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[
     by_language = store.rows("SELECT language, kind, count(*) FROM question GROUP BY ALL ORDER BY ALL")
     return {
         "format": export.FORMAT,
-        "recipe": recipe.model_dump(mode="json", exclude={"doors", "images"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"doors", "images", "network"}),
         "version": __version__,
         "held_out_languages": list(recipe.hold_out),
         "questions": counts,

@@ -51,7 +51,7 @@ def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
 
 
 def test_metadata_names_the_drawings_author_licence_and_source(table):
-    info = Drawings(table, seed=0).metadata("White (view 03).png")
+    info = Drawings(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
     assert (info.author, info.licence, info.licence_url) == ("A. Nobody", "CC0", "https://example.org/cc0")
     assert info.source == "White, drawn for a test"
     assert info.categories == ("Signs", "White")
@@ -63,39 +63,39 @@ def test_metadata_names_the_drawings_author_licence_and_source(table):
 )
 def test_unknown_titles(table, title):
     source = Drawings(table, seed=0)
-    assert source.metadata(title) is None
+    assert source.metadata([title]) == {}
     with pytest.raises(KeyError):
-        source.fetch(title)
+        source.draw(title)
 
 
 def test_view_01_is_the_plain_drawing(table):
     source = Drawings(table, seed=0)
-    picture = opened(source.fetch("Green (view 01).png"))
+    picture = opened(source.draw("Green (view 01).png"))
     assert picture.size == (144, 96)
     assert picture.getpixel((2, 2)) == picture.getpixel((141, 93)) == (0, 106, 78)
     assert picture.getpixel((72, 48)) == (188, 0, 45)
-    assert source.fetch("Green (view 01).png") == Drawings(table, seed=1).fetch("Green (view 01).png")
+    assert source.draw("Green (view 01).png") == Drawings(table, seed=1).draw("Green (view 01).png")
 
 
 def test_style_hides_a_layer(table):
-    picture = opened(Drawings(table, seed=0).fetch("Bare (view 01).png"))
+    picture = opened(Drawings(table, seed=0).draw("Bare (view 01).png"))
     assert picture.width == picture.height, "only the disc is left"
 
 
 def test_views_depend_on_seed_and_title_only(table):
     titles = Drawings(table, seed=7).files_in_category("White")
-    first = {title: Drawings(table, seed=7).fetch(title) for title in titles}
+    first = {title: Drawings(table, seed=7).draw(title) for title in titles}
     again = Drawings(table, seed=7)
-    assert {title: again.fetch(title) for title in reversed(titles)} == first
+    assert {title: again.draw(title) for title in reversed(titles)} == first
     assert len(set(first.values())) == len(titles)
     other = Drawings(table, seed=8)
-    assert all(other.fetch(title) != first[title] for title in titles[1:])
+    assert all(other.draw(title) != first[title] for title in titles[1:])
 
 
 def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
     source = Drawings(table, seed=0)
     for title in source.files_in_category("Green")[1:60]:
-        picture = opened(source.fetch(title))
+        picture = opened(source.draw(title))
         assert picture.mode == "RGB"
         assert 96 <= max(picture.size) <= 160
         # Light, tint and print move the disc's red; it stays by far the reddest thing on any of the backgrounds.
@@ -103,14 +103,15 @@ def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
         assert red > 0.02 * picture.width * picture.height, title
 
 
-def test_fetch_many_is_fetch_in_the_order_asked_for(table, monkeypatch):
+def test_many_are_drawn_as_one_is_in_the_order_asked_for(table, monkeypatch):
     monkeypatch.setattr(module, "NUM_FOR_POOL", 50)
     source = Drawings(table, seed=3)
     titles = [*reversed(source.files_in_category("Green")), *source.files_in_category("White"), "Disc (view 01).png"]
-    many = list(source.fetch_many(titles))
-    assert [title for title, _ in many] == titles
-    assert all(content == source.fetch(title) for title, content in many)
-    assert list(source.fetch_many(titles[:3])) == many[:3], "a few are drawn without workers"
+    infos = list(source.metadata(titles).values())
+    many = list(source.fetch(infos))
+    assert [info.title for info, _ in many] == titles
+    assert all(content == source.draw(info.title) for info, content in many)
+    assert list(source.fetch(infos[:3])) == many[:3], "a few are drawn without workers"
 
 
 def test_a_bad_table_is_one_line_with_its_place(tmp_path):
@@ -124,4 +125,4 @@ def test_a_missing_package_is_named(tmp_path):
     path = tmp_path / "drawings.jsonl"
     path.write_bytes(orjson.dumps(row("White", "no_such_package:a.svg")))
     with pytest.raises(UserError, match="no_such_package"):
-        Drawings(path, seed=0).fetch("White (view 01).png")
+        Drawings(path, seed=0).draw("White (view 01).png")

@@ -1,0 +1,25 @@
+"""File titles and category names, as Commons writes them."""
+
+import re
+import unicodedata
+
+MAX_BYTES = 240
+"""Of a title in UTF-8, as MediaWiki limits it."""
+_NAMESPACE = re.compile(r"^\s*(?:file|image|category)\s*:\s*", re.IGNORECASE)
+_BLANKS = re.compile(r"[ _\u00a0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_INVISIBLE = re.compile(r"[\u200e\u200f\u202a-\u202e]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f#<>\[\]|{}]")
+
+
+def normalised(title: str) -> str:
+    """A title as Commons writes it: NFC, no `File:`, single blanks for underscores, a capital first letter."""
+    title = _INVISIBLE.sub("", unicodedata.normalize("NFC", title))
+    title = _BLANKS.sub(" ", _NAMESPACE.sub("", title)).strip()
+    first = title[:1].upper()
+    # "ß" becomes two letters in Python and stays one in MediaWiki.
+    return (first if len(first) == 1 else title[:1]) + title[1:]
+
+
+def is_valid(title: str) -> bool:
+    """Whether a normalised title can name a file; a `|` in one would split a batch of titles."""
+    return bool(title) and not _FORBIDDEN.search(title) and len(title.encode("utf-8", "replace")) <= MAX_BYTES
