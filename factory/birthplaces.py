@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 
-from factory.select import BIRTHPLACE, BIRTHPLACE_LINK, COUNTRY, NO_LINK
+from factory.select import BIRTHPLACE, COUNTRY, NO_LINK
 from factory.store import Store
+from factory.wikidata.slices import BIRTHPLACE_LINK
 
 LINK = """
 INSERT INTO entity_region

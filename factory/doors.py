@@ -1,44 +1,105 @@
 """The doors that a recipe names, opened."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from factory.recipe import DumpDoor, Recipe
-from factory.wikidata import dump
+from factory.net.client import Client
+from factory.recipe import ApiDoor, DumpDoor, FilesDoor, Recipe, SparqlDoor
+from factory.select import CATEGORY_PROPERTY, IMAGE_PROPERTIES, Selector
+from factory.wikidata import api, dump, files, lookup
+from factory.wikidata.answers import Politeness
 from factory.wikidata.door import LookupDoor, StreamDoor
 from factory.wikidata.dump import Batch
-from factory.wikidata.files import FilesDoor
+from factory.wikidata.slices import BIRTHPLACE_LINK, Slice
+from factory.wikidata.sparql import Endpoint
+from pangea_cultural.regions import region
 
 
+@dataclass(frozen=True)
 class Dump:
-    """The dump door of a recipe.
+    """The dump door of a recipe."""
 
-    Args:
-        path: the file.
-        name: stands in the store as the place that rows came from.
-    """
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._path = path
-        self.name = name
+    path: Path
+    name: str
 
     def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
         """The lines that a test lets through, from a position on."""
-        return dump.batches(self._path, wanted, start=start)
+        return dump.batches(self.path, wanted, start=start)
+
+
+@dataclass(frozen=True)
+class FoundBySparql:
+    """Ids from a SPARQL endpoint, documents from an entity API."""
+
+    finder: lookup.SparqlDoor
+    reader: api.ApiDoor
+    name: str
+
+    def slices(self) -> list[Slice]:
+        """The endpoint's."""
+        return self.finder.slices()
+
+    def find(self, slice: Slice) -> list[str]:
+        """Ids of a slice, from the endpoint."""
+        return self.finder.find(slice)
+
+    def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Documents, from the API."""
+        return self.reader.documents(ids)
 
 
 @contextlib.contextmanager
-def open_doors(recipe: Recipe) -> Iterator[list[StreamDoor | LookupDoor]]:
-    """The doors of a recipe, in its order; connections end with the block."""
-    names = _names(recipe)
-    doors: list[StreamDoor | LookupDoor] = []
-    for door, name in zip(recipe.doors, names, strict=True):
-        doors.append(Dump(door.path, name) if isinstance(door, DumpDoor) else FilesDoor(door.path, name))
-    yield doors
+def open_doors(recipe: Recipe, selector: Selector) -> Iterator[list[StreamDoor | LookupDoor]]:
+    """The doors of a recipe, in its order; connections end with the block.
+
+    Raises:
+        UserError: a host wants to know whom to contact.
+    """
+    with contextlib.ExitStack() as stack:
+        online = any(isinstance(door, ApiDoor) or getattr(door, "documents", "") for door in recipe.doors)
+        client = stack.enter_context(Client.of(recipe.network, seed=recipe.seed)) if online else None
+        yield [
+            _open(door, name, recipe, selector, client) for door, name in zip(recipe.doors, _names(recipe), strict=True)
+        ]
+
+
+def _open(door: Any, name: str, recipe: Recipe, selector: Selector, client: Client | None) -> StreamDoor | LookupDoor:
+    if isinstance(door, DumpDoor):
+        return Dump(door.path, name)
+    if isinstance(door, FilesDoor):
+        return files.FilesDoor(door.path, name)
+    if isinstance(door, ApiDoor):
+        assert client is not None
+        return api.ApiDoor(client, door.url, ids=door.ids, languages=sorted(selector.labels), name=name)
+    found = _sparql(door, name, recipe, selector)
+    if not door.documents:
+        return found
+    assert client is not None
+    reader = api.ApiDoor(client, door.documents, ids=(), languages=sorted(selector.labels), name=name)
+    return FoundBySparql(found, reader, name)
+
+
+def _sparql(door: SparqlDoor, name: str, recipe: Recipe, selector: Selector) -> lookup.SparqlDoor:
+    politeness = Politeness(pause_s=door.pause_s, timeout_s=door.timeout_s)
+    network = recipe.network
+    endpoint = Endpoint(
+        door.url, contact=network.contact, politeness=politeness, private_hosts=network.private_hosts, seed=recipe.seed
+    )
+    scope = lookup.Scope(
+        regions=tuple(region(slug) for slug in recipe.asked_regions()),
+        links=(*selector.links, BIRTHPLACE_LINK),
+        asked=tuple(sorted(selector.asked)),
+        wanted=tuple(sorted(selector.wanted)),
+        labels=tuple(sorted(selector.labels)),
+        pictures=(*IMAGE_PROPERTIES, CATEGORY_PROPERTY) if recipe.images.required else (),
+    )
+    return lookup.SparqlDoor(endpoint, scope, name, door.batch)
 
 
 def _names(recipe: Recipe) -> list[str]:
-    """What each door is called; two files of the same name are told apart by their place in the recipe."""
+    """What each door is called; two of the same name are told apart by their place in the recipe."""
     plain = [door.label() for door in recipe.doors]
     return [name if plain.count(name) == 1 else f"{name} ({n})" for n, name in enumerate(plain, 1)]

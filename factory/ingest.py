@@ -31,7 +31,7 @@ BATCH_IDS = 500
 def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
     """Select entities from all doors, then look up their values. Returns how many documents went in and were kept."""
     selector = Selector(recipe)
-    with open_doors(recipe) as doors, Workers(selector) as workers:
+    with open_doors(recipe, selector) as doors, Workers(selector) as workers:
         job = _Job(store, selector, workers, reporter)
         for door in doors:
             if isinstance(door, LookupDoor):

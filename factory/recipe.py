@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
+from yarl import URL
 
 from factory.commons import thumbnails
 from factory.commons.commons import COMMONS
-from factory.net.limits import HostLimits
-from factory.net.patience import Patience
+from factory.net.network import Network
 from factory.properties import properties
 from factory.questions.templates import available_languages
 from pangea_cultural import config
@@ -40,7 +40,41 @@ class FilesDoor(config.Config):
         return self.path.name
 
 
-Door = Annotated[DumpDoor | FilesDoor, Field(discriminator="kind")]
+class ApiDoor(config.Config):
+    """Entity documents from a Wikibase's API, by id."""
+
+    kind: Literal["api"]
+    url: str = Field(default="https://www.wikidata.org/w/api.php", pattern=r"^https?://")
+    """Of api.php."""
+    ids: tuple[Annotated[str, Field(pattern=r"^Q[1-9][0-9]{0,14}$")], ...] = Field(min_length=1)
+    """Entities to look at."""
+
+    def label(self) -> str:
+        """What the door is called in the store and on the screen."""
+        return f"api {URL(self.url).host}"
+
+
+class SparqlDoor(config.Config):
+    """A SPARQL endpoint with Wikidata's RDF: its query service, QLever, a server of one's own."""
+
+    kind: Literal["sparql"]
+    url: str = Field(default="https://query.wikidata.org/sparql", pattern=r"^https?://")
+    pause_s: float = Field(default=1.0, ge=0)
+    """Between two queries."""
+    timeout_s: float = Field(default=65.0, gt=0)
+    """For an answer; a slice that takes longer is split."""
+    batch: int = Field(default=50, ge=1, le=500)
+    """Items whose documents are asked for at once."""
+    documents: str = Field(default="", pattern=r"^(https?://.*)?$")
+    """URL of an entity API (api.php) to read the documents from: it is faster, and spares the endpoint. Where it is
+    empty they are rebuilt from the endpoint's own triples."""
+
+    def label(self) -> str:
+        """What the door is called in the store and on the screen."""
+        return f"sparql {URL(self.url).host}"
+
+
+Door = Annotated[DumpDoor | FilesDoor | ApiDoor | SparqlDoor, Field(discriminator="kind")]
 
 
 class DrawingsSource(config.Config):
@@ -80,18 +114,6 @@ class CommonsSource(config.Config):
 
 
 ImageSource = Annotated[DrawingsSource | FolderSource | CommonsSource, Field(discriminator="kind")]
-
-
-class Network(config.Config):
-    """How to behave on the network; nothing of it changes what is built."""
-
-    contact: str = ""
-    """E-mail address or URL of who runs the build. Wikimedia wants one; --contact or PCULT_CONTACT replaces it."""
-    private_hosts: tuple[str, ...] = ()
-    """Hosts, as `host` or `host:port`, that may be connected to although they are private or on this machine."""
-    limits: dict[str, HostLimits] = Field(default_factory=dict)
-    """Limits of `host`, `host:port`, or of the groups `wikimedia-api` and `wikimedia-files`."""
-    patience: Patience = Patience()
 
 
 class Images(config.Config):

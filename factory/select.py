@@ -21,10 +21,6 @@ SUPPORT_PROPERTIES = ("P31", *IMAGE_PROPERTIES, CATEGORY_PROPERTY)
 
 HUMAN = "Q5"
 BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
-BIRTHPLACE_LINK = f"{BIRTHPLACE}/{COUNTRY}"
-"""How a person without citizenship belongs to a region: through the country of the place of birth, which is known only
-when that place's document has been read."""
-
 NOT_CULTURE = {
     "Q13442814": "scholarly article",
     "Q4167836": "Wikimedia category",

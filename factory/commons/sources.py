@@ -9,7 +9,7 @@ from factory.commons.folder import Folder
 from factory.commons.photos import Rules
 from factory.commons.source import PictureSource
 from factory.net.client import Client, require_contact, user_agent
-from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Network, Recipe
+from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Recipe
 
 
 def check(recipe: Recipe) -> None:
@@ -30,19 +30,8 @@ def opened(recipe: Recipe) -> Iterator[list[PictureSource]]:
     with contextlib.ExitStack() as stack:
         # One client for all: the limits of a host hold for the whole build.
         online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
-        client = stack.enter_context(make_client(recipe.network, recipe.seed)) if online else None
+        client = stack.enter_context(Client.of(recipe.network, seed=recipe.seed)) if online else None
         yield [stack.enter_context(_source(source, recipe, client)) for source in recipe.images.sources]
-
-
-def make_client(network: Network, seed: int) -> Client:
-    """A client that behaves as the recipe says."""
-    return Client(
-        contact=network.contact,
-        limits=network.limits,
-        private_hosts=network.private_hosts,
-        patience=network.patience,
-        seed=seed,
-    )
 
 
 def _source(

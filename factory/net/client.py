@@ -17,6 +17,7 @@ from factory.net.addresses import Guard, PrivateAddressError
 from factory.net.answer import Answer, Expect, status_fault
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import Gate, Gates, HostLimits, is_wikimedia
+from factory.net.network import Network
 from factory.net.patience import Patience
 from pangea_cultural import __version__
 from pangea_cultural.errors import UserError
@@ -86,6 +87,17 @@ class Client:
         self._chance = random.Random(seed)
         self._runner = asyncio.Runner()
         self._session: aiohttp.ClientSession
+
+    @classmethod
+    def of(cls, network: Network, *, seed: int) -> Self:
+        """A client that behaves as a recipe says."""
+        return cls(
+            contact=network.contact,
+            limits=network.limits,
+            private_hosts=network.private_hosts,
+            patience=network.patience,
+            seed=seed,
+        )
 
     def __enter__(self) -> Self:
         self._session = self.run(self._open())

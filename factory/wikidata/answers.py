@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from factory.wikidata.door import TooMuchError
 from factory.wikidata.rdf import Row
 from pangea_cultural.errors import UserError
 
@@ -20,10 +21,6 @@ _SERVER_TIMEOUT = re.compile(rb"time[ds]?[ -]?out|TimeoutException|deadline", re
 _CHUNK_BYTES = 1 << 16
 _BODY_BYTES = 4000
 """Of an error page, which says why; the rest is stack traces."""
-
-
-class TooMuchError(Exception):
-    """The server could not answer completely; ask for less."""
 
 
 class EndpointDownError(UserError):

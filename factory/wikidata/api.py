@@ -4,11 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from factory.net.answer import mediawiki
 from factory.net.client import Client
+from factory.net.errors import FetchError
+from factory.wikidata.answers import KEPT
 from pangea_cultural.errors import UserError
 
 BATCH = 50
 """What the API gives at most to callers without the bot right."""
+MAX_BYTES = 256_000_000
+"""Of an answer: fifty of Wikidata's largest documents."""
+UNKNOWN_ID = ("API error: no-such-entity", "API error: invalid-entity-id")
 
 
 @dataclass(frozen=True)
@@ -56,32 +62,31 @@ class ApiDoor:
             yield from ((name, found.get(name, {"id": name, "missing": ""})) for name in part)
 
     def _ask(self, ids: Sequence[str]) -> dict[str, Any]:
-        answer = self._client.json(
-            self._url,
-            {
-                "action": "wbgetentities",
-                "format": "json",
-                "ids": "|".join(ids),
-                "props": "info|labels|claims",
-                "languages": self._languages,
-                "redirects": "yes",
-            },
-        )
-        if "error" in answer:
-            return self._ask_by_halves(ids, answer["error"])
-        documents = answer.get("entities", {})
+        form = {
+            "action": "wbgetentities",
+            "format": "json",
+            "ids": "|".join(ids),
+            "props": "info|labels|claims",
+            "languages": self._languages,
+            "redirects": "yes",
+            "maxlag": "5",
+        }
+        try:
+            answer = self._client.run(self._client.fetch(self._url, mediawiki(MAX_BYTES), form=form))
+        except FetchError as error:
+            return self._ask_by_halves(ids, error)
+        documents = answer.get("entities")
+        if not isinstance(documents, dict):
+            raise UserError(f"{self._url} does not answer as an entity API: check the door's url")
         # A redirected document stands under the id that was asked for, or under its target's with a note.
-        targets = {d["redirects"]["from"]: d for d in documents.values() if isinstance(d, dict) and "redirects" in d}
-        return documents | targets
+        noted = {d["redirects"].get("from"): d for d in documents.values() if isinstance(d, dict) and "redirects" in d}
+        return documents | noted
 
-    def _ask_by_halves(self, ids: Sequence[str], error: dict[str, Any]) -> dict[str, Any]:
+    def _ask_by_halves(self, ids: Sequence[str], error: FetchError) -> dict[str, Any]:
         """One id that the API does not know spoils the whole call: look for it, and call it missing."""
-        if error.get("code") not in ("no-such-entity", "invalid-entity-id"):
-            raise UserError(f"{self._url} refused a call: {error.get('info') or error.get('code')}")
+        if error.reason not in UNKNOWN_ID:
+            raise UserError(f"no answer from {self._url}: {error.reason} ({error.detail}); {KEPT}") from error
         if len(ids) == 1:
             return {}
         half = len(ids) // 2
         return self._ask(ids[:half]) | self._ask(ids[half:])
-
-    def close(self) -> None:
-        """The client is closed by whoever has made it."""

@@ -10,8 +10,9 @@ from factory.wikidata.dump import Batch
 class StreamDoor(Protocol):
     """Documents in an order of its own: a dump, files."""
 
-    name: str
-    """Stands in the store as the place that rows came from."""
+    @property
+    def name(self) -> str:
+        """Stands in the store as the place that rows came from."""
 
     def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
         """The documents that a test lets through, from a position on (see dump.batches)."""
@@ -32,7 +33,9 @@ class Slice(Protocol):
 class LookupDoor(Protocol):
     """Ids first, slice by slice, then documents by id: SPARQL, the entity API."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Stands in the store as the place that rows came from."""
 
     def slices(self) -> Sequence[Slice]:
         """What to ask for, in a stable order."""
@@ -47,9 +50,6 @@ class LookupDoor(Protocol):
 
     def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
         """Every id with its document, in the order asked for; a deleted one with `{"id": …, "missing": ""}`."""
-
-    def close(self) -> None:
-        """End connections."""
 
 
 class TooMuchError(Exception):

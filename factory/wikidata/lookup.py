@@ -1,62 +1,19 @@
-"""Doors that are asked for items, then for their documents: a SPARQL endpoint. (A dump is read from end to end.)"""
+"""The SPARQL door: asked for ids slice by slice, then for their documents."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
-
-from pydantic import Field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from factory.wikidata import rdf
-from factory.wikidata.answers import EndpointDownError, Politeness, TooMuchError
+from factory.wikidata.door import TooMuchError
 from factory.wikidata.rdf import Row
 from factory.wikidata.slices import Slice, slices
 from factory.wikidata.sparql import Endpoint
-from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.regions import Region
 
-__all__ = ["CUT_OFF", "EndpointDownError", "LookupDoor", "Scope", "SparqlDoor", "SparqlSource", "TooMuchError"]
-
 CUT_OFF = "answer cut off"
 _ENTITY_ID = re.compile("[A-Z][1-9][0-9]{0,14}")
-
-
-class LookupDoor(Protocol):
-    """A door that is asked."""
-
-    name: str
-    """What stands in the store's door column."""
-
-    def slices(self) -> list[Slice]:
-        """The first slices, always in the same order."""
-
-    def find(self, slice: Slice) -> list[str]:
-        """Ids of a slice's items, sorted.
-
-        Raises:
-            TooMuchError: the slice has to be split.
-        """
-
-    def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
-        """Each id asked with its document, in the order asked.
-
-        A document can be another item's (`redirected from`), say that there is none (`missing`), or that it could not
-        be had (`error`).
-        """
-
-
-class SparqlSource(config.Config):
-    """A SPARQL endpoint that holds Wikidata's RDF: its query service, QLever, a server of one's own."""
-
-    kind: Literal["sparql"]
-    url: str = "https://query.wikidata.org/sparql"
-    pause_s: float = Field(default=1.0, ge=0)
-    """Between two queries."""
-    timeout_s: float = Field(default=65.0, gt=0)
-    """For an answer; a slice that takes longer is split."""
-    batch: int = Field(default=50, ge=1, le=500)
-    """Items whose documents are asked for at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +22,7 @@ class Scope:
 
     regions: tuple[Region, ...]
     links: tuple[str, ...]
-    """Properties that link an item to a region."""
+    """Properties that link an item to a region; or a path of two, through another item."""
     asked: tuple[str, ...]
     """Properties of which an item needs one."""
     wanted: tuple[str, ...]
@@ -82,24 +39,9 @@ class SparqlDoor:
 
     endpoint: Endpoint
     scope: Scope
+    name: str
+    """Stands in the store as the place that rows came from."""
     batch: int = 50
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.name = f"sparql {self.endpoint.host}"
-
-    @classmethod
-    def open(
-        cls, source: SparqlSource, scope: Scope, *, contact: str, private_hosts: Collection[str] = ()
-    ) -> "SparqlDoor":
-        """The door of a recipe's entry.
-
-        Raises:
-            UserError: the address is none, or a private one, or wants a contact.
-        """
-        politeness = Politeness(pause_s=source.pause_s, timeout_s=source.timeout_s)
-        endpoint = Endpoint(source.url, contact=contact, politeness=politeness, private_hosts=private_hosts)
-        return cls(endpoint, scope, source.batch)
 
     def slices(self) -> list[Slice]:
         """The first slices: region by region, link by link."""

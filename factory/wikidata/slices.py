@@ -11,6 +11,12 @@ TIMED_OUT = "slice timed out even when split"
 """The rejection's reason for a slice without finer ones; how many items it holds is unknown."""
 
 
+BIRTHPLACE_LINK = "P19/P17"
+"""How a person without citizenship belongs to a region: through the country of the place of birth."""
+WITHOUT_CITIZENSHIP = """?item wdt:P31 wd:Q5 .
+  FILTER NOT EXISTS { ?item wdt:P27 ?state . FILTER(STRSTARTS(STR(?state), "http://www.wikidata.org/entity/Q")) }"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slice:
     """Items that a property links to a region and that have a statement of at least one of the asked properties."""
@@ -20,7 +26,7 @@ class Slice:
     items: tuple[str, ...]
     """Wikidata items that stand for the region."""
     link: str
-    """Property that links an item to the region."""
+    """Property that links an item to the region; or the path from a person's birthplace to its country."""
     asked: tuple[str, ...]
     pictures: tuple[str, ...] = ()
     """Properties of which an item has one, if only items with pictures are wanted: photos, Commons category."""
@@ -38,13 +44,15 @@ class Slice:
         """The query for the ids: rows of `item`, each id once."""
         lines = [
             f"VALUES ?region {{ {queries.names('wd', self.items)} }}",
-            f"?item wdt:{self.link} ?region .",
+            f"?item {'/'.join(f'wdt:{step}' for step in self.link.split('/'))} ?region .",
             f"VALUES ?asked {{ {queries.names('p', self.asked)} }}",
             "?item ?asked ?statement .",
         ]
         if self.pictures:
             path = "|".join(f"p:{name}" for name in self.pictures)
             lines.append(f"FILTER EXISTS {{ ?item {path} ?picture }}")
+        if self.link == BIRTHPLACE_LINK:
+            lines.append(WITHOUT_CITIZENSHIP)
         if self.id_suffix:
             lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
         return queries.PREFIXES + "SELECT DISTINCT ?item WHERE {\n  " + "\n  ".join(lines) + "\n}"

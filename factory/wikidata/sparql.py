@@ -14,7 +14,8 @@ from SPARQLWrapper import __version__ as wrapper_version
 
 from factory import addresses
 from factory.wikidata import answers, queries
-from factory.wikidata.answers import KEPT, EndpointDownError, FailedError, Politeness, TooMuchError
+from factory.wikidata.answers import KEPT, EndpointDownError, FailedError, Politeness
+from factory.wikidata.door import TooMuchError
 from factory.wikidata.rdf import Row
 from pangea_cultural.errors import UserError
 

@@ -57,9 +57,6 @@ class Service:
         for name in ids:
             yield name, self.content.get(name, {"id": name, "missing": ""})
 
-    def close(self):
-        pass
-
 
 @pytest.fixture
 def store(tmp_path):
@@ -72,7 +69,7 @@ def through(monkeypatch, store):
     """Run the stage over some doors."""
 
     def run(*doors):
-        monkeypatch.setattr(ingest, "open_doors", lambda _: contextlib.nullcontext(list(doors)))
+        monkeypatch.setattr(ingest, "open_doors", lambda *_: contextlib.nullcontext(list(doors)))
         return ingest.run(store, RECIPE, Reporter(quiet=True))
 
     return run

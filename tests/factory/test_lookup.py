@@ -6,13 +6,16 @@ from importlib import resources
 import orjson
 import pytest
 
+from factory.doors import open_doors
 from factory.properties import properties
+from factory.recipe import Recipe
+from factory.select import Selector
 from factory.wikidata import entity
-from factory.wikidata.answers import Politeness, TooMuchError
-from factory.wikidata.lookup import Scope, SparqlDoor, SparqlSource
+from factory.wikidata.answers import Politeness
+from factory.wikidata.door import TooMuchError
+from factory.wikidata.lookup import Scope, SparqlDoor
 from factory.wikidata.slices import TIMED_OUT, Slice, slices
 from factory.wikidata.sparql import Endpoint
-from pangea_cultural.config import parse
 from pangea_cultural.errors import UserError
 from pangea_cultural.regions import regions
 from tests.factory import fault_proxy as fault
@@ -44,7 +47,7 @@ def proxy(oxigraph):
 @pytest.fixture
 def door(proxy):
     endpoint = Endpoint(proxy.url, politeness=Politeness(pause_s=0, backoff_s=0.001), private_hosts=[proxy.host])
-    return SparqlDoor(endpoint, SCOPE, batch=4)
+    return SparqlDoor(endpoint, SCOPE, "sparql", batch=4)
 
 
 def everything(door):
@@ -207,9 +210,17 @@ def test_pictures_can_be_demanded(door):
     assert everything(door)[0] == set(expected(SCOPE, pictured))
 
 
+def recipe(**fields):
+    door = {"kind": "sparql", "pause_s": 2, "batch": 20}
+    return Recipe.model_validate({"name": "r", "doors": [door], "images": {"required": False}} | fields)
+
+
 def test_a_door_is_opened_from_a_recipes_entry():
-    source = parse(SparqlSource, {"kind": "sparql", "pause_s": 2, "batch": 20}, where="recipe")
-    door = SparqlDoor.open(source, SCOPE, contact="me@example.org")
-    assert (door.name, door.batch, door.endpoint.politeness.pause_s) == ("sparql query.wikidata.org", 20, 2)
-    with pytest.raises(UserError, match="--contact"):
-        SparqlDoor.open(source, SCOPE, contact="")
+    wanted = recipe(network={"contact": "me@example.org"})
+    with open_doors(wanted, Selector(wanted)) as (door,):
+        assert (door.name, door.batch, door.endpoint.politeness.pause_s) == ("sparql query.wikidata.org", 20, 2)
+
+
+def test_wikimedia_is_not_asked_anonymously():
+    with pytest.raises(UserError, match="--contact"), open_doors(recipe(), Selector(recipe())):
+        pass

@@ -8,7 +8,8 @@ from email.utils import formatdate
 import pytest
 
 from factory.wikidata import queries
-from factory.wikidata.answers import EndpointDownError, Politeness, TooMuchError, retry_after
+from factory.wikidata.answers import EndpointDownError, Politeness, retry_after
+from factory.wikidata.door import TooMuchError
 from factory.wikidata.sparql import Endpoint
 from pangea_cultural import __version__
 from pangea_cultural.errors import UserError

@@ -1,0 +1,65 @@
+"""A real HTTP server with the entity API of a Wikibase (`wbgetentities`), over some documents."""
+
+import contextlib
+import http.server
+import threading
+import urllib.parse
+
+import orjson
+
+
+class WikibaseServer:
+    """The API; `calls` are the ids that were asked for, `faults` answers to give instead of the next ones."""
+
+    def __init__(self, documents, redirects=None):
+        self.documents = {row["id"]: row for row in documents}
+        self.redirects = redirects or {}
+        self.calls, self.agents, self.faults = [], [], []
+
+    def answer(self, form):
+        ids = form["ids"].split("|")
+        self.calls.append(ids)
+        if len(ids) > 50:
+            return {"error": {"code": "toomanyvalues", "info": "Too many values supplied"}}
+        odd = [name for name in ids if not name.startswith("Q")]
+        if odd:
+            info = f"Could not find such an entity (Invalid id: {odd[0]})"
+            return {"error": {"code": "no-such-entity", "info": info}}
+        return {"entities": {name: self._entity(name, form) for name in ids}, "success": 1}
+
+    def _entity(self, name, form):
+        target = self.redirects.get(name, name)
+        if target not in self.documents:
+            return {"id": name, "missing": ""}
+        row = self.documents[target]
+        codes = form["languages"].split("|")
+        found = row | {"labels": {code: label for code, label in row.get("labels", {}).items() if code in codes}}
+        return found | ({"redirects": {"from": name, "to": target}} if name in self.redirects else {})
+
+    @contextlib.contextmanager
+    def running(self):
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                server.agents.append(self.headers["User-Agent"])
+                content = server.faults.pop(0) if server.faults else server.answer(form)
+                body = orjson.dumps(content)
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
+            threading.Thread(target=http_server.serve_forever, daemon=True).start()
+            self.host = f"127.0.0.1:{http_server.server_port}"
+            self.url = f"http://{self.host}/w/api.php"
+            yield self
+            http_server.shutdown()
