@@ -95,7 +95,7 @@ class SparqlDoor:
         """The door of a recipe's entry.
 
         Raises:
-            UserError: the address is none, or a private one, or wants a contact.
+            UserError: the address is none, or wants a contact.
         """
         politeness = Politeness(pause_s=source.pause_s, timeout_s=source.timeout_s)
         endpoint = Endpoint(source.url, contact=contact, politeness=politeness, private_hosts=private_hosts)
