@@ -38,13 +38,14 @@ def refuse_private(url: str, allowed: Collection[str] = ()) -> None:
 
     Args:
         url: the address; its host is looked up. A host without an address passes: connecting to it fails by itself.
-        allowed: hosts (`localhost`, `10.0.0.7`) or hosts with ports (`127.0.0.1:7878`) that the recipe names.
+        allowed: hosts (`localhost`, `10.0.0.7`, `[::1]`) or hosts with ports (`127.0.0.1:7878`) that the recipe names.
 
     Raises:
         UserError: the host has such an address, and is not allowed.
     """
     host, port = host_of(url)
-    if host in allowed or f"{host}:{port}" in allowed:
+    name = f"[{host}]" if ":" in host else host
+    if {name, f"{name}:{port}"} & {entry.lower() for entry in allowed}:
         return
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -54,7 +55,7 @@ def refuse_private(url: str, allowed: Collection[str] = ()) -> None:
         if is_private(str(address[0])):
             raise UserError(
                 f"{host} leads to the private address {address[0]}: "
-                f'if that is meant, add "{host}:{port}" to private_hosts in the recipe'
+                f'if that is meant, add "{name}:{port}" to private_hosts in the recipe'
             )
 
 

@@ -74,7 +74,7 @@ class SparqlDoor:
 
     def _batch(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
         try:
-            found = rdf.documents(self._ask, ids, self.scope.wanted, self.scope.labels)
+            found = rdf.documents(self._ask, ids, sorted(set(self.scope.wanted)), sorted(set(self.scope.labels)))
         except TooMuchError:
             if len(ids) == 1:
                 yield ids[0], {"id": ids[0], "error": CUT_OFF}

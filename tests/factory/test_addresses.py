@@ -32,9 +32,17 @@ def test_names_are_looked_up_before_they_are_trusted(url):
         refuse_private(url, ["localhost:9", "example.org"])
 
 
-@pytest.mark.parametrize("allowed", ["localhost", "localhost:7878"])
-def test_the_recipe_may_allow_a_host(allowed):
-    refuse_private("http://localhost:7878/query", [allowed])
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("http://localhost:7878/query", "localhost"),
+        ("http://LocalHost:7878/query", "localhost:7878"),
+        ("http://[::1]:7878/", "[::1]"),
+        ("http://[::1]:7878/", "[::1]:7878"),
+    ],
+)
+def test_the_recipe_may_allow_a_host(url, allowed):
+    refuse_private(url, [allowed])
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ def test_an_item_without_wanted_labels_and_claims_is_there(oxigraph, ask):
 def test_the_query_services_own_form_is_read(oxigraph, ask):
     """It writes the version on the item, and IRIs in place of blank nodes; some stores change the case of languages."""
     lines = rdf_world.triples([model.document("Q8", {"P36": [model.statement("somevalue")]}, {"zh-hant": "城"})])
+    lines = "".join(line for line in lines.splitlines(keepends=True) if "/about>" not in line)
     lines = lines.replace("https://www.wikidata.org/wiki/Special:EntityData/Q8", "http://www.wikidata.org/entity/Q8")
     lines = lines.replace("_:b1", "<http://www.wikidata.org/.well-known/genid/0a1b>").replace("@zh-hant", "@zh-Hant")
     oxigraph.load(lines)

@@ -123,12 +123,14 @@ def test_a_dripping_answer_is_too_much(proxy, impatient):
         impatient.select(QUERY)
 
 
-@pytest.mark.parametrize("broken", [fault.slow(5), fault.status(500, "Internal error"), fault.reset])
-def test_a_query_that_breaks_a_sound_server_is_too_much(proxy, impatient, broken):
+@pytest.mark.parametrize(
+    ("broken", "tries"), [(fault.slow(5), 1), (fault.status(500, "Internal error"), 3), (fault.reset, 3)]
+)
+def test_a_query_that_breaks_a_sound_server_is_too_much(proxy, impatient, broken, tries):
     proxy.rule = only(broken)
     with pytest.raises(TooMuchError):
         impatient.select(QUERY)
-    assert proxy.requests[-1].query == queries.PROBE
+    assert [request.query for request in proxy.requests] == [QUERY] * tries + [queries.PROBE]
 
 
 @pytest.mark.parametrize("broken", [fault.slow(5), fault.status(500, "Internal error"), fault.reset, fault.page])
@@ -139,11 +141,17 @@ def test_a_server_that_answers_nothing_is_down(proxy, impatient, broken):
 
 
 @pytest.mark.parametrize("broken", [fault.reset, fault.status(500, "hiccup"), fault.status(502, "bad gateway")])
-def test_a_passing_fault_is_tried_again_with_growing_waits(proxy, endpoint, waits, broken):
+def test_a_passing_fault_is_tried_again(proxy, endpoint, broken):
     proxy.script = [broken, broken]
     assert values(endpoint.select(QUERY)) == ["one", "three", "two"]
-    first, second = [wait for wait in waits if wait]
-    assert 0.0005 <= first <= 0.0015 and 0.001 <= second <= 0.003
+
+
+def test_waits_double_with_jitter(proxy, waits):
+    politeness = replace(QUICK, tries=8, backoff_s=1)
+    proxy.script = [fault.status(500)] * 7
+    Endpoint(proxy.url, politeness=politeness, private_hosts=[proxy.host], sleep=waits.append).select(QUERY)
+    shares = [wait / 2**n for n, wait in enumerate(wait for wait in waits if wait)]
+    assert len(set(shares)) == 7 and all(0.5 <= share <= 1.5 for share in shares)
 
 
 def test_a_ban_is_quoted_and_not_tried_again(proxy, endpoint):
