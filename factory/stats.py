@@ -102,7 +102,8 @@ def entity(store: Store, name: str) -> dict[str, Any]:
             store,
             """SELECT i.file, e.via, i.author,
                       CASE WHEN i.attribution = '' THEN i.author ELSE i.attribution END AS attribution,
-                      i.licence, i.licence_code, i.licence_url, i.restrictions, i.source, i.changes, i.width, i.height, i.path
+                      i.licence, i.licence_code, i.licence_url, i.restrictions, i.source, i.changes,
+                      i.width, i.height, i.path
                FROM entity_image e JOIN image i USING (image) WHERE e.entity = ? ORDER BY e.ordinal""",
             name,
         ),

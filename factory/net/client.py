@@ -82,10 +82,11 @@ class Client:
         self._contact = contact
         self._user_agent = user_agent(contact)
         self._gates = Gates(limits or {})
-        self._guard = Guard(private_hosts)
+        self._private_hosts = private_hosts
         self._patience = patience or Patience()
         self._chance = random.Random(seed)
         self._runner = asyncio.Runner()
+        self._guard: Guard
         self._session: aiohttp.ClientSession
 
     @classmethod
@@ -221,7 +222,8 @@ class Client:
         async with gate.slot():
             try:
                 async with asyncio.timeout(self._patience.total_s):
-                    response = await self._session.request("POST" if form else "GET", url, data=form)
+                    method = "POST" if form else "GET"
+                    response = await self._session.request(method, url, data=form, allow_redirects=False)
                 async with response:
                     if response.status in _REDIRECTS and "Location" in response.headers:
                         return url.join(URL(response.headers["Location"]))
@@ -236,7 +238,9 @@ class Client:
                 ) from error
             except TimeoutError as error:
                 raise FaultError(reason="time-out") from error
-            except (aiohttp.ClientError, OSError, ValueError) as error:
+            except ValueError as error:  # of yarl, for what is no URL, and InvalidURL
+                raise FaultError(reason="not an http address", detail=str(error), retry=False) from error
+            except (aiohttp.ClientError, OSError) as error:
                 reason = "body cut off" if isinstance(error, aiohttp.ClientPayloadError) else "connection broken"
                 raise FaultError(reason=reason, detail=f"{type(error).__name__}: {error}") from error
 
@@ -268,6 +272,7 @@ class Client:
             await gate.received(len(chunk))
 
     async def _open(self) -> aiohttp.ClientSession:
+        self._guard = Guard(self._private_hosts)
         # The gates count connections; the connector must not count a second time.
         connector = aiohttp.TCPConnector(limit=0, resolver=self._guard)
         patience = self._patience

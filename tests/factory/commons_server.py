@@ -1,7 +1,8 @@
 """A real HTTP server with the shape of Wikimedia Commons: its API on one port, its files on another, and faults.
 
-A fault is a name, see faults.py. They are given for a file (`faults={"A.jpg": ["503", "reset"]}`: the first two requests
-for it fail, the third goes well; a name that ends in `!` stays for ever) or for the API (key `api`), or drawn by seed.
+A fault is a name, see faults.py. They are given for a file (`faults={"A.jpg": ["503", "reset"]}`: the first two
+requests for it fail, the third goes well; a name that ends in `!` stays for ever) or for the API (key `api`), or drawn
+by seed.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ class File:
     categories: tuple[str, ...] = ()
     licence: str = "cc-by-sa-4.0"
     licence_name: str = "CC BY-SA 4.0"
-    metadata: dict = dataclasses.field(default_factory=dict)
+    metadata: dict = dataclasses.field(default_factory=dict, hash=False)
     size_bytes: int | None = None
     older_versions: bool = False
     picture: str = ""
