@@ -22,6 +22,14 @@ SHOWN = {"pictures": ["file", "via", "attribution", "licence", "licence_url", "s
 @click.option("--hold-out", help="Languages that training must not see, as a comma list; replaces the recipe's.")
 @click.option("--seed", type=int, help="Seed of every draw; replaces the recipe's.")
 @click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, for hosts that want to know it.")
+@click.option(
+    "--dump",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read entities from this Wikidata dump instead of the recipe's doors.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Build nothing: tell what to expect in queries, pictures, bytes and hours."
+)
 @json_option
 @quiet_option
 def build(
@@ -31,6 +39,8 @@ def build(
     hold_out: str | None,
     seed: int | None,
     contact: str | None,
+    dump: Path | None,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -52,8 +62,13 @@ def build(
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hold_out is not None:
         overrides["hold_out"] = [code.strip() for code in hold_out.split(",") if code.strip()]
+    if dump is not None:
+        overrides["doors"] = [{"kind": "dump", "path": str(dump.absolute())}]
     plan = recipes.load(recipes.find(recipe), overrides=overrides, contact=contact)
     sources.check(plan)
+    if dry_run:
+        _expect(plan, Reporter(quiet=quiet), as_json=as_json)
+        return
     place = Workspace.create(workspace)
     with Store.open(place.store) as store:
         job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
@@ -65,6 +80,27 @@ def build(
     else:
         _print_table("Stages", stages)
         click.echo(f"Export: {job.export}" if (job.export / "export.json").is_file() else "No export yet.")
+
+
+def _expect(plan: Any, reporter: Reporter, *, as_json: bool) -> None:
+    """Print the estimate of a build."""
+    from factory.estimate import estimate
+
+    expected = estimate(plan, reporter)
+    if as_json:
+        _print_json(expected)
+        return
+    doors = expected.pop("doors")
+    columns = ["door", "queries", "documents", "entities", "pictures", "hours", "basis"]
+    _print_table(f"Expected of {plan.name}", (columns, [[row[key] for key in columns] for row in doors]))
+    names = {
+        "entities": "entities, at most",
+        "pictures": "pictures, at most",
+        "picture_calls": "calls for what is known of pictures",
+        "picture_gigabytes": "gigabytes of pictures",
+        "picture_hours": "hours of fetching pictures",
+    }
+    _print_table("Together", (["", ""], [[name, expected[key]] for key, name in names.items()]))
 
 
 @click.group()
@@ -98,6 +134,7 @@ def stats(workspace: Path, as_json: bool) -> None:
             "languages": counts.by_language(store),
             "regions": counts.by_region(store),
             "properties": counts.by_property(store),
+            "links": counts.by_link(store),
         }
     if as_json:
         _print_json(totals | {name: _records(content) for name, content in tables.items()})

@@ -38,6 +38,11 @@ class FoundBySparql:
     reader: api.ApiDoor
     name: str
 
+    @property
+    def per_region(self) -> int:
+        """The endpoint's."""
+        return self.finder.per_region
+
     def slices(self) -> list[Slice]:
         """The endpoint's."""
         return self.finder.slices()
@@ -96,7 +101,7 @@ def _sparql(door: SparqlDoor, name: str, recipe: Recipe, selector: Selector) -> 
         labels=tuple(sorted(selector.labels)),
         pictures=(*IMAGE_PROPERTIES, CATEGORY_PROPERTY) if recipe.images.required else (),
     )
-    return lookup.SparqlDoor(endpoint, scope, name, door.batch)
+    return lookup.SparqlDoor(endpoint, scope, name, door.batch, door.per_region)
 
 
 def _names(recipe: Recipe) -> list[str]:

@@ -1,24 +1,19 @@
-"""The stage `select`: documents of all doors through the selector into the store, then their values' documents.
+"""The stage `select`: documents of all doors through the selector into the store, then those of their values.
 
-A selected entity's claims point to items (the country, the architect): they are looked up in the same doors, for their
-names, and along a path such as P17/P36 for the claim of the next step. A killed build goes on at the batch it was in.
+A killed build goes on at the batch it was in.
 """
-
-from collections.abc import Iterator
 
 import pyarrow as pa
 
-from factory import birthplaces
+from factory import birthplaces, value_documents
 from factory.doors import open_doors
-from factory.properties import properties
 from factory.recipe import Recipe
 from factory.rows import Finished, Rows
-from factory.select import COUNTRY, SEEN, Selector
+from factory.select import SEEN, Selector
 from factory.store import Store
-from factory.wikidata import cldr, dump
+from factory.wikidata import cldr
 from factory.wikidata.door import LookupDoor, Slice, StreamDoor, TooMuchError
-from factory.wikidata.dump import Batch, Line
-from factory.wikidata.entity import Entity, MalformedDocumentError
+from factory.wikidata.dump import Line
 from factory.workers import Workers
 from pangea_cultural.console import Reporter
 from pangea_cultural.languages import languages
@@ -32,13 +27,13 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
     """Select entities from all doors, then look up their values. Returns how many documents went in and were kept."""
     selector = Selector(recipe)
     with open_doors(recipe, selector) as doors, Workers(selector) as workers:
-        job = _Job(store, selector, workers, reporter)
+        job = _Job(store, selector, workers, reporter, seed=recipe.seed)
         for door in doors:
             if isinstance(door, LookupDoor):
                 job.look_up(door)
             else:
                 job.stream(door)
-        job.values(doors)
+        value_documents.look_up(store, selector, doors, reporter)
     birthplaces.link(store, selector.region_of)
     _add_region_names(store)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
@@ -48,8 +43,9 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
 class _Job:
     """The reading of the doors: what every step needs."""
 
-    def __init__(self, store: Store, selector: Selector, workers: Workers, reporter: Reporter) -> None:
+    def __init__(self, store: Store, selector: Selector, workers: Workers, reporter: Reporter, *, seed: int) -> None:
         self.store, self.selector, self.workers, self.reporter = store, selector, workers, reporter
+        self.seed = str(seed)
         # As numbers: 60 bytes an entity.
         self.known = {int(row[0][1:]) for row in store.rows("SELECT entity FROM entity WHERE selected")}
 
@@ -68,8 +64,8 @@ class _Job:
         """Find a door's ids slice by slice, then read their documents."""
         self._start(door.name)
         self._find(door)
-        ids = [row[0] for row in self.store.rows(FOUND, [door.name])]
         start = self._start(door.name)
+        ids = self._drawn(door)
         with self.reporter.bar(f"select: {door.name}", len(ids), "documents") as bar:
             bar.advance(start)
             for begin in range(start, len(ids), BATCH_IDS):
@@ -79,6 +75,23 @@ class _Job:
                     self.selector.take(Line(number, document, asked=asked), rows)
                 self._write(rows.finish(), f"{STAGE} {door.name}", begin + len(part))
                 bar.advance(len(part))
+
+    def _drawn(self, door: LookupDoor) -> list[str]:
+        """Ids of the documents to read: all that were found, or so many of each region, drawn by a hash."""
+        limit = getattr(door, "per_region", 0) or 2**31
+        rows = self.store.rows(DRAWN, [self.seed, door.name, limit])
+        drawn = sorted({name for name, chosen in rows if chosen}, key=lambda name: (len(name), name))
+        left = len({name for name, _ in rows}) - len(drawn)
+        stage = f"{STAGE} {door.name}"
+        # Counted once, before the first document is.
+        if left and self.store.value("SELECT inputs FROM stage WHERE name = ?", [stage]) == 0:
+            with self.store.transaction():
+                self.store.execute(
+                    "INSERT INTO rejection (stage, item, reason, items) VALUES (?, ?, 'not drawn: per_region', ?)",
+                    [STAGE, door.name, left],
+                )
+                self.store.execute("UPDATE stage SET inputs = ? WHERE name = ?", [left, stage])
+        return drawn
 
     def _start(self, door: str) -> int:
         """The position of a door, which gets a row of its own in the table of stages."""
@@ -90,7 +103,7 @@ class _Job:
         found = rows.entities()
         rows.drop({name for name in found if int(name[1:]) in self.known}, SEEN)
         with self.store.transaction():
-            _append(self.store, rows)
+            rows.write(self.store, STAGE)
             self.store.execute(
                 "UPDATE stage SET position = ?, inputs = inputs + ? WHERE name = ?", [position, rows.inputs, stage]
             )
@@ -122,7 +135,9 @@ class _Job:
             reason = str(error)
         with self.store.transaction():
             if ids:
-                self.store.append("found", pa.table({"door": [door.name] * len(ids), "entity": ids}))
+                region = getattr(slice, "region", "")
+                rows = {"door": [door.name] * len(ids), "region": [region] * len(ids), "entity": ids}
+                self.store.append("found", pa.table(rows))
             if state == "failed":
                 self.store.execute(
                     "INSERT INTO rejection (stage, item, reason, detail) VALUES (?, ?, ?, ?)",
@@ -131,70 +146,11 @@ class _Job:
             self.store.execute("INSERT INTO slice VALUES (?, ?, ?)", [door.name, slice.key, state])
         return state
 
-    def values(self, doors: list[StreamDoor | LookupDoor]) -> None:
-        """Fetch the documents of the values, and of the values of path steps, until nothing new is pointed to."""
-        asked_for: set[str] = set()
-        while True:
-            wanted = frozenset(self._values_without_document()) - asked_for
-            if not wanted:
-                return
-            asked_for |= wanted
-            missing = set(wanted)
-            for door in doors:
-                lines = _looked_up(door, missing) if isinstance(door, LookupDoor) else _streamed(door, missing)
-                with self.reporter.bar(f"values: {door.name}", len(missing), "documents") as bar:
-                    for part in lines:
-                        missing -= self._write_values(part, frozenset(missing), door.name)
-                        bar.advance(len(part))
 
-    def _values_without_document(self) -> list[str]:
-        sql = """SELECT DISTINCT value FROM claim
-                 WHERE best AND value_type = 'item' AND property IN (SELECT unnest(?))
-                       AND value NOT IN (SELECT entity FROM entity)"""
-        return [row[0] for row in self.store.rows(sql, [sorted({*self.selector.asked, *self.selector.links, "P19"})])]
-
-    def _write_values(self, lines: list[Line], wanted: frozenset[str], door: str) -> set[str]:
-        """Write the documents among some lines that are wanted; gives their ids."""
-        steps = {step for row in properties().values() for step in row.path[1:]} | {COUNTRY}
-        rows, written = Rows(door), set()
-        for line in lines:
-            try:
-                found = self.selector.read(line)
-            except MalformedDocumentError:
-                continue  # counted when the door was read for entities
-            # A value that redirects keeps the id by which claims know it.
-            name = line.asked or found.id
-            if name in wanted and name not in written:
-                claims = [claim for claim in found.claims if claim.property in steps]
-                rows.add(Entity(name, found.revision, found.labels, claims), selected=False, link=[])
-                written.add(name)
-        with self.store.transaction():
-            _append(self.store, rows.finish())
-        return written
-
-
-FOUND = "SELECT DISTINCT entity FROM found WHERE door = ? ORDER BY len(entity), entity"
-
-
-def _streamed(door: StreamDoor, wanted: set[str]) -> Iterator[list[Line]]:
-    batches: Iterator[Batch] = door.batches(dump.OneOf(frozenset(wanted)))
-    for batch in batches:
-        yield [dump.parse(number, text) for number, text in batch.lines]
-
-
-def _looked_up(door: LookupDoor, wanted: set[str]) -> Iterator[list[Line]]:
-    ids = sorted(wanted, key=lambda name: (len(name), name))
-    for begin in range(0, len(ids), BATCH_IDS):
-        answers = door.documents(ids[begin : begin + BATCH_IDS])
-        yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]
-
-
-def _append(store: Store, rows: Finished) -> None:
-    for name, table in rows.tables.items():
-        if table.num_rows:
-            store.append(name, table)
-    if rows.rejections:
-        store.append("rejection", rows.rejection_table(STAGE))
+DRAWN = """
+SELECT entity, row_number() OVER (PARTITION BY region ORDER BY md5(concat_ws('|', $1, entity)), entity) <= $3
+FROM (SELECT DISTINCT region, entity FROM found WHERE door = $2)
+"""
 
 
 def _add_region_names(store: Store) -> None:

@@ -58,7 +58,7 @@ STAGES = (
         name="select",
         run=lambda b: ingest.run(b.store, b.recipe, b.reporter),
         reads=lambda r: [
-            [_door_state(door) for door in r.doors],
+            [_door_state(door, r.seed) for door in r.doors],
             # Whole rows, so that an edited table is noticed as an edited recipe is.
             [region(slug).model_dump() for slug in r.asked_regions()],
             [language(code).model_dump() for code in r.asked_languages()],
@@ -155,12 +155,12 @@ def _start_anew(store: Store, stage: Stage, fingerprint: str) -> None:
         store.execute("INSERT INTO stage (name, fingerprint) VALUES (?, ?)", [stage.name, fingerprint])
 
 
-def _door_state(door: Any) -> list:
+def _door_state(door: Any, seed: int) -> list:
     """What tells a changed door: its file or files, or for a service what it is asked."""
     if hasattr(door, "path"):
         paths = [door.path] if door.path.is_file() else sorted(door.path.rglob("*.json"))
         return [_file_state(path) for path in paths]
-    return [door.model_dump(mode="json")]
+    return [door.model_dump(mode="json"), seed if getattr(door, "per_region", 0) else None]
 
 
 def _file_state(path: Path) -> list:

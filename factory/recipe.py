@@ -65,6 +65,8 @@ class SparqlDoor(config.Config):
     """For an answer; a slice that takes longer is split."""
     batch: int = Field(default=50, ge=1, le=500)
     """Items whose documents are asked for at once."""
+    per_region: int = Field(default=0, ge=0)
+    """Read so many items of each region at most, drawn by the seed; all of them where 0."""
     documents: str = Field(default="", pattern=r"^(https?://.*)?$")
     """URL of an entity API (api.php) to read the documents from: it is faster, and spares the endpoint. Where it is
     empty they are rebuilt from the endpoint's own triples."""

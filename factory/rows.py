@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from factory import kinds
+from factory.store import Store
 from factory.wikidata.entity import Entity
 
 TABLES = ("entity", "entity_region", "claim", "label")
@@ -85,10 +86,15 @@ class Finished:
         for item in entities if reason else ():
             self.rejections[item, str(reason)] += 1
 
-    def rejection_table(self, stage: str) -> pa.Table:
-        """The rejections as rows of the table `rejection`."""
-        rows = [
+    def write(self, store: Store, stage: str) -> None:
+        """Append everything to the store."""
+        for name, table in self.tables.items():
+            if table.num_rows:
+                store.append(name, table)
+        rejections = [
             {"stage": stage, "item": item, "reason": reason, "items": n}
             for (item, reason), n in self.rejections.items()
+            if n
         ]
-        return pa.Table.from_pylist(rows)
+        if rejections:
+            store.append("rejection", pa.Table.from_pylist(rejections))

@@ -31,6 +31,7 @@ CREATE TABLE slice (
 );
 CREATE TABLE found (
     door VARCHAR NOT NULL,
+    region VARCHAR NOT NULL,              -- of the slice; '' where a door knows none
     entity VARCHAR NOT NULL
 );
 

@@ -2,9 +2,23 @@
 
 from typing import Any
 
+from factory.properties import properties
 from factory.store import Store
 from pangea_cultural.errors import UserError
 
+SUPPORT = {
+    "P18": "image",
+    "P373": "Commons category",
+    "P19/P17": "country of the place of birth",
+    "P8592": "aerial view",
+    "P5775": "image of interior",
+    "P3451": "nighttime view",
+    "P4291": "panoramic view",
+    "P8517": "view",
+    "P9721": "entrance",
+    "P1801": "plaque image",
+}
+"""Names of what is read without being asked about."""
 Table = tuple[list[str], list[list[Any]]]
 """Column names and rows."""
 
@@ -54,12 +68,36 @@ def by_region(store: Store) -> Table:
 
 
 def by_property(store: Store) -> Table:
-    """Claims, entities and questions of each property that is asked for."""
+    """What each property brought: selected entities that have it, different values, questions, different answers."""
     rows = store.rows(
-        """SELECT property, count(DISTINCT entity), count(*), count(DISTINCT answer)
-           FROM question GROUP BY property ORDER BY count(*) DESC, property"""
+        """WITH claimed AS (
+               SELECT property, count(DISTINCT entity) AS entities, count(DISTINCT value) AS distinct_values
+               FROM claim JOIN entity USING (entity) WHERE selected AND best GROUP BY property
+           ),
+           asked AS (
+               SELECT property, count(*) AS questions, count(DISTINCT answer) AS answers FROM question GROUP BY property
+           )
+           SELECT property, coalesce(entities, 0), coalesce(distinct_values, 0), coalesce(questions, 0),
+                  coalesce(answers, 0)
+           FROM claimed FULL JOIN asked USING (property) ORDER BY 4 DESC, 2 DESC, property"""
     )
-    return ["property", "entities", "questions", "different answers"], [list(row) for row in rows]
+    return (
+        ["property", "name", "entities", "values", "questions", "answers"],
+        [[row[0], _label(row[0]), *row[1:]] for row in rows],
+    )
+
+
+def _label(name: str) -> str:
+    return properties()[name].label if name in properties() else SUPPORT.get(name, "")
+
+
+def by_link(store: Store) -> Table:
+    """Through which claims entities belong to regions."""
+    rows = store.rows(
+        """SELECT property, count(DISTINCT entity), count(DISTINCT region) FROM entity_region
+           GROUP BY property ORDER BY 2 DESC, property"""
+    )
+    return ["property", "name", "entities", "regions"], [[row[0], _label(row[0]), *row[1:]] for row in rows]
 
 
 def reject_reasons(store: Store) -> Table:

@@ -25,7 +25,7 @@ def test_the_summary_ends_with_what_to_try_next(walked):
     workspace, printed, _ = walked
     assert "4-way choice" in printed and "blind" in printed
     assert "with their English names" in printed.replace("\n", " ")
-    assert f"pcult demo --workspace {workspace}" in printed
+    assert f"pcult demo --workspace {workspace}\n" in printed
     assert f"Report: {workspace}/runs/tiny-test-unseen/report.html" in printed
 
 

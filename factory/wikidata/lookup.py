@@ -42,6 +42,8 @@ class SparqlDoor:
     name: str
     """Stands in the store as the place that rows came from."""
     batch: int = 50
+    per_region: int = 0
+    """Documents to read of each region at most; all where 0."""
 
     def slices(self) -> list[Slice]:
         """The first slices: region by region, link by link."""
@@ -62,6 +64,18 @@ class SparqlDoor:
         if not all(_ENTITY_ID.fullmatch(name) for name in found):
             raise self._odd()
         return sorted(found, key=lambda name: (len(name), name))
+
+    def count(self, slice: Slice) -> int:
+        """How many items a slice has.
+
+        Raises:
+            TooMuchError: the server cannot tell in time.
+            UserError: the endpoint is down, or refuses to answer.
+        """
+        try:
+            return int(self._ask(slice.count_query())[0]["n"]["value"])
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise self._odd() from error
 
     def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
         """Each id asked with its document; batches that are too much are halved, down to single items.

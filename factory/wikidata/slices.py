@@ -42,6 +42,13 @@ class Slice:
 
     def query(self) -> str:
         """The query for the ids: rows of `item`, each id once."""
+        return self._query("DISTINCT ?item")
+
+    def count_query(self) -> str:
+        """The query for how many ids there are: one row of `n`."""
+        return self._query("(COUNT(DISTINCT ?item) AS ?n)")
+
+    def _query(self, what: str) -> str:
         lines = [
             f"VALUES ?region {{ {queries.names('wd', self.items)} }}",
             f"?item {'/'.join(f'wdt:{step}' for step in self.link.split('/'))} ?region .",
@@ -55,7 +62,7 @@ class Slice:
             lines.append(WITHOUT_CITIZENSHIP)
         if self.id_suffix:
             lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
-        return queries.PREFIXES + "SELECT DISTINCT ?item WHERE {\n  " + "\n  ".join(lines) + "\n}"
+        return queries.PREFIXES + f"SELECT {what} WHERE {{\n  " + "\n  ".join(lines) + "\n}"
 
     def split(self) -> list["Slice"]:
         """Finer slices, which together hold the same items (some twice); none where it is as fine as can be.

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
 from pangea_cultural.console import Reporter, table
+from pangea_cultural.export import Export
 from pangea_cultural.workspace import Workspace
 
 RECIPE = "tiny"
@@ -57,15 +58,30 @@ class Walk:
 @workspace_option
 @click.option("--seed", default=0, show_default=True, help="Seed of the data set, the training and the evaluation.")
 @click.option("--steps", type=int, help="Training steps of the main stage; the recipe's where not given.")
+@click.option("--recipe", default="sample", show_default=True, help="What to build: a recipe's name or TOML file.")
+@click.option(
+    "--live", is_flag=True, help="Build from Wikidata and Commons, over the network: short for --recipe live."
+)
+@click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, which --live needs.")
 @click.option("--limit", default=48, show_default=True, help="Questions asked in each language and kind.")
 @json_option
 @quiet_option
-def quickstart(workspace: Path, seed: int, steps: int | None, limit: int, as_json: bool, quiet: bool) -> None:
+def quickstart(
+    workspace: Path,
+    seed: int,
+    steps: int | None,
+    recipe: str,
+    live: bool,
+    contact: str | None,
+    limit: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Run the whole pipeline on the embedded sample.
 
     Builds the data set, trains a tiny CulturalPangea from scratch, serves it through vLLM and evaluates it with
     lighteval. Nothing on the network is touched, no GPU and no model weights are needed. Run it again to go on where it
-    was stopped.
+    was stopped. With --live the same stages build a few hundred entities of five regions from the live services.
 
     \b
     Example:
@@ -78,7 +94,8 @@ def quickstart(workspace: Path, seed: int, steps: int | None, limit: int, as_jso
     walk = Walk(place, Reporter(quiet=quiet))
     resumed = place.store.exists()
     with PeakMemory() as memory:
-        result = take(walk, seed=seed, steps=steps, limit=limit)
+        build = Data("live" if live else recipe, contact)
+        result = take(walk, build, seed=seed, steps=steps, limit=limit)
     result |= {
         "seed": seed,
         "seconds": walk.seconds | {"total": sum(walk.seconds.values())},
@@ -95,22 +112,42 @@ def quickstart(workspace: Path, seed: int, steps: int | None, limit: int, as_jso
         show(result, place)
 
 
-def take(walk: Walk, *, seed: int, steps: int | None, limit: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Data:
+    """What the walk builds, and asks about."""
+
+    recipe: str
+    contact: str | None
+
+    @property
+    def name(self) -> str:
+        """Of the export: the recipe says it."""
+        from factory import recipe
+
+        return recipe.load(recipe.find(self.recipe)).name
+
+    def command(self) -> tuple[str, ...]:
+        """The build's words."""
+        return ("build", self.recipe, *(("--contact", self.contact) if self.contact else ()))
+
+
+def take(walk: Walk, data: Data, *, seed: int, steps: int | None, limit: int) -> dict[str, Any]:
     """Walk through all rooms of the house; gives the figures of the summary."""
     from serve.server import Server
 
     place = walk.workspace
     where = ("--workspace", place.root)
+    name = data.name
     walk.step(
         "factory",
-        "Factory: facts and drawings become questions in DuckDB",
+        "Factory: facts and pictures become questions in DuckDB",
         lambda: (
-            walk.pcult("build", "sample", *where, "--seed", seed),
+            walk.pcult(*data.command(), *where, "--seed", seed),
             walk.pcult("data", "general", place.exports / "general", "--seed", seed, as_json=False),
-            walk.pcult("data", "check", place.exports / "sample", as_json=False),
+            walk.pcult("data", "check", place.exports / name, as_json=False),
         ),
     )
-    extra = () if steps is None else ("--steps", steps)
+    extra = ("--data", name, *(() if steps is None else ("--steps", steps)))
     training = walk.step(
         "training",
         "Training: a tiny CulturalPangea from scratch",
@@ -120,14 +157,15 @@ def take(walk: Walk, *, seed: int, steps: int | None, limit: int) -> dict[str, A
     walk.commands.append(f"pcult serve {place.checkpoints / RECIPE} --port {server.port}")
     with contextlib.ExitStack() as stack:
         walk.step("serving", "Serving: vLLM with an OpenAI-compatible API", lambda: stack.enter_context(server))
-        asked = ("eval", "--endpoint", server.url, "--tasks", "export", *where, "--limit", limit, "--seed", seed)
+        asked = ("eval", "--endpoint", server.url, "--tasks", "export", "--data", name, *where)
         results = walk.step(
             "evaluation",
             "Evaluation: lighteval, with and without looking at the pictures",
-            lambda: walk.pcult(*asked, "--split", "test", "--split", "unseen"),
+            lambda: walk.pcult(*asked, "--limit", limit, "--seed", seed, *_splits(place.exports / name)),
         )
     report = walk.step("report", "Report", lambda: walk.pcult("report", results["run"], as_json=False))
     return {
+        "data": name,
         "accuracy": accuracies(results["figures"]),
         "figures": results["figures"],
         "statements": results["statements"],
@@ -135,6 +173,12 @@ def take(walk: Walk, *, seed: int, steps: int | None, limit: int) -> dict[str, A
         "weights_sha256": training["weights_sha256"],
         "report": report.strip().removeprefix("Report: "),
     }
+
+
+def _splits(export: Path) -> list[str]:
+    """The splits to evaluate: only some data sets have pictures from an unseen source."""
+    questions = Export.open(export).manifest["questions"]
+    return [word for split in ("test", "unseen") if questions[split] for word in ("--split", split)]
 
 
 # What the summary shows: name, and which figure it is.
@@ -177,11 +221,16 @@ def show(result: dict[str, Any], place: Workspace) -> None:
     console.print(f"\nSeconds: {seconds}. Peak memory: {result['peak_memory_bytes'] / 1e9:.1f} GB.", highlight=False)
     console.print(f"Report: {result['report']}\n\nTry next:", highlight=False, soft_wrap=True)
     for command in (
-        f"pcult demo --workspace {place.root}",
-        f"pcult data show Q46383 --workspace {place.root}",
+        f"pcult demo --workspace {place.root}" + (f" --data {result['data']}" if result["data"] != "sample" else ""),
+        f"pcult data show {_example(place.exports / result['data'])} --workspace {place.root}",
         f"pcult serve {place.checkpoints / RECIPE}",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
+
+
+def _example(export: Path) -> str:
+    """An entity to look at."""
+    return str(Export.open(export).table("test")["entity"][0])
 
 
 def _percent(value: float | None) -> str:

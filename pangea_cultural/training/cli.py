@@ -14,11 +14,19 @@ from pangea_cultural.cli.options import json_option, quiet_option, workspace_opt
 @workspace_option
 @click.option("--seed", type=int, help="Seed of weights, order and draws; replaces the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
+@click.option("--data", help="Name of the export to learn from, in place of the recipe's exports.")
 @click.option("--resume/--anew", default=True, show_default=True, help="Go on where a stopped training was, or not.")
 @json_option
 @quiet_option
 def train(
-    recipe: str, workspace: Path, seed: int | None, steps: int | None, resume: bool, as_json: bool, quiet: bool
+    recipe: str,
+    workspace: Path,
+    seed: int | None,
+    steps: int | None,
+    data: str | None,
+    resume: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Train a checkpoint from a recipe.
 
@@ -39,7 +47,7 @@ def train(
     from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
-    plan = config.load(recipes.Recipe, recipes.find(recipe), overrides=overrides).with_steps(steps)
+    plan = config.load(recipes.Recipe, recipes.find(recipe), overrides=overrides).with_steps(steps).with_data(data)
     place = Workspace.create(workspace)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from pangea_cultural.training.run import Job, run

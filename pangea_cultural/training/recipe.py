@@ -94,6 +94,14 @@ class Recipe(config.Config):
         main = self.stages[-1].model_copy(update={"steps": steps})
         return self.model_copy(update={"stages": (*self.stages[:-1], main)})
 
+    def with_data(self, name: str | None) -> "Recipe":
+        """The recipe with another export in the place of its own."""
+        if name is None:
+            return self
+        path = Path("exports") / name
+        sources = (s.model_copy(update={"path": path}) if s.kind == "export" else s for s in self.sources)
+        return self.model_copy(update={"sources": tuple(sources)})
+
 
 def find(name: str) -> Path:
     """The file of a recipe: a path, or the name of one that ships with the package.

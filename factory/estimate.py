@@ -1,0 +1,209 @@
+"""What a build would cost, before it is begun: queries, documents, pictures, gigabytes, hours.
+
+A dump is judged by its beginning: what was selected of the first megabytes is scaled up to the whole file. A SPARQL
+endpoint is asked to count. What nobody can tell yet stays unknown: it is never guessed.
+"""
+
+import bz2
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backports import zstd
+
+from factory.doors import Dump, FoundBySparql, open_doors
+from factory.net.limits import DEFAULTS
+from factory.recipe import CommonsSource, Recipe
+from factory.rows import Rows
+from factory.select import CATEGORY_PROPERTY, IMAGE_PROPERTIES, Selector
+from factory.wikidata import api, dump
+from factory.wikidata.door import LookupDoor, StreamDoor, TooMuchError
+from factory.wikidata.lookup import SparqlDoor
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
+
+SAMPLE_BYTES = 24 << 20
+"""Of the compressed file: some ten thousand documents."""
+THUMBNAIL_BYTES = 200_000
+"""Of a photo, 960 pixels wide: Commons' usual 150 to 300 kB."""
+FILES_PER_CALL = 50
+QUERIES_PER_BATCH = 4
+"""Heads, labels, statements, value nodes."""
+_NEW_DECODER: dict[str, Callable[[], Any]] = {
+    ".gz": lambda: zlib.decompressobj(wbits=31),
+    ".bz2": bz2.BZ2Decompressor,
+    ".zst": zstd.ZstdDecompressor,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoorEstimate:
+    """What a door would be asked, and what it would give; None where that is unknown."""
+
+    door: str
+    queries: int | None
+    documents: int | None
+    entities: int | None
+    """That would be selected; an upper bound where a service has counted."""
+    pictures: int | None
+    """That would be fetched, at most."""
+    hours: float | None
+    """Of reading the door."""
+    basis: str
+    """How this is known."""
+
+
+def estimate(recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
+    """The estimate of a build; nothing is written.
+
+    Raises:
+        UserError: a host wants a contact, or a file cannot be read.
+    """
+    selector = Selector(recipe)
+    with open_doors(recipe, selector) as doors:
+        parts = [_of_door(door, selector, recipe, reporter) for door in doors]
+    pictures = _total([part.pictures for part in parts])
+    online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
+    return {
+        "doors": [vars(part) for part in parts],
+        "entities": _total([part.entities for part in parts]),
+        "pictures": pictures,
+        **_of_pictures(pictures if online else 0),
+    }
+
+
+def _total(parts: list[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _of_pictures(pictures: int | None) -> dict[str, float | int | None]:
+    """Calls, gigabytes and hours of fetching pictures within Wikimedia's published limits."""
+    if pictures is None:
+        return {"picture_calls": None, "picture_gigabytes": None, "picture_hours": None}
+    calls = -(-pictures // FILES_PER_CALL)
+    bytes_per_s = (DEFAULTS["wikimedia-files"].megabits_per_second or 25) * 1e6 / 8
+    calls_per_s = (DEFAULTS["wikimedia-api"].requests_per_minute or 200) / 60
+    seconds = max(pictures * THUMBNAIL_BYTES / bytes_per_s, calls / calls_per_s)
+    return {
+        "picture_calls": calls,
+        "picture_gigabytes": round(pictures * THUMBNAIL_BYTES / 1e9, 2),
+        "picture_hours": round(seconds / 3600, 2),
+    }
+
+
+def _of_door(door: StreamDoor | LookupDoor, selector: Selector, recipe: Recipe, reporter: Reporter) -> DoorEstimate:
+    if isinstance(door, Dump):
+        return _of_dump(door, selector, recipe)
+    if isinstance(door, StreamDoor):
+        batches = list(door.batches(selector.may_matter))
+        lines = [line for batch in batches for line in batch.lines]
+        found, pictures = _selected(lines, selector, recipe)
+        return DoorEstimate(
+            door=door.name, queries=0, documents=len(lines), entities=found, pictures=pictures, hours=0, basis="read"
+        )
+    return _of_service(door, recipe, reporter)
+
+
+def _of_dump(door: Dump, selector: Selector, recipe: Recipe) -> DoorEstimate:
+    began = time.monotonic()
+    lines, share = _beginning(door.path)
+    wanted = [(n, text) for n, text in enumerate(lines, 1) if selector.may_matter(text)]
+    found, pictures = _selected(wanted, selector, recipe)
+    scale = 1 / share
+    return DoorEstimate(
+        door=door.name,
+        queries=0,
+        documents=round(len(lines) * scale),
+        entities=round(found * scale),
+        pictures=round(pictures * scale),
+        hours=round((time.monotonic() - began) * scale / 3600, 2),
+        basis="read whole" if share == 1 else f"scaled up from the first {100 * share:.2g} % of the file",
+    )
+
+
+def _beginning(path: Path) -> tuple[list[bytes], float]:
+    """Whole documents from the beginning of a dump, and how much of the file that is."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(SAMPLE_BYTES)
+    except OSError as error:
+        raise UserError(f"cannot read the dump {path}: {error.strerror}") from error
+    plain = _decoded(head, _NEW_DECODER.get(path.suffix))
+    share = min(1.0, len(head) / max(1, path.stat().st_size))
+    lines = [line.strip().rstrip(b",") for line in plain.split(b"\n")]
+    if share < 1:
+        lines.pop()  # cut
+    return [line for line in lines if line not in (b"", b"[", b"]")], share
+
+
+def _decoded(head: bytes, new: Callable[[], Any] | None) -> bytes:
+    """The plain text of a compressed beginning; dumps consist of several streams, one behind the other."""
+    if new is None:
+        return head
+    plain, decoder = [], new()
+    while head:
+        try:
+            plain.append(decoder.decompress(head))
+        except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
+            raise UserError(f"the dump is not what its name says ({error}): check the recipe's path") from error
+        head = decoder.unused_data if decoder.eof else b""
+        decoder = new()
+    return b"".join(plain)
+
+
+def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe) -> tuple[int, int]:
+    """How many of some documents are selected, and how many pictures they would have at most."""
+    rows = Rows("estimate")
+    for number, text in lines:
+        selector.take(dump.parse(number, text), rows)
+    done = rows.finish()
+    named: dict[str, int] = {}
+    for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
+        if claim["best"] and claim["property"] in (*IMAGE_PROPERTIES, CATEGORY_PROPERTY):
+            many = recipe.images.per_entity if claim["property"] == CATEGORY_PROPERTY else 1
+            named[claim["entity"]] = min(recipe.images.per_entity, named.get(claim["entity"], 0) + many)
+    return len(done.entities()), sum(named.values())
+
+
+def _of_service(door: LookupDoor, recipe: Recipe, reporter: Reporter) -> DoorEstimate:
+    if isinstance(door, api.ApiDoor):
+        ids = len(door.find(api.Listed()))
+        calls = -(-ids // api.BATCH)
+        return _service_estimate(door, recipe, queries=calls, found=ids, hours=calls / 200 / 60, basis="listed")
+    finder = door.finder if isinstance(door, FoundBySparql) else door
+    assert isinstance(finder, SparqlDoor), door
+    slices = finder.slices()
+    found = 0
+    basis = "counted by the endpoint; an entity with several links counts several times"
+    with reporter.bar(f"count: {door.name}", len(slices), "slices") as bar:
+        for slice in slices:
+            try:
+                found += finder.count(slice)
+            except TooMuchError:
+                basis = "at least: the endpoint could not count some slices"
+            bar.advance()
+    if finder.per_region:
+        found = min(found, finder.per_region * len(recipe.asked_regions()))
+    batches = -(-found // (api.BATCH if isinstance(door, FoundBySparql) else finder.batch))
+    queries = len(slices) + (batches if isinstance(door, FoundBySparql) else QUERIES_PER_BATCH * batches)
+    # A second of answering beside the pause between two queries.
+    hours = queries * (finder.endpoint.politeness.pause_s + 1) / 3600
+    return _service_estimate(door, recipe, queries=queries, found=found, hours=hours, basis=basis)
+
+
+def _service_estimate(
+    door: LookupDoor, recipe: Recipe, *, queries: int, found: int, hours: float, basis: str
+) -> DoorEstimate:
+    return DoorEstimate(
+        door=door.name,
+        queries=queries,
+        documents=found,
+        entities=found,
+        pictures=found * recipe.images.per_entity,
+        hours=round(hours, 2),
+        basis=basis,
+    )
