@@ -16,7 +16,7 @@ from factory.wikidata.door import LookupDoor, Slice, StreamDoor, TooMuchError
 from factory.wikidata.dump import Line
 from factory.workers import Workers
 from pangea_cultural.console import Reporter
-from pangea_cultural.languages import languages
+from pangea_cultural.languages import language
 
 STAGE = "select"
 BATCH_IDS = 500
@@ -35,7 +35,7 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
                 job.stream(door)
         value_documents.look_up(store, selector, doors, reporter)
     birthplaces.link(store, selector.region_of)
-    _add_region_names(store)
+    _add_region_names(store, recipe)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
     return inputs, store.value("SELECT count(*) FROM entity WHERE selected")
 
@@ -153,12 +153,12 @@ FROM (SELECT DISTINCT region, entity FROM found WHERE door = $2)
 """
 
 
-def _add_region_names(store: Store) -> None:
+def _add_region_names(store: Store, recipe: Recipe) -> None:
     """Give regions their CLDR names in the languages in which no door had a label."""
     known = {(row[0], row[1]) for row in store.rows("SELECT entity, language FROM label")}
     rows = [
         {"entity": qid, "language": row.labels[0], "text": text, "source": "cldr"}
-        for row in languages().values()
+        for row in map(language, recipe.asked_languages())
         for qid, _, text in cldr.region_names([row])
         if not any((qid, code) in known for code in row.labels)
     ]

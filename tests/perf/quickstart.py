@@ -6,10 +6,7 @@ Prints a Markdown table for tests/perf/README.md and writes results/quickstart.j
 seed is run once more, and the export's bytes, the weights and all figures are compared.
 """
 
-import datetime
 import json
-import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -17,7 +14,8 @@ from pathlib import Path
 
 import click
 
-from pangea_cultural.files import read_json, sha256_file, write_json
+from pangea_cultural.files import read_json, sha256_file
+from tests.perf import record
 
 KINDS = (("choice", "4-way choice"), ("open", "exact match"))
 
@@ -29,18 +27,12 @@ KINDS = (("choice", "4-way choice"), ("open", "exact match"))
 def main(seeds: str, repeat: int | None, workspaces: Path) -> None:
     """Measure the quickstart."""
     results = {seed: run(workspaces / f"seed-{seed}", int(seed)) for seed in seeds.split(",")}
-    found = {
-        "machine": f"{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": "python -m tests.perf.quickstart " + " ".join(sys.argv[1:]),
-        "figures": figures(list(results.values())),
-        "runs": results,
-    }
+    details: dict = {"runs": results}
     if repeat is not None:
         again = run(workspaces / f"seed-{repeat}-again", repeat)
-        found["repeated"] = compare(results[str(repeat)], again)
-    write_json(Path(__file__).with_name("results") / "quickstart.json", found)
-    click.echo(markdown(found))
+        details["repeated"] = compare(results[str(repeat)], again)
+    record.write("quickstart", figures(list(results.values())), details=details)
+    click.echo(markdown(details))
 
 
 def run(workspace: Path, seed: int) -> dict:
@@ -69,12 +61,6 @@ def compare(first: dict, second: dict) -> dict[str, bool]:
     return {key: first[key] == second[key] for key in ("export_sha256", "weights_sha256", "accuracy")}
 
 
-def cpu() -> str:
-    """The processor's name, where Linux tells it."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-
-
 def markdown(found: dict) -> str:
     """The figures as a table: a row a kind of question and group, a column a seed; blind scores in brackets."""
     runs = list(found["runs"].values())
@@ -89,7 +75,7 @@ def markdown(found: dict) -> str:
         lines.append(" | ".join([f"{key}, s", *[f"{run['seconds'][key]:.0f}" for run in runs]]))
     lines.append(" | ".join(["peak memory, GB", *[f"{run['peak_memory_bytes'] / 1e9:.1f}" for run in runs]]))
     text = "\n".join(f"| {line} |" for line in lines)
-    return f"{found['date']}, {found['machine']}\n\n{text}\n\nrepeated: {json.dumps(found.get('repeated'))}"
+    return f"{text}\n\nrepeated: {json.dumps(found.get('repeated'))}"
 
 
 def percent(value: float | None) -> str:

@@ -1,0 +1,75 @@
+"""What a dry run expects of a dump."""
+
+import bz2
+import gzip
+import random
+
+import orjson
+import pytest
+from backports import zstd
+
+from factory import estimate
+from factory.recipe import Recipe
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
+from tests.factory.world import item, labels, text, year
+
+NUM_LINES = 4000
+
+
+def documents():
+    dice = random.Random(3)
+    for number in range(NUM_LINES):
+        pictures = dice.randint(1, 4)
+        linked = number % 4 == 0
+        claims = {"P18": [text(f"{number} {n}.jpg") for n in range(pictures)], "P571": [year(1500)]}
+        claims |= {"P17": [item("Q17" if linked else "Q30")]}
+        name = f"Q{10_000 + number}"
+        yield {"type": "item", "id": name, "labels": labels(en=f"{dice.random()} {dice.random()}"), "claims": claims}
+
+
+@pytest.fixture(scope="module")
+def dump():
+    return b"[\n" + b",\n".join(map(orjson.dumps, documents())) + b"\n]\n"
+
+
+def expected(path):
+    fields = {"name": "r", "doors": [{"kind": "dump", "path": path}], "images": {"sources": [{"kind": "commons"}]}}
+    return estimate.estimate(Recipe.model_validate(fields), Reporter(quiet=True))
+
+
+def test_a_small_dump_is_read_whole(tmp_path, dump):
+    path = tmp_path / "dump.json"
+    path.write_bytes(dump)
+    found = expected(path)
+    door = found["doors"][0]
+    assert (door["documents"], door["entities"], door["basis"]) == (NUM_LINES, NUM_LINES // 4, "read whole")
+    assert found["pictures"] == sum(min(3, len(d["claims"]["P18"])) for d in list(documents())[::4])
+    assert found["picture_calls"] == -(-found["pictures"] // 50)
+    assert found["picture_gigabytes"] == round(found["pictures"] * estimate.THUMBNAIL_BYTES / 1e9, 2)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [
+        ("json", bytes),
+        ("gz", gzip.compress),
+        ("bz2", lambda d: bz2.compress(d[:300_000], 1) + bz2.compress(d[300_000:], 1)),
+        ("zst", zstd.compress),
+    ],
+)
+def test_a_large_dump_is_judged_by_its_beginning(tmp_path, monkeypatch, dump, suffix, compress):
+    path = tmp_path / f"dump.{suffix}"
+    path.write_bytes(compress(dump))
+    monkeypatch.setattr(estimate, "SAMPLE_BYTES", path.stat().st_size // 2)
+    door = expected(path)["doors"][0]
+    assert door["documents"] == pytest.approx(NUM_LINES, rel=0.15)
+    assert door["entities"] == pytest.approx(NUM_LINES / 4, rel=0.15)
+    assert "scaled up from the first 50 %" in door["basis"]
+
+
+def test_a_file_that_is_not_what_its_name_says_is_one_line(tmp_path, dump):
+    path = tmp_path / "dump.json.gz"
+    path.write_bytes(dump)
+    with pytest.raises(UserError, match="not what its name says"):
+        expected(path)

@@ -1,0 +1,119 @@
+"""The recipes for the live services, built from servers of the same kinds on this machine."""
+
+import subprocess
+import sys
+from importlib import resources
+
+import orjson
+import pytest
+
+from factory import recipe as recipes
+from factory.store import Store
+from pangea_cultural.export import SPLITS, Export, check
+from tests.factory import rdf_world
+from tests.factory.commons_server import CommonsServer, File
+from tests.factory.wikibase_server import WikibaseServer
+
+SAMPLE = [
+    orjson.loads(line)
+    for line in resources.files("factory").joinpath("sample/entities.jsonl").read_text("utf-8").splitlines()
+]
+
+
+def categories():
+    for row in SAMPLE:
+        for claim in row["claims"].get("P373", []):
+            yield claim["mainsnak"]["datavalue"]["value"]
+
+
+@pytest.fixture(scope="module")
+def services(oxigraph):
+    """Wikidata's query service, its entity API, and Commons."""
+    files = [File(title=f"{name} {n}.jpg", categories=(name,)) for name in sorted(set(categories())) for n in range(4)]
+    oxigraph.load(rdf_world.triples(SAMPLE))
+    with WikibaseServer(SAMPLE).running() as wikibase, CommonsServer(files) as commons:
+        yield oxigraph, wikibase, commons
+
+
+def localised(name, services, folder, **changes):
+    """A shipped recipe that asks the servers of this machine."""
+    oxigraph, wikibase, commons = services
+    text = recipes.find(name).read_text("utf-8")
+    for old, new in {
+        "https://www.wikidata.org/w/api.php": wikibase.url,
+        'kind = "sparql"': f'kind = "sparql"\nurl = "{oxigraph.url}"\npause_s = 0',
+        'kind = "commons"': f'kind = "commons"\napi = "{commons.api}"',
+        **changes,
+    }.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    hosts = [oxigraph.host, wikibase.host, *commons.hosts]
+    path = folder / f"{name}.toml"
+    path.write_text(f"{text}\n[network]\nprivate_hosts = {hosts}\n".replace("'", '"'))
+    return path
+
+
+def pcult(*arguments, **options):
+    command = [sys.executable, "-m", "pangea_cultural", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def live(services, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("live")
+    recipe = localised("live", services, folder, **{"per_region = 80": "per_region = 2"})
+    done = pcult("build", recipe, "--workspace", folder / "workspace", "--json")
+    assert done.returncode == 0, done.stderr
+    return folder / "workspace", orjson.loads(done.stdout)
+
+
+def test_the_live_recipe_gives_a_sound_export_with_pictures_of_commons(live):
+    workspace, _ = live
+    export = Export.open(workspace / "exports/live")
+    assert check(export) == []
+    assert export.manifest["questions"]["train"] > 100
+    assert {row.region for split in SPLITS for row in export.questions(split)} <= set(recipes_regions())
+    assert set(export.images()["attribution"].to_pylist()) == {"A. Photographer"}
+
+
+def recipes_regions():
+    return recipes.load(recipes.find("live")).regions
+
+
+def test_only_so_many_of_each_region_are_drawn_and_the_others_are_counted(live):
+    workspace, totals = live
+    assert 0 < totals["entities"] <= 2 * len(recipes_regions())
+    with Store.open(workspace / "store.duckdb", read_only=True) as store:
+        assert store.value("SELECT items FROM rejection WHERE reason = 'not drawn: per_region'") > 0
+        inputs, kept = store.rows("SELECT inputs, kept FROM stage WHERE name = 'select'")[0]
+        rejected = store.value("SELECT sum(items) FROM rejection WHERE stage = 'select' AND reason NOT LIKE 'claim:%'")
+    assert kept + rejected == inputs
+
+
+def test_a_dry_run_counts_and_writes_nothing(services, tmp_path):
+    recipe = localised("live", services, tmp_path)
+    done = pcult("build", recipe, "--workspace", tmp_path / "none", "--dry-run", "--json")
+    assert done.returncode == 0, done.stderr
+    expected = orjson.loads(done.stdout)
+    door = expected["doors"][0]
+    assert door["basis"].startswith("counted") and door["entities"] > 10
+    assert door["queries"] == 5 * 6 + 1, "a query a region and link, and one call for all documents"
+    assert expected["pictures"] == 3 * door["entities"]
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("command", [("build", "one-region"), ("build", "full"), ("quickstart", "--live")])
+def test_without_a_contact_the_live_services_are_not_asked(command, tmp_path):
+    done = pcult(*command, "--workspace", tmp_path / "w", "--quiet", env={"PATH": "", "PYTHONPATH": "."})
+    assert done.returncode == 1, done.stdout
+    assert "give --contact or set PCULT_CONTACT" in done.stderr and "Traceback" not in done.stderr
+    assert not list((tmp_path).rglob("*.duckdb"))
+
+
+def test_a_dump_stands_in_for_the_doors_of_a_recipe(services, tmp_path):
+    (tmp_path / "dump.json").write_bytes(b"\n".join(orjson.dumps(row) for row in SAMPLE))
+    recipe = localised("full", services, tmp_path)
+    words = ("build", recipe, "--workspace", tmp_path, "--dump", tmp_path / "dump.json", "--stage", "select", "--json")
+    done = pcult(*words)
+    assert done.returncode == 0, done.stderr
+    assert orjson.loads(done.stdout)["entities"] == 86

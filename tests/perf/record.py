@@ -1,0 +1,37 @@
+"""What a benchmark leaves: a table on the screen, and results/NAME.json with machine, date and command."""
+
+import datetime
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from pangea_cultural.console import table
+from pangea_cultural.files import write_json
+
+RESULTS = Path(__file__).with_name("results")
+
+
+def write(name: str, figures: dict[str, float], *, details: dict[str, Any] | None = None) -> None:
+    """Print the figures and keep them, with everything that a reader needs to repeat them."""
+    found = {
+        "machine": machine(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": f"python -m tests.perf.{name} " + " ".join(sys.argv[1:]),
+        "figures": {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()},
+        "details": details or {},
+    }
+    write_json(RESULTS / f"{name}.json", found)
+    Console().print(
+        table(f"{name}, {found['date']}, {found['machine']}", ["figure", ""], [*map(list, figures.items())])
+    )
+
+
+def machine() -> str:
+    """Processor, cores and Python."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
