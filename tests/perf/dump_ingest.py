@@ -44,18 +44,21 @@ import sys
 from qwikidata.entity import WikidataItem
 from qwikidata.json_dump import WikidataJsonDump
 regions = set(sys.argv[2].split(","))
-found = rows = 0
+found = rows = broken = 0
 for content in WikidataJsonDump(sys.argv[1]):
     if content["type"] != "item":
         continue
-    item = WikidataItem(content)
-    groups = item.get_truthy_claim_groups()
-    values = {c.mainsnak.datavalue.value["id"] for p in ("P17", "P27", "P495") if p in groups
-              for c in groups[p] if c.mainsnak.snaktype == "value"}
-    if values & regions:
-        found += 1
-        rows += len(item.get_label()) + sum(len(group) for group in groups.values())
-print(found)
+    try:
+        item = WikidataItem(content)
+        groups = item.get_truthy_claim_groups()
+        values = {c.mainsnak.datavalue.value["id"] for p in ("P17", "P27", "P495") if p in groups
+                  for c in groups[p] if c.mainsnak.snaktype == "value"}
+        if values & regions:
+            found += 1
+            rows += len(item.get_label()) + sum(len(group) for group in groups.values())
+    except Exception:
+        broken += 1  # it does not read documents from before 2019
+print(found, broken)
 """
 
 
@@ -72,8 +75,8 @@ def main(folder: Path, documents: Path | None, lines: int, memory_lines: int, ro
     plain = folder / "dump.json"
     selected = _write(plain, sources, lines)
     size_mb = plain.stat().st_size / 1e6
-    for command in (["gzip", "-kf"], ["bzip2", "-kf"]):
-        subprocess.run([*command, str(plain)], check=True)
+    for program in ("gzip", "lbzip2"):
+        subprocess.run([program, "-kf", str(plain)], check=True)
     click.echo(f"{lines} documents, {selected} of them linked to a region, {size_mb:.0f} MB")
     python = _environment(folder / "qwikidata", "qwikidata")
     seconds: dict[str, list[float]] = {}

@@ -1,0 +1,178 @@
+"""`kill -9` at twenty seeded random moments of a build through all kinds of doors: the store is that of a quiet run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import orjson
+import pytest
+
+from factory.store import Store
+from pangea_cultural.export import Export, check
+from tests.factory import model, rdf_world
+from tests.factory.commons_server import CommonsServer, File
+from tests.factory.wikibase_server import WikibaseServer
+
+NUM_KILLS = 20
+NUM_CASTLES = 240
+"""Through each door."""
+RECIPE = """
+name = "castles"
+languages = ["en", "de"]
+hold_out = ["de"]
+properties = ["P17", "P571", "P84"]
+[[doors]]
+kind = "dump"
+path = "dump.json"
+[[doors]]
+kind = "sparql"
+url = "{sparql}"
+pause_s = 0
+[[doors]]
+kind = "api"
+url = "{wikibase}"
+ids = {ids}
+[[images.sources]]
+kind = "commons"
+api = "{commons}"
+[split]
+dev = 0.1
+test = 0.2
+[network]
+private_hosts = {hosts}
+[network.patience]
+base_s = 0.01
+"""
+COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy"}
+TABLES = ("entity", "entity_region", "claim", "label", "image", "entity_image", "template", "value_text", "question")
+TABLES += ("split", "rejection", "slice", "found")
+
+
+def castle(number, door):
+    country = sorted(COUNTRIES)[number % 4]
+    claims = {
+        "P31": [model.item("Q23413")],
+        "P17": [model.item(country)],
+        "P571": [model.time(f"+{1000 + number}-00-00T00:00:00Z", 9)],
+        "P84": [model.item(f"Q{7000 + number % 9}")],
+        "P373": [model.string(f"Castle {door}{number}")],
+    }
+    if number % 7:
+        claims["P18"] = [model.string(f"Castle {door}{number} front.jpg")]
+    if number % 11 == 0:
+        claims.pop("P373"), claims.pop("P18", None)
+    statements = {name: [model.statement(value) for value in values] for name, values in claims.items()}
+    return model.document(f"Q{door}{number:05}", statements, labels=(("en", f"Castle {door}{number}"),))
+
+
+def values():
+    for name, label in COUNTRIES.items():
+        yield model.document(name, {"P31": [model.statement(model.item("Q6256"))]}, labels=(("en", label), ("de", label)))
+    for number in range(9):
+        yield model.document(f"Q{7000 + number}", {}, labels=(("en", f"Architect {number}"),))
+
+
+@pytest.fixture(scope="module")
+def services(oxigraph):
+    doors = [[castle(number, door) for number in range(NUM_CASTLES)] for door in (1, 2, 3)]
+    files = []
+    for door in (1, 2, 3):
+        for number in range(NUM_CASTLES):
+            name = f"Castle {door}{number}"
+            # Every castle has a front; some share a picture, and some of the category are too small.
+            files.append(File(title=f"{name} front.jpg", categories=(name,), picture=f"{number % 100}"))
+            files += [File(title=f"{name} side.jpg", categories=(name,), width=1600 if number % 3 else 300)]
+    oxigraph.load(rdf_world.triples([*doors[1], *values()]))
+    with (
+        WikibaseServer([*doors[2], *values()]).running() as wikibase,
+        CommonsServer(files, fault_share=0.03, seed=4, latency_s=0.004) as commons,
+    ):
+        commons.retry_after_s = 0
+        yield doors[0], doors[2], oxigraph, wikibase, commons
+
+
+def write(folder, services):
+    dump, listed, oxigraph, wikibase, commons = services
+    folder.mkdir(parents=True)
+    rows = [*map(orjson.dumps, [*dump, *values()]), b'{"type":"item","id":"Q1","claims"']
+    (folder / "dump.json").write_bytes(b"[\n" + b",\n".join(rows) + b"\n]\n")
+    hosts = [oxigraph.host, wikibase.host, *commons.hosts]
+    text = RECIPE.format(
+        sparql=oxigraph.url,
+        wikibase=wikibase.url,
+        commons=commons.api,
+        ids=orjson.dumps([row["id"] for row in listed]).decode(),
+        hosts=orjson.dumps(hosts).decode(),
+    )
+    (folder / "recipe.toml").write_text(text)
+    command = [sys.executable, "-m", "pangea_cultural", "build", str(folder / "recipe.toml"), "--quiet"]
+    return [*command, "--workspace", str(folder / "workspace")]
+
+
+def finish(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def contents(workspace):
+    """Every table as sorted rows, and every file of the export with its bytes."""
+    with Store.open(workspace / "store.duckdb", read_only=True) as store:
+        tables = {name: store.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
+        stages = store.rows("SELECT name, position, done, inputs, kept FROM stage ORDER BY ALL")
+    export = workspace / "exports/castles"
+    files = {str(p.relative_to(export)): p.read_bytes() for p in export.rglob("*") if p.is_file()}
+    return tables | {"stage": stages}, files
+
+
+@pytest.fixture(scope="module")
+def quiet(services, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quiet") / "run"
+    began = time.monotonic()
+    finish(write(folder, services))
+    return folder / "workspace", time.monotonic() - began
+
+
+def test_the_quiet_run_is_worth_comparing_with(quiet):
+    workspace, _ = quiet
+    tables, _ = contents(workspace)
+    assert check(Export.open(workspace / "exports/castles")) == []
+    assert {row[-1] for row in tables["entity"] if row[1]} >= {"dump.json", "sparql 127.0.0.1", "api 127.0.0.1"}
+    assert len(tables["image"]) > 200 and len(tables["question"]) > 1000
+
+
+def test_at_every_stage_what_went_in_was_kept_or_rejected(quiet):
+    with Store.open(quiet[0] / "store.duckdb", read_only=True) as store:
+        stages = {row[0]: row[1:] for row in store.rows("SELECT name, inputs, kept FROM stage")}
+        documents = "reason NOT LIKE 'claim:%'"
+        entities = "reason = 'no usable picture'"
+        questions = "reason IN ('answer in the question', 'fewer than three wrong options')"
+        for name, counted in (("select", documents), ("images", entities), ("questions", questions), ("split", "true")):
+            sql = f"SELECT coalesce(sum(items), 0) FROM rejection WHERE stage = '{name}' AND {counted}"
+            inputs, kept = stages[name]
+            assert kept + store.value(sql) == inputs, name
+        assert stages["export"] == stages["split"]
+
+
+def test_killed_at_random_moments_the_build_comes_to_the_same_end(services, quiet, tmp_path):
+    workspace, seconds = quiet
+    command = write(tmp_path / "run", services)
+    dice, kills = random.Random(11), 0
+    while kills < NUM_KILLS:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            child.wait(timeout=dice.uniform(0.3, 0.6) * seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            kills += 1
+            child.wait()
+            continue
+        assert child.returncode == 0, child.stderr.read()
+        # It came to its end before the twentieth kill: the rest are for another build of the same.
+        assert contents(tmp_path / "run/workspace") == contents(workspace)
+        command = write(tmp_path / f"run{kills}", services)
+    finish(command)
+    last = command[-1]
+    assert contents(type(tmp_path)(last)) == contents(workspace)
