@@ -11,6 +11,16 @@ from typing import Any
 import orjson
 
 
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it: not while other threads make files."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+_UMASK = _umask()
+
+
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it over `path` when the block succeeds, remove it when it fails.
@@ -22,9 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     # mkstemp makes files that only the owner can read; what we publish should obey the umask as any other file does.
-    umask = os.umask(0)
-    os.umask(umask)
-    temporary.chmod(0o666 & ~umask)
+    temporary.chmod(0o666 & ~_UMASK)
     try:
         yield temporary
         temporary.replace(path)

@@ -1,27 +1,48 @@
 """Plain text of the HTML that Commons' file pages put into metadata."""
 
-from bs4 import BeautifulSoup
+import re
+
+from lxml import etree, html
 from yarl import URL
 
-_HIDDEN = 'script, style, [style*="display:none"], [style*="display: none"]'
+_HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_BREAKS = ("br", "p", "td", "th", "li", "dd", "dt", "div", "tr")
 
 
-def plain(html: str, *, base: str = "https://commons.wikimedia.org/") -> tuple[str, str]:
+def plain(markup: str, *, base: str = "https://commons.wikimedia.org/") -> tuple[str, str]:
     """The visible text, and the first link in it, or an empty string where there is none.
 
     Args:
-        html: a value of `extmetadata`.
+        markup: a value of `extmetadata`.
         base: what relative links are relative to.
     """
-    if "<" not in html and "&" not in html:
-        return " ".join(html.split()), ""
-    soup = BeautifulSoup(html, "html.parser")
-    for element in soup.select(_HIDDEN):
-        element.decompose()
-    link = soup.find("a", href=True)
-    for br in soup.find_all(["br", "p", "td", "li", "div"]):
-        br.append(" ")
-    return " ".join(soup.get_text().split()), _absolute(str(link["href"]), base) if link else ""
+    if "<" not in markup and "&" not in markup:
+        return " ".join(markup.split()), ""
+    root = html.fragment_fromstring(markup.replace("\0", ""), create_parent="div")
+    for element in list(root.iterdescendants()):
+        if not isinstance(element.tag, str) or element.tag in ("script", "style") or _is_hidden(element):
+            _drop(element)
+    for element in root.iter(*_BREAKS):
+        element.tail = f" {element.tail or ''}"
+    link = next(root.iter("a"), None)
+    return " ".join(root.text_content().split()), _absolute(link.get("href", ""), base) if link is not None else ""
+
+
+def _is_hidden(element: etree._Element) -> bool:
+    return bool(_HIDDEN.search(element.get("style", "")))
+
+
+def _drop(element: etree._Element) -> None:
+    """Remove an element, keeping the text behind it; comments have no method of their own for it."""
+    parent = element.getparent()
+    if parent is None:
+        return  # inside one that has been removed
+    before = element.getprevious()
+    if before is not None:
+        before.tail = (before.tail or "") + (element.tail or "")
+    else:
+        parent.text = (parent.text or "") + (element.tail or "")
+    parent.remove(element)
 
 
 def _absolute(href: str, base: str) -> str:
@@ -29,4 +50,4 @@ def _absolute(href: str, base: str) -> str:
         url = URL(base).join(URL(href))
     except ValueError:
         return ""
-    return str(url) if url.scheme in ("http", "https") else ""
+    return str(url) if href and url.scheme in ("http", "https") else ""

@@ -23,6 +23,8 @@ from pangea_cultural import __version__
 from pangea_cultural.errors import UserError
 
 MAX_REDIRECTS = 5
+READ_BUFFER_BYTES = 1 << 18
+"""A thumbnail is read in a few turns of the loop."""
 MAX_FAILURES_IN_A_ROW = 20
 """When so many requests have failed for good and none went well between, it is the host, not the files."""
 ERROR_BYTES = 2_000
@@ -110,7 +112,8 @@ class Client:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the client's loop and give its result."""
-        return self._runner.run(work)
+        # Not by Runner.run: it sets a signal handler each time, at the cost of a repr of all that the task holds.
+        return self._runner.get_loop().run_until_complete(work)
 
     def each(self, works: Iterable[Callable[[], Coroutine[Any, Any, T]]], *, ahead: int = 32) -> Iterator[T]:
         """Run many coroutines, at most `ahead` at a time, and give their results as they come.
@@ -281,6 +284,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": self._user_agent},
             timeout=aiohttp.ClientTimeout(sock_connect=patience.connect_s, sock_read=patience.stall_s),
+            read_bufsize=READ_BUFFER_BYTES,
             trust_env=False,
         )
 

@@ -70,6 +70,7 @@ class CommonsServer:
         """Files in one answer about a category."""
         self.requests = []
         """(port, path with query, User-Agent, time) of each."""
+        self.last_answer = 0.0
         self.at_once = collections.Counter()
         self.most_at_once = collections.Counter()
         self._asked = collections.Counter()
@@ -117,6 +118,10 @@ class CommonsServer:
         folder = f"{digest[0]}/{digest[:2]}"
         return f"http://127.0.0.1:{self.file_port}/wikipedia/commons/{folder}/{urllib.parse.quote(name)}"
 
+    def thumbnail(self, file, width):
+        original = self.original(file)
+        return original.replace("/commons/", "/commons/thumb/") + f"/{width}px-{original.rpartition('/')[2]}"
+
     @web.middleware
     async def _counted(self, request, handler):
         port = request.transport.get_extra_info("sockname")[1]
@@ -128,6 +133,7 @@ class CommonsServer:
             return await handler(request)
         finally:
             self.at_once[port] -= 1
+            self.last_answer = time.monotonic()
 
     # Files
 
@@ -203,7 +209,7 @@ class CommonsServer:
         tracking = "?utm_source=commons.wikimedia.org&utm_campaign=imageinfo&utm_content="
         original = self.original(file)
         name = original.rpartition("/")[2]
-        thumb = original.replace("/commons/", "/commons/thumb/") + f"/{width}px-{name}"
+        thumb = self.thumbnail(file, width)
         thumb += {"image/svg+xml": ".png", "image/tiff": ".jpg"}.get(file.mime, "")
         scaled = width < file.width or file.mime == "image/svg+xml"
         content = self.content(file, file.width)

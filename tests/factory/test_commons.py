@@ -311,6 +311,8 @@ def test_titles_that_would_break_a_batch_are_no_titles():
         ('<a href="javascript:alert(1)">A</a>', "A", ""),
         ("<table><tr><td>A</td><td>B</td></tr></table>", "A B", ""),
         ("a < b", "a < b", ""),
+        ("A<!-- note -->B<script>alert(1)</script> C", "AB C", ""),
+        ("<a>A</a> \0", "A", ""),
     ],
 )
 def test_markup_becomes_text_and_a_link(html, text, url):

@@ -70,7 +70,9 @@ def castle(number, door):
 
 def values():
     for name, label in COUNTRIES.items():
-        yield model.document(name, {"P31": [model.statement(model.item("Q6256"))]}, labels=(("en", label), ("de", label)))
+        yield model.document(
+            name, {"P31": [model.statement(model.item("Q6256"))]}, labels=(("en", label), ("de", label))
+        )
     for number in range(9):
         yield model.document(f"Q{7000 + number}", {}, labels=(("en", f"Architect {number}"),))
 

@@ -1,0 +1,226 @@
+"""Downloads the same pictures with our stage and with img2dataset, from the same server with the same limit.
+
+    python -m tests.perf.download --folder /tmp/download
+
+The server has a latency of 20 ms and both may use 8 connections. Both decode every picture and keep its bytes as they
+came, with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. Ours is `pcult build --stage images` with
+one photo property an entity; its questions to the API are within its time. Seconds are the server's, from the first
+request to the last answer, so that nobody pays for starting Python. Then every tenth request fails, by seed, and what
+is missing in the end is counted: once with img2dataset's default (no retries), once with as many tries as ours.
+"""
+
+import datetime
+import functools
+import hashlib
+import io
+import os
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import orjson
+from PIL import Image
+
+from factory.net.patience import Patience
+from pangea_cultural.files import write_json
+from tests.factory import world
+from tests.factory.commons_server import CommonsServer, File
+from tests.perf.quickstart import cpu
+
+CONNECTIONS = 8
+LATENCY_S = 0.02
+FAULT_SHARE = 0.1
+NUM_BASES = 40
+RECIPE = """
+name = "download"
+languages = ["en"]
+properties = ["P17"]
+[[doors]]
+kind = "dump"
+path = "dump.json"
+[images]
+per_entity = 1
+[[images.sources]]
+kind = "commons"
+api = "{api}"
+[network]
+private_hosts = ["127.0.0.1"]
+[network.limits."127.0.0.1"]
+connections = {connections}
+[network.patience]
+base_s = 0.5
+"""
+
+
+class Pictures:
+    """JPEGs of 100 to 200 kB: a few, made different by some bytes behind their end."""
+
+    def __init__(self, number: int, seed: int) -> None:
+        self.files = [File(title=f"{n}.jpg") for n in range(number)]
+        self._bases = [_jpeg(random.Random(f"{seed} {n}")) for n in range(NUM_BASES)]
+
+    def __call__(self, file: File, width: int) -> bytes:
+        number = int(file.title.removesuffix(".jpg"))
+        return self._bases[number % NUM_BASES] + f"{file.title:>16}".encode()
+
+    def hashes(self) -> set[str]:
+        """SHA-256 of every picture."""
+        return {hashlib.sha256(self(file, 960)).hexdigest() for file in self.files}
+
+    def mean_kb(self) -> float:
+        """Mean size."""
+        return statistics.mean(map(len, self._bases)) / 1000
+
+
+def _jpeg(chance: random.Random) -> bytes:
+    """A picture with the detail of a photo: soft shapes and some grain."""
+    numbers = np.random.default_rng(chance.randrange(2**32))
+    shapes = Image.fromarray(numbers.integers(0, 255, (45, 60, 3), dtype=np.uint8)).resize((960, 720), 3)
+    grain = numbers.normal(0, chance.uniform(3, 9), (720, 960, 1))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(np.asarray(shapes) + grain, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
+
+
+def span_s(server: CommonsServer) -> float:
+    """Seconds from the first request to the last answer."""
+    return server.last_answer - server.requests[0][3]
+
+
+def ours(server: CommonsServer, pictures: Pictures, folder: Path) -> set[str]:
+    """Build up to the pictures; gives the SHA-256 of what is there."""
+    folder.mkdir(parents=True)
+    claims = {"P17": [world.item("Q17")]}
+    documents = [
+        {"id": f"Q{10_000 + n}", "type": "item", "labels": {}, "claims": claims | {"P18": [world.text(file.title)]}}
+        for n, file in enumerate(pictures.files)
+    ]
+    (folder / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, documents)))
+    (folder / "recipe.toml").write_text(RECIPE.format(api=server.api, connections=CONNECTIONS))
+    command = [sys.executable, "-m", "pangea_cultural", "build", str(folder / "recipe.toml"), "--stage", "images"]
+    _run([*command, "--workspace", str(folder / "workspace"), "--quiet"])
+    return {_sha256(path) for path in folder.glob("workspace/images/*/*")}
+
+
+def img2dataset(server: CommonsServer, pictures: Pictures, folder: Path, program: Path, retries: int = 0) -> set[str]:
+    """Let img2dataset download the same files; gives the SHA-256 of what is there."""
+    folder.mkdir(parents=True)
+    urls = [f"{server.thumbnail(file, 960)}\n" for file in pictures.files]
+    (folder / "urls.txt").write_text("".join(urls))
+    settings = {
+        "url_list": folder / "urls.txt",
+        "output_folder": folder / "images",
+        "output_format": "files",
+        "resize_mode": "no",
+        "skip_reencode": True,
+        "extract_exif": False,
+        "compute_hash": "sha256",
+        "processes_count": 1,
+        "thread_count": CONNECTIONS,
+        "retries": retries,
+    }
+    _run([str(program), *(f"--{key}={value}" for key, value in settings.items())])
+    return {_sha256(path) for path in folder.glob("images/*/*.jpg")}
+
+
+def install(folder: Path) -> Path:
+    """A virtual environment with img2dataset; gives its command."""
+    program = folder / "bin/img2dataset"
+    if not program.is_file():
+        _run([sys.executable, "-m", "venv", str(folder)])
+        _run([str(folder / "bin/pip"), "install", "--quiet", "img2dataset"])
+    return program
+
+
+def _run(command: list[str]) -> None:
+    # Albumentations, which img2dataset imports, asks the network for its newest version.
+    environment = os.environ | {"NO_ALBUMENTATIONS_UPDATE": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if result.returncode:
+        raise click.ClickException(f"{' '.join(command)}\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def measure(name: str, pictures: Pictures, folder: Path, fault_share: float, download: Callable) -> dict:
+    """One download in a new folder from a new server."""
+    shutil.rmtree(folder / name, ignore_errors=True)
+    wanted = pictures.hashes()
+    began = time.monotonic()
+    with CommonsServer(
+        pictures.files, content=pictures, latency_s=LATENCY_S, fault_share=fault_share, seed=1
+    ) as server:
+        found = download(server, pictures, folder / name)
+        result = {
+            "seconds": span_s(server),
+            "seconds_with_start": time.monotonic() - began,
+            "lost": len(wanted - found),
+            "wrong": len(found - wanted),
+            "requests": len(server.requests),
+            "connections": max(server.most_at_once.values()),
+        }
+    click.echo(f"{name}: {result}", err=True)
+    return result
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="For downloads and img2dataset's venv.")
+@click.option("--files", default=2000, show_default=True)
+@click.option("--repeat", default=3, show_default=True, help="Rounds of the run without faults; the medians count.")
+def main(folder: Path, files: int, repeat: int) -> None:
+    """Measure downloads."""
+    theirs = functools.partial(img2dataset, program=install(folder.resolve() / "venv"))
+    pictures = Pictures(files, seed=0)
+    patient = functools.partial(theirs, retries=Patience().tries - 1)
+    quiet: dict[str, list[dict]] = {"ours": [], "img2dataset": []}
+    for _ in range(repeat):
+        quiet["ours"].append(measure("ours", pictures, folder / "runs", 0, ours))
+        quiet["img2dataset"].append(measure("img2dataset", pictures, folder / "runs", 0, theirs))
+    faulty = {
+        "ours": measure("ours", pictures, folder / "runs", FAULT_SHARE, ours),
+        "img2dataset": measure("img2dataset", pictures, folder / "runs", FAULT_SHARE, theirs),
+        "img2dataset, retries": measure("img2dataset", pictures, folder / "runs", FAULT_SHARE, patient),
+    }
+    seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in quiet.items()}
+    found = {
+        "machine": f"{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": "python -m tests.perf.download " + " ".join(sys.argv[1:]),
+        "figures": {
+            "ratio_vs_img2dataset": seconds["img2dataset"] / seconds["ours"],
+            "lost_ours": faulty["ours"]["lost"],
+            "lost_img2dataset": faulty["img2dataset"]["lost"],
+            "lost_img2dataset_with_retries": faulty["img2dataset, retries"]["lost"],
+        },
+        "files": files,
+        "mean_kb": pictures.mean_kb(),
+        "runs": {"quiet": quiet, "faulty": faulty},
+    }
+    write_json(Path(__file__).with_name("results") / "download.json", found)
+    click.echo(markdown(found, seconds))
+
+
+def markdown(found: dict, seconds: dict[str, float]) -> str:
+    """The figures as a table."""
+    lines = ["| | files/s | lost of 10 % faults | seconds with faults |", "|---|---|---|---|"]
+    for name, run in found["runs"]["faulty"].items():
+        speed = f"{found['files'] / seconds[name]:.0f}" if name in seconds else "-"
+        lines.append(f"| {name} | {speed} | {run['lost']} | {run['seconds']:.0f} |")
+    ratio = found["figures"]["ratio_vs_img2dataset"]
+    return f"{found['date']}, {found['machine']}, {found['files']} files of {found['mean_kb']:.0f} kB\n\n" + "\n".join(
+        [*lines, "", f"ratio_vs_img2dataset: {ratio:.2f}"]
+    )
+
+
+if __name__ == "__main__":
+    main()
