@@ -8,6 +8,9 @@ from pangea_cultural.errors import UserError
 
 SUPPORT = {
     "P18": "image",
+    "P30": "continent",
+    "P36": "capital",
+    "P37": "official language",
     "P373": "Commons category",
     "P19/P17": "country of the place of birth",
     "P8592": "aerial view",
