@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ COMMANDS = {
     "eval": Lazy("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),
     "report": Lazy("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
 }
+NO_SPACE = os.strerror(errno.ENOSPC)
 ROOMS = ("pangea_cultural", "factory", "serve", "evalsuite", "demos")
 """Our own packages: one of these missing is a bug, not a missing extra."""
 
@@ -97,7 +99,8 @@ def one_line(error: Exception, args: list[str]) -> str:
     """What went wrong, in one line that says what to do; `args` are those that `pcult` was called with."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    # DuckDB's errors are no OSError; the text is the system's.
+    if NO_SPACE in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         return f"the disk is full{_at(error)}: free some space, then run the same command again to continue"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"no permission to write{_at(error)}: choose another folder with --workspace"
@@ -109,5 +112,6 @@ def one_line(error: Exception, args: list[str]) -> str:
     return f"{type(error).__name__}: {text} (a bug of ours, most likely: add --debug for the traceback)"
 
 
-def _at(error: OSError) -> str:
-    return f" at {error.filename}" if error.filename else ""
+def _at(error: Exception) -> str:
+    name = getattr(error, "filename", None)
+    return f" at {name}" if name else ""

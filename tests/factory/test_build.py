@@ -232,5 +232,27 @@ def test_a_store_in_use_is_one_line(castles, tmp_path):
     assert "another process is using the store" in result.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.parametrize("kilobytes", [100, 400, 800, 1600])
+def test_a_full_disk_is_one_line_and_leaves_the_store_intact(castles, tmp_path, kilobytes):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "tmpfs", disk, "-o"]
+    if subprocess.run([*mount, f"size={kilobytes}k"], capture_output=True).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        command = [sys.executable, "-m", "pangea_cultural", "build", str(castles / "world/recipe.toml"), "--quiet"]
+        command += ["--workspace", str(disk / "workspace")]
+        full = subprocess.run(command, capture_output=True, text=True)
+        assert full.returncode == 1
+        assert full.stderr.startswith("Error: the disk is full") and full.stderr.count("\n") == 1, full.stderr
+        subprocess.run([*mount, "remount,size=100M"], check=True)
+        again = subprocess.run(command, capture_output=True, text=True)
+        assert again.returncode == 0, again.stderr
+        assert fingerprint(disk / "workspace/exports/castles") == fingerprint(castles / "workspace/exports/castles")
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 def test_time_is_not_in_the_export(castles, export):
     assert str(time.gmtime().tm_year) not in (castles / "workspace/exports/castles/export.json").read_text()

@@ -1,0 +1,87 @@
+"""How time and store grow with the number of entities: a build of 1,000 to 1,000,000, and the line through them.
+
+    python -m tests.perf.store_growth --folder /tmp/growth
+
+Every entity is selected, has a few claims and labels in two languages, and is asked about without a picture. A slope of
+1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
+"""
+
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import orjson
+from isal import igzip
+
+from factory.store import Store
+from tests.factory.world import COUNTRIES, GERMAN, item, labels, year
+from tests.perf import record
+
+RECIPE = """
+name = "growth"
+languages = ["en", "de"]
+properties = ["P17", "P571", "P84", "label"]
+[images]
+required = false
+[[doors]]
+kind = "dump"
+path = "dump.json.gz"
+"""
+STAGES = ("select", "questions", "export")
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), required=True)
+@click.option("--sizes", default="1000,10000,100000,1000000", show_default=True)
+def main(folder: Path, sizes: str) -> None:
+    """Measure growth."""
+    runs = {int(size): _run(folder, int(size)) for size in sizes.split(",")}
+    figures = {f"slope_{name}": _slope({n: run[name] for n, run in runs.items()}) for name in (*STAGES, "store_mb")}
+    largest = runs[max(runs)]
+    record.write("store_growth", figures | {f"{k}_at_most": v for k, v in largest.items()}, details={"runs": runs})
+
+
+def _run(folder: Path, size: int) -> dict[str, float]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with igzip.open(folder / "dump.json.gz", "wb", compresslevel=1) as stream:
+        for document in _documents(size):
+            stream.write(orjson.dumps(document) + b"\n")
+    (folder / "recipe.toml").write_text(RECIPE)
+    command = [sys.executable, "-m", "pangea_cultural", "build", str(folder / "recipe.toml"), "--quiet"]
+    subprocess.run([*command, "--workspace", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    with Store.open(folder / "store.duckdb", read_only=True) as store:
+        seconds = dict(store.rows("SELECT name, seconds FROM stage"))
+    return {name: seconds[name] for name in STAGES} | {"store_mb": (folder / "store.duckdb").stat().st_size / 1e6}
+
+
+def _documents(size: int):
+    countries = list(COUNTRIES)
+    for name in countries:
+        claims = {"P31": [item("Q6256")]}
+        yield {"type": "item", "id": name, "labels": labels(en=COUNTRIES[name], de=GERMAN[name]), "claims": claims}
+    for number in range(1000):
+        yield {"type": "item", "id": f"Q{7000 + number}", "labels": labels(en=f"Architect {number}"), "claims": {}}
+    for number in range(size):
+        claims = {
+            "P31": [item("Q23413")],
+            "P17": [item(countries[number % len(countries)])],
+            "P571": [year(1000 + number % 1000)],
+            "P84": [item(f"Q{7000 + number % 1000}")],
+        }
+        names = labels(en=f"Castle {number}", de=f"Schloss {number}")
+        yield {"type": "item", "id": f"Q{10**6 + number}", "labels": names, "claims": claims}
+
+
+def _slope(values: dict[int, float]) -> float:
+    """Of the least-squares line through the logarithms; fixed costs of the smallest sizes make it flatter."""
+    points = [(math.log(n), math.log(value)) for n, value in values.items() if value > 0]
+    mean_x, mean_y = (sum(part) / len(points) for part in zip(*points, strict=True))
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
+
+
+if __name__ == "__main__":
+    main()
