@@ -20,8 +20,8 @@ from factory.store import Store
 from factory.wish import Candidate, Wish
 from pangea_cultural.console import Reporter
 
-BATCH_ENTITIES = 100
-"""Fifty titles are one call to Commons, and a batch should keep its connections busy for seconds."""
+BATCH_ENTITIES = 200
+"""Four calls to Commons, side by side, and then work for all connections: a batch begins and ends with waiting."""
 MIN_CATEGORY_FILES = 50
 """Looked at in a category: one call, and mostly enough to find a few photos among maps and plans."""
 
