@@ -12,7 +12,7 @@ from factory.picture import check_picture, store_picture
 from tests.factory.faults import png_bomb
 
 
-def encoded(kind, size=(40, 30), colour=(9, 99, 199), **options):
+def encoded(kind, size=(400, 300), colour=(9, 99, 199), **options):
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -20,12 +20,12 @@ def encoded(kind, size=(40, 30), colour=(9, 99, 199), **options):
 
 @pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("WEBP", ".webp")])
 def test_the_format_is_told_by_the_content(kind, suffix):
-    assert check_picture(encoded(kind)) == (suffix, 40, 30)
+    assert check_picture(encoded(kind)) == (suffix, 400, 300)
 
 
 def test_a_photo_with_a_second_picture_behind_it_is_a_jpeg():
-    both = encoded("MPO", save_all=True, append_images=[Image.new("RGB", (40, 30))])
-    assert check_picture(both) == (".jpg", 40, 30)
+    both = encoded("MPO", save_all=True, append_images=[Image.new("RGB", (400, 300))])
+    assert check_picture(both) == (".jpg", 400, 300)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", encoded("GIF"), encoded("JPEG")[:-300], encoded("PNG")[:60]])
