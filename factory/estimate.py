@@ -99,8 +99,7 @@ def _of_door(door: StreamDoor | LookupDoor, selector: Selector, recipe: Recipe, 
     if isinstance(door, Dump):
         return _of_dump(door, selector, recipe)
     if isinstance(door, StreamDoor):
-        batches = list(door.batches(selector.may_matter))
-        lines = [line for batch in batches for line in batch.lines]
+        lines = [line for batch in door.batches(selector.may_matter) for line in batch.lines]
         found, pictures = _selected(lines, selector, recipe)
         return DoorEstimate(
             door=door.name, queries=0, documents=len(lines), entities=found, pictures=pictures, hours=0, basis="read"

@@ -5,7 +5,8 @@ Commons category fills up. A picture that is rejected makes room for the next ca
 several rounds: in each, every entity that still wants pictures takes as many candidates as it wants pictures.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,8 +21,8 @@ from factory.store import Store
 from factory.wish import Candidate, Wish
 from pangea_cultural.console import Reporter
 
-BATCH_ENTITIES = 100
-"""Fifty titles are one call to Commons, and a batch should keep its connections busy for seconds."""
+BATCH_ENTITIES = 200
+"""Four calls to Commons, side by side, and then work for all connections: a batch begins and ends with waiting."""
 MIN_CATEGORY_FILES = 50
 """Looked at in a category: one call, and mostly enough to find a few photos among maps and plans."""
 
@@ -55,51 +56,71 @@ def run(
     start = store.value("SELECT position FROM stage WHERE name = 'images'")
     with reporter.bar("images", len(entities), "entities") as bar:
         bar.advance(start)
-        for begin in range(start, len(entities), BATCH_ENTITIES):
-            batch = entities[begin : begin + BATCH_ENTITIES]
-            rows = _Batch(store, sources, folder, recipe.images.per_entity).rows(batch)
+        begins = range(start, len(entities), BATCH_ENTITIES)
+        batches = [_Batch(store, sources, entities[begin : begin + BATCH_ENTITIES], recipe, folder) for begin in begins]
+        for batch, following in itertools.zip_longest(batches, batches[1:]):
+            rows = batch.rows(meanwhile=following.prepare if following else lambda: None)
             with store.transaction():
                 for name, table_rows in rows.items():
                     if table_rows:
                         store.append(name, pa.Table.from_pylist(table_rows))
-                store.execute("UPDATE stage SET position = ? WHERE name = 'images'", [begin + len(batch)])
-            bar.advance(len(batch))
+                store.execute("UPDATE stage SET position = position + ? WHERE name = 'images'", [len(batch.entities)])
+            bar.advance(len(batch.entities))
+            batch.forget()
     return len(entities), store.value("SELECT count(DISTINCT entity) FROM entity_image")
 
 
 class _Batch:
     """Fetches the pictures of some entities."""
 
-    def __init__(self, store: Store, sources: Sequence[PictureSource], folder: Path, per_entity: int) -> None:
+    def __init__(
+        self, store: Store, sources: Sequence[PictureSource], entities: list[str], recipe: Recipe, folder: Path
+    ) -> None:
+        self.entities = entities
         self._store = store
         self._sources = sources
         self._folder = folder
-        self._per_entity = per_entity
+        self._per_entity = recipe.images.per_entity
+        self._wishes: list[Wish] = []
         self._done: dict[str, Download] = {}
 
-    def rows(self, entities: list[str]) -> Rows:
-        """Rows for image, entity_image and rejection."""
-        wishes = self._wishes(entities)
+    def prepare(self) -> None:
+        """Look up what the entities' claims name, once."""
+        if not self._wishes:
+            self._wishes = self._look_up_wishes()
+
+    def forget(self) -> None:
+        """Free the memory: a build of millions makes its batches in advance."""
+        self._wishes, self._done = [], {}
+
+    def rows(self, meanwhile: Callable[[], None]) -> Rows:
+        """Rows for image, entity_image and rejection.
+
+        Args:
+            meanwhile: called as soon as downloads are under way; what it asks for comes while they go on.
+        """
+        self.prepare()
+        wishes = self._wishes
         while True:
             self._open_categories([wish for wish in wishes if wish.needs_category()])
             rounds = [(wish, wish.take()) for wish in wishes]
             picked = [candidate for _, taken in rounds for candidate in taken]
             if not picked:
                 break
-            self._fetch(picked)
+            self._fetch(picked, meanwhile)
             for wish, taken in rounds:
                 wish.settle(taken, self._done)
         return self._collect(wishes)
 
-    def _wishes(self, entities: list[str]) -> list[Wish]:
+    def _look_up_wishes(self) -> list[Wish]:
         """What each entity's claims name, in the order in which it should be tried."""
         claims = self._store.rows(
             """SELECT entity, property, value FROM claim
                WHERE list_contains($1, entity) AND best AND list_contains($2, property)
                ORDER BY entity, list_position($2, property), ordinal""",
-            [entities, [*IMAGE_PROPERTIES, CATEGORY_PROPERTY]],
+            [self.entities, [*IMAGE_PROPERTIES, CATEGORY_PROPERTY]],
         )
-        of = {name: Wish(name, self._per_entity) for name in entities}
+        of = {name: Wish(name, self._per_entity) for name in self.entities}
         titles = [value for _, via, value in claims if via != CATEGORY_PROPERTY]
         known = self._look_up(titles)
         for name, via, value in claims:
@@ -132,7 +153,7 @@ class _Batch:
                     for info in files.get(name, ()):
                         wish.add(Candidate(title=info.title, source=index, info=info), "category")
 
-    def _fetch(self, picked: list[Candidate]) -> None:
+    def _fetch(self, picked: list[Candidate], meanwhile: Callable[[], None]) -> None:
         """Fetch what no earlier round, batch or run has fetched."""
         new = {c.key: c for c in picked if c.key not in self._done}
         stored = self._store.rows(
@@ -145,6 +166,7 @@ class _Batch:
             infos = [c.known for key, c in new.items() if c.source == index and key not in self._done]
             for download in fetch_all(source, infos, self._folder):
                 self._done[download.info.title] = download
+                meanwhile()
 
     def _collect(self, wishes: list[Wish]) -> Rows:
         """Rows in the order of entities and candidates: it does not tell which picture came first over the wire."""

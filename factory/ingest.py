@@ -55,8 +55,6 @@ class _Job:
         with self.reporter.bar(f"select: {door.name}", None, "documents") as bar:
             batches = door.batches(self.selector.may_matter, start=start)
             for batch, rows in self.workers.select(door.name, batches):
-                rows.rejections["*", "no link to a region"] += batch.passed
-                rows.inputs += batch.passed
                 self._write(rows, f"{STAGE} {door.name}", batch.last)
                 bar.advance(rows.inputs)
 

@@ -67,7 +67,10 @@ STAGES = (
             ambiguous_states(),
             r.images.required,
         ],
-        tables=("entity", "entity_region", "claim", "label", "slice", "found"),
+        tables=(
+            *("entity", "entity_region", "claim", "label", "slice", "found"),
+            *("passing_entity", "passing_label", "passing_claim"),
+        ),
     ),
     Stage(
         name="images",

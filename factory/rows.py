@@ -9,7 +9,7 @@ from factory import kinds
 from factory.store import Store
 from factory.wikidata.entity import Entity
 
-TABLES = ("entity", "entity_region", "claim", "label")
+TABLES = ("entity", "entity_region", "claim", "label", "passing_entity", "passing_claim", "passing_label")
 
 
 class Rows:
@@ -39,7 +39,8 @@ class Rows:
             link: its regions, each with the property that makes the link.
         """
         self._added.add(found.id)
-        row = {"entity": found.id, "selected": selected, "kind": kinds.kind_of(found.best("P31"))}
+        kind = kinds.kind_of(found.best("P31")) if selected else kinds.ANY
+        row = {"entity": found.id, "selected": selected, "kind": kind}
         self._tables["entity"].append(row | {"revision": found.revision, "door": self._door})
         for ordinal, (slug, name) in enumerate(link):
             self._tables["entity_region"].append(
@@ -51,6 +52,23 @@ class Rows:
             self._tables["label"].append({"entity": found.id, "language": code, "text": text, "source": self._door})
         for name, reason in found.dropped:
             self.reject(f"{found.id} {name}", f"claim: {reason}")
+
+    def remember(self, number: int, found: Entity, steps: frozenset[str]) -> None:
+        """Keep the names of an entity that is not selected, and some claims: selected ones may point to it.
+
+        Args:
+            number: of the document, in its door.
+            found: the entity.
+            steps: properties that lead on from a value.
+        """
+        head = {"door": self._door, "number": number, "entity": found.id}
+        self._tables["passing_entity"].append(head | {"revision": found.revision})
+        for code, text in found.labels.items():
+            self._tables["passing_label"].append(head | {"language": code, "text": text})
+        for claim in found.claims:
+            if claim.property in steps:
+                values = {key: getattr(claim, key) for key in claim.__slots__}
+                self._tables["passing_claim"].append(head | values)
 
     def reject(self, item: str, reason: str, items: int = 1) -> None:
         """Count something as dropped; `items` says how many it stands for where single rows would be millions."""
@@ -80,9 +98,10 @@ class Finished:
         if not entities:
             return
         gone = pa.array(sorted(entities))
-        self.tables = {
-            name: rows.filter(pc.invert(pc.is_in(rows["entity"], value_set=gone))) for name, rows in self.tables.items()
-        }
+        for name in ("entity", "entity_region", "claim", "label"):
+            if name in self.tables:
+                rows = self.tables[name]
+                self.tables[name] = rows.filter(pc.invert(pc.is_in(rows["entity"], value_set=gone)))
         for item in entities if reason else ():
             self.rejections[item, str(reason)] += 1
 

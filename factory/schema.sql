@@ -67,6 +67,14 @@ CREATE TABLE label (
     source VARCHAR NOT NULL               -- the door, or cldr
 );
 
+-- Entities that are not selected, for the time of reading: claims of selected ones may point to them.
+CREATE TABLE passing_entity (door VARCHAR, number BIGINT, entity VARCHAR, revision BIGINT);
+CREATE TABLE passing_label (door VARCHAR, number BIGINT, entity VARCHAR, language VARCHAR, text VARCHAR);
+CREATE TABLE passing_claim (
+    door VARCHAR, number BIGINT, entity VARCHAR, property VARCHAR, ordinal INTEGER, best BOOLEAN, rank VARCHAR,
+    value VARCHAR, value_type VARCHAR, bounds VARCHAR
+);
+
 -- Pictures by content; one picture may show several entities.
 CREATE TABLE image (
     image VARCHAR NOT NULL,               -- sha256

@@ -6,11 +6,13 @@ which door the document came through.
 
 import re
 
+import orjson
+
 from factory.properties import properties
 from factory.recipe import Recipe
 from factory.rows import Rows
 from factory.wikidata import entity
-from factory.wikidata.dump import Line
+from factory.wikidata.dump import Line, Names
 from pangea_cultural.languages import labels_for
 from pangea_cultural.regions import ambiguous_states, region
 
@@ -45,6 +47,12 @@ class Selector:
         self.region_of = {qid: slug for slug in recipe.asked_regions() for qid in region(slug).items}
         self._ambiguous = ambiguous_states()
         self._pictures_required = recipe.images.required
+        self.steps = frozenset(step for row in asked for step in row.path[1:]) | {COUNTRY}
+        """Properties of values that lead on: to a capital, or from a birthplace to its country."""
+        # A value with a step of a path has to be parsed whole. (All places have P17; a birthplace needs it only where
+        # it is in one of the regions, and then it is parsed for that.)
+        paths = sorted(step[1:] for step in self.steps - {COUNTRY})
+        self._step = re.compile(_any_of(b'"P%s"', paths)) if paths else None
         self._link = re.compile(_any_of(b'"P%s"', [name[1:] for name in (*self.links, BIRTHPLACE)]))
         regions = sorted({qid[1:] for qid in (*self.region_of, *self._ambiguous)})
         self._region = re.compile(_any_of(b'"Q%s"', regions))
@@ -52,7 +60,11 @@ class Selector:
         self._old_region = re.compile(_any_of(rb'"numeric-id":\s*%s\b', regions))
 
     def may_matter(self, text: bytes) -> bool:
-        """Whether a document, as it stands in a dump, can be linked to a region: false only if it certainly is not."""
+        """Whether a document, as it stands in a dump, can be linked to a region, or lead on from a value: false only if
+        it certainly does not.
+        """
+        if self._step and self._step.search(text):
+            return True
         if not self._link.search(text):
             return False
         # A person's birthplace can be anywhere.
@@ -76,6 +88,24 @@ class Selector:
             rows.reject(line.asked or found.id, reason)
         else:
             rows.add(found, selected=True, link=link)
+        if reason and reason != SEEN:
+            rows.remember(line.number, found, self.steps)
+
+    def pass_by(self, names: Names, rows: Rows) -> None:
+        """Keep the names of a document that cannot be linked to a region."""
+        try:
+            labels = orjson.loads(names.labels)
+        except orjson.JSONDecodeError:
+            labels = None
+        if not isinstance(labels, dict) and labels != []:
+            rows.inputs += 1
+            rows.reject(f"line {names.number}", "broken line: labels")
+            return
+        rows.inputs += 1
+        rows.reject("*", NO_LINK)
+        found = entity.read_labels(labels, []) if labels else {}
+        kept = {code: text for code, text in found.items() if code in self.labels}
+        rows.remember(names.number, entity.Entity(names.id, entity.revision(names.revision), kept, []), frozenset())
 
     def read(self, line: Line) -> entity.Entity:
         """The entity of a document, with the labels and claims that the recipe can use.

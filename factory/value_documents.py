@@ -1,16 +1,14 @@
 """The values of claims: the items that selected entities point to (the country, the architect), with their names.
 
-They are looked up in the doors that the entities came through; along a path such as P17/P36 also for the claim of the
-next step, whose values are then looked up in turn.
+What a door has shown while it was read has been kept; of doors that are asked for ids, the rest is asked for. Along a
+path such as P17/P36 a value's own claim leads on to the next values.
 """
 
 from collections.abc import Iterator, Sequence
 
-from factory.properties import properties
 from factory.rows import Rows
-from factory.select import BIRTHPLACE, COUNTRY, Selector
+from factory.select import BIRTHPLACE, Selector
 from factory.store import Store
-from factory.wikidata import dump
 from factory.wikidata.door import LookupDoor, StreamDoor
 from factory.wikidata.dump import Line
 from factory.wikidata.entity import Entity, MalformedDocumentError
@@ -20,60 +18,89 @@ STAGE = "select"
 BATCH_IDS = 500
 """Documents that are asked for between two writes."""
 
+WANTED = """
+CREATE OR REPLACE TEMP TABLE wanted AS
+SELECT DISTINCT value AS entity FROM claim
+WHERE best AND value_type = 'item' AND property IN (SELECT unnest($properties))
+      AND value NOT IN (SELECT entity FROM entity)
+"""
+
+# An item can have been passed in several doors: the first one counts.
+FROM_PASSING = """
+CREATE OR REPLACE TEMP TABLE taken AS
+SELECT entity, arg_min(p, (list_position($doors, door), number)) AS chosen
+FROM (SELECT entity, door, number, struct_pack(door := door, number := number, revision := revision) AS p
+      FROM passing_entity SEMI JOIN wanted USING (entity))
+GROUP BY entity;
+
+INSERT INTO entity SELECT entity, false, 'any', chosen.revision, chosen.door FROM taken;
+
+INSERT INTO label SELECT l.entity, language, text, l.door
+FROM passing_label l JOIN taken t ON t.entity = l.entity AND t.chosen.door = l.door AND t.chosen.number = l.number;
+
+INSERT INTO claim SELECT c.entity, property, ordinal, best, rank, value, value_type, bounds
+FROM passing_claim c JOIN taken t ON t.entity = c.entity AND t.chosen.door = c.door AND t.chosen.number = c.number;
+"""
+
 
 def look_up(store: Store, selector: Selector, doors: Sequence[StreamDoor | LookupDoor], reporter: Reporter) -> None:
-    """Fetch the documents of the values, and of the values of path steps, until nothing new is pointed to."""
+    """Find the documents of the values, and of the values of path steps, until nothing new is pointed to."""
     asked_for: set[str] = set()
     while True:
-        missing = _without_document(store, selector) - asked_for
-        if not missing:
-            return
+        taken = _take_passing(store, selector, doors)
+        missing = {row[0] for row in store.rows("SELECT entity FROM wanted EXCEPT SELECT entity FROM entity")}
+        missing -= asked_for
+        if not taken and not missing:
+            break
         asked_for |= missing
         for door in doors:
-            parts = _looked_up(door, missing) if isinstance(door, LookupDoor) else _streamed(door, missing)
-            with reporter.bar(f"values: {door.name}", len(missing), "documents") as bar:
-                for part in parts:
-                    missing -= _write(store, selector, part, missing, door.name)
-                    bar.advance(len(part))
+            if isinstance(door, LookupDoor):
+                missing -= _ask(store, selector, door, missing, reporter)
+    with store.transaction():
+        for table in ("passing_entity", "passing_label", "passing_claim"):
+            store.execute(f"DELETE FROM {table}")
 
 
-def _without_document(store: Store, selector: Selector) -> set[str]:
-    rows = store.rows(
-        """SELECT DISTINCT value FROM claim
-           WHERE best AND value_type = 'item' AND property IN (SELECT unnest(?))
-                 AND value NOT IN (SELECT entity FROM entity)""",
-        [sorted({*selector.asked, *selector.links, BIRTHPLACE})],
-    )
-    return {row[0] for row in rows}
+def _take_passing(store: Store, selector: Selector, doors: Sequence[StreamDoor | LookupDoor]) -> int:
+    """Take over what has been kept of wanted values; gives how many."""
+    properties = sorted({*selector.asked, *selector.links, BIRTHPLACE})
+    store.execute(WANTED, {"properties": properties})
+    with store.transaction():
+        for statement in FROM_PASSING.split(";")[:-1]:
+            parameters = {"doors": [door.name for door in doors]} if "$doors" in statement else None
+            store.execute(statement, parameters)
+    return store.value("SELECT count(*) FROM taken")
 
 
-def _write(store: Store, selector: Selector, lines: list[Line], wanted: set[str], door: str) -> set[str]:
-    """Write the documents among some lines that are wanted; gives their ids."""
-    steps = {step for row in properties().values() for step in row.path[1:]} | {COUNTRY}
+def _ask(store: Store, selector: Selector, door: LookupDoor, wanted: set[str], reporter: Reporter) -> set[str]:
+    """Ask a door for the documents of values; gives the ids that it had."""
+    found: set[str] = set()
+    with reporter.bar(f"values: {door.name}", len(wanted), "documents") as bar:
+        for part in _parts(door, wanted):
+            found |= _write(store, selector, part, door.name)
+            bar.advance(len(part))
+    return found
+
+
+def _parts(door: LookupDoor, wanted: set[str]) -> Iterator[list[Line]]:
+    ids = sorted(wanted, key=lambda name: (len(name), name))
+    for begin in range(0, len(ids), BATCH_IDS):
+        answers = door.documents(ids[begin : begin + BATCH_IDS])
+        yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]
+
+
+def _write(store: Store, selector: Selector, lines: list[Line], door: str) -> set[str]:
+    """Write documents of values; gives their ids."""
     rows, written = Rows(door), set()
     for line in lines:
         try:
             found = selector.read(line)
         except MalformedDocumentError:
-            continue  # counted when the door was read for entities; a value without a name is counted as such
+            continue  # a value without a name is counted when questions are made
+        claims = [claim for claim in found.claims if claim.property in selector.steps]
         # A value that redirects keeps the id by which claims know it.
-        name = line.asked or found.id
-        if name in wanted and name not in written:
-            claims = [claim for claim in found.claims if claim.property in steps]
-            rows.add(Entity(name, found.revision, found.labels, claims), selected=False, link=[])
-            written.add(name)
+        rows.add(Entity(line.asked, found.revision, found.labels, claims), selected=False, link=[])
+        written.add(line.asked)
     with store.transaction():
         rows.finish().write(store, STAGE)
     return written
-
-
-def _streamed(door: StreamDoor, wanted: set[str]) -> Iterator[list[Line]]:
-    for batch in door.batches(dump.OneOf(frozenset(wanted))):
-        yield [dump.parse(number, text) for number, text in batch.lines]
-
-
-def _looked_up(door: LookupDoor, wanted: set[str]) -> Iterator[list[Line]]:
-    ids = sorted(wanted, key=lambda name: (len(name), name))
-    for begin in range(0, len(ids), BATCH_IDS):
-        answers = door.documents(ids[begin : begin + BATCH_IDS])
-        yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]

@@ -45,12 +45,11 @@ class Workers:
         under_way: deque[tuple[Batch, Future[Finished]]] = deque()
         num_bytes = 0
         for batch in batches:
-            num_bytes += sum(len(text) for _, text in batch.lines)
+            num_bytes += sum(len(text) for _, text in batch.lines) + sum(len(names.labels) for names in batch.passed)
             if num_bytes < SMALL_BYTES and self._pool is None:
-                yield batch, select(self._selector, door, batch.lines)
+                yield batch, select(self._selector, door, batch)
                 continue
-            under_way.append((batch, self._started().submit(_select, door, batch.lines)))
-            batch.lines = []
+            under_way.append((batch, self._started().submit(_select, door, batch)))
             if len(under_way) > 2 * num_cores():
                 yield _first(under_way)
         while under_way:
@@ -67,11 +66,13 @@ class Workers:
         return self._pool
 
 
-def select(selector: Selector, door: str, lines: list[tuple[int, bytes]]) -> Finished:
+def select(selector: Selector, door: str, batch: Batch) -> Finished:
     """The rows of some lines of a dump."""
     rows = Rows(door)
-    for number, text in lines:
+    for number, text in batch.lines:
         selector.take(dump.parse(number, text), rows)
+    for names in batch.passed:
+        selector.pass_by(names, rows)
     return rows.finish()
 
 
@@ -85,5 +86,5 @@ def _begin(selector: Selector) -> None:
     _selector = selector
 
 
-def _select(door: str, lines: list[tuple[int, bytes]]) -> Finished:
-    return select(_selector, door, lines)
+def _select(door: str, batch: Batch) -> Finished:
+    return select(_selector, door, batch)

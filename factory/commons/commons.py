@@ -68,18 +68,18 @@ class Commons:
     def _api(self) -> Api:
         return Api(self.client, self.api, self.width)
 
-    async def _told(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer to a question; without one no picture can be judged, so that the build has to stop."""
+    async def _told(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer to a request; without one no picture can be judged, so that the build has to stop."""
         try:
-            return await question()
+            return await request()
         except FetchError as error:
             problem = f"no answer from {self.api}: {error.reason} ({error.detail})"
             raise UserError(f"{problem}; what was done is kept, run the same command again to go on") from error
 
     async def _category(self, name: str, limit: int) -> tuple[str, list[PictureInfo]]:
         title = normalised(name)
-        question = functools.partial(self._api.category, title, limit)
-        pages = await self._told(question) if is_valid(title) else []
+        request = functools.partial(self._api.category, title, limit)
+        pages = await self._told(request) if is_valid(title) else []
         return name, [metadata.read(page, self.rules, in_category=True) for page in pages]
 
     async def _fetch(self, info: PictureInfo) -> Fetched:

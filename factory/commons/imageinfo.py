@@ -1,4 +1,4 @@
-"""Questions to Commons' API: what it knows of files, fifty at a time."""
+"""Requests to Commons' API: what it knows of files, fifty at a time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from factory.net.client import Client
 MAX_TITLES = 50
 """In one call, and also of scaled images in one answer."""
 MAX_GET_CHARACTERS = 6_000
-"""A longer question is sent by POST: fifty names in Chinese are 30,000 characters of percent signs."""
+"""A longer request is sent by POST: fifty names in Chinese are 30,000 characters of percent signs."""
 FIELDS = (
     "Artist",
     "Attribution",

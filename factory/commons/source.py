@@ -1,6 +1,6 @@
 """What the factory asks of a place that pictures come from, whether Commons, a local folder or a table of drawings.
 
-Questions are asked in batches: a place behind a network answers fifty titles as fast as one.
+It is asked in batches: a place behind a network answers fifty titles as fast as one.
 """
 
 from collections.abc import Iterator, Sequence

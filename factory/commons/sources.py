@@ -8,7 +8,8 @@ from factory.commons.drawings import Drawings
 from factory.commons.folder import Folder
 from factory.commons.photos import Rules
 from factory.commons.source import PictureSource
-from factory.net.client import Client, require_contact, user_agent
+from factory.net.agent import require_contact, user_agent
+from factory.net.client import Client
 from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Recipe
 
 
@@ -18,7 +19,7 @@ def check(recipe: Recipe) -> None:
     Raises:
         UserError: there is no contact, or it is none.
     """
-    user_agent(recipe.network.contact)
+    user_agent(recipe.network.contact, "")
     for source in recipe.images.sources:
         if isinstance(source, CommonsSource):
             require_contact(source.api, recipe.network.contact)

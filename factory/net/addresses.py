@@ -7,10 +7,13 @@ machine. Names are checked after they are resolved, at the moment of connecting.
 import ipaddress
 import socket
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
+
+from pangea_cultural.errors import UserError
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -22,7 +25,7 @@ class PrivateAddressError(OSError):
 
 def is_public(text: str) -> bool:
     """Whether an IP address is one of the internet: not private, loopback, link-local, multicast or reserved."""
-    address = ipaddress.ip_address(text)
+    address = ipaddress.ip_address(text.partition("%")[0])
     return all(each.is_global and not each.is_multicast and not each.is_reserved for each in _meant(address))
 
 
@@ -84,3 +87,45 @@ class Guard(AbstractResolver):
     def _is_named(self, host: str, port: int) -> bool:
         name = f"[{host}]" if ":" in host else host
         return bool({name.lower(), f"{name.lower()}:{port}"} & self._named)
+
+
+def host_of(url: str) -> tuple[str, int]:
+    """Host and port of a web address.
+
+    Raises:
+        UserError: it is none; only http and https are.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port:
+        raise UserError(f"{url!r} is not a web address: write it as https://host/path")
+    return parts.hostname, port
+
+
+def refuse_private(url: str, allowed: Collection[str] = ()) -> None:
+    """Refuse an address that leads into a private network, to this machine, or nowhere on the internet.
+
+    Args:
+        url: the address; its host is looked up. A host without an address passes: connecting to it fails by itself.
+        allowed: hosts (`localhost`, `10.0.0.7`, `[::1]`) or hosts with ports (`127.0.0.1:7878`) that the recipe names.
+
+    Raises:
+        UserError: the host has such an address, and is not allowed.
+    """
+    host, port = host_of(url)
+    name = f"[{host}]" if ":" in host else host
+    if {name, f"{name}:{port}"} & {entry.lower() for entry in allowed}:
+        return
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return
+    for *_, address in found:
+        if not is_public(str(address[0])):
+            raise UserError(
+                f"{host} leads to the private address {address[0]}: "
+                f'if that is meant, add "{name}:{port}" to private_hosts in the recipe'
+            )

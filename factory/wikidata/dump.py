@@ -22,7 +22,10 @@ BATCH_LINES = 20_000
 """Read, whether parsed or passed over: how far a killed build goes back."""
 _SKELETON = (b"", b"[", b"]")
 _HEAD_BYTES = 400
-_ITEM = re.compile(rb'"type"\s*:\s*"item"')
+_HEAD = re.compile(rb'\{[^{}]*?"type":"item",[^{}]*?"id":"(Q[1-9][0-9]{0,14})"')
+"""The beginning of an item's document, up to its id: no other object stands before it."""
+_REVISION = re.compile(rb'"lastrevid":([0-9]{1,18})[,}]')
+LABELS, DESCRIPTIONS = b'"labels":', b',"descriptions":'
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +41,37 @@ class Line:
     """The id that was asked for, where a door is asked for ids."""
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What is kept of a document that is passed over: others may point to it, and then need its names."""
+
+    number: int
+    id: str
+    revision: int | None
+    labels: bytes
+    """The JSON of its labels, not parsed yet."""
+
+
 @dataclass(slots=True)
 class Batch:
     """Some lines of a dump, not parsed yet."""
 
     last: int = 0
     """Number of the last line that was read for it."""
-    passed: int = 0
-    """Documents among them that cannot matter."""
+    passed: list[Names] = field(default_factory=list)
+    """Documents among them that cannot matter by themselves."""
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     num_bytes: int = 0
     """Of all lines that were read, passed ones included."""
 
 
 def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
-    """The lines of a dump that a test lets through, with a count of those that it does not.
+    """The lines of a dump that a test lets through, and the names of those that it does not.
 
     Args:
         path: the file; its suffix says how it is compressed.
-        wanted: whether a line, as bytes, can matter. Lines that are no plain item document are let through unasked:
-            what is wrong with them is for the parser to say.
+        wanted: whether a line, as bytes, can matter. Lines that are no plain item document are let through all the
+            same: what is wrong with them is for the parser to say.
         start: lines to skip, because an earlier run has read them.
 
     Raises:
@@ -66,12 +80,14 @@ def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) ->
     batch, waiting = Batch(last=start), 0
     for number, text in _documents(path, start):
         batch.last, batch.num_bytes = number, batch.num_bytes + len(text)
-        if _looks_sound(text) and not wanted(text):
-            batch.passed += 1
-        else:
+        names = None if wanted(text) else _names(number, text)
+        if names is None:
             batch.lines.append((number, text))
             waiting += len(text)
-        if waiting >= BATCH_BYTES or batch.passed + len(batch.lines) >= BATCH_LINES:
+        else:
+            batch.passed.append(names)
+            waiting += len(names.labels)
+        if waiting >= BATCH_BYTES or len(batch.passed) + len(batch.lines) >= BATCH_LINES:
             yield batch
             batch, waiting = Batch(last=number), 0
     if batch.passed or batch.lines:
@@ -92,9 +108,19 @@ def _documents(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
                 yield number, text
 
 
-def _looks_sound(text: bytes) -> bool:
-    """Whether a line is an item's document from brace to brace; in doubt it is parsed, to be rejected by name."""
-    return text.endswith(b"}") and _ITEM.search(text, 0, _HEAD_BYTES) is not None
+def _names(number: int, text: bytes) -> Names | None:
+    """The names of an item, cut out of its document; None where it does not look as Wikidata writes it: in doubt a
+    line is parsed, to be rejected by name.
+
+    A quote inside a JSON string is escaped, so that a key with its quotes is found nowhere else.
+    """
+    head = _HEAD.match(text)
+    start = text.find(LABELS, 0, _HEAD_BYTES) + len(LABELS)
+    end = text.find(DESCRIPTIONS, start)
+    if head is None or start < len(LABELS) or end < 0 or not text.endswith(b"}"):
+        return None
+    revision = _REVISION.search(text, 0, start) or _REVISION.search(text, max(end, len(text) - _HEAD_BYTES))
+    return Names(number, head[1].decode(), int(revision[1]) if revision else None, text[start:end])
 
 
 def parse(number: int, text: bytes) -> Line:
@@ -105,22 +131,3 @@ def parse(number: int, text: bytes) -> Line:
         return Line(number, orjson.loads(text))
     except orjson.JSONDecodeError as error:
         return Line(number, None, f"broken line: {error}")
-
-
-class OneOf:
-    """Whether a line can be the document of one of some entities; in doubt it can, so its id must be looked at again.
-
-    Args:
-        wanted: ids.
-    """
-
-    def __init__(self, wanted: frozenset[str]) -> None:
-        self._wanted = wanted
-
-    def __call__(self, text: bytes) -> bool:
-        """Look at the line's beginning."""
-        before, key, after = text[:_HEAD_BYTES].partition(b'"id":')
-        # A second brace before the first "id" means that it belongs to something inside the document.
-        if not key or before.count(b"{") != 1 or after.count(b'"') < 2:
-            return True
-        return after.split(b'"', 2)[1].decode("utf-8", "replace") in self._wanted

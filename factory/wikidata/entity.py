@@ -67,11 +67,11 @@ def read(document: Any, wanted: frozenset[str] | None = None) -> Entity:
     if not values.ITEM.fullmatch(document["id"]) or document.get("type", "item") != "item":
         raise MalformedDocumentError("not an item")
     dropped: list[tuple[str, str]] = []
-    labels = _labels(_mapping(document, "labels"), dropped)
+    labels = read_labels(_mapping(document, "labels"), dropped)
     claims = _claims(_mapping(document, "claims"), wanted, dropped)
     return Entity(
         id=document["id"],
-        revision=_revision(document.get("lastrevid")),
+        revision=revision(document.get("lastrevid")),
         labels=labels,
         claims=claims,
         dropped=sorted(dropped),
@@ -86,12 +86,14 @@ def _mapping(document: dict, name: str) -> dict:
     return content
 
 
-def _revision(number: Any) -> int | None:
+def revision(number: Any) -> int | None:
+    """A revision's number; None for what is none."""
     known = isinstance(number, int) and not isinstance(number, bool) and 0 < number <= LARGEST_REVISION
     return number if known else None
 
 
-def _labels(labels: dict, dropped: list[tuple[str, str]]) -> dict[str, str]:
+def read_labels(labels: dict, dropped: list[tuple[str, str]]) -> dict[str, str]:
+    """Texts by language code; what is wrong is added to `dropped`."""
     found = {}
     known = sorted(key for key in labels if isinstance(key, str) and values.LANGUAGE.fullmatch(key))
     dropped.extend([("label", "not a language code")] * (len(labels) - len(known)))

@@ -12,7 +12,7 @@ import tenacity
 from SPARQLWrapper import JSON, POST, SPARQLWrapper
 from SPARQLWrapper import __version__ as wrapper_version
 
-from factory import addresses
+from factory.net import addresses, agent
 from factory.wikidata import answers, queries
 from factory.wikidata.answers import KEPT, EndpointDownError, FailedError, Politeness
 from factory.wikidata.door import TooMuchError
@@ -55,9 +55,10 @@ class Endpoint:
         Raises:
             UserError: the address is none, or wants a contact.
         """
-        self.agent = addresses.user_agent(url, contact, f"SPARQLWrapper/{wrapper_version}")
         self.url = url
         self.host = ":".join(str(part) for part in addresses.host_of(url)).removesuffix(":443").removesuffix(":80")
+        agent.require_contact(url, contact)
+        self.agent = agent.user_agent(contact, f"SPARQLWrapper/{wrapper_version}")
         self.politeness = politeness or Politeness()
         self.private_hosts = private_hosts
         self._random = random.Random(seed)

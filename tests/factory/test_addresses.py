@@ -2,7 +2,8 @@
 
 import pytest
 
-from factory.addresses import host_of, is_private, refuse_private, user_agent
+from factory.net.addresses import host_of, is_public, refuse_private
+from factory.net.agent import require_contact, user_agent
 from pangea_cultural.errors import UserError
 
 
@@ -16,12 +17,12 @@ from pangea_cultural.errors import UserError
     ],
 )
 def test_private_addresses(address):
-    assert is_private(address)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["208.80.154.224", "2620:0:861:ed1a::1", "::ffff:208.80.154.224"])
 def test_public_addresses(address):
-    assert not is_private(address)
+    assert is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -58,15 +59,16 @@ def test_what_is_no_web_address_is_refused(url):
 )
 def test_wikimedia_wants_a_contact(url):
     with pytest.raises(UserError, match="--contact"):
-        user_agent(url, "", "library/1")
-    assert "(me@example.org) library/1" in user_agent(url, "me@example.org", "library/1")
+        require_contact(url, "")
+    require_contact(url, "me@example.org")
 
 
 def test_others_want_none():
-    assert user_agent("https://notwikidata.org/", "", "library/1").endswith(" library/1")
+    require_contact("https://notwikidata.org/", "")
+    assert user_agent("", "library/1").endswith(" library/1")
 
 
 @pytest.mark.parametrize("contact", ["me@example.org\r\nX-Other: 1", "me (at home)", "ich@müller.de"])
 def test_a_contact_has_to_fit_into_a_header(contact):
     with pytest.raises(UserError, match="contact"):
-        user_agent("https://example.org/", contact, "library/1")
+        user_agent(contact, "library/1")

@@ -73,10 +73,17 @@ def rows(folder, plan):
         return {name: store.rows(sql) for name, sql in TABLES.items()}
 
 
+def as_dumped(row):
+    """A document with the keys of dumps, in their order: one that is passed over is not parsed then."""
+    content = row | {"descriptions": {}, "aliases": {}, "sitelinks": {}}
+    keys = ("type", "id", "labels", "descriptions", "aliases", "claims", "sitelinks", "lastrevid")
+    return orjson.dumps({key: content[key] for key in keys if key in content})
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("doors")
-    (made / "dump.json").write_bytes(b"[\n" + b",\n".join(map(orjson.dumps, DOCUMENTS)) + b"\n]\n")
+    (made / "dump.json").write_bytes(b"[\n" + b",\n".join(map(as_dumped, DOCUMENTS)) + b"\n]\n")
     return made
 
 

@@ -7,11 +7,15 @@ import shutil
 import orjson
 import pytest
 from backports import zstd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from factory.wikidata import archive, dump
 from pangea_cultural.errors import UserError
 
-DOCUMENTS = [{"type": "item", "id": f"Q{n}", "labels": {"en": {"value": f"thing {n}"}}} for n in range(1, 6)]
+DOCUMENTS = [
+    {"type": "item", "id": f"Q{n}", "labels": {"en": {"value": f"thing {n}"}}, "descriptions": {}} for n in range(1, 6)
+]
 ARRAY = b"[\n" + b",\n".join(orjson.dumps(d) for d in DOCUMENTS) + b"\n]\n"
 JSON_LINES = b"\n".join(orjson.dumps(d) for d in DOCUMENTS)
 
@@ -50,18 +54,6 @@ def test_reading_goes_on_from_a_position(tmp_path):
     assert [line.document["id"] for line in lines(path, start=numbers[2])] == ["Q4", "Q5"]
 
 
-def test_only_wanted_documents_are_parsed(tmp_path):
-    path = tmp_path / "dump.json"
-    path.write_bytes(ARRAY)
-    assert [line.document["id"] for line in lines(path, dump.OneOf(frozenset({"Q2", "Q5"})))] == ["Q2", "Q5"]
-
-
-def test_documents_with_another_key_order_are_not_missed(tmp_path):
-    path = tmp_path / "dump.json"
-    path.write_bytes(b'{"claims": {"P1": [{"id": "x"}]}, "id": "Q7"}\n{"labels": {}, "id": "Q8"}')
-    assert lines(path, dump.OneOf(frozenset({"Q7"})))[0].document["id"] == "Q7"
-
-
 @pytest.mark.parametrize(
     ("suffix", "compress"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstd.compress)]
 )
@@ -96,12 +88,35 @@ def test_lines_that_cannot_matter_are_counted_not_parsed(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(ARRAY)
     (batch,) = dump.batches(path, lambda text: b'"Q3"' in text)
-    assert (batch.passed, len(batch.lines), batch.last) == (4, 1, 6)
+    assert [names.id for names in batch.passed] == ["Q1", "Q2", "Q4", "Q5"]
+    assert (len(batch.lines), batch.last) == (1, 6)
+
+
+@pytest.mark.parametrize("api", [False, True])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    labels=st.dictionaries(st.sampled_from(["en", "de", "mul"]), st.text(max_size=9)),
+    more=st.text(max_size=20),
+    revision=st.one_of(st.none(), st.integers(1, 10**12)),
+)
+def test_the_names_of_what_is_passed_over_are_those_of_its_document(tmp_path, api, labels, more, revision):
+    """Whatever its texts hold, also what looks like keys; in the order of dumps and in that of the API."""
+    content = {code: {"language": code, "value": text} for code, text in labels.items()}
+    head = {"type": "item", "id": "Q7", "labels": content}
+    tail = {"descriptions": {"en": {"language": "en", "value": f'{more},"descriptions":'}}, "claims": {"P1": [more]}}
+    known = {} if revision is None else {"lastrevid": revision}
+    document = {"pageid": 1, **known, **head, **tail} if api else {**head, **tail, "sitelinks": {}, **known}
+    path = tmp_path / "dump.json"
+    path.write_bytes(orjson.dumps(document))
+    (batch,) = dump.batches(path, lambda _: False)
+    (names,) = batch.passed
+    assert (names.id, names.revision, orjson.loads(names.labels)) == ("Q7", revision, content)
 
 
 def test_what_looks_broken_is_let_through_to_be_rejected_by_name(tmp_path):
     path = tmp_path / "dump.json"
-    path.write_bytes(b'{"type":"property","id":"P31"}\n{"type":"item","id":"Q1",\n{"type":"item","id":"Q2"}')
+    sound = b'{"type":"item","id":"Q2","labels":{},"descriptions":{}}'
+    path.write_bytes(b"\n".join([b'{"type":"property","id":"P31"}', b'{"type":"item","id":"Q1",', sound]))
     (batch,) = dump.batches(path, lambda _: False)
     assert [number for number, _ in batch.lines] == [1, 2]
 

@@ -7,6 +7,7 @@ import random
 import socket
 import time
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from yarl import URL
 
 from factory.net import answer
 from factory.net.addresses import is_public
-from factory.net.client import Client, user_agent
+from factory.net.agent import user_agent
+from factory.net.client import Client
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import DEFAULTS, Gates, HostLimits, Pace
 from factory.net.patience import Patience, retry_after_s
@@ -23,6 +25,8 @@ from tests.factory.commons_server import CommonsServer, File, small_picture
 
 FILE = File(title="A.jpg")
 QUICK = Patience(base_s=0.001, longest_s=0.01, stall_s=0.3, judged_after_s=0.2, total_s=5)
+
+LIBRARY = f"aiohttp/{aiohttp.__version__}"
 
 
 def fetch(server, *, max_bytes=1_000_000, private_hosts=None, patience=QUICK, limits=None, seed=0, num=1):
@@ -238,14 +242,14 @@ def test_wikimedia_is_not_asked_without_a_contact():
 def test_the_contact_is_in_the_user_agent():
     with CommonsServer([FILE]) as server, Client(contact="me@example.org", private_hosts=server.hosts) as client:
         client.run(client.fetch(server.original(FILE), answer.picture(10_000)))
-        assert server.requests[0][2] == user_agent("me@example.org")
-    assert user_agent("me@example.org").startswith("pangea-cultural/0.1.0 (me@example.org) aiohttp/")
+        assert server.requests[0][2] == user_agent("me@example.org", LIBRARY)
+    assert user_agent("me@example.org", LIBRARY).startswith("pangea-cultural/0.1.0 (me@example.org) aiohttp/")
 
 
 @pytest.mark.parametrize("contact", ["me", "me@example.org\r\nX-Evil: 1", "a b@c.d", "https://x.org) (y"])
 def test_a_contact_is_an_address(contact):
     with pytest.raises(UserError, match="is no contact"):
-        user_agent(contact)
+        user_agent(contact, LIBRARY)
 
 
 def test_retry_after_is_seconds_or_a_date():

@@ -4,7 +4,7 @@
 
 The server has a latency of 20 ms and both may use 8 connections. Both decode every picture and keep its bytes as they
 came, with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. Ours is `pcult build --stage images` with
-one photo property an entity; its questions to the API are within its time. Seconds are the server's, from the first
+one photo property an entity; its requests to the API are within its time. Seconds are the server's, from the first
 request to the last answer, so that nobody pays for starting Python. Then every tenth request fails, by seed, and what
 is missing in the end is counted: once with img2dataset's default (no retries), once with as many tries as ours.
 """
