@@ -158,7 +158,7 @@ def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe
     """How many of some documents are selected, and how many pictures they would have at most."""
     rows = Rows("estimate")
     for number, text in lines:
-        selector.take(dump.parse(number, text), rows)
+        selector.take(dump.parse(number, text, selector.wanted, selector.labels), rows)
     done = rows.finish()
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():

@@ -53,7 +53,8 @@ class Selector:
         # it is in one of the regions, and then it is parsed for that.)
         paths = sorted(step[1:] for step in self.steps - {COUNTRY})
         self._step = re.compile(_any_of(b'"P%s"', paths)) if paths else None
-        self._link = re.compile(_any_of(b'"P%s"', [name[1:] for name in (*self.links, BIRTHPLACE)]))
+        links = [name[1:] for name in (*self.links, BIRTHPLACE)]
+        self._link_or_step = re.compile(_any_of(b'"P%s"', [*links, *paths]))
         regions = sorted({qid[1:] for qid in (*self.region_of, *self._ambiguous)})
         self._region = re.compile(_any_of(b'"Q%s"', regions))
         # Documents from before 2017 have numeric ids only.
@@ -63,10 +64,11 @@ class Selector:
         """Whether a document, as it stands in a dump, can be linked to a region, or lead on from a value: false only if
         it certainly does not.
         """
-        if self._step and self._step.search(text):
+        found = self._link_or_step.search(text)
+        if not found:
+            return False  # most of a dump, after one look
+        if self._step and self._step.search(text, found.start()):
             return True
-        if not self._link.search(text):
-            return False
         # A person's birthplace can be anywhere.
         return bool(self._region.search(text) or b'"P19"' in text or self._old_region.search(text))
 
@@ -103,8 +105,7 @@ class Selector:
             return
         rows.inputs += 1
         rows.reject("*", NO_LINK)
-        found = entity.read_labels(labels, []) if labels else {}
-        kept = {code: text for code, text in found.items() if code in self.labels}
+        kept = entity.read_labels(labels, [], self.labels) if labels else {}
         rows.remember(names.number, entity.Entity(names.id, entity.revision(names.revision), kept, []), frozenset())
 
     def read(self, line: Line) -> entity.Entity:
@@ -115,9 +116,7 @@ class Selector:
         """
         if line.problem:
             raise entity.MalformedDocumentError(line.problem)
-        found = entity.read(line.document, self.wanted)
-        labels = {code: text for code, text in found.labels.items() if code in self.labels}
-        return entity.Entity(found.id, found.revision, labels, found.claims, found.dropped)
+        return entity.read(line.document, self.wanted, self.labels)
 
     def link(self, found: entity.Entity) -> list[tuple[str, str]]:
         """Regions of an entity, each with the property that links it; the first link of a region counts."""

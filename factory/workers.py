@@ -11,8 +11,10 @@ from factory.wikidata import dump
 from factory.wikidata.archive import num_cores
 from factory.wikidata.dump import Batch
 
-SMALL_BYTES = 32 << 20
+SMALL_BYTES = 256 << 20
 """Less text than this is parsed sooner than worker processes start."""
+FEW_CORES = 2
+"""With so many the decompressor and the reader are busy enough: one process parses faster than .bz2 comes."""
 
 _selector: Selector
 """A worker process's own, set once."""
@@ -46,7 +48,7 @@ class Workers:
         num_bytes = 0
         for batch in batches:
             num_bytes += sum(len(text) for _, text in batch.lines) + sum(len(names.labels) for names in batch.passed)
-            if num_bytes < SMALL_BYTES and self._pool is None:
+            if self._pool is None and (num_bytes < SMALL_BYTES or num_cores() <= FEW_CORES):
                 yield batch, select(self._selector, door, batch)
                 continue
             under_way.append((batch, self._started().submit(_select, door, batch)))
@@ -70,7 +72,7 @@ def select(selector: Selector, door: str, batch: Batch) -> Finished:
     """The rows of some lines of a dump."""
     rows = Rows(door)
     for number, text in batch.lines:
-        selector.take(dump.parse(number, text), rows)
+        selector.take(dump.parse(number, text, selector.wanted, selector.labels), rows)
     for names in batch.passed:
         selector.pass_by(names, rows)
     return rows.finish()

@@ -80,7 +80,9 @@ def _child(command: list[str], path: Path) -> Iterator[IO[bytes]]:
     """What a program prints; an error of its own is raised after its last byte has been read."""
     with path.open("rb"):  # a file that cannot be read is our message, not the program's
         pass
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=BUFFER_BYTES)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=BUFFER_BYTES, pipesize=BUFFER_BYTES
+    )
     assert process.stdout is not None and process.stderr is not None
     try:
         yield process.stdout

@@ -47,12 +47,13 @@ class Entity:
         return [claim.value for claim in self.claims if claim.property == name and claim.best]
 
 
-def read(document: Any, wanted: frozenset[str] | None = None) -> Entity:
+def read(document: Any, wanted: frozenset[str] | None = None, codes: frozenset[str] | None = None) -> Entity:
     """Read an entity document (of a dump, of the API, of Special:EntityData, or rebuilt from SPARQL).
 
     Args:
         document: the parsed JSON.
         wanted: properties whose claims are read; all where None.
+        codes: languages whose labels are read; all where None.
 
     Raises:
         MalformedDocumentError: it is no item document.
@@ -67,7 +68,7 @@ def read(document: Any, wanted: frozenset[str] | None = None) -> Entity:
     if not values.ITEM.fullmatch(document["id"]) or document.get("type", "item") != "item":
         raise MalformedDocumentError("not an item")
     dropped: list[tuple[str, str]] = []
-    labels = read_labels(_mapping(document, "labels"), dropped)
+    labels = read_labels(_mapping(document, "labels"), dropped, codes)
     claims = _claims(_mapping(document, "claims"), wanted, dropped)
     return Entity(
         id=document["id"],
@@ -92,11 +93,14 @@ def revision(number: Any) -> int | None:
     return number if known else None
 
 
-def read_labels(labels: dict, dropped: list[tuple[str, str]]) -> dict[str, str]:
+def read_labels(labels: dict, dropped: list[tuple[str, str]], codes: frozenset[str] | None = None) -> dict[str, str]:
     """Texts by language code; what is wrong is added to `dropped`."""
     found = {}
-    known = sorted(key for key in labels if isinstance(key, str) and values.LANGUAGE.fullmatch(key))
-    dropped.extend([("label", "not a language code")] * (len(labels) - len(known)))
+    if codes is None:
+        known = sorted(key for key in labels if isinstance(key, str) and values.LANGUAGE.fullmatch(key))
+        dropped.extend([("label", "not a language code")] * (len(labels) - len(known)))
+    else:
+        known = sorted(codes & labels.keys())  # a document has hundreds: only those that are needed are looked at
     for language in known:
         label = labels[language]
         try:

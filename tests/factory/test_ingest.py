@@ -5,9 +5,10 @@ import contextlib
 import orjson
 import pytest
 
-from factory import ingest
+from factory import ingest, workers
 from factory.recipe import Recipe
 from factory.store import Store
+from factory.wikidata import dump
 from factory.wikidata.door import TooMuchError
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
@@ -168,6 +169,32 @@ def test_people_without_citizenship_are_linked_by_their_birthplace(store, throug
     assert store.rows("SELECT entity, region, property FROM entity_region") == [("Q9100", "japan", "P19/P17")]
     assert rejections(store)["Q9101"] == "no link to a region"
     assert not store.value("SELECT count(*) FROM claim WHERE entity = 'Q9101'")
+
+
+@pytest.fixture
+def worker_processes(monkeypatch):
+    monkeypatch.setattr(workers, "FEW_CORES", 0)
+    monkeypatch.setattr(workers, "SMALL_BYTES", 0)
+    monkeypatch.setattr(dump, "BATCH_LINES", 3)
+    started = []
+    begin = workers.Workers._started
+    monkeypatch.setattr(workers.Workers, "_started", lambda self: started.append(1) or begin(self))
+    return started
+
+
+def test_worker_processes_give_the_same_rows_in_the_same_order(tmp_path, worker_processes):
+    (tmp_path / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, DOCUMENTS.values())))
+    doors = Recipe.model_validate({"name": "r", "doors": [{"kind": "dump", "path": tmp_path / "dump.json"}]}).doors
+    recipe = RECIPE.model_copy(update={"doors": doors})
+    found = []
+    for name in ("processes", "alone"):
+        with Store.open(tmp_path / f"{name}.duckdb") as store:
+            ingest.run(store, recipe, Reporter(quiet=True))
+            found.append([store.rows(f"SELECT * FROM {t} ORDER BY rowid") for t in ("entity", "claim", "rejection")])
+        assert bool(worker_processes) == (name == "processes")
+        worker_processes.clear()
+        workers.FEW_CORES = 1000
+    assert found[0] == found[1] and all(found[0])
 
 
 def test_files_and_a_dump_give_the_same_rows(tmp_path):
