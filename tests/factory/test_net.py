@@ -7,6 +7,7 @@ import random
 import socket
 import time
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -267,6 +268,15 @@ def test_back_off_grows_to_a_limit_and_is_the_same_for_a_seed(attempt, seed):
     assert patience.wait_s(throttled, attempt, random.Random(seed)) >= 5
     asked = FaultError(reason="HTTP 429", throttled=True, retry_after_s=33)
     assert patience.wait_s(asked, attempt, random.Random(seed)) == 33
+
+
+@pytest.mark.parametrize(("code", "passes"), [("maxlag", True), ("ratelimited", True), ("badtoken", False)])
+def test_errors_of_the_api_are_told_apart(code, passes):
+    content = orjson.dumps({"error": {"code": code, "info": "why"}})
+    with pytest.raises(FaultError) as caught:
+        answer.mediawiki().read(answer.Answer(url="", headers={}, content=content))
+    fault = caught.value
+    assert (fault.reason, fault.detail, fault.retry, fault.throttled) == (f"API error: {code}", "why", passes, passes)
 
 
 def test_when_one_raises_the_others_are_cancelled():
