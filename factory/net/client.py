@@ -6,7 +6,6 @@ the state of the limits outlast a batch. Between calls the loop stands still.
 
 import asyncio
 import random
-import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
@@ -15,11 +14,10 @@ from yarl import URL
 
 from factory.net.addresses import Guard, PrivateAddressError
 from factory.net.answer import Answer, Expect, status_fault
+from factory.net.contact import require_contact, user_agent
 from factory.net.errors import EndpointDownError, FaultError, FetchError
-from factory.net.limits import Gate, Gates, HostLimits, is_wikimedia
+from factory.net.limits import Gate, Gates, HostLimits
 from factory.net.patience import Patience
-from pangea_cultural import __version__
-from pangea_cultural.errors import UserError
 
 MAX_REDIRECTS = 5
 READ_BUFFER_BYTES = 1 << 18
@@ -29,32 +27,8 @@ MAX_FAILURES_IN_A_ROW = 20
 ERROR_BYTES = 2_000
 """Read of the body of an error."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CONTACT = re.compile(r"[^\s()@]+@[^\s()@]+\.[^\s()@]+|https?://[^\s()]+")
 
 T = TypeVar("T")
-
-
-def user_agent(contact: str) -> str:
-    """How we introduce ourselves.
-
-    Raises:
-        UserError: the contact is neither an e-mail address nor a URL.
-    """
-    if contact and not _CONTACT.fullmatch(contact):
-        raise UserError(f"{contact!r} is no contact: give an e-mail address or a URL (http…) of yours with --contact")
-    who = f" ({contact})" if contact else ""
-    return f"pangea-cultural/{__version__}{who} aiohttp/{aiohttp.__version__}"
-
-
-def require_contact(url: str | URL, contact: str) -> None:
-    """Refuse to ask Wikimedia anonymously: it wants to know whom to write to when a client does harm.
-
-    Raises:
-        UserError: the URL is one of Wikimedia's, and there is no contact.
-    """
-    host = (URL(url).host or "").lower()
-    if is_wikimedia(host) and not contact:
-        raise UserError(f"{host} wants to know whom to contact: give --contact or set PCULT_CONTACT")
 
 
 class Client:

@@ -15,7 +15,8 @@ from yarl import URL
 
 from factory.net import answer
 from factory.net.addresses import is_public
-from factory.net.client import Client, user_agent
+from factory.net.client import Client
+from factory.net.contact import user_agent
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import DEFAULTS, Gates, HostLimits, Pace
 from factory.net.patience import Patience, retry_after_s
