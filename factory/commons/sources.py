@@ -8,8 +8,8 @@ from factory.commons.drawings import Drawings
 from factory.commons.folder import Folder
 from factory.commons.photos import Rules
 from factory.commons.source import PictureSource
-from factory.net.agent import require_contact, user_agent
 from factory.net.client import Client
+from factory.net.contact import require_contact, user_agent
 from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Recipe
 
 

@@ -13,8 +13,8 @@ import aiohttp
 from yarl import URL
 
 from factory.net.addresses import Guard, PrivateAddressError
-from factory.net.agent import require_contact, user_agent
 from factory.net.answer import Answer, Expect, status_fault
+from factory.net.contact import require_contact, user_agent
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import Gate, Gates, HostLimits
 from factory.net.network import Network

@@ -33,7 +33,7 @@ def document(text: bytes, properties: Collection[str], codes: Collection[str]) -
         if not text.startswith(b"{"):
             return orjson.loads(text)
         parts = _OBJECT.decode(text)
-        found = {key: orjson.loads(parts[key]) for key in HEAD if key in parts}
+        found = {key: orjson.loads(bytes(parts[key])) for key in HEAD if key in parts}
         for key, wanted in (("labels", codes), ("claims", properties)):
             if key in parts:
                 found[key] = _some(parts[key], wanted)
@@ -47,4 +47,4 @@ def _some(part: msgspec.Raw, wanted: Collection[str]) -> Any:
     text = bytes(part)
     if not text.startswith(b"{"):
         return orjson.loads(text)
-    return {key: orjson.loads(value) for key, value in _OBJECT.decode(text).items() if key in wanted}
+    return {key: orjson.loads(bytes(value)) for key, value in _OBJECT.decode(text).items() if key in wanted}

@@ -12,7 +12,8 @@ import tenacity
 from SPARQLWrapper import JSON, POST, SPARQLWrapper
 from SPARQLWrapper import __version__ as wrapper_version
 
-from factory.net import addresses, agent
+from factory.net import addresses
+from factory.net.contact import require_contact, user_agent
 from factory.wikidata import answers, queries
 from factory.wikidata.answers import KEPT, EndpointDownError, FailedError, Politeness
 from factory.wikidata.door import TooMuchError
@@ -57,8 +58,8 @@ class Endpoint:
         """
         self.url = url
         self.host = ":".join(str(part) for part in addresses.host_of(url)).removesuffix(":443").removesuffix(":80")
-        agent.require_contact(url, contact)
-        self.agent = agent.user_agent(contact, f"SPARQLWrapper/{wrapper_version}")
+        require_contact(url, contact)
+        self.agent = user_agent(contact, f"SPARQLWrapper/{wrapper_version}")
         self.politeness = politeness or Politeness()
         self.private_hosts = private_hosts
         self._random = random.Random(seed)

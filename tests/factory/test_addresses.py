@@ -3,7 +3,7 @@
 import pytest
 
 from factory.net.addresses import host_of, is_public, refuse_private
-from factory.net.agent import require_contact, user_agent
+from factory.net.contact import require_contact, user_agent
 from pangea_cultural.errors import UserError
 
 

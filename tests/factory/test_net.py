@@ -8,6 +8,7 @@ import socket
 import time
 
 import aiohttp
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +16,8 @@ from yarl import URL
 
 from factory.net import answer
 from factory.net.addresses import is_public
-from factory.net.agent import user_agent
 from factory.net.client import Client
+from factory.net.contact import user_agent
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import DEFAULTS, Gates, HostLimits, Pace
 from factory.net.patience import Patience, retry_after_s
@@ -271,6 +272,15 @@ def test_back_off_grows_to_a_limit_and_is_the_same_for_a_seed(attempt, seed):
     assert patience.wait_s(throttled, attempt, random.Random(seed)) >= 5
     asked = FaultError(reason="HTTP 429", throttled=True, retry_after_s=33)
     assert patience.wait_s(asked, attempt, random.Random(seed)) == 33
+
+
+@pytest.mark.parametrize(("code", "passes"), [("maxlag", True), ("ratelimited", True), ("badtoken", False)])
+def test_errors_of_the_api_are_told_apart(code, passes):
+    content = orjson.dumps({"error": {"code": code, "info": "why"}})
+    with pytest.raises(FaultError) as caught:
+        answer.mediawiki().read(answer.Answer(url="", headers={}, content=content))
+    fault = caught.value
+    assert (fault.reason, fault.detail, fault.retry, fault.throttled) == (f"API error: {code}", "why", passes, passes)
 
 
 def test_when_one_raises_the_others_are_cancelled():

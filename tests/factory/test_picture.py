@@ -56,6 +56,12 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
     assert int(kilobytes) < 50_000, "unpacked it would be 900 MB"
 
 
+def test_the_limit_of_pixels_is_ours_not_pillows():
+    with pytest.raises(BadPictureError, match="too many pixels") as caught:
+        check_picture(png_bomb(8_000))
+    assert caught.value.detail == "8000 × 8000"
+
+
 def test_many_threads_store_what_one_would(tmp_path):
     contents = [encoded("PNG", size=(20 + n % 7, 20), colour=(n, 0, 0)) for n in range(100)]
     shuffled = random.Random(0).sample(contents * 3, 300)
