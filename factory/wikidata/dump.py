@@ -102,7 +102,8 @@ def _documents(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
             if not begins:
                 continue  # the rest of a line that is too long
             number += 1
-            text = raw.strip().rstrip(b",")
+            # As dumps have it, with one copy; else with as many as it takes.
+            text = raw[:-2] if raw.endswith(b",\n") else raw.strip().rstrip(b",")
             if number > start and text not in _SKELETON:
                 yield number, text
 
