@@ -190,7 +190,8 @@ def test_worker_processes_give_the_same_rows_in_the_same_order(tmp_path, worker_
     for name in ("processes", "alone"):
         with Store.open(tmp_path / f"{name}.duckdb") as store:
             ingest.run(store, recipe, Reporter(quiet=True))
-            found.append([store.rows(f"SELECT * FROM {t} ORDER BY rowid") for t in ("entity", "claim", "rejection")])
+            found.append([store.rows(f"SELECT * FROM {t} ORDER BY ALL") for t in ("entity", "claim", "rejection")])
+            found[-1].append(store.rows("SELECT entity FROM entity WHERE selected ORDER BY rowid"))
         assert bool(worker_processes) == (name == "processes")
         worker_processes.clear()
         workers.FEW_CORES = 1000

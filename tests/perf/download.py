@@ -9,12 +9,10 @@ request to the last answer, so that nobody pays for starting Python. Then every 
 is missing in the end is counted: once with img2dataset's default (no retries), once with as many tries as ours.
 """
 
-import datetime
 import functools
 import hashlib
 import io
 import os
-import platform
 import random
 import shutil
 import statistics
@@ -30,10 +28,9 @@ import orjson
 from PIL import Image
 
 from factory.net.patience import Patience
-from pangea_cultural.files import write_json
 from tests.factory import world
 from tests.factory.commons_server import CommonsServer, File
-from tests.perf.quickstart import cpu
+from tests.perf import record
 
 CONNECTIONS = 8
 LATENCY_S = 0.02
@@ -192,22 +189,15 @@ def main(folder: Path, files: int, repeat: int) -> None:
         "img2dataset, retries": measure("img2dataset", pictures, folder / "runs", FAULT_SHARE, patient),
     }
     seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in quiet.items()}
-    found = {
-        "machine": f"{cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": "python -m tests.perf.download " + " ".join(sys.argv[1:]),
-        "figures": {
-            "ratio_vs_img2dataset": seconds["img2dataset"] / seconds["ours"],
-            "lost_ours": faulty["ours"]["lost"],
-            "lost_img2dataset": faulty["img2dataset"]["lost"],
-            "lost_img2dataset_with_retries": faulty["img2dataset, retries"]["lost"],
-        },
-        "files": files,
-        "mean_kb": pictures.mean_kb(),
-        "runs": {"quiet": quiet, "faulty": faulty},
+    figures = {
+        "ratio_vs_img2dataset": seconds["img2dataset"] / seconds["ours"],
+        "lost_ours": faulty["ours"]["lost"],
+        "lost_img2dataset": faulty["img2dataset"]["lost"],
+        "lost_img2dataset_with_retries": faulty["img2dataset, retries"]["lost"],
     }
-    write_json(Path(__file__).with_name("results") / "download.json", found)
-    click.echo(markdown(found, seconds))
+    details = {"files": files, "mean_kb": pictures.mean_kb(), "runs": {"quiet": quiet, "faulty": faulty}}
+    record.write("download", figures, details=details)
+    click.echo(markdown(details, seconds))
 
 
 def markdown(found: dict, seconds: dict[str, float]) -> str:
@@ -216,10 +206,7 @@ def markdown(found: dict, seconds: dict[str, float]) -> str:
     for name, run in found["runs"]["faulty"].items():
         speed = f"{found['files'] / seconds[name]:.0f}" if name in seconds else "-"
         lines.append(f"| {name} | {speed} | {run['lost']} | {run['seconds']:.0f} |")
-    ratio = found["figures"]["ratio_vs_img2dataset"]
-    return f"{found['date']}, {found['machine']}, {found['files']} files of {found['mean_kb']:.0f} kB\n\n" + "\n".join(
-        [*lines, "", f"ratio_vs_img2dataset: {ratio:.2f}"]
-    )
+    return "\n".join([f"{found['files']} files of {found['mean_kb']:.0f} kB", "", *lines])
 
 
 if __name__ == "__main__":
