@@ -94,6 +94,7 @@ TEXTS = [
     string("50_% & + ä/é?#.jpg"),
     string('quotes " and \\ back\tslashes'),
     string("日本の城 🏯.jpg"),
+    string("\\/ and /\\"),
 ]
 
 DOCUMENTS = [

@@ -31,7 +31,7 @@ def iri(text):
 
 
 def literal(text, *, language="", datatype=""):
-    escaped = json.dumps(text)[1:-1].replace("\\/", "/")
+    escaped = json.dumps(text)[1:-1]
     # JSON writes what lies beyond the first plane as two surrogates, N-Triples in one.
     escaped = re.sub(
         r"\\u(d[89ab]..)\\u(d[c-f]..)",
