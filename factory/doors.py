@@ -25,6 +25,11 @@ class Dump:
     path: Path
     name: str
 
+    @property
+    def size_bytes(self) -> int:
+        """Of the file, for progress."""
+        return self.path.stat().st_size
+
     def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
         """The lines that a test lets through, from a position on."""
         return dump.batches(self.path, wanted, start=start)

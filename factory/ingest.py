@@ -19,6 +19,7 @@ from pangea_cultural.console import Reporter
 from pangea_cultural.languages import language
 
 STAGE = "select"
+MEGA = 1_000_000
 BATCH_IDS = 500
 """Documents that are asked for between two writes."""
 
@@ -52,11 +53,14 @@ class _Job:
     def stream(self, door: StreamDoor) -> None:
         """Read a door to its end, a batch a transaction, from where a killed run has stopped."""
         start = self._start(door.name)
-        with self.reporter.bar(f"select: {door.name}", None, "documents") as bar:
+        megabytes = documents = 0
+        with self.reporter.bar(f"select: {door.name}", door.size_bytes // MEGA, "MB") as bar:
             batches = door.batches(self.selector.may_matter, start=start)
             for batch, rows in self.workers.select(door.name, batches):
                 self._write(rows, f"{STAGE} {door.name}", batch.last)
-                bar.advance(rows.inputs)
+                documents += rows.inputs
+                bar.advance(batch.bytes_read // MEGA - megabytes, extra=f"{documents:,} documents")
+                megabytes = batch.bytes_read // MEGA
 
     def look_up(self, door: LookupDoor) -> None:
         """Find a door's ids slice by slice, then read their documents."""

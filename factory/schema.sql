@@ -121,6 +121,7 @@ CREATE TABLE template (
 CREATE TABLE value_text (
     value VARCHAR NOT NULL,
     language VARCHAR NOT NULL,
+    region VARCHAR NOT NULL,              -- where it is called so, if not as everywhere: Chinese in Taiwan; else ''
     text VARCHAR NOT NULL,
     source VARCHAR NOT NULL               -- label code that gave it, or the renderer
 );

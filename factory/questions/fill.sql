@@ -8,6 +8,10 @@ SELECT entity, image FROM entity_image
 UNION ALL
 SELECT entity, '' FROM entity WHERE selected AND NOT $pictures_required AND entity NOT IN (SELECT entity FROM entity_image);
 
+-- The region that an entity is asked about in: names can be written in another script there.
+CREATE TEMP TABLE home AS
+SELECT entity, arg_min(region, ordinal) AS region FROM entity_region GROUP BY entity;
+
 -- Facts: best claims of selected entities, directly or along a path, and the entity's own name.
 CREATE TEMP TABLE fact AS
 SELECT e.entity, e.kind, c.property, c.value, c.ordinal, c.best
@@ -34,14 +38,17 @@ DELETE FROM fact WHERE kind = 'person' AND property IN (SELECT property FROM ask
 
 -- The right answers: at most three, in the order of the claims.
 CREATE TEMP TABLE answer AS
-SELECT entity, any_value(kind) AS kind, property, language,
-       list(text ORDER BY ordinal)[:3] AS answers
-FROM (
-    SELECT f.entity, f.kind, f.property, v.language, v.text, min(f.ordinal) AS ordinal
-    FROM fact f JOIN value_text v USING (value)
+WITH named AS (
+    SELECT f.entity, f.kind, f.property, v.language, arg_max(v.text, v.region) AS text, min(f.ordinal) AS ordinal
+    FROM fact f
+    JOIN home h USING (entity)
+    JOIN value_text v ON v.value = f.value AND (v.region = '' OR v.region = h.region)
     WHERE f.best
-    GROUP BY ALL
-)
+    GROUP BY f.entity, f.kind, f.property, f.value, v.language
+),
+distinct_names AS (SELECT entity, kind, property, language, text, min(ordinal) AS ordinal FROM named GROUP BY ALL)
+SELECT entity, any_value(kind) AS kind, property, language, list(text ORDER BY ordinal)[:3] AS answers
+FROM distinct_names
 GROUP BY entity, property, language;
 
 -- Templates of a property: those of the entity's kind, or where it has none those for any kind.
@@ -90,18 +97,20 @@ FROM (
 ANTI JOIN fact f USING (entity, property, value)
 GROUP BY image, entity, property, value;
 
-CREATE TEMP TABLE options AS
-SELECT o.stem, list(v.text ORDER BY w.draw)[:3] AS wrong_texts
-FROM open_question o
-JOIN wrong w USING (image, entity, property)
-JOIN value_text v ON v.value = w.value AND v.language = o.language
 -- Different items can bear the same name: an option that reads like an answer, or like another option, is none.
-WHERE NOT list_contains(o.answers, v.text)
-  AND NOT EXISTS (
-      FROM wrong w2 JOIN value_text v2 ON v2.value = w2.value AND v2.language = o.language
-      WHERE w2.image = o.image AND w2.entity = o.entity AND w2.property = o.property AND w2.draw < w.draw AND v2.text = v.text
-  )
-GROUP BY o.stem;
+CREATE TEMP TABLE options AS
+WITH named AS (
+    SELECT o.stem, o.answers, w.draw, arg_max(v.text, v.region) AS text
+    FROM open_question o
+    JOIN wrong w USING (image, entity, property)
+    JOIN home h USING (entity)
+    JOIN value_text v ON v.value = w.value AND v.language = o.language AND (v.region = '' OR v.region = h.region)
+    GROUP BY o.stem, o.answers, w.value, w.draw
+),
+distinct_names AS (SELECT stem, answers, text, min(draw) AS draw FROM named GROUP BY ALL)
+SELECT stem, list(text ORDER BY draw)[:3] AS wrong_texts
+FROM distinct_names WHERE NOT list_contains(answers, text)
+GROUP BY stem;
 
 INSERT INTO rejection (stage, item, reason)
 SELECT 'questions', o.stem || '-choice', 'fewer than three wrong options'
@@ -109,8 +118,7 @@ FROM open_question o LEFT JOIN options USING (stem)
 WHERE coalesce(len(wrong_texts), 0) < 3;
 
 INSERT INTO question
-WITH region AS (SELECT entity, arg_min(region, ordinal) AS region FROM entity_region GROUP BY entity),
-made AS (
+WITH made AS (
     SELECT stem || '-open' AS id, 'open' AS kind, o.* EXCLUDE (kind), []::VARCHAR[] AS choices FROM open_question o
     UNION ALL
     SELECT stem || '-choice', 'choice', o.* EXCLUDE (kind),
@@ -123,7 +131,7 @@ made AS (
     FROM open_question o JOIN options USING (stem) WHERE len(wrong_texts) = 3
 )
 SELECT id, b.kind, language, region, entity, property, image, question, answers[1], answers, choices, template
-FROM made b JOIN region USING (entity);
+FROM made b JOIN home USING (entity);
 
-DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question; DROP TABLE pool;
+DROP TABLE home; DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question; DROP TABLE pool;
 DROP TABLE wrong; DROP TABLE options;

@@ -1,5 +1,7 @@
 """What values are called in each language: labels of items, and times and quantities in words."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 
 from factory.questions.scripts import fits_script
@@ -22,14 +24,17 @@ def write(store: Store, recipe: Recipe) -> None:
     labels: dict[str, dict[str, str]] = {}
     for entity, code, text in store.rows("SELECT entity, language, text FROM label"):
         labels.setdefault(entity, {})[code] = text
+    regions = recipe.asked_regions()
     texts: list[dict] = []
     rejections: list[dict] = []
     for value, value_type in sorted(values):
         for code in recipe.asked_languages():
             text, source = _name(value, value_type, code, labels.get(value, {}))
-            if text:
-                texts.append({"value": value, "language": code, "text": text, "source": source})
-            else:
+            row = {"value": value, "language": code, "region": "", "text": text, "source": source}
+            rows = [row] if text else []
+            rows += _elsewhere(row, labels.get(value, {}), regions) if value_type == "item" else ()
+            texts += rows
+            if not rows:
                 rejections.append({"stage": "questions", "item": f"{value} {code}", "reason": source})
     if texts:
         store.append("value_text", pa.Table.from_pylist(texts))
@@ -45,9 +50,23 @@ def _name(value: str, value_type: str, code: str, labels: dict[str, str]) -> tup
         except CannotRenderError as error:
             return "", f"value: {error}"
     row = language(code)
-    for label_code in (*row.labels, MUL):
-        text = labels.get(label_code)
-        if text and fits_script(text, row.script):
-            return text, label_code
+    text, source = _first(labels, (*row.labels, MUL), row.script)
+    if text:
+        return text, source
     known = any(label_code in labels for label_code in row.labels)
     return "", "value: label in a foreign script" if known else "value: no label in the language"
+
+
+def _elsewhere(row: dict, labels: dict[str, str], regions: tuple[str, ...]) -> Iterator[dict]:
+    """What the same value is called in regions that write the language in other characters, where that differs."""
+    known = language(row["language"])
+    for region in known.regional_labels.keys() & set(regions):
+        text, source = _first(labels, known.regional_labels[region], known.script)
+        if text and text != row["text"]:
+            yield row | {"region": region, "text": text, "source": source}
+
+
+def _first(labels: dict[str, str], codes: tuple[str, ...], script: str) -> tuple[str, str]:
+    """The first label that fits the script, and its code; or ''."""
+    found = ((labels[code], code) for code in codes if code in labels and fits_script(labels[code], script))
+    return next(found, ("", ""))

@@ -10,9 +10,10 @@ import io
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from backports import zstd
 
@@ -26,16 +27,24 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class PlainText(NamedTuple):
+    """A dump's plain text, and how far its file has been read for it."""
+
+    stream: IO[bytes]
+    bytes_read: Callable[[], int]
+    """Of the compressed file: for progress bars, as decompressors read ahead."""
+
+
 @contextlib.contextmanager
-def plain_text(path: Path) -> Iterator[IO[bytes]]:
+def plain_text(path: Path) -> Iterator[PlainText]:
     """A dump's plain text.
 
     Raises:
         UserError: the file cannot be opened, or its compressed stream is broken or cut off.
     """
     try:
-        with _OPENERS.get(path.suffix, _plain)(path) as stream:
-            yield stream
+        with path.open("rb", buffering=0) as file, _OPENERS.get(path.suffix, _plain)(file) as text:
+            yield text
     except (OSError, EOFError, RuntimeError, zstd.ZstdError) as error:  # RuntimeError is indexed_bzip2's
         if isinstance(error, OSError) and error.filename:
             raise UserError(f"cannot read the dump {path}: {error.strerror}") from error
@@ -43,45 +52,44 @@ def plain_text(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def _plain(path: Path) -> Iterator[IO[bytes]]:
-    with path.open("rb", buffering=BUFFER_BYTES) as stream:
-        yield stream
+def _plain(file: FileIO) -> Iterator[PlainText]:
+    yield PlainText(_buffered(file), file.tell)
 
 
 @contextlib.contextmanager
-def _gzip(path: Path) -> Iterator[IO[bytes]]:
+def _gzip(file: FileIO) -> Iterator[PlainText]:
     from isal import igzip_threaded
 
-    with igzip_threaded.open(path, "rb", threads=1) as stream:
-        yield _buffered(stream)
+    with igzip_threaded.open(file, "rb", threads=1) as stream:
+        yield PlainText(_buffered(stream), file.tell)
 
 
 @contextlib.contextmanager
-def _zstandard(path: Path) -> Iterator[IO[bytes]]:
-    with zstd.open(path, "rb") as stream:
-        yield _buffered(stream)
+def _zstandard(file: FileIO) -> Iterator[PlainText]:
+    with zstd.open(file, "rb") as stream:
+        yield PlainText(_buffered(stream), file.tell)
 
 
 @contextlib.contextmanager
-def _bzip2(path: Path) -> Iterator[IO[bytes]]:
+def _bzip2(file: FileIO) -> Iterator[PlainText]:
     program = shutil.which("lbzip2")
     if program:
-        with _child([program, "-dc", "-n", str(num_cores()), str(path)], path) as stream:
-            yield stream
+        with _child([program, "-dc", "-n", str(num_cores())], file) as stream:
+            # The program reads from our open file, whose position moves with it.
+            yield PlainText(stream, file.tell)
         return
     import indexed_bzip2
 
-    with indexed_bzip2.open(str(path), parallelization=num_cores()) as stream:
-        yield _buffered(stream)
+    with indexed_bzip2.open(str(file.name), parallelization=num_cores()) as stream:
+        yield PlainText(_buffered(stream), lambda: stream.tell_compressed() // 8)
 
 
 @contextlib.contextmanager
-def _child(command: list[str], path: Path) -> Iterator[IO[bytes]]:
-    """What a program prints; an error of its own is raised after its last byte has been read."""
-    with path.open("rb"):  # a file that cannot be read is our message, not the program's
-        pass
+def _child(command: list[str], file: FileIO) -> Iterator[IO[bytes]]:
+    """What a program makes of a file; an error of its own is raised after its last byte has been read."""
+    pipe = subprocess.PIPE
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=BUFFER_BYTES, pipesize=BUFFER_BYTES
+        command, stdin=file, stdout=pipe, stderr=pipe, bufsize=BUFFER_BYTES, pipesize=BUFFER_BYTES
     )
     assert process.stdout is not None and process.stderr is not None
     try:

@@ -14,6 +14,10 @@ class StreamDoor(Protocol):
     def name(self) -> str:
         """Stands in the store as the place that rows came from."""
 
+    @property
+    def size_bytes(self) -> int:
+        """Of its files, for progress."""
+
     def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
         """The documents that a test lets through, from a position on (see dump.batches)."""
 

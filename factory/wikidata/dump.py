@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from factory.wikidata import partial
 from factory.wikidata.archive import plain_text
@@ -60,8 +61,8 @@ class Batch:
     passed: list[Names] = field(default_factory=list)
     """Documents among them that cannot matter by themselves."""
     lines: list[tuple[int, bytes]] = field(default_factory=list)
-    num_bytes: int = 0
-    """Of all lines that were read, passed ones included."""
+    bytes_read: int = 0
+    """Of the door's files, up to here: for progress."""
 
 
 def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
@@ -76,9 +77,16 @@ def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) ->
     Raises:
         UserError: the file cannot be read, or its compressed stream is broken.
     """
+    with plain_text(path) as plain:
+        for batch in _batches(_documents(plain.stream, start), wanted, start):
+            batch.bytes_read = plain.bytes_read()
+            yield batch
+
+
+def _batches(documents: Iterator[tuple[int, bytes]], wanted: Callable[[bytes], object], start: int) -> Iterator[Batch]:
     batch, waiting = Batch(last=start), 0
-    for number, text in _documents(path, start):
-        batch.last, batch.num_bytes = number, batch.num_bytes + len(text)
+    for number, text in documents:
+        batch.last = number
         names = None if wanted(text) else _names(number, text)
         if names is None:
             batch.lines.append((number, text))
@@ -93,19 +101,18 @@ def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) ->
         yield batch
 
 
-def _documents(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
+def _documents(stream: IO[bytes], start: int) -> Iterator[tuple[int, bytes]]:
     """The lines with documents, without the array's commas; of a line that is too long, its beginning."""
-    with plain_text(path) as stream:
-        number, whole = 0, True
-        while raw := stream.readline(MAX_LINE_BYTES):
-            begins, whole = whole, raw.endswith(b"\n")
-            if not begins:
-                continue  # the rest of a line that is too long
-            number += 1
-            # As dumps have it, with one copy; else with as many as it takes.
-            text = raw[:-2] if raw.endswith(b",\n") else raw.strip().rstrip(b",")
-            if number > start and text not in _SKELETON:
-                yield number, text
+    number, whole = 0, True
+    while raw := stream.readline(MAX_LINE_BYTES):
+        begins, whole = whole, raw.endswith(b"\n")
+        if not begins:
+            continue  # the rest of a line that is too long
+        number += 1
+        # As dumps have it, with one copy; else with as many as it takes.
+        text = raw[:-2] if raw.endswith(b",\n") else raw.strip().rstrip(b",")
+        if number > start and text not in _SKELETON:
+            yield number, text
 
 
 def _names(number: int, text: bytes) -> Names | None:

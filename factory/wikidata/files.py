@@ -26,6 +26,7 @@ class FilesDoor:
         self.name = name
         if not self._paths:
             raise UserError(f"no .json file in {path}")
+        self.size_bytes = sum(path.stat().st_size for path in self._paths)
 
     def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
         """The documents from a position on. All are let through: who chose files wants them looked at."""
@@ -35,11 +36,11 @@ class FilesDoor:
                 continue
             batch.last = number
             batch.lines.append((number, text))
-            batch.num_bytes += len(text)
             waiting += len(text)
+            batch.bytes_read = min(self.size_bytes, batch.bytes_read + len(text))
             if waiting >= BATCH_BYTES:
                 yield batch
-                batch, waiting = Batch(last=number), 0
+                batch, waiting = Batch(last=number, bytes_read=batch.bytes_read), 0
         if batch.lines:
             yield batch
 

@@ -41,6 +41,18 @@ def test_every_form_gives_the_same_documents(tmp_path, content, suffix, compress
     assert [line.document for line in lines(path)] == READ
 
 
+@pytest.mark.parametrize(
+    ("suffix", "compress"),
+    [(".json", bytes), (".gz", gzip.compress), (".bz2", bz2.compress), (".zst", zstd.compress)],
+)
+def test_how_far_the_file_has_been_read_is_known_at_every_batch(tmp_path, monkeypatch, suffix, compress):
+    monkeypatch.setattr(dump, "BATCH_LINES", 2)
+    path = tmp_path / f"dump{suffix}"
+    path.write_bytes(compress(ARRAY))
+    reached = [batch.bytes_read for batch in dump.batches(path, everything)]
+    assert reached == sorted(reached) and reached[-1] == path.stat().st_size
+
+
 def test_a_broken_line_is_reported_and_the_rest_is_read(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(b'[\n{"id": "Q1",\n' + orjson.dumps(DOCUMENTS[1]) + b"\n]")
