@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from yarl import URL
 
 from factory.commons import thumbnails
-from factory.commons.commons import COMMONS
+from factory.commons.source import COMMONS
 from factory.net.network import Network
 from factory.properties import properties
 from factory.questions.templates import available_languages

@@ -6,12 +6,10 @@ which door the document came through.
 
 import re
 
-import orjson
-
 from factory.properties import properties
 from factory.recipe import Recipe
 from factory.rows import Rows
-from factory.wikidata import entity
+from factory.wikidata import entity, partial
 from factory.wikidata.dump import Line, Names
 from pangea_cultural.languages import labels_for
 from pangea_cultural.regions import ambiguous_states, region
@@ -96,12 +94,14 @@ class Selector:
     def pass_by(self, names: Names, rows: Rows) -> None:
         """Keep the names of a document that cannot be linked to a region."""
         try:
-            labels = orjson.loads(names.labels)
-        except orjson.JSONDecodeError:
-            labels = None
+            labels = partial.some(names.labels, self.labels)
+        except partial.BrokenJsonError as error:
+            labels, problem = None, f"broken line: {error}"
+        else:
+            problem = "labels is not an object"
         if not isinstance(labels, dict) and labels != []:
             rows.inputs += 1
-            rows.reject(f"line {names.number}", "broken line: labels")
+            rows.reject(f"line {names.number}", problem)
             return
         rows.inputs += 1
         rows.reject("*", NO_LINK)

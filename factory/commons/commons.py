@@ -9,14 +9,13 @@ from typing import Any, Self, TypeVar
 from factory.commons import metadata, photos, thumbnails
 from factory.commons.imageinfo import MAX_TITLES, Api
 from factory.commons.photos import Rules
-from factory.commons.source import BadPictureError, Fetched, PictureInfo
+from factory.commons.source import COMMONS, BadPictureError, Fetched, PictureInfo
 from factory.commons.titles import is_valid, normalised
 from factory.net import answer
 from factory.net.client import Client
 from factory.net.errors import FaultError, FetchError
 from pangea_cultural.errors import UserError
 
-COMMONS = "https://commons.wikimedia.org/w/api.php"
 MAX_BYTES = 20_000_000
 """Of any copy of a file."""
 

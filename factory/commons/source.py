@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+COMMONS = "https://commons.wikimedia.org/w/api.php"
+
 
 class BadPictureError(ValueError):
     """A picture that cannot be used.

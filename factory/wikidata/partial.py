@@ -36,15 +36,21 @@ def document(text: bytes, properties: Collection[str], codes: Collection[str]) -
         found = {key: orjson.loads(bytes(parts[key])) for key in HEAD if key in parts}
         for key, wanted in (("labels", codes), ("claims", properties)):
             if key in parts:
-                found[key] = _some(parts[key], wanted)
+                found[key] = some(bytes(parts[key]), wanted)
     except (msgspec.DecodeError, orjson.JSONDecodeError) as error:
         raise BrokenJsonError(str(error)) from error
     return found
 
 
-def _some(part: msgspec.Raw, wanted: Collection[str]) -> Any:
-    """Some entries of an object; anything else as it is (old dumps write [] for an empty object)."""
-    text = bytes(part)
-    if not text.startswith(b"{"):
-        return orjson.loads(text)
-    return {key: orjson.loads(bytes(value)) for key, value in _OBJECT.decode(text).items() if key in wanted}
+def some(text: bytes, wanted: Collection[str]) -> Any:
+    """Some entries of a JSON object; anything else as it is (old dumps write [] for an empty object).
+
+    Raises:
+        BrokenJsonError: the text is no JSON.
+    """
+    try:
+        if not text.startswith(b"{"):
+            return orjson.loads(text)
+        return {key: orjson.loads(bytes(value)) for key, value in _OBJECT.decode(text).items() if key in wanted}
+    except (msgspec.DecodeError, orjson.JSONDecodeError) as error:
+        raise BrokenJsonError(str(error)) from error
