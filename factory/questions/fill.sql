@@ -83,31 +83,39 @@ GROUP BY a.property, a.kind, a.language;
 -- Wrong options: values of the same property on entities of the same kind. Twelve draws a picture and property, the same in
 -- every language, of which the first three count that have a name and are no value of the entity, of whatever rank.
 CREATE TEMP TABLE pool AS
-SELECT kind, property, list(DISTINCT value ORDER BY value) AS pool_values
-FROM fact WHERE best GROUP BY kind, property;
+SELECT kind, property, value, row_number() OVER (PARTITION BY kind, property ORDER BY value) AS number
+FROM (SELECT DISTINCT kind, property, value FROM fact WHERE best);
+
+CREATE TEMP TABLE pool_size AS
+SELECT kind, property, count(*) AS size FROM pool GROUP BY kind, property;
 
 CREATE TEMP TABLE wrong AS
 SELECT image, entity, property, value, min(draw) AS draw
 FROM (
-    SELECT o.image, o.entity, o.property, draw,
-           pool_values[(md5_number(concat_ws('|', $seed, o.image, o.entity, o.property, draw)) % len(pool_values))::INTEGER + 1] AS value
+    SELECT o.image, o.entity, o.kind, o.property, draw,
+           (md5_number(concat_ws('|', $seed, o.image, o.entity, o.property, draw)) % size)::BIGINT + 1 AS number
     FROM (SELECT DISTINCT image, entity, kind, property FROM open_question) o
-    JOIN pool USING (kind, property), range(12) AS draws(draw)
+    JOIN pool_size USING (kind, property), range(12) AS draws(draw)
 )
+JOIN pool USING (kind, property, number)
 ANTI JOIN fact f USING (entity, property, value)
 GROUP BY image, entity, property, value;
 
+-- In a table of its own: joined all at once, questions would meet names by their language first, each with each.
+CREATE TEMP TABLE wrong_name AS
+SELECT w.image, w.entity, w.property, w.draw, v.language, arg_max(v.text, v.region) AS text
+FROM wrong w
+JOIN home h USING (entity)
+JOIN value_text v ON v.value = w.value AND (v.region = '' OR v.region = h.region)
+GROUP BY w.image, w.entity, w.property, w.value, w.draw, v.language;
+
 -- Different items can bear the same name: an option that reads like an answer, or like another option, is none.
 CREATE TEMP TABLE options AS
-WITH named AS (
-    SELECT o.stem, o.answers, w.draw, arg_max(v.text, v.region) AS text
-    FROM open_question o
-    JOIN wrong w USING (image, entity, property)
-    JOIN home h USING (entity)
-    JOIN value_text v ON v.value = w.value AND v.language = o.language AND (v.region = '' OR v.region = h.region)
-    GROUP BY o.stem, o.answers, w.value, w.draw
-),
-distinct_names AS (SELECT stem, answers, text, min(draw) AS draw FROM named GROUP BY ALL)
+WITH distinct_names AS (
+    SELECT o.stem, o.answers, n.text, min(n.draw) AS draw
+    FROM open_question o JOIN wrong_name n USING (image, entity, property, language)
+    GROUP BY ALL
+)
 SELECT stem, list(text ORDER BY draw)[:3] AS wrong_texts
 FROM distinct_names WHERE NOT list_contains(answers, text)
 GROUP BY stem;
@@ -133,5 +141,5 @@ WITH made AS (
 SELECT id, b.kind, language, region, entity, property, image, question, answers[1], answers, choices, template
 FROM made b JOIN home USING (entity);
 
-DROP TABLE home; DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question; DROP TABLE pool;
-DROP TABLE wrong; DROP TABLE options;
+DROP TABLE home; DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question;
+DROP TABLE pool; DROP TABLE pool_size; DROP TABLE wrong; DROP TABLE wrong_name; DROP TABLE options;
