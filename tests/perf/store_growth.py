@@ -39,13 +39,10 @@ STAGES = ("select", "questions", "export")
 def main(folder: Path, sizes: str) -> None:
     """Measure growth."""
     runs = {int(size): _run(folder, int(size)) for size in sizes.split(",")}
-    figures = {f"slope_{name}": _slope({n: run[name] for n, run in runs.items()}) for name in (*STAGES, "store_mb")}
-    largest = runs[max(runs)]
-    record.write(
-        "store_growth",
-        figures | {f"{k}_at_most": v for k, v in largest.items()},
-        details={"runs": {str(size): run for size, run in runs.items()}},
-    )
+    names = (*STAGES, "store_mb")
+    figures = {f"slope_{name}": _slope({n: run[name] for n, run in runs.items()}) for name in names}
+    figures |= {f"{name}_at_most": value for name, value in runs[max(runs)].items()}
+    record.write("store_growth", figures, details={"runs": {str(size): run for size, run in runs.items()}})
 
 
 def _run(folder: Path, size: int) -> dict[str, float]:
