@@ -8,7 +8,7 @@ from typing import Any
 
 from factory.net.client import Client
 from factory.recipe import ApiDoor, DumpDoor, FilesDoor, Recipe, SparqlDoor
-from factory.select import CATEGORY_PROPERTY, IMAGE_PROPERTIES, Selector
+from factory.select import PICTURE_PROPERTIES, Selector
 from factory.wikidata import api, dump, files, lookup
 from factory.wikidata.answers import Politeness
 from factory.wikidata.door import LookupDoor, StreamDoor
@@ -104,7 +104,7 @@ def _sparql(door: SparqlDoor, name: str, recipe: Recipe, selector: Selector) -> 
         asked=tuple(sorted(selector.asked)),
         wanted=tuple(sorted(selector.wanted)),
         labels=tuple(sorted(selector.labels)),
-        pictures=(*IMAGE_PROPERTIES, CATEGORY_PROPERTY) if recipe.images.required else (),
+        pictures=PICTURE_PROPERTIES if recipe.images.required else (),
     )
     return lookup.SparqlDoor(endpoint, scope, name, door.batch, door.per_region)
 

@@ -5,6 +5,7 @@ endpoint is asked to count. What nobody can tell yet stays unknown: it is never 
 """
 
 import bz2
+import io
 import time
 import zlib
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from typing import Any
 
 from backports import zstd
 
+from factory.commons.imageinfo import MAX_TITLES
 from factory.doors import Dump, FoundBySparql, open_doors
 from factory.net.limits import DEFAULTS
 from factory.recipe import CommonsSource, Recipe
 from factory.rows import Rows
-from factory.select import CATEGORY_PROPERTY, IMAGE_PROPERTIES, Selector
+from factory.select import CATEGORY_PROPERTY, PICTURE_PROPERTIES, Selector
 from factory.wikidata import api, dump
 from factory.wikidata.door import LookupDoor, StreamDoor, TooMuchError
 from factory.wikidata.lookup import SparqlDoor
@@ -29,7 +31,6 @@ SAMPLE_BYTES = 24 << 20
 """Of the compressed file: some ten thousand documents."""
 THUMBNAIL_BYTES = 200_000
 """Of a photo, 960 pixels wide: Commons' usual 150 to 300 kB."""
-FILES_PER_CALL = 50
 QUERIES_PER_BATCH = 4
 """Heads, labels, statements, value nodes."""
 _NEW_DECODER: dict[str, Callable[[], Any]] = {
@@ -84,7 +85,7 @@ def _of_pictures(pictures: int | None) -> dict[str, float | int | None]:
     """Calls, gigabytes and hours of fetching pictures within Wikimedia's published limits."""
     if pictures is None:
         return {"picture_calls": None, "picture_gigabytes": None, "picture_hours": None}
-    calls = -(-pictures // FILES_PER_CALL)
+    calls = -(-pictures // MAX_TITLES)
     bytes_per_s = (DEFAULTS["wikimedia-files"].megabits_per_second or 25) * 1e6 / 8
     calls_per_s = (DEFAULTS["wikimedia-api"].requests_per_minute or 200) / 60
     seconds = max(pictures * THUMBNAIL_BYTES / bytes_per_s, calls / calls_per_s)
@@ -133,10 +134,9 @@ def _beginning(path: Path) -> tuple[list[bytes], float]:
         raise UserError(f"cannot read the dump {path}: {error.strerror}") from error
     plain = _decoded(head, _NEW_DECODER.get(path.suffix))
     share = min(1.0, len(head) / max(1, path.stat().st_size))
-    lines = [line.strip().rstrip(b",") for line in plain.split(b"\n")]
     if share < 1:
-        lines.pop()  # cut
-    return [line for line in lines if line not in (b"", b"[", b"]")], share
+        plain = plain[: plain.rfind(b"\n") + 1]  # the last line is cut
+    return [text for _, text in dump.documents(io.BytesIO(plain), 0)], share
 
 
 def _decoded(head: bytes, new: Callable[[], Any] | None) -> bytes:
@@ -162,7 +162,7 @@ def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe
     done = rows.finish()
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
-        if claim["best"] and claim["property"] in (*IMAGE_PROPERTIES, CATEGORY_PROPERTY):
+        if claim["best"] and claim["property"] in PICTURE_PROPERTIES:
             many = recipe.images.per_entity if claim["property"] == CATEGORY_PROPERTY else 1
             named[claim["entity"]] = min(recipe.images.per_entity, named.get(claim["entity"], 0) + many)
     return len(done.entities()), sum(named.values())

@@ -16,7 +16,7 @@ from factory.commons.source import PictureSource
 from factory.download import Download, fetch_all
 from factory.picture import Stored
 from factory.recipe import Recipe
-from factory.select import CATEGORY_PROPERTY, IMAGE_PROPERTIES
+from factory.select import CATEGORY_PROPERTY, PICTURE_PROPERTIES
 from factory.store import Store
 from factory.wish import Candidate, Wish
 from pangea_cultural.console import Reporter
@@ -118,7 +118,7 @@ class _Batch:
             """SELECT entity, property, value FROM claim
                WHERE list_contains($1, entity) AND best AND list_contains($2, property)
                ORDER BY entity, list_position($2, property), ordinal""",
-            [self.entities, [*IMAGE_PROPERTIES, CATEGORY_PROPERTY]],
+            [self.entities, list(PICTURE_PROPERTIES)],
         )
         of = {name: Wish(name, self._per_entity) for name in self.entities}
         titles = [value for _, via, value in claims if via != CATEGORY_PROPERTY]

@@ -11,6 +11,7 @@ from factory.recipe import Recipe
 from factory.rows import Finished, Rows
 from factory.select import SEEN, Selector
 from factory.store import Store
+from factory.value_documents import BATCH_IDS, STAGE
 from factory.wikidata import cldr
 from factory.wikidata.door import LookupDoor, Slice, StreamDoor, TooMuchError
 from factory.wikidata.dump import Line
@@ -18,10 +19,7 @@ from factory.workers import Workers
 from pangea_cultural.console import Reporter
 from pangea_cultural.languages import language
 
-STAGE = "select"
 MEGA = 1_000_000
-BATCH_IDS = 500
-"""Documents that are asked for between two writes."""
 
 
 def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:

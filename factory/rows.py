@@ -70,10 +70,9 @@ class Rows:
                 values = {key: getattr(claim, key) for key in claim.__slots__}
                 self._tables["passing_claim"].append(head | values)
 
-    def reject(self, item: str, reason: str, items: int = 1) -> None:
-        """Count something as dropped; `items` says how many it stands for where single rows would be millions."""
-        if items:
-            self._rejections[item, reason] += items
+    def reject(self, item: str, reason: str) -> None:
+        """Count something as dropped."""
+        self._rejections[item, reason] += 1
 
     def finish(self) -> "Finished":
         """The rows as Arrow tables, which travel between processes at little cost."""
@@ -93,8 +92,8 @@ class Finished:
         """Ids of the entities that have rows."""
         return self.tables["entity"]["entity"].to_pylist() if "entity" in self.tables else []
 
-    def drop(self, entities: set[str], reason: str | None) -> None:
-        """Take entities out again, counted as rejections where a reason is given."""
+    def drop(self, entities: set[str], reason: str) -> None:
+        """Take entities out again, counted as rejections."""
         if not entities:
             return
         gone = pa.array(sorted(entities))
@@ -102,8 +101,8 @@ class Finished:
             if name in self.tables:
                 rows = self.tables[name]
                 self.tables[name] = rows.filter(pc.invert(pc.is_in(rows["entity"], value_set=gone)))
-        for item in entities if reason else ():
-            self.rejections[item, str(reason)] += 1
+        for item in entities:
+            self.rejections[item, reason] += 1
 
     def write(self, store: Store, stage: str) -> None:
         """Append everything to the store."""
@@ -113,7 +112,6 @@ class Finished:
         rejections = [
             {"stage": stage, "item": item, "reason": reason, "items": n}
             for (item, reason), n in self.rejections.items()
-            if n
         ]
         if rejections:
             store.append("rejection", pa.Table.from_pylist(rejections))

@@ -17,7 +17,8 @@ from pangea_cultural.regions import ambiguous_states, region
 IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
 """Properties whose files are photos of the entity; flags, logos, maps, banners and signatures are none."""
 CATEGORY_PROPERTY = "P373"
-SUPPORT_PROPERTIES = ("P31", *IMAGE_PROPERTIES, CATEGORY_PROPERTY)
+PICTURE_PROPERTIES = (*IMAGE_PROPERTIES, CATEGORY_PROPERTY)
+SUPPORT_PROPERTIES = ("P31", *PICTURE_PROPERTIES)
 
 HUMAN = "Q5"
 BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
@@ -135,7 +136,7 @@ class Selector:
                 return f"not culture: {NOT_CULTURE[value]}"
         if not any(claim.best and claim.property in self.asked for claim in found.claims):
             return "no property to ask about"
-        if self._pictures_required and not any(found.best(name) for name in (*IMAGE_PROPERTIES, CATEGORY_PROPERTY)):
+        if self._pictures_required and not any(found.best(name) for name in PICTURE_PROPERTIES):
             return "no picture named"
         return ""
 

@@ -1,6 +1,7 @@
 """Recipes: TOML files read into typed, frozen objects; what does not fit is refused in one line."""
 
 import tomllib
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,13 +26,21 @@ def load(cls: type[ConfigType], path: Path, *, overrides: dict[str, Any] | None 
         UserError: the file cannot be read, is not TOML, or does not fit; the message names the file, the key, and
             for an unknown key the near matches.
     """
+    return parse(cls, read_toml(path) | (overrides or {}), where=str(path))
+
+
+def read_toml(path: Traversable) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        UserError: the file cannot be read, or is not TOML.
+    """
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not TOML: {error}") from error
-    return parse(cls, content | (overrides or {}), where=str(path))
 
 
 def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> ConfigType:

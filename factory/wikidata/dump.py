@@ -78,14 +78,14 @@ def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) ->
         UserError: the file cannot be read, or its compressed stream is broken.
     """
     with plain_text(path) as plain:
-        for batch in _batches(_documents(plain.stream, start), wanted, start):
+        for batch in _batches(documents(plain.stream, start), wanted, start):
             batch.bytes_read = plain.bytes_read()
             yield batch
 
 
-def _batches(documents: Iterator[tuple[int, bytes]], wanted: Callable[[bytes], object], start: int) -> Iterator[Batch]:
+def _batches(numbered: Iterator[tuple[int, bytes]], wanted: Callable[[bytes], object], start: int) -> Iterator[Batch]:
     batch, waiting = Batch(last=start), 0
-    for number, text in documents:
+    for number, text in numbered:
         batch.last = number
         names = None if wanted(text) else _names(number, text)
         if names is None:
@@ -101,7 +101,7 @@ def _batches(documents: Iterator[tuple[int, bytes]], wanted: Callable[[bytes], o
         yield batch
 
 
-def _documents(stream: IO[bytes], start: int) -> Iterator[tuple[int, bytes]]:
+def documents(stream: IO[bytes], start: int) -> Iterator[tuple[int, bytes]]:
     """The lines with documents, without the array's commas; of a line that is too long, its beginning."""
     number, whole = 0, True
     while raw := stream.readline(MAX_LINE_BYTES):
