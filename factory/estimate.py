@@ -1,7 +1,7 @@
 """What a build would cost, before it is begun: queries, documents, pictures, gigabytes, hours.
 
 A dump is judged by its beginning: what was selected of the first megabytes is scaled up to the whole file. A SPARQL
-endpoint is asked to count. What nobody can tell yet stays unknown: it is never guessed.
+endpoint is asked to count.
 """
 
 import bz2
@@ -42,16 +42,16 @@ _NEW_DECODER: dict[str, Callable[[], Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DoorEstimate:
-    """What a door would be asked, and what it would give; None where that is unknown."""
+    """What a door would be asked, and what it would give."""
 
     door: str
-    queries: int | None
-    documents: int | None
-    entities: int | None
+    queries: int
+    documents: int
+    entities: int
     """That would be selected; an upper bound where a service has counted."""
-    pictures: int | None
+    pictures: int
     """That would be fetched, at most."""
-    hours: float | None
+    hours: float
     """Of reading the door."""
     basis: str
     """How this is known."""
@@ -66,25 +66,18 @@ def estimate(recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
     selector = Selector(recipe)
     with open_doors(recipe, selector) as doors:
         parts = [_of_door(door, selector, recipe, reporter) for door in doors]
-    pictures = _total([part.pictures for part in parts])
+    pictures = sum(part.pictures for part in parts)
     online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
     return {
         "doors": [vars(part) for part in parts],
-        "entities": _total([part.entities for part in parts]),
+        "entities": sum(part.entities for part in parts),
         "pictures": pictures,
         **_of_pictures(pictures if online else 0),
     }
 
 
-def _total(parts: list[int | None]) -> int | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
-
-
-def _of_pictures(pictures: int | None) -> dict[str, float | int | None]:
+def _of_pictures(pictures: int) -> dict[str, float | int]:
     """Calls, gigabytes and hours of fetching pictures within Wikimedia's published limits."""
-    if pictures is None:
-        return {"picture_calls": None, "picture_gigabytes": None, "picture_hours": None}
     calls = -(-pictures // MAX_TITLES)
     bytes_per_s = (DEFAULTS["wikimedia-files"].megabits_per_second or 25) * 1e6 / 8
     calls_per_s = (DEFAULTS["wikimedia-api"].requests_per_minute or 200) / 60

@@ -15,6 +15,7 @@ from factory.value_documents import BATCH_IDS, STAGE
 from factory.wikidata import cldr
 from factory.wikidata.door import LookupDoor, Slice, StreamDoor, TooMuchError
 from factory.wikidata.dump import Line
+from factory.wikidata.values import by_number
 from factory.workers import Workers
 from pangea_cultural.console import Reporter
 from pangea_cultural.languages import language
@@ -80,7 +81,7 @@ class _Job:
         """Ids of the documents to read: all that were found, or so many of each region, drawn by a hash."""
         limit = getattr(door, "per_region", 0) or 2**31
         rows = self.store.rows(DRAWN, [self.seed, door.name, limit])
-        drawn = sorted({name for name, chosen in rows if chosen}, key=lambda name: (len(name), name))
+        drawn = by_number(name for name, chosen in rows if chosen)
         left = len({name for name, _ in rows}) - len(drawn)
         stage = f"{STAGE} {door.name}"
         # Counted once, before the first document is.

@@ -94,6 +94,7 @@ class Selector:
 
     def pass_by(self, names: Names, rows: Rows) -> None:
         """Keep the names of a document that cannot be linked to a region."""
+        rows.inputs += 1
         try:
             labels = partial.some(names.labels, self.labels)
         except partial.BrokenJsonError as error:
@@ -101,10 +102,8 @@ class Selector:
         else:
             problem = "labels is not an object"
         if not isinstance(labels, dict) and labels != []:
-            rows.inputs += 1
             rows.reject(f"line {names.number}", problem)
             return
-        rows.inputs += 1
         rows.reject("*", NO_LINK)
         kept = entity.read_labels(labels, [], self.labels) if labels else {}
         rows.remember(names.number, entity.Entity(names.id, entity.revision(names.revision), kept, []), frozenset())

@@ -12,6 +12,7 @@ from factory.store import Store
 from factory.wikidata.door import LookupDoor, StreamDoor
 from factory.wikidata.dump import Line
 from factory.wikidata.entity import Entity, MalformedDocumentError
+from factory.wikidata.values import by_number
 from pangea_cultural.console import Reporter
 
 STAGE = "select"
@@ -83,7 +84,7 @@ def _ask(store: Store, selector: Selector, door: LookupDoor, wanted: set[str], r
 
 
 def _parts(door: LookupDoor, wanted: set[str]) -> Iterator[list[Line]]:
-    ids = sorted(wanted, key=lambda name: (len(name), name))
+    ids = by_number(wanted)
     for begin in range(0, len(ids), BATCH_IDS):
         answers = door.documents(ids[begin : begin + BATCH_IDS])
         yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]

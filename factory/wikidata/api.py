@@ -8,6 +8,7 @@ from factory.net.answer import mediawiki
 from factory.net.client import Client
 from factory.net.errors import FetchError
 from factory.wikidata.answers import KEPT
+from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 
 BATCH = 50
@@ -42,7 +43,7 @@ class ApiDoor:
     def __init__(self, client: Client, url: str, *, ids: Sequence[str], languages: Sequence[str], name: str) -> None:
         self._client = client
         self._url = url
-        self._ids = sorted(set(ids), key=lambda name: (len(name), name))
+        self._ids = by_number(ids)
         self._languages = "|".join(sorted(languages))
         self.name = name
 

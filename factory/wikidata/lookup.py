@@ -9,6 +9,7 @@ from factory.wikidata.door import TooMuchError
 from factory.wikidata.rdf import Row
 from factory.wikidata.slices import Slice, slices
 from factory.wikidata.sparql import Endpoint
+from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 from pangea_cultural.regions import Region
 
@@ -63,7 +64,7 @@ class SparqlDoor:
             raise self._odd() from error
         if not all(_ENTITY_ID.fullmatch(name) for name in found):
             raise self._odd()
-        return sorted(found, key=lambda name: (len(name), name))
+        return by_number(found)
 
     def count(self, slice: Slice) -> int:
         """How many items a slice has.

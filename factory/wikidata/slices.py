@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from factory.wikidata import queries
+from factory.wikidata import queries, values
 from pangea_cultural.regions import Region
 
 MOST_DIGITS = 3
@@ -91,7 +91,7 @@ def slices(
         asked: properties of which an item needs one; without any there is nothing to look for.
         pictures: properties of which an item needs one, too; none are needed where it is empty.
     """
-    wanted = tuple(sorted(set(asked), key=lambda name: (len(name), name)))
+    wanted = tuple(values.by_number(asked))
     for region in regions if wanted else ():
         for link in links:
             items = (region.qid, *region.also)

@@ -13,7 +13,7 @@ month of a value that is a year precise, and coordinates are written into it wit
 
 import calendar
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -52,6 +52,11 @@ class Time:
     """11 day, 10 month, 9 year, 8 decade, 7 century, down to 0, a billion years."""
     calendar: str
     """Q1985727 (proleptic Gregorian) or Q1985786 (proleptic Julian)."""
+
+
+def by_number(ids: Iterable[str]) -> list[str]:
+    """Ids without repetition, in the order of their numbers: Q9 before Q10."""
+    return sorted(set(ids), key=lambda name: (len(name), name))
 
 
 def key(datavalue: dict) -> tuple[str, str]:
