@@ -1,11 +1,35 @@
-"""LLaVA-NeXT with the loss of packed rows: output embeddings are computed for answer tokens only."""
+"""LLaVA-NeXT with packed rows: one row holds several groups, each a shared prefix and conversations that do not see
+each other; the loss is that of separate rows.
+
+    [prefix of group 1][conversation][conversation] … [prefix of group 2][conversation] …
+
+Position i sees j where j is not later than i, lies in i's group, and lies in the group's prefix or in i's own
+conversation. Molmo (allenai/molmo) trains with the same mask for one picture a row.
+"""
+
+from dataclasses import dataclass
 
 import torch
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 from transformers import LlavaNextForConditionalGeneration
-from transformers.modeling_outputs import CausalLMOutput
+from transformers.utils import ModelOutput
 
 IGNORED = -100
 """Label of a position without a target, as in torch's cross-entropy."""
+PREFIX = 0
+"""Number of a prefix among the conversations of its group; those count 1, 2, …"""
+PADDING = -1
+"""Group of a position that is there to fill up the row."""
+
+
+@dataclass
+class PackedOutput(ModelOutput):
+    """What a forward pass with labels gives."""
+
+    loss: torch.Tensor | None = None
+    """The weighted sum of the targets' losses over the normalizer, a scalar."""
+    target_losses: torch.Tensor | None = None
+    """[targets], each target's own loss, in the order of rows and positions; detached."""
 
 
 class PackedLlavaNext(LlavaNextForConditionalGeneration):
@@ -13,28 +37,89 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
 
     def forward(
         self,
-        input_ids: torch.Tensor,
+        input_ids: torch.Tensor | None = None,
         *,
         labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
+        weights: torch.Tensor | None = None,
+        normalizer: torch.Tensor | float | None = None,
+        segments: torch.Tensor | None = None,
         **inputs: torch.Tensor,
-    ) -> CausalLMOutput:
+    ) -> PackedOutput:
         """The loss of a batch where labels are given; LLaVA-NeXT's own forward where not.
 
         Args:
             input_ids: [batch, length].
             labels: [batch, length], IGNORED where there is no target; shifted here, as everywhere in transformers.
-            num_items_in_batch: targets in the whole step, over accumulation and processes; those of this batch where
-                None. The loss is the mean over these targets, so that it does not depend on how rows were packed.
-            **inputs: position_ids [batch, length], attention_mask [batch, 1, length, length], pixel_values,
-                image_sizes.
+            weights: [batch, length], what each target counts; 1 where None.
+            normalizer: sum of the weights of the whole step, over micro-batches and processes; of this batch where
+                None. With it the loss does not depend on how questions were packed and distributed.
+            segments: [batch, 2, length], group and conversation of each position (see `visible`).
+            **inputs: position_ids [batch, length], pixel_values, image_sizes.
         """
         if labels is None:
             return super().forward(input_ids, **inputs)
-        hidden = self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
+        mask = self._mask(segments)
+        hidden = self.model(input_ids=input_ids, attention_mask=mask, use_cache=False, **inputs).last_hidden_state
         targets = labels[:, 1:]
         chosen = targets != IGNORED
         # A vocabulary of 152,000 times every picture token would be most of the memory, for nothing.
         logits = self.lm_head(hidden[:, :-1][chosen])
-        total = torch.nn.functional.cross_entropy(logits.float(), targets[chosen], reduction="sum")
-        return CausalLMOutput(loss=total / (chosen.sum() if num_items_in_batch is None else num_items_in_batch))
+        losses = torch.nn.functional.cross_entropy(logits.float(), targets[chosen], reduction="none")
+        counts = torch.ones_like(losses) if weights is None else weights[:, 1:][chosen]
+        total = (losses * counts).sum() + self._untouched()
+        return PackedOutput(loss=total / (counts.sum() if normalizer is None else normalizer), target_losses=losses.detach())
+
+    def _mask(self, segments: torch.Tensor | None) -> torch.Tensor | BlockMask | None:
+        if segments is None:
+            return None
+        if self.config.text_config._attn_implementation == "flex_attention":
+            return block_mask(segments)
+        return dense_mask(segments, self.dtype)
+
+    def _untouched(self) -> torch.Tensor:
+        """Zero, through the connector: a batch without pictures gives it gradients of zero instead of none, so that
+        processes agree on what to reduce and the optimizer on what to step.
+        """
+        inner = self.model
+        return 0.0 * sum(p.sum() for p in (*inner.multi_modal_projector.parameters(), inner.image_newline))
+
+
+def visible(segments: torch.Tensor) -> torch.Tensor:
+    """Which position may see which.
+
+    Args:
+        segments: [batch, 2, length], the group of each position (PADDING: none) and its conversation (PREFIX or 1 …).
+
+    Returns:
+        [batch, length, length], true where the position of the second axis may see that of the third.
+    """
+    group, conversation = segments.unbind(1)
+    same = (group[:, :, None] == group[:, None, :]) & (group[:, :, None] != PADDING)
+    shared = (conversation[:, None, :] == PREFIX) | (conversation[:, :, None] == conversation[:, None, :])
+    length = segments.shape[-1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    # Padding sees itself: a row without any visible key would be NaN.
+    return (same & shared & causal) | torch.eye(length, dtype=torch.bool, device=segments.device)
+
+
+def dense_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The mask of packed rows, [batch, 1, length, length], additive: 0 where a position may see, else the minimum.
+
+    Additive, because transformers' eager attention adds a boolean mask as 0 and 1 and is silently wrong.
+    """
+    allowed = visible(segments)
+    mask = torch.zeros(allowed.shape, dtype=dtype, device=segments.device)
+    return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
+
+
+def block_mask(segments: torch.Tensor) -> BlockMask:
+    """The mask of packed rows for FlexAttention: blocks without a visible pair cost nothing."""
+    group, conversation = segments.unbind(1)
+
+    def mask_mod(batch: torch.Tensor, _: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        same = (group[batch, query] == group[batch, key]) & (group[batch, query] != PADDING)
+        own = (conversation[batch, key] == PREFIX) | (conversation[batch, key] == conversation[batch, query])
+        return (same & own & (key <= query)) | (key == query)
+
+    rows, _, length = segments.shape
+    return create_block_mask(mask_mod, rows, None, length, length, device=segments.device)

@@ -1,108 +1,166 @@
-"""From groups to the tensors of a batch: pictures to tiles, conversations to packed rows."""
+"""From the rows of a step to the tensors of its micro-batches."""
 
-from collections import OrderedDict
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
-from PIL import Image
 from transformers import LlavaNextProcessor
 
-from pangea_cultural.model.packed import IGNORED
-from pangea_cultural.training.mixture import Group
-from pangea_cultural.training.packing import PADDING, Packer, Row, attention_mask
+from pangea_cultural.model.packed import IGNORED, PADDING, PREFIX
+from pangea_cultural.training.packing import Part, Row, Span, Template
+from pangea_cultural.training.pictures import BrokenPictureError, ImageTokens, Pictures, Tiles
+from pangea_cultural.training.records import Conversation, Group
 from pangea_cultural.training.vary import Vary
 
-
-class Tiles(NamedTuple):
-    """A picture as the model takes it."""
-
-    pixel_values: torch.Tensor
-    """[tiles, 3, height, width]; the first tile is the whole picture."""
-    size: tuple[int, int]
-    """Height and width of the picture."""
-    num_tokens: int
+Weighting = Literal["token", "question", "sqrt"]
 
 
-class Pictures:
-    """Reads pictures and cuts them into tiles; keeps the last ones, because small data sets come again and again."""
+@dataclass
+class Tensors:
+    """One row before padding; all lists have its length."""
 
-    def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = 1 << 30) -> None:
-        self._processor = processor
-        self._cache: OrderedDict[Path, Tiles] = OrderedDict()
-        self._room = cache_bytes
+    input_ids: list[int] = field(default_factory=list)
+    position_ids: list[int] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    conversations: list[int] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    """Of each position, which entry of the measures a target there counts for."""
 
-    def tiles(self, path: Path) -> Tiles:
-        """The tiles of a picture."""
-        if path in self._cache:
-            self._cache.move_to_end(path)
-            return self._cache[path]
-        tiles = self._read(path)
-        self._cache[path] = tiles
-        self._room -= tiles.pixel_values.nbytes
-        while self._room < 0:
-            self._room += self._cache.popitem(last=False)[1].pixel_values.nbytes
-        return tiles
-
-    def _read(self, path: Path) -> Tiles:
-        with Image.open(path) as picture:
-            inputs = self._processor.image_processor(picture.convert("RGB"), return_tensors="pt")
-        height, width = (int(side) for side in inputs["image_sizes"][0])
-        tile = inputs["pixel_values"].shape[-1]
-        # The processor's own count includes the class token, which the strategy "default" drops.
-        num_tokens = self._processor._get_number_of_features(height, width, tile, tile) - 1
-        return Tiles(inputs["pixel_values"][0], (height, width), num_tokens)
+    def add(
+        self, ids: list[int], first: int, group: int, conversation: int, targets: list[bool], weight: float, key: int
+    ) -> None:
+        """Append a prefix or a conversation, whose positions begin at `first`."""
+        self.input_ids += ids
+        self.position_ids += range(first, first + len(ids))
+        self.groups += [group] * len(ids)
+        self.conversations += [conversation] * len(ids)
+        self.labels += [token if is_target else IGNORED for token, is_target in zip(ids, targets, strict=True)]
+        self.weights += [weight] * len(ids)
+        self.keys += [key] * len(ids)
 
 
-class AnswerBatches:
-    """Makes the batches of the stage objective `answers`."""
+@dataclass(frozen=True)
+class Loaded:
+    """A part with its texts, as spans, and its pictures."""
 
-    def __init__(self, processor: LlavaNextProcessor, vary: Vary | None = None) -> None:
+    part: Part
+    group: Group
+    spans: list[list[Span]]
+    tiles: list[Tiles]
+
+
+class Collator:
+    """Makes micro-batches of rows.
+
+    Args:
+        processor: of the model.
+        groups: gives the group of a part.
+        keys: number of each (source, language) among the measures.
+        weighting: what a target counts. `token`: one, so that the loss is the mean over targets, as separate rows have
+            it. `question`: one over the targets of its conversation, so that long answers do not outweigh short ones.
+            `sqrt`: one over the root of the questions that share the picture in this step (Molmo's root weighting), so
+            that a picture with many questions does not outweigh others.
+        vary: changes pictures a little; None for not at all.
+    """
+
+    def __init__(
+        self,
+        processor: LlavaNextProcessor,
+        *,
+        keys: dict[tuple[int, str], int],
+        weighting: Weighting = "token",
+        vary: Vary | None = None,
+    ) -> None:
+        self._template = Template(processor.tokenizer)
         self._pictures = Pictures(processor)
-        self._vary = vary
-        self._packer = Packer(processor.tokenizer)
+        self._image_tokens = ImageTokens(processor)
         self._pad = processor.tokenizer.pad_token_id
+        self._keys = keys
+        self._weighting = weighting
+        self._vary = vary
 
-    def __call__(self, numbered: list[tuple[int, Group]]) -> dict[str, torch.Tensor]:
-        """A batch of packed rows.
+    def __call__(self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]) -> dict[str, Any]:
+        """A micro-batch.
 
         Args:
-            numbered: groups with their numbers in the stage's plan.
+            rows: none for a process that has nothing to do in this micro-batch.
+            groups: of each part of each row, with the part's conversations only.
+            skipped: takes [file, reason] of pictures that turn out to be broken; their parts are left out.
 
         Returns:
-            input_ids, position_ids, labels [batch, length]; attention_mask [batch, 1, length, length];
-            num_questions, a count; and where there are pictures pixel_values [pictures, tiles, 3, height, width] and
-            image_sizes [pictures, 2].
+            input_ids, position_ids, labels, weights [batch, length]; segments [batch, 2, length]; keys [targets];
+            `normalizer`, the sum of the targets' weights; and where there are pictures pixel_values
+            [pictures, tiles, 3, height, width] and image_sizes [pictures, 2].
         """
-        groups = [group for _, group in numbered]
-        tiles = [self._tiles(number, group) for number, group in numbered]
-        rows = [
-            self._packer.row(group.conversations, part.num_tokens if part else 0)
-            for group, part in zip(groups, tiles, strict=True)
-        ]
-        batch = self._padded(rows)
-        batch["num_questions"] = torch.tensor(sum(len(c.turns) for group in groups for c in group.conversations))
-        return batch | _stacked([part for part in tiles if part is not None])
+        loaded = [list(self._loaded(row, own, skipped)) for row, own in zip(rows, groups, strict=True)]
+        loaded = [row for row in loaded if row]
+        texts = iter(self._template.encode([s.text for row in loaded for p in row for c in p.spans for s in c if s.text]))
+        made = [self._row(row, texts) for row in loaded] or [self._idle()]
+        return self._padded(made) | _stacked([tiles for row in loaded for part in row for tiles in part.tiles])
 
-    def _tiles(self, number: int, group: Group) -> Tiles | None:
-        if group.image is None:
-            return None
-        tiles = self._pictures.tiles(group.image)
+    def _loaded(self, row: Row, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[Loaded]:
+        for part, group in zip(row, groups, strict=True):
+            tiles = []
+            for path in group.images:
+                try:
+                    tiles.append(self._tiles(path, part.piece.number))
+                except BrokenPictureError as error:
+                    skipped.append([str(path), str(error)])
+            if len(tiles) == len(group.images):
+                spans = [list(self._template.spans(c, num_images=len(tiles))) for c in group.conversations]
+                yield Loaded(part, group, spans, tiles)
+
+    def _tiles(self, path: Any, number: int) -> Tiles:
+        tiles = self._pictures.tiles(path)
         return tiles._replace(pixel_values=self._vary.light(tiles.pixel_values, number)) if self._vary else tiles
 
-    def _padded(self, rows: list[Row]) -> dict[str, torch.Tensor]:
-        segments = _pad([row.segments for row in rows], PADDING)
+    def _row(self, parts: list[Loaded], texts: Iterator[list[int]]) -> Tensors:
+        row = Tensors()
+        for number, part in enumerate(parts):
+            counts = [self._image_tokens.of(tiles.size) for tiles in part.tiles]
+            prefix = self._template.header + [self._template.image] * (counts[0] if len(counts) == 1 else 0)
+            row.add(prefix, 0, number, PREFIX, [False] * len(prefix), 0.0, 0)
+            for place, (conversation, spans) in enumerate(zip(part.group.conversations, part.spans, strict=True), PREFIX + 1):
+                ids, targets = self._template.tokens(spans, texts, counts if len(counts) > 1 else ())
+                weight = self._weight(part.part, targets)
+                row.add(ids, len(prefix), number, place, targets, weight, self._key(part.group, conversation))
+        return row
+
+    def _weight(self, part: Part, targets: list[bool]) -> float:
+        if self._weighting == "question":
+            return 1 / sum(targets)
+        return len(part.piece.conversations) ** -0.5 if self._weighting == "sqrt" else 1.0
+
+    def _key(self, group: Group, conversation: Conversation) -> int:
+        return self._keys[group.source, conversation.language]
+
+    def _idle(self) -> Tensors:
+        """A row without targets."""
+        row, header = Tensors(), self._template.header
+        row.add(header, 0, 0, PREFIX, [False] * len(header), 0.0, 0)
+        return row
+
+    def _padded(self, rows: list[Tensors]) -> dict[str, torch.Tensor]:
+        length = max(len(row.input_ids) for row in rows)
+
+        def padded(name: str, value: float) -> torch.Tensor:
+            lists = [getattr(row, name) for row in rows]
+            return torch.tensor([own + [value] * (length - len(own)) for own in lists])
+
+        labels, weights = padded("labels", IGNORED), padded("weights", 0.0)
+        chosen = labels[:, 1:] != IGNORED
         return {
-            "input_ids": _pad([row.input_ids for row in rows], self._pad),
-            "position_ids": _pad([row.position_ids for row in rows], 0),
-            "labels": _pad([row.labels for row in rows], IGNORED),
-            "attention_mask": attention_mask(segments, torch.float32),
+            "input_ids": padded("input_ids", self._pad),
+            "position_ids": padded("position_ids", 0),
+            "segments": torch.stack([padded("groups", PADDING), padded("conversations", PREFIX)], dim=1),
+            "labels": labels,
+            "weights": weights,
+            "keys": padded("keys", 0)[:, 1:][chosen],
+            "normalizer": float(weights[:, 1:][chosen].double().sum()),
         }
-
-
-def _pad(rows: list[list[int]], value: int) -> torch.Tensor:
-    length = max(map(len, rows))
-    return torch.tensor([row + [value] * (length - len(row)) for row in rows])
 
 
 def _stacked(tiles: list[Tiles]) -> dict[str, torch.Tensor]:
@@ -114,24 +172,37 @@ def _stacked(tiles: list[Tiles]) -> dict[str, torch.Tensor]:
     return {"pixel_values": torch.stack(filled), "image_sizes": torch.tensor([part.size for part in tiles])}
 
 
-class CaptionBatches:
-    """Makes the batches of the stage objective `contrastive`: overview tiles, and which caption each has."""
+class CaptionCollator:
+    """Makes the micro-batches of the objective `contrastive`: overview tiles, and which caption each has."""
 
-    def __init__(self, processor: LlavaNextProcessor, captions: list[str], vary: Vary | None = None) -> None:
+    def __init__(
+        self, processor: LlavaNextProcessor, captions: Sequence[str], keys: dict[tuple[int, str], int], vary: Vary | None
+    ) -> None:
         self._pictures = Pictures(processor)
         self._vary = vary
         self._number = {caption: number for number, caption in enumerate(captions)}
+        self._keys = keys
+        size = processor.image_processor.crop_size
+        self._empty = torch.zeros(3, size["height"], size["width"])
 
-    def __call__(self, numbered: list[tuple[int, Group]]) -> dict[str, torch.Tensor]:
-        """A batch of groups with pictures: pixel_values [batch, 3, height, width], labels [batch], num_questions."""
-        tiles = [self._overview(number, group) for number, group in numbered]
-        return {
-            "pixel_values": torch.stack(tiles),
-            "labels": torch.tensor([self._number[group.caption] for _, group in numbered]),
-            "num_questions": torch.tensor(len(numbered)),
-        }
+    def __call__(self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]) -> dict[str, Any]:
+        """A micro-batch: pixel_values [pictures, 3, height, width], labels and keys [pictures], their number as
+        `normalizer`.
+        """
+        tiles, labels, keys = [], [], []
+        for row, own in zip(rows, groups, strict=True):
+            for part, group in zip(row, own, strict=True):
+                try:
+                    tiles.append(self._overview(group, part.piece.number))
+                except BrokenPictureError as error:
+                    skipped.append([str(group.images[0]), str(error)])
+                    continue
+                labels.append(self._number[group.caption])
+                keys.append(self._keys[group.source, "en"])
+        batch = {"normalizer": float(len(labels)), "keys": torch.tensor(keys, dtype=torch.long)}
+        # A process without pictures takes part with one that does not count.
+        return batch | {"pixel_values": torch.stack(tiles or [self._empty]), "labels": torch.tensor(labels or [IGNORED])}
 
-    def _overview(self, number: int, group: Group) -> torch.Tensor:
-        assert group.image is not None, "groups without a picture have no part in this objective"
-        tile = self._pictures.tiles(group.image).pixel_values[0]
+    def _overview(self, group: Group, number: int) -> torch.Tensor:
+        tile = self._pictures.tiles(group.images[0]).pixel_values[0]
         return self._vary.place(self._vary.light(tile, number), number) if self._vary else tile

@@ -8,7 +8,8 @@ embeddings. The head that maps between the two is thrown away.
 
 import torch
 from transformers import LlavaNextForConditionalGeneration, PreTrainedTokenizerBase
-from transformers.modeling_outputs import CausalLMOutput
+
+from pangea_cultural.model.packed import IGNORED, PackedOutput
 
 INITIAL_SCALE = 2.3
 """Logarithm of the cosines' factor at the start: e^2.3 is 10."""
@@ -37,15 +38,21 @@ class Contrastive(torch.nn.Module):
         starts = torch.tensor([0, *map(len, ids)]).cumsum(0)[:-1]
         self.register_buffer("starts", starts, persistent=False)
 
-    def forward(self, pixel_values: torch.Tensor, labels: torch.Tensor) -> CausalLMOutput:
+    def forward(
+        self, pixel_values: torch.Tensor, labels: torch.Tensor, normalizer: torch.Tensor | float | None = None
+    ) -> PackedOutput:
         """The loss of a batch.
 
         Args:
             pixel_values: [batch, 3, height, width], the overview tiles.
-            labels: [batch], the number of each picture's caption.
+            labels: [batch], the number of each picture's caption, or IGNORED.
+            normalizer: pictures of the whole step, over micro-batches and processes; of this batch where None.
         """
         patches = self.tower(pixel_values, output_hidden_states=True).hidden_states[self.layer][:, 1:]
         pictures = torch.nn.functional.normalize(self.head(patches.mean(1)), dim=-1)
         names = torch.nn.functional.embedding_bag(self.tokens, self.embeddings.weight, self.starts, mode="mean")
         logits = pictures @ torch.nn.functional.normalize(names, dim=-1).T * self.scale.exp()
-        return CausalLMOutput(loss=torch.nn.functional.cross_entropy(logits, labels))
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none", ignore_index=IGNORED)
+        chosen = labels != IGNORED
+        loss = losses.sum() / (chosen.sum() if normalizer is None else normalizer)
+        return PackedOutput(loss=loss, target_losses=losses[chosen].detach())

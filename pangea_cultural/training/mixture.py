@@ -1,132 +1,176 @@
-"""What is learnt in which order: pictures with their conversations from several sources, interleaved by a seed."""
+"""What is learnt in which step: a plan of pictures and questions from several sources, interleaved by a seed.
 
-import random
-from collections.abc import Iterator
+The plan is a pure function of recipe, seed and data: nothing but the number of the next step is needed to go on after a
+stop, on any number of data workers. It holds numbers only, a few bytes a question.
+"""
+
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.export import Export
-from pangea_cultural.files import read_json
-from pangea_cultural.languages import language
-from pangea_cultural.training.recipe import Recipe, Source, Stage
-
-IMAGE_MARK = "<image>"
-MEND_HELD_OUT = "leave the language out of the recipe, or build the export without holding it out"
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Questions and answers in turn about one picture; later turns see earlier ones."""
+class Piece(NamedTuple):
+    """Questions about one picture that are learnt in the same step."""
 
-    id: str
-    language: str
-    turns: tuple[tuple[str, str], ...]
-    """Question and answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A picture (or none) and the conversations about it, which do not see each other."""
-
+    number: int
+    """Of the piece in the plan."""
     source: int
-    image: Path | None
-    conversations: tuple[Conversation, ...]
-    caption: str = ""
-    """What the picture shows, in English; empty where nobody says."""
+    group: int
+    conversations: np.ndarray
+    """Positions within the group, int64."""
 
 
-def load(recipe: Recipe, workspace: Path) -> list[list[Group]]:
-    """The groups of each source.
+@dataclass(frozen=True)
+class Candidates:
+    """What may be learnt from a source.
 
-    Raises:
-        UserError: a source is not there, is not what the recipe says, holds nothing in the recipe's languages, or has
-            a row in a held-out language.
+    Args:
+        starts: [groups + 1], where each group's conversations begin, in the order of the source.
+        usable: [conversations], false for those that cannot be learnt (a broken picture, longer than a row).
+        weight: share of the questions, against the other sources' weights.
+        count: or the exact number of questions; None for all of them, once an epoch.
     """
-    held_out = _held_out(recipe, workspace)
-    for code in recipe.languages:
-        if code in held_out:
-            raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")
-    sources = []
-    for number, source in enumerate(recipe.sources):
-        path = workspace / source.path
-        read = _export_groups if source.kind == "export" else _chat_groups
-        groups = list(read(number, source, path, recipe.languages))
-        _refuse_held_out(groups, held_out, path)
-        if not groups:
-            raise UserError(f"{path} has no questions in {', '.join(recipe.languages) or 'any language'}")
-        sources.append(groups)
-    return sources
+
+    starts: np.ndarray
+    usable: np.ndarray
+    weight: float = 1.0
+    count: int | None = None
 
 
-def _held_out(recipe: Recipe, workspace: Path) -> set[str]:
-    exports = [workspace / source.path for source in recipe.sources if source.kind == "export"]
-    return {code for path in exports for code in Export.open(path).held_out_languages}
+@dataclass(frozen=True)
+class Plan:
+    """The pieces of a stage in the order of training."""
+
+    sources: np.ndarray
+    """[pieces] int16"""
+    groups: np.ndarray
+    """[pieces] int32"""
+    first: np.ndarray
+    """[pieces + 1] int64, where each piece begins in `conversations`."""
+    conversations: np.ndarray
+    """[questions] int32, positions within the group."""
+    steps: np.ndarray
+    """[steps + 1] int64, where each step begins among the pieces."""
+
+    @property
+    def num_steps(self) -> int:
+        """Optimizer steps."""
+        return len(self.steps) - 1
+
+    @property
+    def num_questions(self) -> int:
+        """Questions of all steps together."""
+        return len(self.conversations)
+
+    def step(self, number: int) -> list[Piece]:
+        """The pieces of a step."""
+        return [self.piece(n) for n in range(self.steps[number], self.steps[number + 1])]
+
+    def piece(self, number: int) -> Piece:
+        """A piece by its number."""
+        taken = self.conversations[self.first[number] : self.first[number + 1]]
+        return Piece(number, int(self.sources[number]), int(self.groups[number]), taken)
 
 
-def _refuse_held_out(groups: list[Group], held_out: set[str], path: Path) -> None:
-    for group in groups:
-        for conversation in group.conversations:
-            if conversation.language in held_out:
-                row = f"row {conversation.id} is in the held-out language {conversation.language}"
-                raise UserError(f"{path}: {row}: {MEND_HELD_OUT}")
+def plan(
+    sources: Sequence[Candidates], *, batch_questions: int, limit: int, name: str, steps: int | None, epochs: int | None
+) -> Plan:
+    """Draw a plan; equal arguments give an equal plan.
 
+    In an epoch of a source each of its questions comes once: those of a picture are shuffled and cut into pieces of at
+    most `limit`, as even as can be, and the pieces of all pictures are shuffled. A picture with sixty questions so is
+    spread over the epoch. The sources' pieces are merged so that each source is spread evenly over the whole training.
 
-def _export_groups(number: int, source: Source, path: Path, languages: tuple[str, ...]) -> Iterator[Group]:
-    export = Export.open(path)
-    conversations: dict[str, list[Conversation]] = {}
-    captions: dict[str, str] = {}
-    for row in export.questions("train"):
-        if row.property == "label" and row.language == "en":
-            captions[row.image] = row.answer
-        if row.kind in source.questions and (not languages or row.language in languages):
-            turns = ((row.prompt(), row.target()),)
-            conversations.setdefault(row.image, []).append(Conversation(row.id, row.language, turns))
-    for image, rows in sorted(conversations.items()):
-        yield Group(number, export.path / image if image else None, tuple(rows), captions.get(image, ""))
-
-
-def _chat_groups(number: int, _: Source, path: Path, languages: tuple[str, ...]) -> Iterator[Group]:
-    """Rows of a LLaVA chat file: one conversation a row, as a group of its own."""
-    if not path.is_file():
-        raise UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
-    for row in read_json(path):
-        # Published data has no language where it is English.
-        code = language(row.get("language", "en")).code
-        if languages and code not in languages:
-            continue
-        image = path.parent / row["image"] if row.get("image") else None
-        yield Group(number, image, (Conversation(str(row["id"]), code, _turns(row, path)),))
-
-
-def _turns(row: dict, path: Path) -> tuple[tuple[str, str], ...]:
-    said = row["conversations"]
-    roles = [part["from"] for part in said]
-    if len(said) < 2 or roles != ["human", "gpt"] * (len(said) // 2):
-        raise UserError(f"{path}: row {row['id']}: conversations must alternate between human and gpt")
-    texts = [part["value"].replace(IMAGE_MARK, "").strip() for part in said]
-    return tuple(zip(texts[::2], texts[1::2], strict=True))
-
-
-def plan(sources: list[list[Group]], recipe: Recipe, stage: Stage) -> list[Group]:
-    """The groups of a stage in the order of training, batch after batch; the same seed gives the same plan.
-
-    Each source is gone through in shuffled rounds, and so are the questions of each picture: one with sixty questions
-    is spread over the rounds, and no question comes again before all of its picture have come.
+    Args:
+        sources: what there is to learn.
+        batch_questions: questions in a step, on average; a piece is never cut by a step's end.
+        limit: most questions of a picture in a piece.
+        name: seeds the draws.
+        steps: number of steps, with sources drawn by weight; or
+        epochs: how often every question of every source comes.
     """
-    # A string seeds by its SHA-512, alike everywhere.
-    dice = random.Random(f"{recipe.seed} {stage.name}")
-    queues = [_rounds(groups, stage.questions_per_picture, dice) for groups in sources]
-    weights = [source.weight for source in recipe.sources]
-    picks = dice.choices(range(len(queues)), weights, k=stage.steps * stage.pictures)
-    return [next(queues[pick]) for pick in picks]
+    limit = min(limit, batch_questions)
+    quotas = _quotas(sources, batch_questions, steps, epochs)
+    parts = [_taken(source, quota, limit, f"{name} {n}") for n, (source, quota) in enumerate(zip(sources, quotas, strict=True))]
+    # Where in its own source a piece lies, 0 … 1, tells where in the whole training.
+    middles = [(part.first[:-1] + part.first[1:]) / (2 * max(1, quota)) for part, quota in zip(parts, quotas, strict=True)]
+    order = np.argsort(np.concatenate(middles), kind="stable")
+    numbers = np.concatenate([np.full(len(part.groups), n, np.int16) for n, part in enumerate(parts)])[order]
+    groups = np.concatenate([part.groups for part in parts])[order]
+    offsets = np.cumsum([0, *(len(part.conversations) for part in parts)])
+    begins = np.concatenate([part.first[:-1] + offset for part, offset in zip(parts, offsets, strict=False)])[order]
+    sizes = np.concatenate([np.diff(part.first) for part in parts])[order]
+    conversations = _gather(np.concatenate([part.conversations for part in parts]), begins, sizes)
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    step_of = first[:-1] // batch_questions
+    bounds = np.searchsorted(step_of, np.arange(step_of[-1] + 2))
+    return Plan(numbers, groups.astype(np.int32), first, conversations.astype(np.int32), bounds)
 
 
-def _rounds(groups: list[Group], limit: int, dice: random.Random) -> Iterator[Group]:
-    waiting: dict[int, list[Conversation]] = {}
-    while True:
-        for index in dice.sample(range(len(groups)), len(groups)):
-            group = groups[index]
-            left = waiting.get(index) or dice.sample(group.conversations, len(group.conversations))
-            waiting[index] = left[limit:]
-            yield Group(group.source, group.image, tuple(left[:limit]), group.caption)
+def _quotas(sources: Sequence[Candidates], batch: int, steps: int | None, epochs: int | None) -> list[int]:
+    """How many questions each source gives."""
+    if epochs is not None:
+        return [epochs * (int(s.usable.sum()) if s.count is None else s.count) for s in sources]
+    assert steps is not None, "a recipe has either steps or epochs"
+    shares = np.cumsum([0.0, *(source.weight for source in sources)])
+    return np.diff(np.round(shares / shares[-1] * steps * batch).astype(np.int64)).tolist()
+
+
+class _Part(NamedTuple):
+    """Pieces of one source: groups [pieces], first [pieces + 1], conversations [questions]."""
+
+    groups: np.ndarray
+    first: np.ndarray
+    conversations: np.ndarray
+
+
+def _taken(source: Candidates, quota: int, limit: int, name: str) -> _Part:
+    """The first `quota` questions of a source's epochs."""
+    if quota and not source.usable.any():
+        raise UserError("a source has no question that can be learnt: `pcult train RECIPE --dry-run` says why")
+    epochs, taken = [], 0
+    while taken < quota:
+        epochs.append(_epoch(source, limit, f"{name} {len(epochs)}"))
+        taken += len(epochs[-1].conversations)
+    groups = np.concatenate([np.zeros(0, np.int64), *(e.groups for e in epochs)])
+    sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(e.first) for e in epochs)])
+    conversations = np.concatenate([np.zeros(0, np.int64), *(e.conversations for e in epochs)])[:quota]
+    first = np.minimum(np.concatenate([[0], np.cumsum(sizes)]), quota)
+    kept = int(np.searchsorted(first, quota)) if quota else 0
+    return _Part(groups[:kept], first[: kept + 1], conversations)
+
+
+def _epoch(source: Candidates, limit: int, name: str) -> _Part:
+    """Every usable question of a source once."""
+    draws = _draws(name)
+    sizes = np.diff(source.starts)
+    group_of = np.repeat(np.arange(len(sizes)), sizes)[source.usable]
+    position = (np.arange(len(source.usable)) - np.repeat(source.starts[:-1], sizes))[source.usable]
+    shuffled = np.lexsort((draws.random_raw(len(group_of)), group_of))
+    group_of, position = group_of[shuffled], position[shuffled]
+    usable = np.bincount(group_of, minlength=len(sizes))
+    pieces = -(-usable // limit)
+    # The j-th of n questions goes to piece j * pieces // n: pieces of a picture differ by one question at most.
+    rank = np.arange(len(group_of)) - np.repeat(np.cumsum(usable) - usable, usable)
+    piece_of = np.repeat(np.cumsum(pieces) - pieces, usable) + rank * np.repeat(pieces, usable) // np.repeat(usable, usable)
+    first = np.searchsorted(piece_of, np.arange(pieces.sum() + 1))
+    order = np.argsort(draws.random_raw(len(first) - 1), kind="stable")
+    lengths = np.diff(first)[order]
+    conversations = _gather(position, first[:-1][order], lengths)
+    return _Part(group_of[first[:-1]][order], np.concatenate([[0], np.cumsum(lengths)]), conversations)
+
+
+def _draws(name: str) -> np.random.Philox:
+    # Only the raw stream is promised to stay the same in later versions of numpy, not what is made of it.
+    return np.random.Philox(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little"))
+
+
+def _gather(values: np.ndarray, begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The stretches of `values` that begin at `begins` and are `sizes` long, one after the other."""
+    ends = np.cumsum(sizes)
+    return values[np.repeat(begins - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)]

@@ -2,67 +2,134 @@
 
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pangea_cultural import config
 from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.languages import language
+from pangea_cultural.training.sources import Source
 
 Part = Literal["tower", "connector", "language_model"]
+Rate = Annotated[float, Field(gt=0)]
 
 
 class Model(config.Config):
-    """What the training starts from."""
+    """What the training starts from: one of a checkpoint, a size, or a tower and a language model."""
 
-    size: str = ""
-    """Name of a size (model/sizes/): from scratch, with random weights and a tokenizer of its own."""
     checkpoint: str = ""
-    """Or a LLaVA-NeXT checkpoint: a folder, or a name on the hub."""
+    """A LLaVA-NeXT checkpoint in Hugging Face layout: a folder, relative to the workspace, or a name on the hub."""
+    size: str = ""
+    """Name of a size (model/sizes/): from scratch, with random weights and a tokenizer of its own. Beside another start
+    it says to the dry run how large that is, where it is not on this machine."""
     vocabulary: int = Field(default=2560, ge=300)
     """Size of the tokenizer that is trained for a model from scratch."""
+    tower: str = ""
+    """A CLIP checkpoint, and"""
+    language_model: str = ""
+    """a causal language model: a fresh connector is put between them."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights that are held. What learns wants float32; computation is in bfloat16 on a GPU anyway."""
+    attention: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
+    """`auto`: FlexAttention on a GPU, which skips what may not be seen; a dense mask with sdpa elsewhere."""
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> "Model":
-        if bool(self.size) == bool(self.checkpoint):
-            raise ValueError("give either size or checkpoint")
+    def _one_start(self) -> "Model":
+        if bool(self.tower) != bool(self.language_model):
+            raise ValueError("tower and language_model go together")
+        if self.checkpoint and self.tower:
+            raise ValueError("give either checkpoint or tower and language_model")
+        if not (self.checkpoint or self.tower or self.size):
+            raise ValueError("give checkpoint, size, or tower and language_model")
         return self
 
+    @property
+    def from_scratch(self) -> bool:
+        """Random weights and a tokenizer of its own."""
+        return not (self.checkpoint or self.tower)
 
-class Source(config.Config):
-    """Data to learn from."""
 
-    kind: Literal["export", "chat"]
-    """An export of ours, or a LLaVA chat JSON file."""
-    path: Path
-    """Relative to the workspace."""
-    weight: float = Field(default=1.0, gt=0)
-    """Share of the pictures that come from here, against the other sources' weights."""
-    questions: tuple[Literal["open", "choice"], ...] = ("open", "choice")
-    """Kinds of questions to take from an export."""
+class Lora(config.Config):
+    """Low-rank adapters in the language model (Hu et al., 2021, arXiv 2106.09685), through peft; merged at the end."""
+
+    rank: int = Field(default=64, ge=1)
+    alpha: float = Field(default=128, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 class Stage(config.Config):
     """One part of the training, with an optimizer of its own."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    objective: Literal["contrastive", "answers"]
+    objective: Literal["contrastive", "answers"] = "answers"
     """`contrastive`: tower patches against names (CLIP's loss). `answers`: next-token loss on the answers."""
     train: tuple[Part, ...] = Field(min_length=1)
     """Parts that learn; the others are frozen and in evaluation mode."""
-    steps: int = Field(ge=1)
-    pictures: int = Field(ge=1)
-    """Pictures in a batch."""
+    lora: Lora | None = None
+    """Learn adapters in the place of the language model's own weights."""
+
+    steps: int | None = Field(default=None, ge=1)
+    """Optimizer steps, with sources drawn by weight; or"""
+    epochs: int | None = Field(default=None, ge=1)
+    """how often every question of every source comes."""
+    batch_questions: int = Field(ge=1)
+    """Questions in a step, over all processes; with the objective `contrastive`, pictures."""
     questions_per_picture: int = Field(default=8, ge=1)
-    """At most so many questions share a picture's tokens in one step; further ones come in later steps."""
+    """At most so many questions share a picture's tokens in one step; further ones come in other steps."""
+    packing: Literal["shared", "rows"] = "shared"
+    """`shared`: questions share their picture, and rows are filled. `rows`: a row for each question. The result is the
+    same, the cost is not."""
+    max_length: int = Field(default=8192, ge=16)
+    """Tokens in a row."""
+    per_device_rows: int = Field(default=1, ge=1)
+    """Rows in one forward pass on a device. Fewer, and a smaller max_length, need less memory."""
+    gradient_checkpointing: bool = False
+    """Compute activations again in the backward pass instead of keeping them."""
+
+    loss_weighting: Literal["token", "question", "sqrt"] = "token"
+    """What a target counts; `token`, the mean over targets, is what separate rows have and what others report."""
     vary_pictures: bool = False
     """Change light (and, for `contrastive`, place) of the pictures by a draw each time: few pictures go further."""
-    learning_rate: float = Field(gt=0)
-    warmup_steps: int = 40
-    weight_decay: float = 0.02
-    max_gradient_norm: float = 1.0
+    learning_rate: Rate
+    learning_rates: dict[Part, Rate] = {}
+    """Of single parts, where they have another."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    min_learning_rate: float = Field(default=0.0, ge=0, lt=1)
+    """Where a cosine ends, as a share of the learning rate."""
+    warmup: float = Field(default=0.03, ge=0)
+    """Steps of warm-up, or below 1 their share of all steps."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    adam_beta2: float = Field(default=0.999, gt=0, lt=1)
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+
+    log_steps: int = Field(default=10, ge=1)
     save_steps: int = Field(default=200, ge=1)
+    save_total: int = Field(default=2, ge=1)
+    """Checkpoints to keep for going on after a stop."""
+
+    @model_validator(mode="after")
+    def _steps_or_epochs(self) -> "Stage":
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        if self.lora and "language_model" not in self.train:
+            raise ValueError("lora adapts the language model: name it in train")
+        return self
+
+
+class Validation(config.Config):
+    """Questions that are only asked: their loss by language, held-out ones included, and some answers."""
+
+    path: Path
+    """An export, relative to the workspace."""
+    split: Literal["dev", "test", "unseen"] = "dev"
+    questions_per_language: int = Field(default=64, ge=1)
+    steps: int = Field(default=500, ge=1)
+    """Every so many steps; always at the end of a stage."""
+    answers: int = Field(default=8, ge=0)
+    """Questions whose answers are generated, to look at."""
+    max_new_tokens: int = Field(default=32, ge=1)
 
 
 class Recipe(config.Config):
@@ -72,14 +139,27 @@ class Recipe(config.Config):
     seed: int = 0
     threads: int = Field(default=2, ge=1)
     """Of torch on CPU; sums are rounded alike only with equally many."""
+    workers: int = Field(default=0, ge=0)
+    """Processes that read pictures and make batches, beside each training process."""
     languages: tuple[str, ...] = ()
     """Languages to learn; all of the sources where none is named."""
+    held_out: tuple[str, ...] = ()
+    """Languages that must not be learnt, beside those that the exports hold out: a row in one of them is an error."""
+    max_skipped: float = Field(default=0.01, ge=0, le=1)
+    """Share of missing or broken pictures above which the training stops."""
+    sharding: Literal["none", "full"] = "none"
+    """Over several processes: `none` keeps the whole model on each (DDP), `full` a part of it (FSDP2)."""
+    report_to: tuple[str, ...] = ()
+    """transformers' reporters: tensorboard, wandb, trackio …"""
+    export_precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the finished checkpoint."""
     licence: str = "apache-2.0"
     model: Model
     sources: tuple[Source, ...] = Field(min_length=1)
+    validation: Validation | None = None
     stages: tuple[Stage, ...] = Field(min_length=1)
 
-    @field_validator("languages")
+    @field_validator("languages", "held_out")
     @classmethod
     def _known_languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         try:
@@ -87,11 +167,26 @@ class Recipe(config.Config):
         except UserError as error:
             raise ValueError(str(error)) from error
 
+    @model_validator(mode="after")
+    def _stages_differ(self) -> "Recipe":
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) < len(names):
+            raise ValueError("two stages have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _shardable(self) -> "Recipe":
+        for stage in self.stages:
+            if self.sharding == "full" and (stage.lora or stage.objective == "contrastive"):
+                kind = "lora" if stage.lora else "contrastive"
+                raise ValueError(f"stage {stage.name} is {kind}, which fits on each device: use sharding = \"none\"")
+        return self
+
     def with_steps(self, steps: int | None) -> "Recipe":
         """The recipe with another number of steps in its main stage, which is the last."""
         if steps is None:
             return self
-        main = self.stages[-1].model_copy(update={"steps": steps})
+        main = self.stages[-1].model_copy(update={"steps": steps, "epochs": None})
         return self.model_copy(update={"stages": (*self.stages[:-1], main)})
 
     def with_data(self, name: str | None) -> "Recipe":
@@ -100,7 +195,10 @@ class Recipe(config.Config):
             return self
         path = Path("exports") / name
         sources = (s.model_copy(update={"path": path}) if s.kind == "export" else s for s in self.sources)
-        return self.model_copy(update={"sources": tuple(sources)})
+        update: dict[str, Any] = {"sources": tuple(sources)}
+        if self.validation:
+            update["validation"] = self.validation.model_copy(update={"path": path})
+        return self.model_copy(update=update)
 
 
 def find(name: str) -> Path:

@@ -1,144 +1,357 @@
-"""The loop: transformers' `Trainer` with a fixed order of batches, frozen parts in evaluation mode, exact resume."""
+"""The loop: transformers' `Trainer` over steps of equal questions, with frozen parts in evaluation mode, exact resume,
+and losses by source and language.
+"""
 
+import contextlib
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch.utils.data import Dataset, Sampler, SequentialSampler
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import ProgressCallback
 
 from pangea_cultural.console import Bar
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.mixture import Group
-from pangea_cultural.training.recipe import Stage
+from pangea_cultural.files import write_json
+from pangea_cultural.training.measures import Log, Losses, Measures
+from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.steps import Steps, loader
 
 COMPLETE = "complete"
 """Empty file in a checkpoint folder, written last: a checkpoint without it was cut off by a kill."""
 WEIGHTS = "weights.safetensors"
+MEASURES = "measures.json"
+LOG = "log.jsonl"
 
-
-class Plan(Dataset):
-    """The groups of a stage with their numbers, in the order in which they are learnt."""
-
-    def __init__(self, groups: list[Group]) -> None:
-        self._groups = groups
-
-    def __len__(self) -> int:
-        return len(self._groups)
-
-    def __getitem__(self, index: int) -> tuple[int, Group]:
-        return index, self._groups[index]
+Evaluate = Callable[["StageTrainer"], dict[str, Any]]
 
 
 class StageTrainer(Trainer):
-    """Trains one stage.
+    """Trains one stage. A step is what the optimizer steps on; its rows come in micro-batches.
 
     Args:
         frozen: modules that do not learn; they stay in evaluation mode.
-        num_questions: counts questions seen, for the record.
+        rates: learning rates of single parameters, by identity; others have the stage's.
+        keys: each (source, language) of the measures.
+        most_skipped: broken pictures above which the training stops.
+        bar: shows progress.
+        evaluate_with: makes an entry of the log from this trainer, whose model is in evaluation mode; None for nothing
+            to validate on.
     """
 
-    def __init__(self, *, frozen: list[torch.nn.Module], **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(
+        self,
+        *,
+        model: torch.nn.Module,
+        args: TrainingArguments,
+        steps: Steps,
+        frozen: list[torch.nn.Module],
+        rates: dict[int, float],
+        keys: list[tuple[str, str]],
+        most_skipped: int,
+        save_total: int,
+        bar: Bar,
+        evaluate_with: Evaluate | None = None,
+    ) -> None:
+        super().__init__(model=model, args=args, train_dataset=steps, eval_dataset=steps if evaluate_with else None)
+        for callback in (PrinterCallback, ProgressCallback):
+            self.remove_callback(callback)
         self._frozen = frozen
-        self.num_questions = 0
-        self.remove_callback(PrinterCallback)
+        self._rates = rates
+        self._most_skipped = most_skipped
+        self._evaluate_with = evaluate_with
+        self.log_file = Log(Path(args.output_dir) / LOG)
+        self.measures = Measures(Losses(keys, args.device))
+        self.current: dict[str, Any] = {}
+        """What is known of the step under way."""
+        self.add_callback(Watch(self, bar, save_total))
 
-    def _get_train_sampler(self, *_: Any) -> Sampler:
-        # The plan is shuffled already; and a sequence can be resumed by skipping what was seen.
-        return SequentialSampler(self.train_dataset)
+    def get_train_dataloader(self) -> DataLoader:
+        """Steps know their process themselves: nothing is left for accelerate to distribute."""
+        return loader(self.train_dataset, workers=self.args.dataloader_num_workers)
 
-    def training_step(self, model: torch.nn.Module, inputs: dict, num_items_in_batch: Any = None) -> torch.Tensor:
-        """One step.
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW with a group for every learning rate, with and without weight decay."""
+        if self.optimizer is None:
+            named = [(n, p) for n, p in (model or self.model).named_parameters() if p.requires_grad]
+            decayed = set(self.get_decay_parameter_names(model or self.model))
+            groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
+            for name, parameter in named:
+                rate = self._rates.get(id(parameter), self.args.learning_rate)
+                groups.setdefault((rate, name in decayed), []).append(parameter)
+            made = [
+                {"params": own, "lr": rate, "weight_decay": self.args.weight_decay if decays else 0.0}
+                for (rate, decays), own in groups.items()
+            ]
+            optimizer, options = self.get_optimizer_cls_and_kwargs(self.args, model or self.model)
+            self.optimizer = optimizer(made, **options)
+        return self.optimizer
+
+    def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        """Gradients of one step, summed over its micro-batches.
+
+        Returns:
+            The loss of the step over all processes, times this process's share of it: the mean over processes, which
+            `Trainer` takes, is the loss.
 
         Raises:
             UserError: the loss is not a number any more.
         """
-        self.num_questions += int(inputs.pop("num_questions"))
-        loss = super().training_step(model, inputs, num_items_in_batch)
-        if not torch.isfinite(loss):
-            raise UserError(
-                f"the loss is {loss.item()} at step {self.state.global_step + 1}: lower learning_rate in the recipe; "
-                "the last saved step is kept"
-            )
-        return loss
-
-    def compute_loss(self, model: torch.nn.Module, inputs: dict, *arguments: Any, **options: Any) -> Any:
-        """As in `Trainer`, which has just put the whole model in training mode: frozen parts go back."""
+        self.current = inputs
+        model.train()
         for module in self._frozen:
             module.eval()
-        return super().compute_loss(model, inputs, *arguments, **options)
+        batches = inputs["micro_batches"]
+        normalizer = self._sum(sum(batch["normalizer"] for batch in batches))
+        loss = torch.zeros((), device=self.args.device)
+        for number, batch in enumerate(batches):
+            # Processes talk once a step, in the backward pass of the last micro-batch.
+            last = number == len(batches) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                loss += self._learn(model, self._prepare_inputs(batch) | {"normalizer": normalizer})
+        if not torch.isfinite(loss):
+            raise self._not_finite(loss)
+        return loss
 
-    # Weights of a checkpoint are saved by the modules' own names: `save_pretrained` writes the hub's, which
-    # `load_state_dict` would pass over in silence.
+    def _learn(self, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+        keys = batch.pop("keys")
+        with self.compute_loss_context_manager():
+            output = model(**batch)
+        self.measures.losses.add(output.target_losses, keys)
+        # Gradients are averaged over processes; the normalizer is of all of them already.
+        loss = output.loss * self.args.world_size
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _sum(self, value: float) -> torch.Tensor:
+        """A number summed over all processes."""
+        return self.accelerator.reduce(torch.tensor(value, device=self.args.device), "sum")
+
+    def _not_finite(self, loss: torch.Tensor) -> UserError:
+        step = self.state.global_step + 1
+        path = Path(self.args.output_dir).parent / f"bad-step-{step}.json"
+        write_json(path, {"step": step, "loss": str(loss.item()), "questions": self.current["ids"]})
+        return UserError(
+            f"the loss is {loss.item()} at step {step}, whose questions are listed in {path}: lower learning_rate in the "
+            "recipe; the last saved step is kept"
+        )
+
+    def count_skipped(self) -> None:
+        """Remember broken pictures of the step.
+
+        Raises:
+            UserError: there are too many.
+        """
+        self.measures.skipped |= {file: reason for file, reason in self.current["skipped"]}
+        if len(self.measures.skipped) > self._most_skipped:
+            file, reason = next(iter(self.measures.skipped.items()))
+            raise UserError(
+                f"{len(self.measures.skipped)} pictures are broken, such as {file} ({reason}): mend them, or raise "
+                "max_skipped in the recipe; the last saved step is kept"
+            )
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As in `Trainer`, with the losses by source and language; they also go to the log file."""
+        if "loss" in logs:
+            means = self.measures.losses.means(self.accelerator.reduce(self.measures.losses.sums, "sum"))
+            self.measures.losses.sums.zero_()
+            entry = {
+                "step": self.state.global_step,
+                "learning_rate": logs["learning_rate"],
+                **means,
+                **self.measures.totals,
+            }
+            if self.is_world_process_zero():
+                self.log_file.write(entry)
+            logs |= {f"loss_{name}": value for part in ("by_language", "by_source") for name, value in means[part].items()}
+        super().log(logs, start_time)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Validate, and write an entry to the log file."""
+        assert self._evaluate_with is not None, "evaluation is asked for only where there is something to validate on"
+        self.model.eval()
+        with torch.no_grad():
+            entry = self._evaluate_with(self)
+        if self.is_world_process_zero():
+            self.log_file.write({"step": self.state.global_step, "validation": entry})
+        metrics = {"eval_loss": entry["loss"]} | {f"eval_loss_{k}": v for k, v in entry["by_language"].items()}
+        self.log(metrics)
+        self.measures.start_clock()
+        return metrics
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """`Trainer` would guess from a single `input_ids`."""
+        return 0
+
+    # What learns is saved by the modules' own names: `save_pretrained` writes the hub's, which `load_state_dict` would
+    # pass over in silence. FSDP has its own format, with a part of the weights from each process.
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: value.detach().contiguous() for name, value in self.model.named_parameters()}, folder / WEIGHTS
-        )
+        save_file(learnt(self.model), folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
-        load_weights(self.model, Path(resume_from_checkpoint) / WEIGHTS)
+        if self.is_fsdp_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            put(self.model, load_file(Path(resume_from_checkpoint) / WEIGHTS))
+
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from a checkpoint: what `Trainer` does not know of. To be called before `train`."""
+        refuse_missing(checkpoint, self.args.world_size)
+        self.measures.load(checkpoint / MEASURES, is_main=self.is_world_process_zero())
+        if self.is_world_process_zero():
+            self.log_file.cut(int(checkpoint.name.rpartition("-")[2]))
+
+    def finish_save(self, checkpoint: Path, save_total: int) -> None:
+        """The last act of saving: everything of the checkpoint is on disk, older ones may go."""
+        # These sums also make the main process wait until all others have saved.
+        sums = self.accelerator.reduce(self.measures.losses.sums, "sum")
+        skipped = self.gather_skipped()
+        if self.is_world_process_zero():
+            self.measures.save(checkpoint / MEASURES, sums, skipped)
+            (checkpoint / COMPLETE).touch()
+            for older in complete(checkpoint.parent)[:-save_total]:
+                shutil.rmtree(older)
+
+    def gather_skipped(self) -> dict[str, str]:
+        """Broken pictures that any process has met, and why."""
+        own: list[dict[str, str]] = [self.measures.skipped]
+        if self.args.world_size > 1:
+            own = [{}] * self.args.world_size
+            torch.distributed.all_gather_object(own, self.measures.skipped)
+        return {file: reason for part in own for file, reason in part.items()}
 
 
-def load_weights(model: torch.nn.Module, path: Path) -> None:
-    """Put saved parameters into a model; all of them must be there."""
-    saved = load_file(path)
+def learnt(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The parameters that learn, by name."""
+    return {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def put(model: torch.nn.Module, saved: dict[str, torch.Tensor]) -> None:
+    """Put saved parameters into a model.
+
+    Raises:
+        ValueError: the model has no parameter of such a name.
+    """
+    own = dict(model.named_parameters())
+    if saved.keys() - own.keys():
+        raise ValueError(f"the model has no parameters {sorted(saved.keys() - own.keys())[:3]}")
     with torch.no_grad():
-        for name, value in model.named_parameters():
-            value.copy_(saved.pop(name))
-    if saved:
-        raise ValueError(f"{path} has parameters that the model has not: {sorted(saved)[:3]}")
+        for name, value in saved.items():
+            own[name].copy_(value)
 
 
 class Watch(TrainerCallback):
-    """Shows progress and marks complete checkpoints."""
+    """Shows progress, counts, and marks complete checkpoints."""
 
-    def __init__(self, bar: Bar) -> None:
+    def __init__(self, trainer: StageTrainer, bar: Bar, save_total: int) -> None:
+        self._trainer = trainer
         self._bar = bar
+        self._save_total = save_total
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Count the steps of an earlier run."""
         self._bar.advance(state.global_step)
+        self._trainer.measures.start_clock()
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Count a step."""
-        losses = [entry["loss"] for entry in state.log_history[-2:] if "loss" in entry]
-        self._bar.advance(1, extra=f"loss {losses[-1]:.3f}" if losses else None)
+        trainer = self._trainer
+        trainer.measures.step(trainer.current)
+        trainer.count_skipped()
+        if state.global_step == state.max_steps:
+            control.should_log = True
+            control.should_evaluate = trainer.eval_dataset is not None
+        self._bar.advance(1, extra=said(trainer.measures.totals, state.log_history))
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """The last act of saving: everything of the checkpoint is on disk."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        """Finish a checkpoint."""
+        self._trainer.finish_save(Path(args.output_dir) / f"checkpoint-{state.global_step}", self._save_total)
+        self._trainer.measures.start_clock()
 
 
-def arguments(stage: Stage, folder: Path, *, seed: int) -> TrainingArguments:
+def said(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
+    """What stands behind the progress bar: loss, speed, and how many of the pictures' tokens sharing has saved."""
+    losses = [entry["loss"] for entry in history[-2:] if "loss" in entry]
+    words = [f"loss {losses[-1]:.3f}"] if losses else []
+    if totals["seconds"]:
+        words.append(f"{totals['questions'] / totals['seconds']:.0f} questions/s")
+    if totals["image_tokens_apart"]:
+        words.append(f"{1 - totals['image_tokens'] / totals['image_tokens_apart']:.0%} of image tokens saved")
+    return ", ".join(words)
+
+
+SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+def arguments(recipe: Recipe, stage: Stage, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
     """The settings of a stage, as transformers names them."""
+    on_gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
-        max_steps=stage.steps,
-        per_device_train_batch_size=stage.pictures,
+        max_steps=steps,
+        per_device_train_batch_size=1,  # one step: its rows are ours to lay out
         learning_rate=stage.learning_rate,
-        warmup_steps=stage.warmup_steps,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": 0.05},
+        warmup_steps=stage.warmup,
+        lr_scheduler_type=SCHEDULES[stage.schedule],
+        lr_scheduler_kwargs={"min_lr_rate": stage.min_learning_rate} if stage.schedule == "cosine" else {},
         weight_decay=stage.weight_decay,
         max_grad_norm=stage.max_gradient_norm,
-        adam_beta2=0.98,
-        bf16=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),
+        adam_beta2=stage.adam_beta2,
+        bf16=on_gpu,
+        use_cpu=not on_gpu,
+        gradient_checkpointing=stage.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
         save_steps=stage.save_steps,
-        save_total_limit=2,
-        logging_steps=10,
-        seed=seed,
+        save_total_limit=None,  # ours: only complete ones count
+        logging_steps=stage.log_steps,
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if validates else "no",
+        eval_steps=recipe.validation.steps if recipe.validation and validates else None,
+        dataloader_num_workers=recipe.workers,
+        ddp_find_unused_parameters=False,
+        ddp_timeout=7200,
+        seed=recipe.seed,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to=[],
+        report_to=list(recipe.report_to) or "none",
+        logging_dir=None,
+        **_sharding(recipe),
     )
 
 
-def last_complete(folder: Path) -> Path | None:
-    """The newest checkpoint of a stage that was saved to its end."""
+def _sharding(recipe: Recipe) -> dict[str, Any]:
+    if recipe.sharding == "none":
+        return {}
+    return {
+        "fsdp": True,
+        "fsdp_config": {
+            "version": 2,
+            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+            "transformer_layer_cls_to_wrap": ["Qwen2DecoderLayer"],
+            "state_dict_type": "SHARDED_STATE_DICT",
+        },
+    }
+
+
+def refuse_missing(checkpoint: Path, processes: int) -> None:
+    """A checkpoint must have what each process needs.
+
+    Raises:
+        UserError: a process's file is not there.
+    """
+    names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
+    for name in names:
+        if not (checkpoint / name).is_file():
+            raise UserError(f"cannot go on from {checkpoint}: {name} is missing; delete the folder to go on from the one before")
+
+
+def complete(folder: Path) -> list[Path]:
+    """The checkpoints of a stage that were saved to their end, oldest first."""
     found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))

@@ -1,0 +1,30 @@
+"""LoRA: low-rank adapters in the language model, through peft."""
+
+from peft import LoraConfig, LoraModel
+
+from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.training.recipe import Lora
+
+
+def attach(model: PackedLlavaNext, lora: Lora) -> LoraModel:
+    """Put adapters into the language model; they learn, its own weights do not."""
+    names = "|".join(lora.modules)
+    settings = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=rf"model\.language_model\..*\.({names})",
+    )
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    adapted = LoraModel(model, settings, "default")
+    # peft freezes all that is no adapter; the connector, where it learns, goes on learning.
+    language_model = {id(parameter) for parameter in model.model.language_model.parameters()} | {id(model.lm_head.weight)}
+    for parameter in learning:
+        if id(parameter) not in language_model:
+            parameter.requires_grad_(True)
+    return adapted
+
+
+def merge(adapted: LoraModel) -> PackedLlavaNext:
+    """The model with its adapters added to its own weights."""
+    return adapted.merge_and_unload()

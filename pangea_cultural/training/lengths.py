@@ -1,0 +1,122 @@
+"""How long everything is, before anything is learnt: packing, the dry run and exact resume stand on these numbers."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pangea_cultural.console import Reporter
+from pangea_cultural.files import atomic_path
+from pangea_cultural.training import pictures
+from pangea_cultural.training.corpus import Corpus
+from pangea_cultural.training.packing import Lengths, Template
+from pangea_cultural.training.pictures import BrokenPictureError, ImageTokens
+
+CHUNK = 4096
+"""Conversations, or pictures, that are measured at once."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The lengths of a source, and what cannot be learnt of it.
+
+    Args:
+        lengths: in tokens.
+        broken: [groups], true where a picture is missing or broken.
+        reasons: what is wrong with the broken ones, counted.
+        examples: the first files of each reason.
+    """
+
+    lengths: Lengths
+    broken: np.ndarray
+    reasons: Counter[str]
+    examples: dict[str, list[str]]
+
+
+def measure(
+    corpus: Corpus, template: Template, image_tokens: ImageTokens, cache: Path, key: str, reporter: Reporter
+) -> Measured:
+    """Measure a source, or read what was measured before.
+
+    Args:
+        corpus: the source.
+        template: makes conversations into tokens.
+        image_tokens: of the model.
+        cache: folder for what was measured; broken pictures are looked at again each time.
+        key: names source, tokenizer and processor.
+        reporter: shows how far it is.
+    """
+    sizes, reasons, examples = _image_sizes(corpus, reporter)
+    file = cache / f"{key}.npz"
+    if file.is_file():
+        text = np.load(file)["conversations"]
+    else:
+        text = _text_lengths(corpus, template, reporter)
+        with atomic_path(file) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, conversations=text)
+    image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
+    prefix = (len(template.header) + image).astype(np.int32)
+    conversations = (text + np.repeat(inside, np.diff(corpus.starts))).astype(np.int32)
+    return Measured(Lengths(corpus.starts, prefix, image, conversations), broken, reasons, examples)
+
+
+def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.ndarray:
+    """[conversations], tokens of text and marks."""
+    counts = np.zeros(corpus.num_conversations, np.int32)
+    with reporter.bar("measuring texts", corpus.num_conversations, "conversations") as bar:
+        for first in range(0, corpus.num_conversations, CHUNK):
+            last = min(first + CHUNK, corpus.num_conversations)
+            spans = [list(template.spans(c, num_images=n)) for c, n in corpus.conversations(first, last)]
+            encoded = iter(template.encode([span.text for part in spans for span in part if span.text]))
+            for number, part in enumerate(spans):
+                counts[first + number] = sum(len(next(encoded)) if span.text else len(span.marks) for span in part)
+            bar.advance(last - first)
+    return counts
+
+
+def _image_sizes(
+    corpus: Corpus, reporter: Reporter
+) -> tuple[dict[Path, tuple[int, int]], Counter[str], dict[str, list[str]]]:
+    """Height and width of every picture; those that have none are missing, with the reason counted."""
+    sizes: dict[Path, tuple[int, int]] = {}
+    reasons: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {}
+    paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.images(group)))
+    with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(paths), "pictures") as bar:
+        for first in range(0, len(paths), CHUNK):
+            for path, found in zip(paths[first : first + CHUNK], pool.map(_size, paths[first : first + CHUNK]), strict=True):
+                if isinstance(found, str):
+                    reasons[found] += 1
+                    examples.setdefault(found, [])
+                    if len(examples[found]) < 5:
+                        examples[found].append(str(path))
+                else:
+                    sizes[path] = found
+            bar.advance(min(CHUNK, len(paths) - first))
+    return sizes, reasons, examples
+
+
+def _size(path: Path) -> tuple[int, int] | str:
+    try:
+        return pictures.size(path)
+    except BrokenPictureError as error:
+        return str(error)
+
+
+def _image_lengths(
+    corpus: Corpus, sizes: dict[Path, tuple[int, int]], image_tokens: ImageTokens
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens of pictures in the prefix and inside the text, and whether one is broken; each [groups]."""
+    image = np.zeros(corpus.num_groups, np.int32)
+    inside = np.zeros(corpus.num_groups, np.int32)
+    broken = np.zeros(corpus.num_groups, bool)
+    for group in range(corpus.num_groups):
+        paths = corpus.images(group)
+        if any(path not in sizes for path in paths):
+            broken[group] = True
+        else:
+            tokens = sum(image_tokens.of(sizes[path]) for path in paths)
+            (image if len(paths) == 1 else inside)[group] = tokens
+    return image, inside, broken

@@ -1,0 +1,112 @@
+"""Pictures as the model takes them. Files are not trusted: what does not decode is an error of this one picture."""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import torch
+from PIL import Image
+from transformers import LlavaNextProcessor
+
+Result = TypeVar("Result")
+
+MAX_PIXELS = 100_000_000
+"""More is taken for an attack on memory: 100 megapixels are 300 MB before the first resize."""
+
+
+class BrokenPictureError(Exception):
+    """A picture that cannot be learnt from; the message is the reason it is counted under."""
+
+
+class Tiles(NamedTuple):
+    """A picture as the model takes it."""
+
+    pixel_values: torch.Tensor
+    """[tiles, 3, height, width]; the first tile is the whole picture."""
+    size: tuple[int, int]
+    """Height and width of the picture."""
+
+
+class Pictures:
+    """Reads pictures and cuts them into tiles; keeps the last ones, because small data sets come again and again."""
+
+    def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = 1 << 28) -> None:
+        self._processor = processor
+        self._cache: OrderedDict[Path, Tiles] = OrderedDict()
+        self._room = cache_bytes
+
+    def tiles(self, path: Path) -> Tiles:
+        """The tiles of a picture.
+
+        Raises:
+            BrokenPictureError: there is no such file, or it does not decode.
+        """
+        if path in self._cache:
+            self._cache.move_to_end(path)
+            return self._cache[path]
+        tiles = self._read(path)
+        self._cache[path] = tiles
+        self._room -= tiles.pixel_values.nbytes
+        while self._room < 0:
+            self._room += self._cache.popitem(last=False)[1].pixel_values.nbytes
+        return tiles
+
+    def _read(self, path: Path) -> Tiles:
+        picture = read(path)
+        inputs = self._processor.image_processor(picture, return_tensors="pt")
+        return Tiles(inputs["pixel_values"][0], (picture.height, picture.width))
+
+
+def read(path: Path) -> Image.Image:
+    """A picture in RGB.
+
+    Raises:
+        BrokenPictureError: there is no such file, it is too large, or it does not decode.
+    """
+    return _opened(path, lambda picture: picture.convert("RGB"))
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Height and width of a picture, from its header.
+
+    Raises:
+        BrokenPictureError: there is no such file, it is too large, or it is no picture.
+    """
+    return _opened(path, lambda picture: (picture.height, picture.width))
+
+
+def _opened(path: Path, work: Callable[[Image.Image], Result]) -> Result:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise BrokenPictureError("picture with more than 100 megapixels")
+                return work(picture)
+    except FileNotFoundError:
+        raise BrokenPictureError("picture missing") from None
+    except BrokenPictureError:
+        raise
+    # Pillow's decoders raise whatever a broken file makes them stumble over.
+    except Exception as error:
+        raise BrokenPictureError("picture does not decode") from error
+
+
+class ImageTokens:
+    """How many tokens the model makes of a picture."""
+
+    def __init__(self, processor: LlavaNextProcessor) -> None:
+        self._processor = processor
+        self._tile = processor.image_processor.crop_size["height"]
+        self._known: dict[tuple[int, int], int] = {}
+
+    def of(self, height_and_width: tuple[int, int]) -> int:
+        """Tokens of a picture of a size."""
+        if height_and_width not in self._known:
+            counted = self._processor._get_number_of_features(*height_and_width, self._tile, self._tile)
+            # The processor's own count includes the class token, which the strategy "default" drops.
+            dropped = self._processor.vision_feature_select_strategy == "default"
+            self._known[height_and_width] = counted - dropped
+        return self._known[height_and_width]

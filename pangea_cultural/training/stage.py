@@ -1,0 +1,240 @@
+"""One stage of a training: what learns, from which batches, and what it leaves."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from safetensors.torch import save_file
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from transformers import LlavaNextProcessor
+
+from pangea_cultural.console import Bar, Reporter
+from pangea_cultural.errors import UserError
+from pangea_cultural.files import atomic_path, write_json
+from pangea_cultural.model import build
+from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.training import adapters, trainer
+from pangea_cultural.training.collate import CaptionCollator, Collator
+from pangea_cultural.training.contrastive import Contrastive
+from pangea_cultural.training.data import Data
+from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.steps import Steps
+from pangea_cultural.training.trainer import StageTrainer
+from pangea_cultural.training.validation import open_validation
+from pangea_cultural.training.vary import Vary
+
+MOST_ENTRIES = 200
+"""Entries of the log in a stage's record; all of them are in the log file."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a stage stands.
+
+    Args:
+        recipe: of the training.
+        number: of the stage in it.
+        work: folder for all that is needed to go on.
+        workspace: where paths of the recipe begin.
+        reporter: shows progress.
+    """
+
+    recipe: Recipe
+    number: int
+    work: Path
+    workspace: Path
+    reporter: Reporter
+
+    @property
+    def stage(self) -> Stage:
+        """The stage's settings."""
+        return self.recipe.stages[self.number]
+
+    @property
+    def folder(self) -> Path:
+        """Of checkpoints."""
+        return self.work / f"{self.number}-{self.stage.name}"
+
+
+def record_path(work: Path, recipe: Recipe, number: int) -> Path:
+    """What was done; there once a stage is finished."""
+    return work / f"{number}-{recipe.stages[number].name}.json"
+
+
+def weights_path(work: Path, recipe: Recipe, number: int) -> Path:
+    """What was learnt, by the names of the model's parameters."""
+    return work / f"{number}-{recipe.stages[number].name}.safetensors"
+
+
+def log_path(work: Path, recipe: Recipe, number: int) -> Path:
+    """All entries of the log."""
+    return work / f"{number}-{recipe.stages[number].name}.jsonl"
+
+
+def train(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> None:
+    """Train a stage, from where an earlier run has left it; its weights, log and record lie in the work folder.
+
+    Raises:
+        UserError: there is nothing to learn, memory is too small, or the loss is not a number any more.
+    """
+    stage, folder = setting.stage, setting.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    learning = _learning(setting, data, model, processor)
+    steps = data.steps(stage, learning.collator, processes=_processes(), rank=_rank())
+    saved = trainer.complete(folder)
+    with setting.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
+        loop = _loop(setting, data, learning, steps, bar, processor)
+        if saved:
+            loop.resume(saved[-1])
+        try:
+            loop.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
+        except (RuntimeError, MemoryError) as error:
+            raise _mended(error, stage) from error
+    weights = learning.weights(loop)
+    skipped = loop.gather_skipped()
+    if loop.is_world_process_zero():
+        _leave(setting, loop, weights, saved, data.left_out(stage), skipped)
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What learns in a stage.
+
+    Args:
+        model: the whole model.
+        module: what the loop trains: the model, or a wrapper around a part of it.
+        names: parameters of the model that are kept afterwards.
+        frozen: modules that do not learn.
+        collator: makes the batches.
+        adapted: the model's adapters, where it has some.
+    """
+
+    model: PackedLlavaNext
+    module: torch.nn.Module
+    names: list[str]
+    frozen: list[torch.nn.Module]
+    collator: Callable[..., dict[str, Any]]
+    adapted: Any = None
+
+    def weights(self, loop: StageTrainer) -> dict[str, torch.Tensor]:
+        """What was learnt, by the model's names; complete on the main process."""
+        if loop.is_fsdp_enabled:
+            options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+            state = get_model_state_dict(loop.model, options=options)
+            return {name: state[name] for name in self.names if name in state}
+        # The next stage has an autocast of its own.
+        loop.accelerator.unwrap_model(self.module, keep_fp32_wrapper=False)
+        if self.adapted is not None:
+            adapters.merge(self.adapted)
+        own = dict(self.model.named_parameters())
+        return {name: own[name].detach().cpu().contiguous() for name in self.names}
+
+
+def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> Learning:
+    stage, recipe = setting.stage, setting.recipe
+    for part, parameters in build.parts(model).items():
+        for parameter in parameters:
+            parameter.requires_grad_(part in stage.train)
+    frozen = [] if "tower" in stage.train else [model.model.vision_tower]
+    vary = Vary(f"{recipe.seed} {stage.name}") if stage.vary_pictures else None
+    if stage.objective == "answers":
+        names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+        adapted = adapters.attach(model, stage.lora) if stage.lora else None
+        collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=vary)
+        return Learning(model, model, names, frozen, collator, adapted)
+    # The names are learnt with the pictures: input embeddings, and nothing else of the language model.
+    model.get_input_embeddings().weight.requires_grad_(True)
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    captions = data.captions()
+    if not captions:
+        raise UserError(f"stage {stage.name}: no picture has an English name (property `label`) to learn from")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        module = Contrastive(model, processor.tokenizer, captions)
+    return Learning(model, module, names, frozen, CaptionCollator(processor, captions, data.key_numbers, vary))
+
+
+def _loop(
+    setting: Setting, data: Data, learning: Learning, steps: Steps, bar: Bar, processor: LlavaNextProcessor
+) -> StageTrainer:
+    stage, recipe = setting.stage, setting.recipe
+    validation = None
+    if recipe.validation and stage.objective == "answers":
+        validation = open_validation(recipe, stage, setting.workspace, setting.work, processor, _processes(), _rank())
+    rates = {
+        id(parameter): stage.learning_rates[part]
+        for part, parameters in build.parts(learning.model).items()
+        if part in stage.learning_rates
+        for parameter in parameters
+    }
+    known = sum(data.broken.values())
+    return StageTrainer(
+        model=learning.module,
+        args=trainer.arguments(recipe, stage, setting.folder, steps=len(steps), validates=validation is not None),
+        steps=steps,
+        frozen=learning.frozen,
+        rates=rates,
+        keys=data.keys,
+        most_skipped=int(recipe.max_skipped * data.num_pictures) - known,
+        save_total=stage.save_total,
+        bar=bar,
+        evaluate_with=validation,
+    )
+
+
+def _processes() -> int:
+    return PartialState().num_processes
+
+
+def _rank() -> int:
+    return PartialState().process_index
+
+
+def _mended(error: Exception, stage: Stage) -> Exception:
+    """What to lower, where memory was too small; the error itself otherwise."""
+    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
+        return error
+    return UserError(
+        f"out of memory: lower per_device_rows (now {stage.per_device_rows}) or max_length (now {stage.max_length}) of stage "
+        f"{stage.name}, set gradient_checkpointing = true, train with [stages.lora], or shard over more devices "
+        '(sharding = "full"); the last saved step is kept'
+    )
+
+
+def _leave(
+    setting: Setting,
+    loop: StageTrainer,
+    weights: dict[str, torch.Tensor],
+    saved: list[Path],
+    left_out: dict[str, dict[str, int]],
+    skipped: dict[str, str],
+) -> None:
+    """Write what a finished stage leaves: the record last, which says that it is finished."""
+    work, recipe, number = setting.work, setting.recipe, setting.number
+    with atomic_path(weights_path(work, recipe, number)) as temporary:
+        save_file(weights, temporary)
+    shutil.copy(loop.log_file.path, log_path(work, recipe, number))
+    entries = loop.log_file.entries()
+    record = {
+        "stage": setting.stage.name,
+        "steps": len(loop.train_dataset),
+        **loop.measures.totals,
+        "resumed_from": saved[-1].name if saved else None,
+        "left_out": left_out,
+        "skipped": skipped,
+        "log": _thinned([entry for entry in entries if "validation" not in entry]),
+        "validation": [{"step": e["step"], **e["validation"]} for e in entries if "validation" in e],
+    }
+    write_json(record_path(work, recipe, number), record)
+    shutil.rmtree(setting.folder, ignore_errors=True)
+
+
+def _thinned(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Evenly chosen entries, the first and the last among them."""
+    if len(entries) <= MOST_ENTRIES:
+        return entries
+    return [entries[round(n * (len(entries) - 1) / (MOST_ENTRIES - 1))] for n in range(MOST_ENTRIES)]

@@ -1,0 +1,92 @@
+"""What a training starts from: a checkpoint, parts of one, or nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, LlavaNextProcessor
+
+from pangea_cultural.export import SPLITS, Export
+from pangea_cultural.files import sha256_file
+from pangea_cultural.model import build, load, processor, tokenizer
+from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.training.corpus import Corpus
+from pangea_cultural.training.recipe import Model, Recipe
+
+
+class Start:
+    """Makes the model and the processor that a training begins with; the same ones as often as it is asked.
+
+    Args:
+        recipe: says what they are.
+        workspace: where paths of the recipe begin.
+        folder: for the tokenizer of a model from scratch.
+    """
+
+    def __init__(self, recipe: Recipe, workspace: Path, folder: Path) -> None:
+        self._recipe = recipe
+        self._workspace = workspace
+        self._folder = folder / "tokenizer"
+
+    def prepare(self, corpora: list[Corpus]) -> None:
+        """Train the tokenizer of a model from scratch, unless it is there."""
+        start = self._recipe.model
+        if start.from_scratch and not self._folder.exists():
+            longest = build.size_table(start.size)["text"]["max_position_embeddings"]
+            words = tokenizer.train(self._texts(corpora), vocabulary=start.vocabulary, max_length=longest)
+            partial = self._folder.with_suffix(".partial")
+            words.save_pretrained(partial)
+            partial.rename(self._folder)
+
+    def make(self) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
+        """The model, on the CPU, and its processor.
+
+        Raises:
+            UserError: there is no such model, or it is no complete LLaVA-NeXT.
+        """
+        start = self._recipe.model
+        if start.checkpoint:
+            name = self._local(start.checkpoint)
+            return load.load(name, dtype=getattr(torch, start.precision), attention=attention(start))
+        if start.tower:
+            tower, language_model = self._local(start.tower), self._local(start.language_model)
+            made, model_processor = load.assemble(tower, language_model, seed=self._recipe.seed)
+        else:
+            words = AutoTokenizer.from_pretrained(self._folder)
+            made = build.build(start.size, words, seed=self._recipe.seed)
+            model_processor = processor.processor(made.config, words)
+        made.set_attn_implementation({"text_config": attention(start)})
+        return made.to(getattr(torch, start.precision)), model_processor
+
+    def _local(self, name: str) -> str:
+        """A folder of the workspace where there is such a one, else a name on the hub."""
+        path = self._workspace / name
+        return str(path) if path.is_dir() else name
+
+    def _texts(self, corpora: list[Corpus]) -> Iterator[str]:
+        """Texts for the tokenizer: all of training, and the exports' other splits in training and held-out languages."""
+        for corpus in corpora:
+            for conversation, _ in corpus.conversations(0, corpus.num_conversations):
+                yield from (text for turn in conversation.turns for text in turn)
+        languages = self._recipe.languages
+        for source in self._recipe.sources:
+            if source.kind == "export":
+                opened = Export.open(self._workspace / source.path)
+                wanted = {*languages, *opened.held_out_languages}
+                for split in SPLITS[1:]:
+                    for row in opened.questions(split):
+                        if not languages or row.language in wanted:
+                            yield from (row.question, row.answer)
+
+
+def attention(start: Model) -> str:
+    """The attention of the language model on this machine."""
+    if start.attention != "auto":
+        return start.attention
+    return "flex_attention" if torch.cuda.is_available() else "sdpa"
+
+
+def processor_key(model_processor: LlavaNextProcessor, folder: Path) -> str:
+    """Names a processor by all that tells how long texts and pictures are."""
+    model_processor.save_pretrained(folder)
+    return sha256_file(folder / "tokenizer.json")[:12] + sha256_file(folder / "processor_config.json")[:12]

@@ -1,0 +1,121 @@
+"""Questions that are only asked while a model learns: losses by language, held-out ones included, and answers to read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import LlavaNextProcessor
+
+from pangea_cultural.console import Reporter
+from pangea_cultural.training.collate import Collator
+from pangea_cultural.training.corpus import Corpus
+from pangea_cultural.training.data import Data, held_out, measure_all
+from pangea_cultural.training.measures import Losses
+from pangea_cultural.training.pictures import read
+from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.records import Group
+from pangea_cultural.training.sources import Source, open_source
+from pangea_cultural.training.steps import Steps
+from pangea_cultural.training.trainer import StageTrainer
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is asked.
+
+    Args:
+        steps: every question once.
+        keys: each (source, language) of the steps' measures.
+        asked: groups of one question each, whose answers are generated.
+        processor: of the model.
+        max_new_tokens: of a generated answer.
+    """
+
+    steps: Steps
+    keys: list[tuple[str, str]]
+    asked: Sequence[Group]
+    processor: LlavaNextProcessor
+    max_new_tokens: int
+
+    def __call__(self, trainer: StageTrainer) -> dict[str, Any]:
+        """Mean loss of a target, of all and by language, and the generated answers."""
+        losses = Losses(self.keys, trainer.args.device)
+        for number in range(len(self.steps)):
+            for batch in self.steps[number]["micro_batches"]:
+                inputs = trainer._prepare_inputs(batch)
+                keys = inputs.pop("keys")
+                with trainer.compute_loss_context_manager():
+                    losses.add(trainer.model_wrapped(**inputs).target_losses, keys)
+        means = losses.means(trainer.accelerator.reduce(losses.sums, "sum"))
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        answers = [self._answer(model, group, trainer) for group in self.asked]
+        return {"loss": means["loss"], "by_language": means["by_language"], "answers": answers}
+
+    def _answer(self, model: Any, group: Group, trainer: StageTrainer) -> dict[str, str]:
+        """What the model says to a question, greedily."""
+        conversation = group.conversations[0]
+        question, answer = conversation.turns[0]
+        content = [*({"type": "image"} for _ in group.images), {"type": "text", "text": question}]
+        text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
+        images = [read(path) for path in group.images] or None
+        inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
+        said = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=trainer.is_fsdp_enabled)
+        new = said[0, inputs["input_ids"].shape[1] :]
+        return {
+            "id": conversation.id,
+            "language": conversation.language,
+            "question": question,
+            "answer": answer,
+            "said": self.processor.tokenizer.decode(new, skip_special_tokens=True).strip(),
+        }
+
+
+def open_validation(
+    recipe: Recipe, stage: Stage, workspace: Path, cache: Path, processor: LlavaNextProcessor, processes: int, rank: int
+) -> Validation:
+    """Read and measure the questions of a recipe's validation.
+
+    Args:
+        recipe: has a validation.
+        stage: how rows are laid out.
+        workspace: where paths of the recipe begin.
+        cache: folder for what was read.
+        processor: of the model.
+        processes: how many share the work.
+        rank: which of them this one is.
+    """
+    assert recipe.validation is not None, "called only where a recipe validates"
+    source = Source(kind="export", path=recipe.validation.path, split=recipe.validation.split)
+    languages = (*recipe.languages, *sorted(held_out(recipe, workspace))) if recipe.languages else ()
+    quiet = Reporter(quiet=True)
+    corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)
+    measured = measure_all([corpus], processor, cache, "validation", quiet)
+    chosen = _evenly(corpus, recipe.validation.questions_per_language)
+    mask = np.zeros(corpus.num_conversations, bool)
+    mask[chosen] = True
+    data = Data(recipe.model_copy(update={"sources": (source,)}), [corpus], measured, [mask])
+    collator = Collator(processor, keys=data.key_numbers)
+    settings = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
+    steps = data.steps(settings, collator, processes=processes, rank=rank)
+    shown = [_group(corpus, number) for number in chosen[_spread(len(chosen), recipe.validation.answers)]]
+    return Validation(steps, data.keys, shown, processor, recipe.validation.max_new_tokens)
+
+
+def _evenly(corpus: Corpus, most: int) -> np.ndarray:
+    """Numbers of at most so many conversations of each language, evenly spread over the source; by language."""
+    places = [np.flatnonzero(corpus.language_codes == code) for code in range(len(corpus.languages))]
+    return np.concatenate([own[_spread(len(own), most)] for own in places])
+
+
+def _spread(count: int, most: int) -> np.ndarray:
+    """At most so many of `count` positions, at even distances."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(int)
+
+
+def _group(corpus: Corpus, conversation: int) -> Group:
+    """A conversation as a group of its own."""
+    group = int(np.searchsorted(corpus.starts, conversation, side="right")) - 1
+    return corpus.group(group, [int(conversation - corpus.starts[group])])
