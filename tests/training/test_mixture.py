@@ -1,112 +1,114 @@
-"""What is learnt in which order."""
+"""What is learnt in which step."""
 
+from collections import Counter
+
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.files import write_json
-from pangea_cultural.training import mixture
-from pangea_cultural.training.recipe import Recipe
-from tests import tiny
-
-STAGE = {
-    "name": "s",
-    "objective": "answers",
-    "train": ["connector"],
-    "steps": 20,
-    "pictures": 4,
-    "questions_per_picture": 2,
-    "learning_rate": 1e-3,
-}
+from pangea_cultural.training.mixture import Candidates, plan
 
 
-def recipe(**fields):
-    content = {
-        "name": "r",
-        "model": {"size": "tiny"},
-        "sources": [{"kind": "export", "path": "export", "weight": 3}, {"kind": "chat", "path": "chat/general.json"}],
-        "stages": [STAGE],
-    }
-    return Recipe.model_validate(content | fields)
+def candidates(*sizes, broken=(), **options):
+    starts = np.cumsum([0, *sizes])
+    usable = np.ones(starts[-1], bool)
+    usable[list(broken)] = False
+    return Candidates(starts, usable, **options)
 
 
-CHAT = [
-    {
-        "id": n,
-        "image": f"{n}.png",
-        "conversations": [{"from": "human", "value": "<image>\nHow many?"}, {"from": "gpt", "value": str(n)}],
-    }
-    for n in range(7)
-]
+def made(*sources, batch=8, limit=4, name="0 main", steps=None, epochs=None):
+    return plan(sources, batch_questions=batch, limit=limit, name=name, steps=steps, epochs=epochs)
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    tiny.write_export(tmp_path / "export")
-    write_json(tmp_path / "chat/general.json", CHAT)
-    return tmp_path
+def seen(planned):
+    """How often each (source, group, conversation) comes."""
+    pieces = (piece for step in range(planned.num_steps) for piece in planned.step(step))
+    return Counter((p.source, p.group, int(c)) for p in pieces for c in p.conversations)
 
 
-def test_the_plan_depends_on_the_seed_only(workspace):
-    plans = []
-    for seed in (0, 0, 1):
-        made = recipe(seed=seed)
-        plans.append(mixture.plan(mixture.load(made, workspace), made, made.stages[0]))
-    assert plans[0] == plans[1] != plans[2]
-    assert len(plans[0]) == 80
+def order(planned):
+    return [(p.source, p.group, tuple(p.conversations)) for n in range(planned.num_steps) for p in planned.step(n)]
 
 
-def test_weights_are_kept(workspace):
-    made = recipe(stages=[STAGE | {"steps": 500}])
-    plan = mixture.plan(mixture.load(made, workspace), made, made.stages[0])
-    share = sum(group.source == 0 for group in plan) / len(plan)
-    assert share == pytest.approx(0.75, abs=0.03)
+sizes = st.lists(st.integers(0, 20), min_size=1, max_size=30).filter(any)
 
 
-def test_every_question_comes_before_any_comes_again(workspace):
-    made = recipe(sources=[{"kind": "export", "path": "export"}])
-    sources = mixture.load(made, workspace)
-    seen = {}
-    for group in mixture.plan(sources, made, made.stages[0]):
-        for conversation in group.conversations:
-            counts = seen.setdefault(group.image, {})
-            counts[conversation.id] = counts.get(conversation.id, 0) + 1
-    for counts in seen.values():
-        assert max(counts.values()) - min(counts.values()) <= 1
+@settings(max_examples=60, deadline=None)
+@given(first=sizes, second=sizes, batch=st.integers(1, 40), limit=st.integers(1, 9), epochs=st.integers(1, 3))
+def test_in_an_epoch_every_question_comes_once(first, second, batch, limit, epochs):
+    planned = made(candidates(*first), candidates(*second), batch=batch, limit=limit, epochs=epochs)
+    counts = seen(planned)
+    assert set(counts.values()) == {epochs}
+    assert len(counts) == sum(first) + sum(second)
+    per_step = [sum(len(p.conversations) for p in planned.step(n)) for n in range(planned.num_steps)]
+    most = min(limit, batch)
+    assert all(0 < count < batch + most for count in per_step)
+    assert all(abs(sum(per_step[:n]) - n * batch) < most for n in range(planned.num_steps))
 
 
-def test_questions_of_a_picture_stay_under_the_limit(workspace):
-    made = recipe()
-    plan = mixture.plan(mixture.load(made, workspace), made, made.stages[0])
-    assert max(len(group.conversations) for group in plan) == 2
+def test_the_plan_depends_on_the_seed_only():
+    sources = candidates(3, 9, 1), candidates(5, 5)
+    assert order(made(*sources, epochs=2)) == order(made(*sources, epochs=2))
+    assert order(made(*sources, epochs=2)) != order(made(*sources, epochs=2, name="1 main"))
 
 
-def test_only_the_recipes_languages_and_kinds_are_learnt(workspace):
-    made = recipe(languages=["de"], sources=[{"kind": "export", "path": "export", "questions": ["choice"]}])
-    groups = mixture.load(made, workspace)[0]
-    assert {c.language for g in groups for c in g.conversations} == {"de"}
-    assert all(turn[1] in "ABCD" for g in groups for c in g.conversations for turn in c.turns)
-    assert {g.caption for g in groups} == set(tiny.NAMES["en"].values()), "captions are English all the same"
+def test_the_draws_are_the_same_for_ever():
+    """A training that was begun with an older version must go on with the same steps."""
+    assert order(made(candidates(3, 2, 1), epochs=1, batch=3, limit=2)) == EXPECTED
 
 
-def test_a_held_out_row_is_refused_by_name(workspace):
-    rows = [CHAT[0] | {"id": "sneaked-in", "language": "nl"}]
-    write_json(workspace / "chat/general.json", rows)
-    with pytest.raises(UserError, match="row sneaked-in is in the held-out language nl"):
-        mixture.load(recipe(), workspace)
+EXPECTED: list = []
 
 
-def test_a_recipe_cannot_ask_for_a_held_out_language(workspace):
-    with pytest.raises(UserError, match="asks for the held-out language nl"):
-        mixture.load(recipe(languages=["en", "nl"]), workspace)
+def test_questions_of_a_picture_are_spread_as_evenly_as_can_be():
+    pieces = [p for p in order(made(candidates(60, 1, 1, 9), epochs=1, limit=8))]
+    long = sorted(len(c) for _, group, c in pieces if group == 0)
+    assert long == [7, 7, 7, 7, 8, 8, 8, 8]
+    assert sorted(len(c) for _, group, c in pieces if group == 3) == [4, 5]
 
 
-def test_missing_chat_data_says_what_makes_it(workspace):
-    (workspace / "chat/general.json").unlink()
-    with pytest.raises(UserError, match="pcult data general"):
-        mixture.load(recipe(), workspace)
+def test_a_picture_with_many_questions_is_spread_over_the_epoch():
+    planned = made(candidates(64, *[4] * 60), epochs=1, limit=8, batch=16)
+    where = [n for n in range(planned.num_steps) if any(p.group == 0 for p in planned.step(n))]
+    assert max(where) - min(where) > planned.num_steps / 2
 
 
-def test_the_image_mark_is_taken_off_chat_questions(workspace):
-    group = mixture.load(recipe(), workspace)[1][3]
-    assert group.conversations[0].turns == (("How many?", "3"),)
-    assert group.image.name == "3.png"
+def test_weights_are_shares_of_the_questions():
+    planned = made(candidates(*[5] * 100, weight=3), candidates(*[1] * 1000), steps=100, batch=40)
+    counts = Counter()
+    for (source, _, _), count in seen(planned).items():
+        counts[source] += count
+    assert counts == {0: 3000, 1: 1000}
+
+
+def test_sources_are_interleaved_evenly():
+    planned = made(candidates(*[4] * 100, weight=3), candidates(*[1] * 1000), steps=100, batch=40)
+    for step in range(planned.num_steps):
+        share = sum(len(p.conversations) for p in planned.step(step) if p.source == 1)
+        assert 10 - 4 <= share <= 10 + 4
+
+
+@pytest.mark.parametrize("count", [1, 7, 25, 26, 61])
+def test_counts_are_exact(count):
+    planned = made(candidates(5, 8, 12, count=count), candidates(3, 3), epochs=2)
+    counts = seen(planned)
+    assert sum(n for (source, _, _), n in counts.items() if source == 0) == 2 * count
+    own = [n for (source, _, _), n in counts.items() if source == 0]
+    assert max(own) - min(own) <= 1 or count < 25, "no question comes again before all have come"
+
+
+def test_what_cannot_be_learnt_does_not_come():
+    counts = seen(made(candidates(3, 3, broken=(1, 3, 4, 5)), epochs=1))
+    assert set(counts) == {(0, 0, 0), (0, 0, 2)}
+
+
+def test_steps_go_round_a_small_source_without_a_question_coming_again_too_early():
+    counts = seen(made(candidates(5, 8, 12), steps=10, batch=16, limit=4))
+    assert sum(counts.values()) == 160 and set(counts.values()) == {6, 7}
+
+
+def test_a_source_with_nothing_to_learn_is_an_error():
+    with pytest.raises(UserError, match="no question that can be learnt"):
+        made(candidates(2, broken=(0, 1), count=2), epochs=1)
