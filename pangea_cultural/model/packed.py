@@ -64,10 +64,13 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         chosen = targets != IGNORED
         # A vocabulary of 152,000 times every picture token would be most of the memory, for nothing.
         logits = self.lm_head(hidden[:, :-1][chosen])
-        losses = torch.nn.functional.cross_entropy(logits.float(), targets[chosen], reduction="none")
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        losses = torch.nn.functional.cross_entropy(logits, targets[chosen], reduction="none")
         counts = torch.ones_like(losses) if weights is None else weights[:, 1:][chosen]
         total = (losses * counts).sum() + self._untouched()
-        return PackedOutput(loss=total / (counts.sum() if normalizer is None else normalizer), target_losses=losses.detach())
+        return PackedOutput(
+            loss=total / (counts.sum() if normalizer is None else normalizer), target_losses=losses.detach()
+        )
 
     def _mask(self, segments: torch.Tensor | None) -> torch.Tensor | BlockMask | None:
         if segments is None:

@@ -18,7 +18,9 @@ def attach(model: PackedLlavaNext, lora: Lora) -> LoraModel:
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adapted = LoraModel(model, settings, "default")
     # peft freezes all that is no adapter; the connector, where it learns, goes on learning.
-    language_model = {id(parameter) for parameter in model.model.language_model.parameters()} | {id(model.lm_head.weight)}
+    language_model = {id(parameter) for parameter in model.model.language_model.parameters()} | {
+        id(model.lm_head.weight)
+    }
     for parameter in learning:
         if id(parameter) not in language_model:
             parameter.requires_grad_(True)

@@ -52,11 +52,13 @@ def train(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from pangea_cultural.training.run import Job, run
 
-    job = Job(plan, place, Reporter(quiet=quiet))
+    job = Job(plan, place, Reporter(quiet=quiet or int(os.environ.get("RANK", "0")) > 0))
     if not resume:
         shutil.rmtree(job.work, ignore_errors=True)
         shutil.rmtree(job.checkpoint, ignore_errors=True)
     record = run(job)
+    if int(os.environ.get("RANK", "0")):
+        return  # of several processes one speaks
     if as_json:
         click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
         return

@@ -82,7 +82,9 @@ class Collator:
         self._weighting = weighting
         self._vary = vary
 
-    def __call__(self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]) -> dict[str, Any]:
+    def __call__(
+        self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
+    ) -> dict[str, Any]:
         """A micro-batch.
 
         Args:
@@ -97,7 +99,9 @@ class Collator:
         """
         loaded = [list(self._loaded(row, own, skipped)) for row, own in zip(rows, groups, strict=True)]
         loaded = [row for row in loaded if row]
-        texts = iter(self._template.encode([s.text for row in loaded for p in row for c in p.spans for s in c if s.text]))
+        texts = iter(
+            self._template.encode([s.text for row in loaded for p in row for c in p.spans for s in c if s.text])
+        )
         made = [self._row(row, texts) for row in loaded] or [self._idle()]
         return self._padded(made) | _stacked([tiles for row in loaded for part in row for tiles in part.tiles])
 
@@ -123,7 +127,9 @@ class Collator:
             counts = [self._image_tokens.of(tiles.size) for tiles in part.tiles]
             prefix = self._template.header + [self._template.image] * (counts[0] if len(counts) == 1 else 0)
             row.add(prefix, 0, number, PREFIX, [False] * len(prefix), 0.0, 0)
-            for place, (conversation, spans) in enumerate(zip(part.group.conversations, part.spans, strict=True), PREFIX + 1):
+            for place, (conversation, spans) in enumerate(
+                zip(part.group.conversations, part.spans, strict=True), PREFIX + 1
+            ):
                 ids, targets = self._template.tokens(spans, texts, counts if len(counts) > 1 else ())
                 weight = self._weight(part.part, targets)
                 row.add(ids, len(prefix), number, place, targets, weight, self._key(part.group, conversation))
@@ -176,7 +182,11 @@ class CaptionCollator:
     """Makes the micro-batches of the objective `contrastive`: overview tiles, and which caption each has."""
 
     def __init__(
-        self, processor: LlavaNextProcessor, captions: Sequence[str], keys: dict[tuple[int, str], int], vary: Vary | None
+        self,
+        processor: LlavaNextProcessor,
+        captions: Sequence[str],
+        keys: dict[tuple[int, str], int],
+        vary: Vary | None,
     ) -> None:
         self._pictures = Pictures(processor)
         self._vary = vary
@@ -185,7 +195,9 @@ class CaptionCollator:
         size = processor.image_processor.crop_size
         self._empty = torch.zeros(3, size["height"], size["width"])
 
-    def __call__(self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]) -> dict[str, Any]:
+    def __call__(
+        self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
+    ) -> dict[str, Any]:
         """A micro-batch: pixel_values [pictures, 3, height, width], labels and keys [pictures], their number as
         `normalizer`.
         """
@@ -201,7 +213,10 @@ class CaptionCollator:
                 keys.append(self._keys[group.source, "en"])
         batch = {"normalizer": float(len(labels)), "keys": torch.tensor(keys, dtype=torch.long)}
         # A process without pictures takes part with one that does not count.
-        return batch | {"pixel_values": torch.stack(tiles or [self._empty]), "labels": torch.tensor(labels or [IGNORED])}
+        return batch | {
+            "pixel_values": torch.stack(tiles or [self._empty]),
+            "labels": torch.tensor(labels or [IGNORED]),
+        }
 
     def _overview(self, group: Group, number: int) -> torch.Tensor:
         tile = self._pictures.tiles(group.images[0]).pixel_values[0]

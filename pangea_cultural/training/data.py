@@ -195,6 +195,4 @@ def measure_all(
 ) -> list[Measured]:
     """Measure sources for a processor; `key` names the processor and its tokenizer."""
     template, tokens = Template(processor.tokenizer), ImageTokens(processor)
-    return [
-        lengths.measure(corpus, template, tokens, cache, f"{corpus.key}-{key}", reporter) for corpus in corpora
-    ]
+    return [lengths.measure(corpus, template, tokens, cache, f"{corpus.key}-{key}", reporter) for corpus in corpora]

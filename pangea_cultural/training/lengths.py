@@ -86,7 +86,9 @@ def _image_sizes(
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.images(group)))
     with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(paths), "pictures") as bar:
         for first in range(0, len(paths), CHUNK):
-            for path, found in zip(paths[first : first + CHUNK], pool.map(_size, paths[first : first + CHUNK]), strict=True):
+            for path, found in zip(
+                paths[first : first + CHUNK], pool.map(_size, paths[first : first + CHUNK]), strict=True
+            ):
                 if isinstance(found, str):
                     reasons[found] += 1
                     examples.setdefault(found, [])

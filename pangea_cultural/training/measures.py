@@ -93,7 +93,7 @@ class Measures:
         state = read_json(path)
         self.totals = state["totals"]
         if is_main:
-            self.losses.sums.copy_(torch.tensor(state["sums"]))
+            self.losses.sums.copy_(torch.tensor(state["sums"], dtype=self.losses.sums.dtype))
             self.skipped = state["skipped"]
 
 

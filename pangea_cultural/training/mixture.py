@@ -96,9 +96,14 @@ def plan(
     """
     limit = min(limit, batch_questions)
     quotas = _quotas(sources, batch_questions, steps, epochs)
-    parts = [_taken(source, quota, limit, f"{name} {n}") for n, (source, quota) in enumerate(zip(sources, quotas, strict=True))]
+    parts = [
+        _taken(source, quota, limit, f"{name} {n}")
+        for n, (source, quota) in enumerate(zip(sources, quotas, strict=True))
+    ]
     # Where in its own source a piece lies, 0 … 1, tells where in the whole training.
-    middles = [(part.first[:-1] + part.first[1:]) / (2 * max(1, quota)) for part, quota in zip(parts, quotas, strict=True)]
+    middles = [
+        (part.first[:-1] + part.first[1:]) / (2 * max(1, quota)) for part, quota in zip(parts, quotas, strict=True)
+    ]
     order = np.argsort(np.concatenate(middles), kind="stable")
     numbers = np.concatenate([np.full(len(part.groups), n, np.int16) for n, part in enumerate(parts)])[order]
     groups = np.concatenate([part.groups for part in parts])[order]
@@ -157,7 +162,9 @@ def _epoch(source: Candidates, limit: int, name: str) -> _Part:
     pieces = -(-usable // limit)
     # The j-th of n questions goes to piece j * pieces // n: pieces of a picture differ by one question at most.
     rank = np.arange(len(group_of)) - np.repeat(np.cumsum(usable) - usable, usable)
-    piece_of = np.repeat(np.cumsum(pieces) - pieces, usable) + rank * np.repeat(pieces, usable) // np.repeat(usable, usable)
+    piece_of = np.repeat(np.cumsum(pieces) - pieces, usable) + rank * np.repeat(pieces, usable) // np.repeat(
+        usable, usable
+    )
     first = np.searchsorted(piece_of, np.arange(pieces.sum() + 1))
     order = np.argsort(draws.random_raw(len(first) - 1), kind="stable")
     lengths = np.diff(first)[order]

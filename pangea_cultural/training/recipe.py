@@ -179,7 +179,7 @@ class Recipe(config.Config):
         for stage in self.stages:
             if self.sharding == "full" and (stage.lora or stage.objective == "contrastive"):
                 kind = "lora" if stage.lora else "contrastive"
-                raise ValueError(f"stage {stage.name} is {kind}, which fits on each device: use sharding = \"none\"")
+                raise ValueError(f'stage {stage.name} is {kind}, which fits on each device: use sharding = "none"')
         return self
 
     def with_steps(self, steps: int | None) -> "Recipe":

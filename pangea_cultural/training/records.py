@@ -29,3 +29,12 @@ class Group:
     conversations: tuple[Conversation, ...]
     caption: str = ""
     """What the picture shows, in English; empty where nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A conversation as a source has it, with its pictures relative to the source's folder of pictures."""
+
+    conversation: Conversation
+    images: tuple[str, ...] = ()
+    caption: str = ""

@@ -84,7 +84,9 @@ def run(job: Job) -> dict[str, Any]:
     opened.refuse_broken()
     for number in range(len(job.recipe.stages)):
         if not _record_path(job, number).is_file():
-            stage.train(stage.Setting(job.recipe, number, job.work, job.workspace.root, job.reporter), opened, model, processor)
+            stage.train(
+                stage.Setting(job.recipe, number, job.work, job.workspace.root, job.reporter), opened, model, processor
+            )
             processes.wait_for_everyone()
             model = start.make()[0] if job.recipe.sharding == "full" else model
         trainer.put(model, load_file(stage.weights_path(job.work, job.recipe, number)))
@@ -144,7 +146,9 @@ def _differences(before: Any, now: Any, where: str = "") -> Any:
         yield f"{where} was {before}, now is {now}"
 
 
-def _finish(job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, begun: dict[str, Any]) -> None:
+def _finish(
+    job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, begun: dict[str, Any]
+) -> None:
     recipe = job.recipe
     held_out = sorted(data.held_out(recipe, job.workspace.root))
     text = card.card(recipe, held_out, begun["data"])

@@ -91,7 +91,9 @@ class StageTrainer(Trainer):
             self.optimizer = optimizer(made, **options)
         return self.optimizer
 
-    def training_step(self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
         """Gradients of one step, summed over its micro-batches.
 
         Returns:
@@ -167,7 +169,9 @@ class StageTrainer(Trainer):
             }
             if self.is_world_process_zero():
                 self.log_file.write(entry)
-            logs |= {f"loss_{name}": value for part in ("by_language", "by_source") for name, value in means[part].items()}
+            logs |= {
+                f"loss_{name}": value for part in ("by_language", "by_source") for name, value in means[part].items()
+            }
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -320,7 +324,6 @@ def arguments(recipe: Recipe, stage: Stage, folder: Path, *, steps: int, validat
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to=list(recipe.report_to) or "none",
-        logging_dir=None,
         **_sharding(recipe),
     )
 
@@ -348,7 +351,9 @@ def refuse_missing(checkpoint: Path, processes: int) -> None:
     names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
     for name in names:
         if not (checkpoint / name).is_file():
-            raise UserError(f"cannot go on from {checkpoint}: {name} is missing; delete the folder to go on from the one before")
+            raise UserError(
+                f"cannot go on from {checkpoint}: {name} is missing; delete the folder to go on from the one before"
+            )
 
 
 def complete(folder: Path) -> list[Path]:

@@ -63,7 +63,7 @@ def assert_equal(one, other):
         assert torch.allclose(gradient, other[1][name], rtol=1e-6, atol=1e-8), name
 
 
-@pytest.mark.parametrize("max_length", [4096, 150])
+@pytest.mark.parametrize("max_length", [4096, 180])
 @pytest.mark.parametrize("weighting", ["token", "question", "sqrt"])
 def test_packed_rows_equal_separate_rows(parts, groups, weighting, max_length):
     """One row with everything, and rows that are so short that groups are spread over them."""
@@ -148,7 +148,9 @@ def test_both_masks_let_the_same_be_seen(parts, groups):
     length = segments.shape[-1]
     for row in range(len(segments)):
         query, key = torch.meshgrid(torch.arange(length), torch.arange(length), indexing="ij")
-        assert torch.equal(mask.mask_mod(torch.full_like(query, row), torch.zeros_like(query), query, key), allowed[row])
+        assert torch.equal(
+            mask.mask_mod(torch.full_like(query, row), torch.zeros_like(query), query, key), allowed[row]
+        )
     assert (segments[:, 0] == PADDING).any(), "rows of unequal length were looked at"
 
 
@@ -160,7 +162,9 @@ def test_flex_attention_gives_the_loss_of_the_dense_mask(parts, groups):
         dense = model(**batch).loss.item()
         model.set_attn_implementation({"text_config": "flex_attention"})
         try:
-            flex = model.float()(**{k: v.float() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()})
+            flex = model.float()(
+                **{k: v.float() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
+            )
         finally:
             model.set_attn_implementation({"text_config": "sdpa"})
             model.double()
@@ -233,7 +237,7 @@ def test_positions_restart_after_the_prefix(parts, groups):
 
 def test_lengths_are_those_of_the_rows(parts, groups):
     _, processor, _ = parts
-    for how, max_length in (("shared", 4096), ("shared", 150), ("rows", 4096)):
+    for how, max_length in (("shared", 4096), ("shared", 180), ("rows", 4096)):
         rows, own = rows_of(groups, processor, how=how, max_length=max_length)
         assert max(map(row_length, rows)) <= max_length
         for row, parts_of in zip(rows, own, strict=True):
@@ -267,7 +271,9 @@ def test_a_broken_picture_is_left_out_and_named(parts, groups):
     _, processor, folder = parts
     (folder / "broken.png").write_bytes((folder / "0.png").read_bytes()[:500])
     rows, own = rows_of(groups[:2], processor)
-    own = [[dataclasses.replace(g, images=(folder / "broken.png",)) if g is own[0][0] else g for g in row] for row in own]
+    own = [
+        [dataclasses.replace(g, images=(folder / "broken.png",)) if g is own[0][0] else g for g in row] for row in own
+    ]
     skipped = []
     batch = collator_for(processor)(rows, own, skipped)
     assert skipped == [[str(folder / "broken.png"), "picture does not decode"]]

@@ -28,21 +28,26 @@ name = "pretrain"
 objective = "contrastive"
 train = ["tower"]
 steps = 12
-pictures = 8
+batch_questions = 8
+per_device_rows = 8
 vary_pictures = true
 learning_rate = 1e-3
 save_steps = 4
-warmup_steps = 2
+log_steps = 2
+warmup = 2
 [[stages]]
 name = "main"
 objective = "answers"
 train = ["connector", "language_model"]
 steps = 16
-pictures = 4
+batch_questions = 24
+per_device_rows = 4
+max_length = 256
 vary_pictures = true
 learning_rate = 1e-3
 save_steps = 4
-warmup_steps = 2
+log_steps = 2
+warmup = 2
 """
 
 
