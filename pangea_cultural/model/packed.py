@@ -8,6 +8,7 @@ conversation. Molmo (allenai/molmo) trains with the same mask for one picture a 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
@@ -43,7 +44,9 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         weights: torch.Tensor | None = None,
         normalizer: torch.Tensor | float | None = None,
         segments: torch.Tensor | None = None,
-        **inputs: torch.Tensor,
+        pixel_values: torch.Tensor | None = None,
+        image_sizes: torch.Tensor | None = None,
+        **inputs: Any,
     ) -> PackedOutput:
         """The loss of a batch where labels are given; LLaVA-NeXT's own forward where not.
 
@@ -54,8 +57,12 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             normalizer: sum of the weights of the whole step, over micro-batches and processes; of this batch where
                 None. With it the loss does not depend on how questions were packed and distributed.
             segments: [batch, 2, length], group and conversation of each position (see `visible`).
-            **inputs: position_ids [batch, length], pixel_values, image_sizes.
+            pixel_values: [pictures, tiles, 3, height, width].
+            image_sizes: [pictures, 2], height and width.
+            **inputs: position_ids [batch, length], and what else LLaVA-NeXT takes.
         """
+        # Named above, because `generate` looks for them in the signature.
+        inputs |= {"pixel_values": pixel_values, "image_sizes": image_sizes}
         if labels is None:
             return super().forward(input_ids, **inputs)
         mask = self._mask(segments)

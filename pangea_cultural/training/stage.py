@@ -174,7 +174,14 @@ def _loop(
     known = sum(data.broken.values())
     return StageTrainer(
         model=learning.module,
-        args=trainer.arguments(recipe, stage, setting.folder, steps=len(steps), validates=validation is not None),
+        args=trainer.arguments(
+            recipe,
+            stage,
+            setting.folder,
+            steps=len(steps),
+            validates=validation is not None,
+            layer=type(learning.model.model.language_model.layers[0]).__name__,
+        ),
         steps=steps,
         frozen=learning.frozen,
         rates=rates,

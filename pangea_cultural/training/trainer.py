@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import DistributedType, FullyShardedDataParallelPlugin
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -69,6 +70,19 @@ class StageTrainer(Trainer):
         self.current: dict[str, Any] = {}
         """What is known of the step under way."""
         self.add_callback(Watch(self, bar, save_total))
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """As in `Trainer`; accelerate passes over FSDP in silence where there is no GPU, so it is switched on here."""
+        super().create_accelerator_and_postprocess()
+        if self.args.fsdp and not self.is_fsdp_enabled:
+            state = self.accelerator.state
+            if state.num_processes == 1:
+                raise UserError(
+                    'sharding = "full" needs several processes: start with torchrun, or use sharding = "none"'
+                )
+            state.fsdp_plugin = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
+            state.distributed_type = DistributedType.FSDP
+            self.is_fsdp_enabled = True
 
     def get_train_dataloader(self) -> DataLoader:
         """Steps know their process themselves: nothing is left for accelerate to distribute."""
@@ -184,6 +198,7 @@ class StageTrainer(Trainer):
             self.log_file.write({"step": self.state.global_step, "validation": entry})
         metrics = {"eval_loss": entry["loss"]} | {f"eval_loss_{k}": v for k, v in entry["by_language"].items()}
         self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         self.measures.start_clock()
         return metrics
 
@@ -293,8 +308,10 @@ def said(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
 SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
 
-def arguments(recipe: Recipe, stage: Stage, folder: Path, *, steps: int, validates: bool) -> TrainingArguments:
-    """The settings of a stage, as transformers names them."""
+def arguments(
+    recipe: Recipe, stage: Stage, folder: Path, *, steps: int, validates: bool, layer: str
+) -> TrainingArguments:
+    """The settings of a stage, as transformers names them; `layer` is the class of the language model's layers."""
     on_gpu = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
@@ -324,11 +341,11 @@ def arguments(recipe: Recipe, stage: Stage, folder: Path, *, steps: int, validat
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to=list(recipe.report_to) or "none",
-        **_sharding(recipe),
+        **_sharding(recipe, layer),
     )
 
 
-def _sharding(recipe: Recipe) -> dict[str, Any]:
+def _sharding(recipe: Recipe, layer: str) -> dict[str, Any]:
     if recipe.sharding == "none":
         return {}
     return {
@@ -336,7 +353,7 @@ def _sharding(recipe: Recipe) -> dict[str, Any]:
         "fsdp_config": {
             "version": 2,
             "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-            "transformer_layer_cls_to_wrap": ["Qwen2DecoderLayer"],
+            "transformer_layer_cls_to_wrap": [layer],
             "state_dict_type": "SHARDED_STATE_DICT",
         },
     }

@@ -101,6 +101,7 @@ def test_the_checkpoint_loads_and_its_card_states_what_it_has_seen(trained):
     assert not any(info.values())
     card = (folder / "README.md").read_text()
     assert "license: apache-2.0" in card and "held-out ones" in card
+    assert "learning rate 0.001, trains connector, language_model" in card
     assert not (workspace / "checkpoints/.micro.work").exists()
 
 
@@ -129,26 +130,70 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained, tmp_
     assert train(workspace, "--seed", "1")["weights_sha256"] != record["weights_sha256"]
 
 
+def kill_when(workspace, wanted):
+    """Start a training, and kill it with all its workers as soon as a checkpoint is complete. True if it was killed."""
+    child = subprocess.Popen(
+        command(workspace), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+    complete = workspace / "checkpoints/.micro.work" / wanted / "complete"
+    while child.poll() is None and not complete.exists():
+        time.sleep(0.002)
+    killed = child.poll() is None
+    if killed:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    return killed
+
+
+def told(record):
+    """The log without its times."""
+    return [{k: v for k, v in e.items() if k != "seconds"} for stage in record["stages"] for e in stage["log"]]
+
+
 def test_killed_at_any_step_it_goes_on_to_the_same_bits(trained, tmp_path):
+    """Batches come from workers, and the 50 questions of the data come round every other step."""
     _, record = trained
-    workspace = make(tmp_path)
-    work = workspace / "checkpoints/.micro.work"
-    kills = 0
-    # Kill once within each stage, after its first checkpoint is complete, and once more right after the second.
-    for wanted in ("0-pretrain/checkpoint-4", "0-pretrain/checkpoint-8", "1-main/checkpoint-4", "1-main/checkpoint-12"):
-        child = subprocess.Popen(
-            command(workspace), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-        )
-        while child.poll() is None and not (work / wanted / "complete").exists():
-            time.sleep(0.002)
-        if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)
-            kills += 1
-        child.wait()
-    assert kills >= 3
+    workspace = make(tmp_path, "workers = 2\n" + RECIPE)
+    # Kill once within each stage, after its first checkpoint is complete, and once more right after a later one.
+    wanted = ("0-pretrain/checkpoint-4", "0-pretrain/checkpoint-8", "1-main/checkpoint-4", "1-main/checkpoint-12")
+    assert sum(kill_when(workspace, name) for name in wanted) >= 3
     result = train(workspace)
     assert result["weights_sha256"] == record["weights_sha256"]
+    assert told(result) == told(record)
     assert any(stage["resumed_from"] for stage in result["stages"])
+
+
+def test_a_checkpoint_that_was_cut_off_is_not_gone_on_from(trained, tmp_path):
+    _, record = trained
+    workspace = make(tmp_path)
+    assert kill_when(workspace, "1-main/checkpoint-8")
+    folder = workspace / "checkpoints/.micro.work/1-main"
+    assert len(list(folder.glob("checkpoint-*/complete"))) <= 2, "older ones are removed"
+    newest = max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    (newest / "complete").unlink(missing_ok=True)
+    (newest / "weights.safetensors").write_bytes(b"cut off")
+    assert train(workspace)["weights_sha256"] == record["weights_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("learning_rate = 1e-3\nsave", "learning_rate = 2e-3\nsave"),
+            "stages[0].learning_rate was 0.001, now is 0.002",
+        ),
+        (("seed", "seed"), "seed was 0, now is 1"),
+    ],
+)
+def test_another_recipe_does_not_go_on(tmp_path, change, said):
+    workspace = make(tmp_path)
+    assert kill_when(workspace, "0-pretrain/checkpoint-4")
+    (workspace / "micro.toml").write_text(RECIPE.replace(*change))
+    options = ("--seed", "1") if change[0] == "seed" else ()
+    result = subprocess.run(command(workspace, *options), capture_output=True, text=True)
+    assert result.returncode == 1
+    assert said in result.stderr and "--anew" in result.stderr and "Traceback" not in result.stderr
+    assert train(workspace, "--anew", *options)["stages"]
 
 
 def test_the_frozen_tower_is_not_touched(tmp_path):
