@@ -1,0 +1,48 @@
+"""What the data side of training speaks: conversations, the pictures they are about, and rows as sources give them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+IMAGE_MARK = "<image>"
+"""Stands in a text where a picture stands; only texts about several pictures keep it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Questions and answers in turn; later turns see earlier ones."""
+
+    id: str
+    language: str
+    turns: tuple[tuple[str, str], ...]
+    """Question and answer."""
+    region: str = ""
+    """Slug of the region that it is about; empty where the source does not say."""
+    kind: str = ""
+    """`open`, `choice`, or `chat` where the source does not tell questions apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What shares pictures.
+
+    Conversations about one picture, or none, do not see each other, and their texts carry no image marks. A
+    conversation about several pictures is a group of its own, and its questions carry as many marks as pictures.
+    """
+
+    source: int
+    """Number of the source in the recipe."""
+    images: tuple[Path, ...]
+    conversations: tuple[Conversation, ...]
+    caption: str = ""
+    """What the picture shows, in English; empty where nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a source."""
+
+    conversation: Conversation
+    images: tuple[str, ...] = ()
+    """Paths relative to the source's folder of pictures, with `/` between the parts."""
+    caption: str = ""
+    """As the group's."""

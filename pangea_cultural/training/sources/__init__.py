@@ -1,0 +1,159 @@
+"""Where training data comes from: a reader for each kind of source, and a corpus on disk of what it reads."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
+from pangea_cultural.export import MANIFEST, Export
+from pangea_cultural.training.corpus import Corpus
+from pangea_cultural.training.corpus_writer import FORMAT, Filters
+from pangea_cultural.training.records import Row
+from pangea_cultural.training.sources import chat, culturalground, export, m3ls
+from pangea_cultural.training.sources.json_rows import MEBIBYTE, Watched, mebibytes
+from pangea_cultural.training.sources.recipe import (
+    ChatSource,
+    CulturalGroundSource,
+    ExportSource,
+    FileSource,
+    M3lsSource,
+    QuestionSource,
+    Source,
+)
+from pangea_cultural.training.tally import Advance, Listener, Tally
+
+__all__ = ["Source", "open_source"]
+
+SUFFIXES = (".json", ".jsonl")
+"""Of the files that are read where a source is a folder."""
+
+
+def open_source(
+    number: int,
+    source: Source,
+    workspace: Path,
+    cache: Path,
+    *,
+    languages: tuple[str, ...],
+    held_out: frozenset[str],
+    reporter: Reporter,
+) -> Corpus:
+    """The corpus of a source: of an earlier call if the data and what is taken of them are the same, or built now.
+
+    Args:
+        number: of the source in the recipe, for its groups.
+        source: what the recipe says of it.
+        workspace: what its paths are relative to.
+        cache: folder in which corpora lie, one folder each; what is not used any more may be deleted.
+        languages: the recipe's languages; all where none is named.
+        held_out: languages that no row that is taken may be in; for a split to validate on, none.
+        reporter: shows progress and tells what was dropped.
+
+    Raises:
+        UserError: the data is not there or is broken, a row is in a held-out language, or no row is left.
+    """
+    path = workspace / source.path
+    files = _files(source, path)
+    filters = _filters(source, languages)
+    key = _key(source, files, filters, held_out, reporter)
+    folder, root = cache / f"{path.stem}-{key[:16]}", _pictures(source, workspace)
+    corpus = Corpus.open(folder, key, source=number, root=root)
+    if corpus is None:
+        rejected, notes = Tally(), Tally()
+        with reporter.bar(f"{path.name}: reading", *_length(source, files)) as bar:
+            corpus = Corpus.build(
+                _rows(source, files, Listener(rejected.add, notes.add, bar.advance)),
+                folder,
+                key=key,
+                name=str(path),
+                filters=filters,
+                held_out=held_out,
+                rejected=rejected,
+                notes=notes,
+                source=number,
+                root=root,
+            )
+    reporter.note(_summary(path.name, corpus))
+    if not corpus.num_conversations:
+        raise UserError(f"{path} has no questions in {', '.join(sorted(filters.languages)) or 'any language'}")
+    return corpus
+
+
+def _files(source: Source, path: Path) -> list[Path]:
+    """The files whose content decides what a source holds."""
+    if isinstance(source, ExportSource):
+        return [Export.open(path).path / MANIFEST]
+    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        if isinstance(source, ChatSource):
+            raise UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
+        raise UserError(f"no data at {path}: give a file, or a folder with {' or '.join(SUFFIXES)} files")
+    return files
+
+
+def _pictures(source: Source, workspace: Path) -> Path:
+    """The folder that paths of pictures start from."""
+    path = workspace / source.path
+    if isinstance(source, FileSource) and source.images is not None:
+        return workspace / source.images
+    return path if path.is_dir() else path.parent
+
+
+def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
+    wanted = frozenset(source.languages or languages)
+    if languages:
+        wanted &= frozenset(languages)
+        if not wanted:
+            raise UserError(f"{source.path}: its languages {', '.join(source.languages)} are none of the recipe's")
+    if isinstance(source, QuestionSource):
+        return Filters(wanted, frozenset(source.regions), frozenset(source.questions))
+    return Filters(wanted)
+
+
+def _key(source: Source, files: list[Path], filters: Filters, held_out: frozenset[str], reporter: Reporter) -> str:
+    """A hash of all that decides what the corpus holds; where pictures lie and how much is taken do not."""
+    with reporter.bar(f"{source.path.name}: checksum", sum(map(mebibytes, files)), "MB") as bar:
+        content = {
+            "format": FORMAT,
+            "files": [(file.name, _sha256(file, bar.advance)) for file in files],
+            "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count"}),
+            "languages": sorted(filters.languages),
+            "held_out": sorted(held_out),
+        }
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _sha256(path: Path, advance: Advance) -> str:
+    with io.BufferedReader(Watched(path, advance), MEBIBYTE) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _length(source: Source, files: list[Path]) -> tuple[int, str]:
+    """How much there is to read, and of what."""
+    if isinstance(source, ExportSource):
+        return Export.open(files[0].parent).manifest["questions"][source.split], "questions"
+    return sum(map(mebibytes, files)), "MB"
+
+
+def _rows(source: Source, files: list[Path], listener: Listener) -> Iterator[Row]:
+    for file in files:
+        match source:
+            case ExportSource():
+                yield from export.read(Export.open(file.parent), source.split, listener)
+            case ChatSource():
+                yield from chat.read(file, listener, default_language=source.default_language)
+            case CulturalGroundSource():
+                yield from culturalground.read(file, listener)
+            case M3lsSource(columns=columns, instruction=instruction, default_language=default):
+                yield from m3ls.read(file, listener, columns=columns, instruction=instruction, default_language=default)
+
+
+def _summary(name: str, corpus: Corpus) -> str:
+    """What was taken and what was not, in one line."""
+    parts = [f"{name}: {corpus.num_conversations:,} conversations in {corpus.num_groups:,} groups"]
+    parts += [f"{n:,} dropped: {why} (such as {corpus.examples[why][0]})" for why, n in corpus.rejected.items()]
+    return "; ".join(parts + [f"{n:,} taken: {remark}" for remark, n in corpus.notes.items()])
