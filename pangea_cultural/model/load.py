@@ -1,6 +1,7 @@
 """temporary"""
 
 from pathlib import Path
+
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
 from pangea_cultural.model.packed import PackedLlavaNext

@@ -114,7 +114,7 @@ class Collator:
                 except BrokenPictureError as error:
                     skipped.append([str(path), str(error)])
             if len(tiles) == len(group.images):
-                spans = [list(self._template.spans(c, num_images=len(tiles))) for c in group.conversations]
+                spans = [list(self._template.spans(c.turns, num_images=len(tiles))) for c in group.conversations]
                 yield Loaded(part, group, spans, tiles)
 
     def _tiles(self, path: Any, number: int) -> Tiles:

@@ -1,203 +1,213 @@
-"""A source on disk: read once, then memory-mapped, so that a training of twenty million questions holds none of them.
+"""A source on disk: built once, then memory-mapped, so that millions of questions cost no memory."""
 
-Rows lie in an Arrow file in the order in which they came; arrays beside it say which rows share a picture.
-"""
-
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from filelock import FileLock
 
-from pangea_cultural.files import read_json, write_json
+from pangea_cultural.files import read_json
+from pangea_cultural.training import corpus_writer
+from pangea_cultural.training.corpus_writer import BATCH_ROWS, FORMAT, MANIFEST, SEPARATOR, Filters
 from pangea_cultural.training.records import Conversation, Group, Row
-
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("language", pa.string()),
-        ("region", pa.string()),
-        ("kind", pa.string()),
-        ("turns", pa.list_(pa.list_(pa.string(), 2))),
-        ("images", pa.list_(pa.string())),
-        ("caption", pa.string()),
-    ]
-)
-BATCH_ROWS = 4096
-ROWS = "rows.arrow"
-ARRAYS = "arrays.npz"
-MANIFEST = "corpus.json"
+from pangea_cultural.training.tally import Tally
 
 
 class Corpus:
-    """A source as groups of conversations that share a picture.
+    """Groups of conversations by number, in order of first appearance in the source.
 
-    Args:
-        folder: where `build` has put it.
-        source: number of the source in the recipe, for the groups.
-        images: folder where paths of pictures begin.
+    Pickling takes the place on disk only. A process that forks keeps the maps, which nobody writes to.
     """
 
-    def __init__(self, folder: Path, *, source: int, images: Path) -> None:
+    def __init__(self, folder: Path, manifest: dict[str, Any], source: int, root: Path) -> None:
         self._folder = folder
+        self._manifest = manifest
         self._source = source
-        self._images = images
-        manifest = read_json(folder / MANIFEST)
+        self._root = root
         self.key: str = manifest["key"]
+        """Of the content."""
         self.languages: tuple[str, ...] = tuple(manifest["languages"])
+        """What `language_codes` stand for, in order of first appearance."""
+        self.regions: tuple[str, ...] = tuple(manifest["regions"])
+        """What `region_codes` stand for; one is empty where the source does not say."""
+        self.kinds: tuple[str, ...] = tuple(manifest["kinds"])
+        """What `kind_codes` stand for."""
         self.rejected: dict[str, int] = manifest["rejected"]
+        """How many rows were dropped, by reason."""
         self.examples: dict[str, list[str]] = manifest["examples"]
-        arrays = np.load(folder / ARRAYS)
-        self.starts: np.ndarray = arrays["starts"]
-        """[groups + 1], where each group's conversations begin."""
-        self.language_codes: np.ndarray = arrays["language_codes"]
-        """[conversations], positions in `languages`, in the order of the groups."""
-        self._order: np.ndarray = arrays["order"]
-        self._file: pa.RecordBatchFileReader | None = None
+        """The ids of the first few rows that were dropped, by reason."""
+        self.notes: dict[str, int] = manifest["notes"]
+        """How many rows were taken with a remark, by remark."""
+
+    def __reduce__(self) -> tuple:
+        return Corpus, (self._folder, self._manifest, self._source, self._root)
+
+    @classmethod
+    def build(
+        cls,
+        rows: Iterable[Row],
+        folder: Path,
+        *,
+        key: str,
+        name: str,
+        filters: Filters | None = None,
+        held_out: frozenset[str] = frozenset(),
+        rejected: Tally | None = None,
+        notes: Tally | None = None,
+        source: int = 0,
+        root: Path = Path(),
+    ) -> "Corpus":
+        """Write a corpus and open it; of several processes that do so at once, one writes and the others wait.
+
+        Args:
+            rows: of the source; gone through at most once.
+            folder: where to; what lies there is replaced unless it has the key.
+            key: of the content.
+            name: what errors call the source.
+            filters: which rows to take; all where not given.
+            held_out: languages that no row that is taken may be in.
+            rejected: what `filters` drops is added to what the reader of the rows counts in it.
+            notes: what the reader of the rows found worth a note.
+            source: number of the source, for its groups.
+            root: folder of the pictures.
+
+        Raises:
+            UserError: a row is in a held-out language, or the reader of the rows raised it.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock")):
+            found = cls.open(folder, key, source=source, root=root)
+            if found is not None:
+                return found
+            corpus_writer.write(
+                rows,
+                folder,
+                key=key,
+                name=name,
+                filters=filters or Filters(),
+                held_out=held_out,
+                rejected=rejected or Tally(),
+                notes=notes or Tally(),
+            )
+        return cls(folder, read_json(folder / MANIFEST), source, root)
+
+    @classmethod
+    def open(cls, folder: Path, key: str, *, source: int = 0, root: Path = Path()) -> "Corpus | None":
+        """The corpus in a folder; None where no complete one with the key lies there."""
+        if not (folder / MANIFEST).is_file():
+            return None
+        manifest = read_json(folder / MANIFEST)
+        if (manifest["format"], manifest["key"]) != (FORMAT, key):
+            return None
+        return cls(folder, manifest, source, root)
 
     @property
     def num_groups(self) -> int:
-        """Pictures, and conversations without a picture or with several."""
-        return len(self.starts) - 1
+        """How many groups there are."""
+        return len(self.sizes)
 
     @property
     def num_conversations(self) -> int:
-        """Conversations of all groups."""
-        return len(self._order)
+        """How many conversations there are."""
+        return len(self.language_codes)
 
-    def group(self, index: int, picks: Sequence[int] | np.ndarray | None = None) -> Group:
-        """A group, with all conversations or those at the positions `picks`."""
-        rows = self._order[self.starts[index] : self.starts[index + 1]]
-        chosen = rows if picks is None else rows[picks]
-        made = self._read(chosen)
-        return Group(self._source, self._paths(made[0]), tuple(map(_conversation, made)), made[0]["caption"])
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Conversations of each group [groups], int32."""
+        return self._array("sizes")
 
-    def images(self, index: int) -> tuple[Path, ...]:
-        """The pictures of a group."""
-        return self._paths({"images": self._first("images", index)})
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each group begins, and the last one ends, in the order of groups [groups + 1], int64."""
+        return self._array("starts")
+
+    @cached_property
+    def language_codes(self) -> np.ndarray:
+        """Of each conversation in the order of groups [conversations], int16."""
+        return self._array("language_codes")
+
+    @cached_property
+    def region_codes(self) -> np.ndarray:
+        """Of each conversation in the order of groups [conversations], int16."""
+        return self._array("region_codes")
+
+    @cached_property
+    def kind_codes(self) -> np.ndarray:
+        """Of each conversation in the order of groups [conversations], int16."""
+        return self._array("kind_codes")
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return self._array("order")
+
+    @cached_property
+    def _caption_rows(self) -> np.ndarray:
+        return self._array("caption_rows")
+
+    @cached_property
+    def _rows(self) -> "_Columns":
+        return _Columns(self._folder / "rows.arrow")
+
+    @cached_property
+    def _captions(self) -> "_Columns":
+        return _Columns(self._folder / "captions.arrow")
+
+    def _array(self, name: str) -> np.ndarray:
+        # As a plain array: a memmap's own indexing is slow.
+        return np.asarray(np.load(self._folder / f"{name}.npy", mmap_mode="r"))
+
+    def group(self, index: int, picks: Sequence[int] | None = None) -> Group:
+        """A group.
+
+        Args:
+            index: its number.
+            picks: which of its conversations, by their places in the group; all where not given.
+        """
+        places = range(self.starts[index], self.starts[index + 1])
+        chosen = places if picks is None else [places[pick] for pick in picks]
+        return Group(self._source, self.paths(index), tuple(map(self._conversation, chosen)), self.caption(index))
+
+    def images(self, index: int) -> tuple[str, ...]:
+        """The pictures of a group, as paths below the folder of pictures; no text is read."""
+        joined = self._rows.value("images", self._order[self.starts[index]])
+        return tuple(joined.split(SEPARATOR)) if joined else ()
+
+    def paths(self, index: int) -> tuple[Path, ...]:
+        """The files of the pictures of a group."""
+        return tuple(self._root / image for image in self.images(index))
+
+    def texts(self, first: int, last: int) -> list[tuple[tuple[str, str], ...]]:
+        """Questions and answers of the conversations from `first` to before `last`, in the order of groups."""
+        return [self._turns(row) for row in self._order[first:last].tolist()]
+
+    def _conversation(self, place: int) -> Conversation:
+        row = self._order[place]
+        return Conversation(
+            self._rows.value("id", row),
+            self.languages[self.language_codes[place]],
+            self._turns(row),
+            self.regions[self.region_codes[place]],
+            self.kinds[self.kind_codes[place]],
+        )
+
+    def _turns(self, row: int) -> tuple[tuple[str, str], ...]:
+        texts = self._rows.value("turns", row)
+        return tuple(zip(texts[::2], texts[1::2], strict=True))
 
     def caption(self, index: int) -> str:
         """What the picture of a group shows, in English; empty where nobody says."""
-        return self._first("caption", index)
-
-    def conversations(self, first: int, last: int) -> Iterator[tuple[Conversation, int]]:
-        """Conversations in the order of the groups, from `first` to before `last`, each with its number of pictures."""
-        for row in self._read(self._order[first:last]):
-            yield _conversation(row), len(row["images"])
-
-    def _first(self, column: str, index: int) -> Any:
-        batch, place = divmod(int(self._order[self.starts[index]]), BATCH_ROWS)
-        return self._batch(batch).column(column)[place].as_py()
-
-    def _paths(self, row: dict[str, Any]) -> tuple[Path, ...]:
-        return tuple(self._images / name for name in row["images"])
-
-    def _read(self, rows: np.ndarray) -> list[dict[str, Any]]:
-        """Rows by their numbers. A batch at a time: to take from a table would put all its batches together first."""
-        batches = rows // BATCH_ROWS
-        ends = [*np.flatnonzero(np.diff(batches)) + 1, len(rows)]
-        found = []
-        for first, last in zip([0, *ends], ends, strict=False):
-            places = pa.array(rows[first:last] % BATCH_ROWS)
-            found += self._batch(int(batches[first])).take(places).to_pylist()
-        return found
-
-    def _batch(self, number: int) -> pa.RecordBatch:
-        # Opened where it is used: a data worker that is forked or spawned maps the file itself.
-        if self._file is None:
-            self._file = pa.ipc.open_file(pa.memory_map(str(self._folder / ROWS)))
-        return self._file.get_batch(number)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_file": None}
+        row = self._caption_rows[index]
+        return self._captions.value("caption", row) if row >= 0 else ""
 
 
-def _conversation(row: dict[str, Any]) -> Conversation:
-    turns = tuple((question, answer) for question, answer in row["turns"])
-    return Conversation(row["id"], row["language"], turns, row["region"], row["kind"])
+class _Columns:
+    """Single values of a memory-mapped Arrow file."""
 
+    def __init__(self, path: Path) -> None:
+        table = corpus_writer.open_table(path)
+        self._chunks = {name: table[name].chunks for name in table.column_names}
 
-class Rejections:
-    """Rows that cannot be used: counted by reason, with the first ids."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.examples: dict[str, list[str]] = {}
-
-    def __call__(self, reason: str, row_id: str) -> None:
-        """Count a row."""
-        self.counts[reason] = self.counts.get(reason, 0) + 1
-        if self.counts[reason] <= 5:
-            self.examples.setdefault(reason, []).append(row_id)
-
-
-def exists(folder: Path, key: str) -> bool:
-    """Whether a complete corpus of this key lies in a folder."""
-    return (folder / MANIFEST).is_file() and read_json(folder / MANIFEST)["key"] == key
-
-
-def build(rows: Iterable[Row], folder: Path, *, key: str, rejections: Rejections) -> None:
-    """Write a corpus: all of it, or nothing.
-
-    Rows with the same single picture form a group, wherever they stand in the source; groups come in the order of their
-    first rows. A row without a picture, or with several, is a group of its own.
-
-    Args:
-        rows: what shall be learnt; it is gone through once.
-        folder: where the corpus shall lie; replaced if it exists.
-        key: names source and filters.
-        rejections: what the reader of the rows has left out.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        groups, codes, languages = _write_rows(rows, work / ROWS)
-        group_of = np.array(groups, np.int32)
-        order = np.argsort(group_of, kind="stable")
-        starts = np.searchsorted(group_of[order], np.arange(group_of.max(initial=-1) + 2))
-        language_codes = np.array(codes, np.int16)[order]
-        np.savez(work / ARRAYS, order=order, starts=starts, language_codes=language_codes)
-        content = {"key": key, "languages": languages, "rejected": rejections.counts, "examples": rejections.examples}
-        write_json(work / MANIFEST, content)
-        shutil.rmtree(folder, ignore_errors=True)
-        work.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _write_rows(rows: Iterable[Row], path: Path) -> tuple[list[int], list[int], list[str]]:
-    """Write the rows; gives each one's group and number of its language, and the languages."""
-    groups: list[int] = []
-    codes: list[int] = []
-    known: dict[str, int] = {}
-    languages: dict[str, int] = {}
-    num_groups = 0
-    waiting: list[dict[str, Any]] = []
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-        for row in rows:
-            group = known.setdefault(row.images[0], num_groups) if len(row.images) == 1 else num_groups
-            num_groups += group == num_groups
-            groups.append(group)
-            codes.append(languages.setdefault(row.conversation.language, len(languages)))
-            waiting.append(_columns(row))
-            if len(waiting) == BATCH_ROWS:
-                writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
-                waiting.clear()
-        writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
-    return groups, codes, list(languages)
-
-
-def _columns(row: Row) -> dict[str, Any]:
-    own = row.conversation
-    return {
-        "id": own.id,
-        "language": own.language,
-        "region": own.region,
-        "kind": own.kind,
-        "turns": own.turns,
-        "images": row.images,
-        "caption": row.caption,
-    }
+    def value(self, column: str, row: int) -> Any:
+        return self._chunks[column][row // BATCH_ROWS][row % BATCH_ROWS].as_py()

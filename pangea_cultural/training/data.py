@@ -70,8 +70,8 @@ class Data:
             reason, example = next((r, e[0]) for m in self.measured for r, e in m.examples.items())
             said = ", ".join(f"{number} {reason}" for reason, number in self.broken.items())
             raise UserError(
-                f"of {self.num_pictures} pictures are {said}, such as {example} ({reason}): mend them, or raise max_skipped "
-                f"(now {self.recipe.max_skipped}) in the recipe"
+                f"of {self.num_pictures} pictures are {said}, such as {example} ({reason}): mend them, or raise "
+                f"max_skipped (now {self.recipe.max_skipped}) in the recipe"
             )
 
     def left_out(self, stage: Stage) -> dict[str, dict[str, int]]:
@@ -113,14 +113,14 @@ class Data:
             usable &= self.chosen[number]
         if not usable.any():
             raise UserError(f"{source.path}: no question can be learnt: {self.left_out(stage)}")
-        return Candidates(measured.lengths.starts, usable, source.weight, source.count)
+        return Candidates(measured.lengths.starts, usable, source.weight or 0.0, source.count)
 
     def _captions(self, number: int, stage: Stage) -> Candidates:
         """Pictures with a name, each as one question. Sources without names, such as chat, have no part."""
         corpus, measured = self.corpora[number], self.measured[number]
         named = np.array([bool(corpus.caption(group)) for group in range(corpus.num_groups)])
         usable = named & ~measured.broken & (measured.lengths.image > 0)
-        weight = self.recipe.sources[number].weight if usable.any() else 0.0
+        weight = (self.recipe.sources[number].weight or 1.0) if usable.any() else 0.0
         return Candidates(np.arange(corpus.num_groups + 1), usable, weight)
 
     def captions(self) -> list[str]:

@@ -65,10 +65,14 @@ def measure(
 def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.ndarray:
     """[conversations], tokens of text and marks."""
     counts = np.zeros(corpus.num_conversations, np.int32)
+    images = np.repeat([len(corpus.images(group)) for group in range(corpus.num_groups)], corpus.sizes)
     with reporter.bar("measuring texts", corpus.num_conversations, "conversations") as bar:
         for first in range(0, corpus.num_conversations, CHUNK):
             last = min(first + CHUNK, corpus.num_conversations)
-            spans = [list(template.spans(c, num_images=n)) for c, n in corpus.conversations(first, last)]
+            spans = [
+                list(template.spans(turns, num_images=number))
+                for turns, number in zip(corpus.texts(first, last), images[first:last].tolist(), strict=True)
+            ]
             encoded = iter(template.encode([span.text for part in spans for span in part if span.text]))
             for number, part in enumerate(spans):
                 counts[first + number] = sum(len(next(encoded)) if span.text else len(span.marks) for span in part)
@@ -83,7 +87,7 @@ def _image_sizes(
     sizes: dict[Path, tuple[int, int]] = {}
     reasons: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
-    paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.images(group)))
+    paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
     with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(paths), "pictures") as bar:
         for first in range(0, len(paths), CHUNK):
             for path, found in zip(
@@ -115,7 +119,7 @@ def _image_lengths(
     inside = np.zeros(corpus.num_groups, np.int32)
     broken = np.zeros(corpus.num_groups, bool)
     for group in range(corpus.num_groups):
-        paths = corpus.images(group)
+        paths = corpus.paths(group)
         if any(path not in sizes for path in paths):
             broken[group] = True
         else:

@@ -138,7 +138,8 @@ def _taken(source: Candidates, quota: int, limit: int, name: str) -> _Part:
     """The first `quota` questions of a source's epochs."""
     if quota and not source.usable.any():
         raise UserError("a source has no question that can be learnt: `pcult train RECIPE --dry-run` says why")
-    epochs, taken = [], 0
+    epochs: list[_Part] = []
+    taken = 0
     while taken < quota:
         epochs.append(_epoch(source, limit, f"{name} {len(epochs)}"))
         taken += len(epochs[-1].conversations)

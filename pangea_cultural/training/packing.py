@@ -4,7 +4,8 @@
 
 Position ids restart after the prefix at every conversation; the loss is on the answers. The result is that of separate
 rows (a test holds loss and gradients equal), at a fraction of the cost: a picture's tokens go through the model once,
-not once a question. Several such groups fill a row up to its longest length; the mask (model/packed.py) keeps them apart.
+not once a question. Several such groups fill a row up to its longest length; the mask (model/packed.py) keeps them
+apart.
 """
 
 import bisect
@@ -17,8 +18,9 @@ from transformers import PreTrainedTokenizerBase
 
 from pangea_cultural.model.tokenizer import END, IMAGE, START, SYSTEM
 from pangea_cultural.training.mixture import Piece
-from pangea_cultural.training.records import Conversation
 
+Turns = tuple[tuple[str, str], ...]
+"""Questions and answers of a conversation."""
 Packing = Literal["shared", "rows"]
 
 
@@ -55,13 +57,13 @@ class Template:
             return []
         return self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
-    def spans(self, conversation: Conversation, *, num_images: int) -> Iterator[Span]:
+    def spans(self, turns: Turns, *, num_images: int) -> Iterator[Span]:
         """A conversation after the prefix.
 
         With one picture, which stands in the prefix, the first question follows it on a new line; with several, each
         stands where the text has its mark.
         """
-        for number, (question, answer) in enumerate(conversation.turns):
+        for number, (question, answer) in enumerate(turns):
             if number:
                 yield Span(marks=self._next)
             lead = "\n" if num_images == 1 and number == 0 else ""
@@ -89,10 +91,7 @@ class Template:
         targets: list[bool] = []
         pictures = iter(image_tokens)
         for span in spans:
-            if span.is_picture:
-                part = [self.image] * next(pictures)
-            else:
-                part = list(span.marks) or next(texts)
+            part = [self.image] * next(pictures) if span.is_picture else list(span.marks) or next(texts)
             ids += part
             targets += [span.is_target] * len(part)
         return ids, targets

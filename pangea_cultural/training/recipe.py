@@ -54,7 +54,7 @@ class Lora(config.Config):
     """Low-rank adapters in the language model (Hu et al., 2021, arXiv 2106.09685), through peft; merged at the end."""
 
     rank: int = Field(default=64, ge=1)
-    alpha: float = Field(default=128, gt=0)
+    alpha: int = Field(default=128, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -93,7 +93,7 @@ class Stage(config.Config):
     vary_pictures: bool = False
     """Change light (and, for `contrastive`, place) of the pictures by a draw each time: few pictures go further."""
     learning_rate: Rate
-    learning_rates: dict[Part, Rate] = {}
+    learning_rates: dict[Part, Rate] = Field(default_factory=dict)
     """Of single parts, where they have another."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     min_learning_rate: float = Field(default=0.0, ge=0, lt=1)

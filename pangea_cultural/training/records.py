@@ -1,7 +1,10 @@
-"""What training reads: conversations, and the pictures that they share."""
+"""What the data side of training speaks: conversations, the pictures they are about, and rows as sources give them."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+IMAGE_MARK = "<image>"
+"""Stands in a text where a picture stands; only texts about several pictures keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,18 +16,21 @@ class Conversation:
     turns: tuple[tuple[str, str], ...]
     """Question and answer."""
     region: str = ""
+    """Slug of the region that it is about; empty where the source does not say."""
     kind: str = ""
-    """`open`, `choice` or `chat`."""
+    """`open`, `choice`, or `chat` where the source does not tell questions apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A picture (or none) and conversations about it, which do not see each other.
+    """What shares pictures.
 
-    A conversation over several pictures is a group of its own; its texts have a mark `<image>` for each picture.
+    Conversations about one picture, or none, do not see each other, and their texts carry no image marks. A
+    conversation about several pictures is a group of its own, and its questions carry as many marks as pictures.
     """
 
     source: int
+    """Number of the source in the recipe."""
     images: tuple[Path, ...]
     conversations: tuple[Conversation, ...]
     caption: str = ""
@@ -33,8 +39,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A conversation as a source has it, with its pictures relative to the source's folder of pictures."""
+    """One row of a source."""
 
     conversation: Conversation
     images: tuple[str, ...] = ()
+    """Paths relative to the source's folder of pictures, with `/` between the parts."""
     caption: str = ""
+    """As the group's."""

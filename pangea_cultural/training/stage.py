@@ -206,8 +206,8 @@ def _mended(error: Exception, stage: Stage) -> Exception:
     if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
         return error
     return UserError(
-        f"out of memory: lower per_device_rows (now {stage.per_device_rows}) or max_length (now {stage.max_length}) of stage "
-        f"{stage.name}, set gradient_checkpointing = true, train with [stages.lora], or shard over more devices "
+        f"out of memory: lower per_device_rows (now {stage.per_device_rows}) or max_length (now {stage.max_length}) of "
+        f"stage {stage.name}, set gradient_checkpointing = true, train with [stages.lora], or shard over more devices "
         '(sharding = "full"); the last saved step is kept'
     )
 

@@ -64,10 +64,10 @@ class Start:
         return str(path) if path.is_dir() else name
 
     def _texts(self, corpora: list[Corpus]) -> Iterator[str]:
-        """Texts for the tokenizer: all of training, and the exports' other splits in training and held-out languages."""
+        """Texts for the tokenizer: all of training; exports' other splits in training and held-out languages."""
         for corpus in corpora:
-            for conversation, _ in corpus.conversations(0, corpus.num_conversations):
-                yield from (text for turn in conversation.turns for text in turn)
+            for turns in corpus.texts(0, corpus.num_conversations):
+                yield from (text for turn in turns for text in turn)
         languages = self._recipe.languages
         for source in self._recipe.sources:
             if source.kind == "export":

@@ -1,4 +1,4 @@
-"""The steps of a plan as one process sees them: micro-batches, made by data workers from nothing but a step's number."""
+"""The steps of a plan as one process sees them: micro-batches, made by data workers from a step's number."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -44,6 +44,11 @@ class StageTrainer(Trainer):
             to validate on.
     """
 
+    # transformers' annotations are not followed.
+    is_fsdp_enabled: bool
+    optimizer: Any
+    control: Any
+
     def __init__(
         self,
         *,
@@ -152,8 +157,8 @@ class StageTrainer(Trainer):
         path = Path(self.args.output_dir).parent / f"bad-step-{step}.json"
         write_json(path, {"step": step, "loss": str(loss.item()), "questions": self.current["ids"]})
         return UserError(
-            f"the loss is {loss.item()} at step {step}, whose questions are listed in {path}: lower learning_rate in the "
-            "recipe; the last saved step is kept"
+            f"the loss is {loss.item()} at step {step}, whose questions are listed in {path}: lower learning_rate in "
+            "the recipe; the last saved step is kept"
         )
 
     def count_skipped(self) -> None:
@@ -162,7 +167,7 @@ class StageTrainer(Trainer):
         Raises:
             UserError: there are too many.
         """
-        self.measures.skipped |= {file: reason for file, reason in self.current["skipped"]}
+        self.measures.skipped |= dict(self.current["skipped"])
         if len(self.measures.skipped) > self._most_skipped:
             file, reason = next(iter(self.measures.skipped.items()))
             raise UserError(

@@ -1,4 +1,4 @@
-"""Questions that are only asked while a model learns: losses by language, held-out ones included, and answers to read."""
+"""Questions that are only asked while a model learns: losses by language, held-out ones too, and answers to read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import LlavaNextProcessor
 
 from pangea_cultural.console import Reporter
@@ -17,7 +16,7 @@ from pangea_cultural.training.measures import Losses
 from pangea_cultural.training.pictures import read
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.records import Group
-from pangea_cultural.training.sources import Source, open_source
+from pangea_cultural.training.sources import ExportSource, open_source
 from pangea_cultural.training.steps import Steps
 from pangea_cultural.training.trainer import StageTrainer
 
@@ -90,7 +89,7 @@ def open_validation(
         rank: which of them this one is.
     """
     assert recipe.validation is not None, "called only where a recipe validates"
-    source = Source(kind="export", path=recipe.validation.path, split=recipe.validation.split)
+    source = ExportSource(kind="export", path=recipe.validation.path, split=recipe.validation.split)
     languages = (*recipe.languages, *sorted(held_out(recipe, workspace))) if recipe.languages else ()
     quiet = Reporter(quiet=True)
     corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)

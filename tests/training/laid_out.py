@@ -15,7 +15,8 @@ def lengths_of(groups, processor):
     images = [sum(tokens.of(pictures.size(path)) for path in group.images) for group in groups]
     shared = [count if len(group.images) == 1 else 0 for count, group in zip(images, groups, strict=True)]
     own = [
-        sum(_span(span, template) for span in template.spans(c, num_images=len(group.images))) + (count - in_prefix)
+        sum(_span(span, template) for span in template.spans(c.turns, num_images=len(group.images)))
+        + (count - in_prefix)
         for group, count, in_prefix in zip(groups, images, shared, strict=True)
         for c in group.conversations
     ]

@@ -65,7 +65,7 @@ EXPECTED = [(0, 0, (0,)), (0, 0, (2, 1)), (0, 1, (1, 0)), (0, 2, (0,))]
 
 
 def test_questions_of_a_picture_are_spread_as_evenly_as_can_be():
-    pieces = [p for p in order(made(candidates(60, 1, 1, 9), epochs=1, limit=8))]
+    pieces = order(made(candidates(60, 1, 1, 9), epochs=1, limit=8))
     long = sorted(len(c) for _, group, c in pieces if group == 0)
     assert long == [7, 7, 7, 7, 8, 8, 8, 8]
     assert sorted(len(c) for _, group, c in pieces if group == 3) == [4, 5]

@@ -1,87 +1,35 @@
-"""Where conversations come from: one reader a format, and what a recipe says of a source."""
+"""Where training data comes from: a reader for each kind of source, and a corpus on disk of what it reads."""
 
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
 
 import orjson
-from pydantic import Field, field_validator, model_validator
 
-from pangea_cultural import config
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
-from pangea_cultural.export import MANIFEST
-from pangea_cultural.files import sha256_file
-from pangea_cultural.languages import language
-from pangea_cultural.regions import region
-from pangea_cultural.training import corpus
-from pangea_cultural.training.corpus import Corpus, Rejections
+from pangea_cultural.export import MANIFEST, Export
+from pangea_cultural.training.corpus import Corpus
+from pangea_cultural.training.corpus_writer import FORMAT, Filters
 from pangea_cultural.training.records import Row
 from pangea_cultural.training.sources import chat, culturalground, export, m3ls
+from pangea_cultural.training.sources.json_rows import MEBIBYTE, Watched, mebibytes
+from pangea_cultural.training.sources.recipe import (
+    ChatSource,
+    CulturalGroundSource,
+    ExportSource,
+    FileSource,
+    M3lsSource,
+    QuestionSource,
+    Source,
+)
+from pangea_cultural.training.tally import Advance, Listener, Tally
 
-FORMAT = 1
-"""Of what the readers make: a corpus of another one is built anew."""
-MEND_HELD_OUT = "leave the language out of the recipe, or build the export without holding it out"
+__all__ = ["ExportSource", "Source", "open_source"]
 
-
-class Assumed(config.Config):
-    """What the dry run takes for granted of a source that is not on this machine."""
-
-    questions: int = Field(ge=1)
-    pictures: int = Field(ge=0)
-    picture_px: tuple[int, int] = (480, 640)
-    """Height and width of every picture."""
-    question_tokens: int = Field(default=60, ge=1)
-    """Tokens of a question with its answer."""
-    answer_tokens: int = Field(default=20, ge=1)
-    """Of these the answer's, which have a loss."""
-
-
-class Source(config.Config):
-    """Data to learn from."""
-
-    kind: Literal["export", "chat", "culturalground", "m3ls"]
-    """An export of ours; LLaVA or PangeaInstruct chat; the published CulturalGround; M3LS."""
-    path: Path
-    """Relative to the workspace: an export's folder, else a .json or .jsonl file, or a folder of .jsonl files."""
-    images: Path | None = None
-    """Folder where paths of pictures begin, relative to the workspace; the export's, or the file's folder, if not given."""
-    split: Literal["train", "dev", "test", "unseen"] = "train"
-    """Of an export."""
-    weight: float = Field(default=1.0, gt=0)
-    """Share of the questions that come from here, against the other sources' weights, in a stage that counts steps."""
-    count: int | None = Field(default=None, ge=1)
-    """Questions that come from here in an epoch, in a stage that counts epochs; all of them once if not given."""
-    languages: tuple[str, ...] = ()
-    """Only these; the recipe's if not given."""
-    regions: tuple[str, ...] = ()
-    """Only questions about these regions."""
-    questions: tuple[Literal["open", "choice", "chat"], ...] = ("open", "choice", "chat")
-    """Only these kinds."""
-    default_language: str = "en"
-    """Of rows that do not say theirs: published data has none where it is English."""
-    instruction: str = "Summarise the article in one sentence."
-    """What M3LS's articles are followed by."""
-    columns: m3ls.Columns = m3ls.Columns()
-    """Names of M3LS's columns."""
-    assumed: Assumed | None = None
-
-    @field_validator("languages", "regions")
-    @classmethod
-    def _known(cls, codes: tuple[str, ...], info: Any) -> tuple[str, ...]:
-        try:
-            if info.field_name == "languages":
-                return tuple(language(code).code for code in codes)
-            return tuple(region(slug).slug for slug in codes)
-        except UserError as error:
-            raise ValueError(str(error)) from error
-
-    @model_validator(mode="after")
-    def _either(self) -> "Source":
-        if self.count is not None and "weight" in self.model_fields_set:
-            raise ValueError("give either weight or count")
-        return self
+SUFFIXES = (".json", ".jsonl")
+"""Of the files that are read where a source is a folder."""
 
 
 def open_source(
@@ -94,97 +42,118 @@ def open_source(
     held_out: frozenset[str],
     reporter: Reporter,
 ) -> Corpus:
-    """Open a source; it is read only once, and then lies in the cache.
+    """The corpus of a source: of an earlier call if the data and what is taken of them are the same, or built now.
 
     Args:
-        number: of the source in the recipe.
+        number: of the source in the recipe, for its groups.
         source: what the recipe says of it.
-        workspace: where its paths begin.
-        cache: folder for what was read.
-        languages: of the recipe; all where none is named.
-        held_out: languages that must not occur.
-        reporter: shows how far it is.
+        workspace: what its paths are relative to.
+        cache: folder in which corpora lie, one folder each; what is not used any more may be deleted.
+        languages: the recipe's languages; all where none is named.
+        held_out: languages that no row that is taken may be in; for a split to validate on, none.
+        reporter: shows progress and tells what was dropped.
 
     Raises:
-        UserError: the source is not there or is not what the recipe says, has nothing that is wanted, or has a row in a
-            held-out language.
+        UserError: the data is not there or is broken, a row is in a held-out language, or no row is left.
     """
     path = workspace / source.path
-    wanted = source.languages or languages
-    key = _key(source, _content_hash(source, path), wanted, held_out)
-    images = workspace / source.images if source.images else path if source.kind == "export" else _folder(path)
-    folder = cache / f"{source.path.stem}-{key}"
-    if not corpus.exists(folder, key):
-        rejections = Rejections()
-        with reporter.bar(f"reading {source.path.name}", None, "rows") as bar:
-            rows = _filtered(_rows(source, path, rejections), source, wanted, held_out, path, rejections)
-            corpus.build(_counted(rows, bar), folder, key=key, rejections=rejections)
-    opened = Corpus(folder, source=number, images=images)
-    if not opened.num_conversations:
-        said = ", ".join(f"{count} {reason}" for reason, count in opened.rejected.items()) or "it is empty"
-        raise UserError(f"{path} has no question for this recipe: {said}")
-    return opened
+    files = _files(source, path)
+    filters = _filters(source, languages)
+    key = _key(source, files, filters, held_out, reporter)
+    folder, root = cache / f"{path.stem}-{key[:16]}", _pictures(source, workspace)
+    corpus = Corpus.open(folder, key, source=number, root=root)
+    if corpus is None:
+        rejected, notes = Tally(), Tally()
+        with reporter.bar(f"{path.name}: reading", *_length(source, files)) as bar:
+            corpus = Corpus.build(
+                _rows(source, files, Listener(rejected.add, notes.add, bar.advance)),
+                folder,
+                key=key,
+                name=str(path),
+                filters=filters,
+                held_out=held_out,
+                rejected=rejected,
+                notes=notes,
+                source=number,
+                root=root,
+            )
+    reporter.note(_summary(path.name, corpus))
+    if not corpus.num_conversations:
+        raise UserError(f"{path} has no questions in {', '.join(sorted(filters.languages)) or 'any language'}")
+    return corpus
 
 
-def _rows(source: Source, path: Path, rejections: Rejections) -> Iterator[Row]:
-    if source.kind == "export":
-        return export.read(path, source.split)
-    if source.kind == "chat":
-        return chat.read(path, source.default_language, rejections)
-    if source.kind == "culturalground":
-        return culturalground.read(path, rejections)
-    return m3ls.read(path, source.columns, source.instruction, source.default_language, rejections)
+def _files(source: Source, path: Path) -> list[Path]:
+    """The files whose content decides what a source holds."""
+    if isinstance(source, ExportSource):
+        return [Export.open(path).path / MANIFEST]
+    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
+    if not files or not files[0].is_file():
+        if isinstance(source, ChatSource):
+            raise UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
+        raise UserError(f"no data at {path}: give a file, or a folder with {' or '.join(SUFFIXES)} files")
+    return files
 
 
-def _filtered(
-    rows: Iterator[Row],
-    source: Source,
-    wanted: tuple[str, ...],
-    held_out: frozenset[str],
-    path: Path,
-    reject: Rejections,
-) -> Iterator[Row]:
-    for row in rows:
-        own = row.conversation
-        if wanted and own.language not in wanted:
-            reject("language not in the recipe", own.id)
-        elif source.regions and own.region not in source.regions:
-            reject("region not in the recipe", own.id)
-        elif own.kind not in source.questions:
-            reject("kind of question not in the recipe", own.id)
-        elif own.language in held_out:
-            raise UserError(f"{path}: row {own.id} is in the held-out language {own.language}: {MEND_HELD_OUT}")
-        else:
-            yield row
-
-
-def _counted(rows: Iterator[Row], bar: Any) -> Iterator[Row]:
-    for row in rows:
-        bar.advance()
-        yield row
-
-
-def _folder(path: Path) -> Path:
+def _pictures(source: Source, workspace: Path) -> Path:
+    """The folder that paths of pictures start from."""
+    path = workspace / source.path
+    if isinstance(source, FileSource) and source.images is not None:
+        return workspace / source.images
     return path if path.is_dir() else path.parent
 
 
-def _content_hash(source: Source, path: Path) -> str:
-    """Of all that is read.
-
-    Raises:
-        UserError: there is nothing to read.
-    """
-    if source.kind == "export":
-        return sha256_file(export.opened(path).path / MANIFEST)
-    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
-        hint = f": `pcult data general {path.parent}` makes general questions" if path.name == "general.json" else ""
-        raise UserError(f"no data at {path}{hint}")
-    return hashlib.sha256("".join(map(sha256_file, files)).encode()).hexdigest()
+def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
+    wanted = frozenset(source.languages or languages)
+    if languages:
+        wanted &= frozenset(languages)
+        if not wanted:
+            raise UserError(f"{source.path}: its languages {', '.join(source.languages)} are none of the recipe's")
+    if isinstance(source, QuestionSource):
+        return Filters(wanted, frozenset(source.regions), frozenset(source.questions))
+    return Filters(wanted)
 
 
-def _key(source: Source, content: str, wanted: tuple[str, ...], held_out: frozenset[str]) -> str:
-    """Names all that a corpus depends on."""
-    settings = source.model_dump(mode="json", exclude={"weight", "count", "assumed", "images"})
-    text = orjson.dumps([FORMAT, content, settings, sorted(wanted), sorted(held_out)])
-    return hashlib.sha256(text).hexdigest()[:16]
+def _key(source: Source, files: list[Path], filters: Filters, held_out: frozenset[str], reporter: Reporter) -> str:
+    """A hash of all that decides what the corpus holds; where pictures lie and how much is taken do not."""
+    with reporter.bar(f"{source.path.name}: checksum", sum(map(mebibytes, files)), "MB") as bar:
+        content = {
+            "format": FORMAT,
+            "files": [(file.name, _sha256(file, bar.advance)) for file in files],
+            "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "assumed"}),
+            "languages": sorted(filters.languages),
+            "held_out": sorted(held_out),
+        }
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _sha256(path: Path, advance: Advance) -> str:
+    with io.BufferedReader(Watched(path, advance), MEBIBYTE) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _length(source: Source, files: list[Path]) -> tuple[int, str]:
+    """How much there is to read, and of what."""
+    if isinstance(source, ExportSource):
+        return Export.open(files[0].parent).manifest["questions"][source.split], "questions"
+    return sum(map(mebibytes, files)), "MB"
+
+
+def _rows(source: Source, files: list[Path], listener: Listener) -> Iterator[Row]:
+    for file in files:
+        match source:
+            case ExportSource():
+                yield from export.read(Export.open(file.parent), source.split, listener)
+            case ChatSource():
+                yield from chat.read(file, listener, default_language=source.default_language)
+            case CulturalGroundSource():
+                yield from culturalground.read(file, listener)
+            case M3lsSource(columns=columns, instruction=instruction, default_language=default):
+                yield from m3ls.read(file, listener, columns=columns, instruction=instruction, default_language=default)
+
+
+def _summary(name: str, corpus: Corpus) -> str:
+    """What was taken and what was not, in one line."""
+    parts = [f"{name}: {corpus.num_conversations:,} conversations in {corpus.num_groups:,} groups"]
+    parts += [f"{n:,} dropped: {why} (such as {corpus.examples[why][0]})" for why, n in corpus.rejected.items()]
+    return "; ".join(parts + [f"{n:,} taken: {remark}" for remark, n in corpus.notes.items()])

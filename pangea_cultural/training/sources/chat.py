@@ -1,74 +1,86 @@
-"""Chat in LLaVA's form, as PangeaInstruct is published: `id`, `image`, `conversations`, `language`."""
+"""LLaVA chat files, as PangeaInstruct is published.
+
+    {"id": …, "image": "a/b.jpg", "language": "de", "conversations": [{"from": "human", "value": "<image>\\n…"},
+                                                                      {"from": "gpt", "value": "…"}, …]}
+
+`image` is a path, a list of paths, or absent. What LLaVA does with a row is done here: a first turn that is not the
+human's is left out, and with exactly one picture every mark is taken off, for its place is always at the front.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pangea_cultural.model.tokenizer import IMAGE
-from pangea_cultural.training.corpus import Rejections
-from pangea_cultural.training.records import Conversation, Row
-from pangea_cultural.training.sources import files
-
-ROLES = {"human": "human", "user": "human", "gpt": "gpt", "assistant": "gpt"}
+from pangea_cultural.training.records import IMAGE_MARK, Conversation, Row
+from pangea_cultural.training.sources import json_rows
+from pangea_cultural.training.sources.fields import RowError, language_code, pictures, text
+from pangea_cultural.training.tally import Count, Listener
 
 
-def read(path: Path, default_language: str, reject: Rejections) -> Iterator[Row]:
-    """The conversations of a file; `reject` counts those that cannot be used.
+def read(path: Path, listener: Listener, *, default_language: str) -> Iterator[Row]:
+    """The conversations of a chat file.
 
-    With one picture, its mark is taken off: the picture stands before the first question, as LLaVA moves it there. With
-    several, the text must have a mark for each.
+    Args:
+        path: a JSON array, or JSON Lines.
+        listener: is told of rows that are not usable or lose their first turn, and of mebibytes.
+        default_language: our code of the language of rows that do not name theirs; empty if each has to.
 
     Raises:
-        UserError: the file is no JSON array.
+        UserError: the file is broken.
     """
-    for number, content in enumerate(files.rows(path, reject)):
-        name = str(content.get("id", number))
-        made = row(name, content, default_language)
-        if isinstance(made, str):
-            reject(made, name)
-        else:
-            yield made
+
+    def parse(item: dict[str, Any], id: str) -> Row:
+        return conversation(item, id, default_language=default_language, note=listener.note)
+
+    return json_rows.rows(path, parse, listener)
 
 
-def row(name: str, content: dict[str, Any], default_language: str) -> Row | str:
-    """A row, or the reason why it cannot be used."""
-    language = files.code(content.get("language"), default_language)
-    if language is None:
-        return "language unknown"
-    listed = content.get("image") or []
-    images = [files.inside(image) for image in (listed if isinstance(listed, list) else [listed])]
-    if None in images:
-        return "picture path outside the images folder"
-    turns = _turns(content.get("conversations"))
-    if isinstance(turns, str):
-        return turns
-    marks = sum(text.count(IMAGE) for turn in turns for text in turn)
-    if len(images) > 1:
-        if marks != len(images) or any(IMAGE in answer for _, answer in turns):
-            return "as many <image> marks as pictures are needed, in questions"
-    else:
-        turns = tuple((_unmarked(question), _unmarked(answer)) for question, answer in turns)
-    if not all(question and answer for question, answer in turns):
-        return "empty question or answer"
-    return Row(Conversation(name, language, turns, kind="chat"), tuple(image for image in images if image))
+def conversation(item: dict[str, Any], id: str, *, default_language: str, note: Count) -> Row:
+    """The row of a chat object.
 
+    Args:
+        item: the object; keys that are not named above are of no interest.
+        id: what the row is called.
+        default_language: as in `read`.
+        note: is told if the row loses its first turn.
 
-def _unmarked(text: str) -> str:
-    return text.replace(IMAGE, "").strip()
-
-
-def _turns(said: Any) -> tuple[tuple[str, str], ...] | str:
-    """Questions and answers in turn, or the reason why there are none. What is said before the first question is
-    dropped, as LLaVA does.
+    Raises:
+        RowError: a field is missing or is not what it should be.
     """
-    if not isinstance(said, list) or not all(isinstance(part, dict) for part in said):
-        return "no conversations"
-    roles = [ROLES.get(str(part.get("from"))) for part in said]
-    texts = [part.get("value") for part in said]
-    if None in roles or not all(isinstance(text, str) for text in texts):
-        return "conversations are not of human and gpt"
-    while roles and roles[0] != "human":
-        roles, texts = roles[1:], texts[1:]
-    if not roles or roles != ["human", "gpt"] * (len(roles) // 2):
-        return "conversations do not alternate between human and gpt"
-    return tuple(zip([t.strip() for t in texts[::2]], [t.strip() for t in texts[1::2]], strict=True))
+    images = pictures(item.get("image"))
+    code = language_code(item.get("language"), default_language)
+    said = _said(item.get("conversations"))
+    begins_late = said[0][0] != "human"
+    turns = _turns(said[begins_late:], len(images))
+    if begins_late:
+        note("a first turn that is not the human's is left out", id)
+    return Row(Conversation(id, code, turns, kind="chat"), images)
+
+
+def _said(parts: Any) -> list[tuple[str, str]]:
+    """Who said what."""
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise RowError("conversations that are no list of turns")
+    if any(part.get("from") == "system" for part in parts):
+        raise RowError("a system turn")
+    if any(part.get("from") not in ("human", "gpt") for part in parts):
+        raise RowError("a speaker that is neither human nor gpt")
+    if not parts:
+        raise RowError("turns that are not question and answer by turns")
+    return [(part["from"], text(part.get("value"))) for part in parts]
+
+
+def _turns(said: list[tuple[str, str]], num_images: int) -> tuple[tuple[str, str], ...]:
+    """Questions and answers, their marks as a group has them."""
+    if not said or [speaker for speaker, _ in said] != ["human", "gpt"] * (len(said) // 2):
+        raise RowError("turns that are not question and answer by turns")
+    texts = [words for _, words in said]
+    if num_images == 1:
+        texts = [words.replace(IMAGE_MARK, "").strip() for words in texts]
+    elif sum(words.count(IMAGE_MARK) for words in texts[::2]) != num_images:
+        raise RowError("image marks and pictures differ in number")
+    elif any(IMAGE_MARK in words for words in texts[1::2]):
+        raise RowError("an image mark in an answer")
+    if not all(words.replace(IMAGE_MARK, "").strip() for words in texts):
+        raise RowError("a question or answer without words")
+    return tuple(zip(texts[::2], texts[1::2], strict=True))

@@ -1,80 +1,84 @@
-"""CulturalGround as it is published (neulab/CulturalGround): chat rows of the training mixture, or refined rows.
+"""CulturalGround as neulab publishes it, in both of its layouts; which one a row has, its keys tell.
 
-Chat rows are LLaVA's with stray quotes around the texts and ids that end in the property (`Q27797552_P17`, `_None` for
-questions of what is shown). Refined rows (`<region>_refined.jsonl`) have a question and an answer before and after
-rewriting, and the word "None" where a value is missing.
+- Chat rows (`CulturalGround-OE-Filtered-14M.json`, `CulturalGround-MCQs-Filtered-7M.json`): LLaVA's, but with stray
+  quotes around questions and answers, and with the region's slug as the last folder of `image`.
+- Refined rows (`CulturalGround-Recipes/CulturalGround-Refined-OE/<region>_refined.jsonl`): one question each, the
+  picture's file name in `media`, the region in the name of the file; a missing value is the word "None".
+
+The pictures' archives unpack to one folder a region: that is where a row's picture is looked for, whatever stands
+before region and file in `image`. Every row of both layouts has a picture and a language.
 """
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pangea_cultural.regions import regions
-from pangea_cultural.training.corpus import Rejections
 from pangea_cultural.training.records import Conversation, Row
-from pangea_cultural.training.sources import chat, files
+from pangea_cultural.training.sources import chat, json_rows
+from pangea_cultural.training.sources.fields import RowError, language_code, picture, pictures, text
+from pangea_cultural.training.tally import Count, Listener
 
-QUOTES = ('""', "''", "“”", "«»")
-SUFFIX = "_refined"
+REFINED_FILE = "_refined"
+MISSING = "None"
 
 
-def read(path: Path, reject: Rejections) -> Iterator[Row]:
-    """The questions of a file, or of a folder of refined files; `reject` counts those that cannot be used.
+def read(path: Path, listener: Listener) -> Iterator[Row]:
+    """The questions of a published file.
+
+    Args:
+        path: a JSON array, or JSON Lines; that its questions are choices is told by `MCQ` in its name.
+        listener: is told of rows that are not usable or have a folder that is no region's, and of mebibytes.
 
     Raises:
-        UserError: the file is no JSON array.
+        UserError: the file is broken.
     """
-    of_file = path.stem.removesuffix(SUFFIX) if path.suffix == ".jsonl" else ""
-    for number, content in enumerate(files.rows(path, reject)):
-        content = {key: None if value == "None" else value for key, value in content.items()}
-        name = str(content.get("id", number))
-        made = _chat(name, content) if "conversations" in content else _refined(content, of_file)
-        if isinstance(made, str):
-            reject(made, name)
-        else:
-            yield made
+    kind = "choice" if "MCQ" in path.name else "open"
+    folder = path.stem.removesuffix(REFINED_FILE)
+
+    def parse(item: dict[str, Any], id: str) -> Row:
+        if "conversations" in item:
+            return _chat(item, id, kind, listener.note)
+        return _refined(item, id, folder, listener.note)
+
+    return json_rows.rows(path, parse, listener)
 
 
-def _chat(name: str, content: dict[str, Any]) -> Row | str:
-    made = chat.row(name, content, "en")
-    if isinstance(made, str):
-        return made
-    own = made.conversation
-    turns = tuple((unquoted(question), unquoted(answer)) for question, answer in own.turns)
-    if not all(question and answer for question, answer in turns):
-        return "empty question or answer"
-    kind = "choice" if len(turns[0][1]) == 1 else "open"
-    return Row(Conversation(name, own.language, turns, _region(made.images), kind), made.images)
+def _chat(item: dict[str, Any], id: str, kind: str, note: Count) -> Row:
+    shown = pictures(item.get("image"))
+    if len(shown) != 1 or "/" not in shown[0]:
+        raise RowError("no picture in a region's folder")
+    folder, file = shown[0].split("/")[-2:]
+    asked = chat.conversation(item, id, default_language="", note=note).conversation
+    turns = tuple((_unquoted(question), _unquoted(answer)) for question, answer in asked.turns)
+    region, image = _placed(folder, file, id, note)
+    return Row(Conversation(id, asked.language, turns, region, kind), (image,))
 
 
-def _refined(content: dict[str, Any], of_file: str) -> Row | str:
-    texts = [content.get(f"reformulated_{part}") or content.get(f"original_{part}") for part in ("question", "answer")]
-    if not all(isinstance(text, str) and text.strip() for text in texts):
-        return "empty question or answer"
-    language = files.code(content.get("language"), "en")
-    if language is None:
-        return "language unknown"
-    media = content.get("media") or content.get("image")
-    image = files.inside(media) if media else ""
-    if image is None:
-        return "picture path outside the images folder"
-    if image and of_file and "/" not in image:
-        image = f"{of_file}/{image}"
-    question, answer = (unquoted(str(text)) for text in texts)
-    name = f"{content.get('id')}_{content.get('property_id')}_{content.get('question_type')}_{language}"
-    images = (image,) if image else ()
-    return Row(Conversation(name, language, ((question, answer),), of_file or _region(images), "open"), images)
+def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:
+    present = {key: value for key, value in item.items() if value not in (None, "", MISSING)}
+    if "media" not in present:
+        raise RowError("no picture in a region's folder")
+    if not {"reformulated_question", "reformulated_answer"} <= present.keys():
+        raise RowError("no refined question and answer")
+    question, answer = (_unquoted(text(present[f"reformulated_{part}"])) for part in ("question", "answer"))
+    code = language_code(present.get("language"), "")
+    region, image = _placed(folder, picture(present["media"]), id, note)
+    return Row(Conversation(id, code, ((question, answer),), region, "open"), (image,))
 
 
-def unquoted(text: str) -> str:
-    """A text without the quotes around it; one that has them at one end only keeps them."""
-    text = text.strip()
-    if len(text) > 1 and text[0] + text[-1] in QUOTES and text[0] not in text[1:-1] and text[-1] not in text[1:-1]:
-        return text[1:-1].strip()
-    return text
+def _placed(folder: str, file: str, id: str, note: Count) -> tuple[str, str]:
+    """The region of a folder, and where the picture lies."""
+    if folder.lower() in regions():
+        return folder.lower(), f"{folder.lower()}/{file}"
+    note("a folder that is no region: region unknown", id)
+    return "", f"{folder}/{file}"
 
 
-def _region(images: tuple[str, ...]) -> str:
-    """The region's folder in a picture's path; empty where none of ours is there."""
-    parts = PurePosixPath(images[0]).parts[:-1] if images else ()
-    return next((part for part in reversed(parts) if part in regions()), "")
+def _unquoted(words: str) -> str:
+    """A text without quotes around it; one at a single end belongs to the text."""
+    quoted = len(words) > 1 and words[0] == words[-1] == '"'
+    bare = words[1:-1].strip() if quoted else words
+    if not bare:
+        raise RowError("a question or answer without words")
+    return bare

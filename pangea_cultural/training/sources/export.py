@@ -1,30 +1,41 @@
-"""Our own exports: the questions of a split, and English names as captions."""
+"""Our own exports, split by split."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from pangea_cultural import vqa
 from pangea_cultural.export import Export
 from pangea_cultural.training.records import Conversation, Row
+from pangea_cultural.training.sources.fields import RowError, picture
+from pangea_cultural.training.tally import Listener
+
+BATCH_ROWS = 4096
 
 
-def opened(path: Path) -> Export:
-    """The export.
-
-    Raises:
-        UserError: nothing complete lies there.
-    """
-    return Export.open(path)
-
-
-def read(path: Path, split: str) -> Iterator[Row]:
+def read(export: Export, split: str, listener: Listener) -> Iterator[Row]:
     """The questions of a split.
 
-    Raises:
-        UserError: nothing complete lies there.
+    Args:
+        export: the export.
+        split: `train`, or one of `export.SPLITS` to validate on.
+        listener: is told of rows that are not usable, and of questions.
     """
-    export = opened(path)
-    captions = {q.image: q.answer for q in export.questions(split) if q.property == "label" and q.language == "en"}
-    for question in export.questions(split):
-        turns = ((question.prompt(), question.target()),)
-        own = Conversation(question.id, question.language, turns, question.region, question.kind)
-        yield Row(own, (question.image,) if question.image else (), captions.get(question.image, ""))
+    with pq.ParquetFile(export.path / f"questions-{split}.parquet") as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=vqa.QUESTION_SCHEMA.names):
+            for question in map(vqa.from_row, batch.to_pylist()):
+                try:
+                    yield _row(question)
+                except RowError as reason:
+                    listener.reject(str(reason), question.id)
+            listener.advance(batch.num_rows)
+
+
+def _row(question: vqa.Question) -> Row:
+    turns = ((question.prompt(), question.target()),)
+    names = question.property == "label" and question.language == "en"
+    return Row(
+        Conversation(question.id, question.language, turns, question.region, question.kind),
+        (picture(question.image),) if question.image else (),
+        question.answer if names else "",
+    )

@@ -1,59 +1,64 @@
-"""M3LS (Verma et al., 2023, arXiv 2302.06560): news articles with pictures and their summaries, in twenty languages.
+"""M3LS, summaries of news with pictures in 20 languages.
 
-The form in which it is published could not be read, so nothing is assumed of it: rows are JSON objects, and the recipe
-names the columns. The article with the instruction is the question, the summary is the answer.
+Its published layout could not be read when this was written, and nothing is guessed: a row is either a LLaVA chat
+object (converted by the user; see chat.py), or an object whose keys the recipe names. Of the latter the question is
+the recipe's instruction, an empty line and the text, the answer is the summary, and all pictures stand before the
+question.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pangea_cultural.config import Config
-from pangea_cultural.model.tokenizer import IMAGE
-from pangea_cultural.training.corpus import Rejections
-from pangea_cultural.training.records import Conversation, Row
-from pangea_cultural.training.sources import files
+from pangea_cultural import config
+from pangea_cultural.training.records import IMAGE_MARK, Row
+from pangea_cultural.training.sources import chat, json_rows
+from pangea_cultural.training.sources.fields import RowError, pictures, text
+from pangea_cultural.training.tally import Listener
 
 
-class Columns(Config):
-    """Which column holds what."""
+class Columns(config.Config):
+    """Under which keys a row keeps what."""
 
-    id: str = "id"
-    text: str = "text"
-    summary: str = "summary"
-    images: str = "images"
-    """A path, or a list of paths."""
-    language: str = "language"
+    text: str
+    summary: str
+    images: str = ""
+    """A path or a list of paths; empty where the rows have no pictures."""
+    language: str = ""
+    """A code; empty where all rows are in the source's default language."""
 
 
-def read(path: Path, columns: Columns, instruction: str, default_language: str, reject: Rejections) -> Iterator[Row]:
-    """Articles to be summarised; `reject` counts those that cannot be used.
+def read(
+    path: Path, listener: Listener, *, columns: Columns | None, instruction: str, default_language: str
+) -> Iterator[Row]:
+    """The articles of a file.
+
+    Args:
+        path: a JSON array, or JSON Lines.
+        listener: is told of rows that are not usable or lose their first turn, and of mebibytes.
+        columns: the keys of rows that are no chat objects; None where all are.
+        instruction: what to do with a text; for rows that are no chat objects.
+        default_language: our code of the language of rows that do not name theirs; empty if each has to.
 
     Raises:
-        UserError: a .json file is no array.
+        UserError: the file is broken.
     """
-    for number, content in enumerate(files.rows(path, reject)):
-        name = str(content.get(columns.id, number))
-        made = _row(name, content, columns, instruction, default_language)
-        if isinstance(made, str):
-            reject(made, name)
-        else:
-            yield made
+
+    def parse(item: dict[str, Any], id: str) -> Row:
+        if "conversations" not in item:
+            item = _as_chat(item, columns, instruction)
+        return chat.conversation(item, id, default_language=default_language, note=listener.note)
+
+    return json_rows.rows(path, parse, listener)
 
 
-def _row(name: str, content: dict[str, Any], columns: Columns, instruction: str, default_language: str) -> Row | str:
-    language = files.code(content.get(columns.language), default_language)
-    if language is None:
-        return "language unknown"
-    text, summary = content.get(columns.text), content.get(columns.summary)
-    if not all(isinstance(part, str) and part.strip() for part in (text, summary)):
-        return "empty question or answer"
-    listed = content.get(columns.images) or []
-    images = [files.inside(image) for image in (listed if isinstance(listed, list) else [listed])]
-    if None in images:
-        return "picture path outside the images folder"
-    question = f"{str(text).replace(IMAGE, '').strip()}\n{instruction}"
-    if len(images) > 1:
-        question = f"{' '.join([IMAGE] * len(images))}\n{question}"
-    own = Conversation(name, language, ((question, str(summary).replace(IMAGE, "").strip()),), kind="chat")
-    return Row(own, tuple(image for image in images if image))
+def _as_chat(item: dict[str, Any], columns: Columns | None, instruction: str) -> dict[str, Any]:
+    if columns is None:
+        raise RowError("neither a chat object nor columns in the recipe")
+    article, summary = text(item.get(columns.text)), text(item.get(columns.summary))
+    if not article:
+        raise RowError("a question or answer without words")
+    images = pictures(item.get(columns.images))
+    question = f"{IMAGE_MARK}\n" * len(images) + f"{instruction}\n\n{article}"
+    said = [{"from": "human", "value": question}, {"from": "gpt", "value": summary}]
+    return {"image": list(images), "language": item.get(columns.language), "conversations": said}

@@ -1,0 +1,128 @@
+"""What a training recipe says of a source of data."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pangea_cultural import config
+from pangea_cultural.errors import UserError
+from pangea_cultural.languages import language
+from pangea_cultural.regions import region
+from pangea_cultural.training.sources.m3ls import Columns
+from pangea_cultural.vqa import Kind
+
+
+def _known(look_up: Callable[[str], str]) -> Callable[[str], str]:
+    """A validator of a name in a table; its message names the near matches."""
+
+    def check(name: str) -> str:
+        try:
+            return look_up(name)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+    return check
+
+
+LanguageCode = Annotated[str, AfterValidator(_known(lambda code: language(code).code))]
+RegionSlug = Annotated[str, AfterValidator(_known(lambda slug: region(slug).slug))]
+
+
+class Assumed(config.Config):
+    """What the dry run takes for granted of a source that is not on this machine."""
+
+    questions: int = Field(ge=1)
+    pictures: int = Field(ge=0)
+    picture_px: tuple[int, int] = (480, 640)
+    """Height and width of every picture."""
+    question_tokens: int = Field(default=60, ge=1)
+    """Tokens of a question with its answer."""
+    answer_tokens: int = Field(default=20, ge=1)
+    """Of these the answer's, which have a loss."""
+
+
+class BaseSource(config.Config):
+    """What all kinds of sources have."""
+
+    path: Path
+    """Relative to the workspace."""
+    weight: float | None = Field(default=None, gt=0)
+    """Share of the questions that come from here, against the other sources' weights; 1 where no count is given."""
+    count: int | None = Field(default=None, ge=1)
+    """Exact number of questions to take from here, instead of a weight."""
+    languages: tuple[LanguageCode, ...] = ()
+    """Languages to take; all of the recipe's where none is named."""
+    assumed: Assumed | None = None
+    """For the dry run."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _weigh_one_where_nothing_is_said(cls, fields: Any) -> Any:
+        says = isinstance(fields, dict) and (fields.get("count") is not None or fields.get("weight") is not None)
+        return fields if says or not isinstance(fields, dict) else fields | {"weight": 1.0}
+
+    @model_validator(mode="after")
+    def _weight_or_count(self) -> "BaseSource":
+        if self.weight is not None and self.count is not None:
+            raise ValueError("give either weight or count")
+        return self
+
+
+class QuestionSource(BaseSource):
+    """A source that knows region and kind of its questions."""
+
+    regions: tuple[RegionSlug, ...] = ()
+    """Regions to take; all where none is named."""
+    questions: tuple[Kind, ...] = ("open", "choice")
+    """Kinds of questions to take."""
+
+
+class FileSource(BaseSource):
+    """A source that is a JSON file, or a folder of them."""
+
+    images: Path | None = None
+    """Folder that the paths of pictures start from, relative to the workspace; the folder of the file by default."""
+
+
+class ExportSource(QuestionSource):
+    """An export of ours."""
+
+    kind: Literal["export"]
+    split: Literal["train", "dev", "test", "unseen"] = "train"
+
+
+class CulturalGroundSource(QuestionSource, FileSource):
+    """CulturalGround as it is published."""
+
+    kind: Literal["culturalground"]
+
+
+class ChatSource(FileSource):
+    """LLaVA chat data, such as PangeaInstruct."""
+
+    kind: Literal["chat"]
+    default_language: LanguageCode | Literal[""] = "en"
+    """Language of rows that do not name theirs; published data do so where it is English. Empty if each has to."""
+
+
+class M3lsSource(FileSource):
+    """M3LS, as chat data or with columns that the recipe names."""
+
+    kind: Literal["m3ls"]
+    default_language: LanguageCode | Literal[""] = ""
+    """Language of rows that do not name theirs; empty if each has to."""
+    columns: Columns | None = None
+    """Keys of the rows, where they are no chat data."""
+    instruction: str = ""
+    """What to do with a text, where the rows are no chat data."""
+
+    @model_validator(mode="after")
+    def _instruction_with_columns(self) -> "M3lsSource":
+        if (self.columns is None) != (not self.instruction):
+            raise ValueError("columns and instruction belong together: give both or neither")
+        return self
+
+
+Source = Annotated[ExportSource | ChatSource | CulturalGroundSource | M3lsSource, Field(discriminator="kind")]

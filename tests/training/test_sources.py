@@ -1,0 +1,564 @@
+"""Readers of training data: every row is taken as it should be, or dropped under a reason."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from pangea_cultural import config
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
+from pangea_cultural.training.records import Conversation, Row
+from pangea_cultural.training.sources import Source, chat, culturalground, fields, json_rows, m3ls, open_source
+from pangea_cultural.training.tally import Listener, Tally
+from tests import tiny
+
+
+class Told:
+    """A listener that remembers."""
+
+    def __init__(self):
+        self.rejected, self.notes, self.steps = Tally(), Tally(), []
+        self.listener = Listener(self.rejected.add, self.notes.add, self.steps.append)
+
+
+def said(*texts):
+    return [{"from": ("human", "gpt")[n % 2], "value": text} for n, text in enumerate(texts)]
+
+
+def talk(**fields):
+    return {"id": "a", "image": "1.png", "language": "de", "conversations": said("<image>\nWas?", "Das.")} | fields
+
+
+def read_chat(path, rows, *, default_language="en"):
+    path.write_text(json.dumps(rows))
+    told = Told()
+    return list(chat.read(path, told.listener, default_language=default_language)), told
+
+
+def only_reason(told):
+    (reason,) = told.rejected.counts
+    return reason
+
+
+# JSON of any length
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Windows of a few characters, so that rows span several."""
+    monkeypatch.setattr(json_rows, "MEBIBYTE", 7)
+    monkeypatch.setattr(json_rows, "LONGEST_ROW", 300)
+
+
+def items(path, content):
+    path.write_bytes(content)
+    told = Told()
+    found = [item for _, item in json_rows._items(path, told.listener)]
+    return found, told
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_rows_of_an_array_may_span_windows(narrow, tmp_path, indent):
+    rows = [{"a": "ü" * 30, "b": [1, {"c": "]},{"}]}, {}, 12345678, "x", []]
+    found, told = items(tmp_path / "a.json", json.dumps(rows, indent=indent).encode())
+    assert found == rows
+    assert sum(told.steps) == json_rows.mebibytes(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b" \n"])
+def test_what_a_file_is_shows_in_its_first_character(tmp_path, start):
+    assert items(tmp_path / "a", start + b'[{"a": 1}, {"a": 2}]')[0] == [{"a": 1}, {"a": 2}]
+    assert items(tmp_path / "a", start + b'{"a": 1}\n\n{"a": 2}')[0] == [{"a": 1}, {"a": 2}]
+
+
+def test_an_empty_array_and_an_empty_file_have_no_rows(tmp_path):
+    assert items(tmp_path / "a", b"[ ]")[0] == items(tmp_path / "a", b"")[0] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"a": 1}',
+        b'[{"a": 1},',
+        b'[{"a": 1},]',
+        b'[{"a": 1} {"a": 2}]',
+        b'[{"a": 1}] [{"a": 2}]',
+        b'[{"a": 1}, {"a": nope}]',
+        b'[{"a": 1}, \xff]',
+        b'[{"a": 1}, {"a": "' + b"x" * 1000 + b'"}]',
+        b'[{"a": 1}, ' + b"[" * 100_000,
+    ],
+)
+def test_a_broken_array_is_refused_with_its_place(narrow, tmp_path, content):
+    with pytest.raises(UserError, match=r"a\.json: broken JSON after row 1"):
+        items(tmp_path / "a.json", content)
+
+
+def test_a_broken_line_is_a_rejected_row(tmp_path):
+    lines = [b'{"a": 1}', b'{"a": ', b"[" * 100_000, b'{"a": "\xff"}', b'{"a": 2}']
+    found, told = items(tmp_path / "a.jsonl", b"\n".join(lines))
+    assert found == [{"a": 1}, {"a": 2}]
+    assert told.rejected.counts == {"not JSON": 3}
+    assert told.rejected.examples == {"not JSON": ["row 2", "row 3", "row 4"]}
+
+
+def test_a_line_without_end_does_not_take_all_memory(narrow, tmp_path):
+    found, told = items(tmp_path / "a.jsonl", b'{"a": "' + b"x" * 1000 + b'"}\n{"a": 2}')
+    assert found == [{"a": 2}]
+    assert set(told.rejected.counts) == {"not JSON"}
+
+
+# Fields
+
+
+@pytest.mark.parametrize(
+    "path", ["../a.png", "/etc/passwd", "a/../../b.png", "..", "a\0b", "", ".", "./", 3, None, ["a"], {}, "\ud800.png"]
+)
+def test_a_picture_path_that_leads_out_or_nowhere_is_refused(path):
+    with pytest.raises(fields.RowError):
+        fields.picture(path)
+
+
+def test_one_picture_has_one_path():
+    assert fields.picture("./a//b.png") == fields.picture("a/b.png") == "a/b.png"
+    assert fields.picture("a/..b.png") == "a/..b.png"
+
+
+@pytest.mark.parametrize(("alias", "code"), [("de", "de"), ("iw", "he"), ("jw", "jv"), ("nb", "no"), ("NO", "no")])
+def test_languages_are_known_by_aliases(alias, code):
+    assert fields.language_code(alias, "") == code
+
+
+@pytest.mark.parametrize("value", ["klingon", 3, ["de"], {}])
+def test_an_unknown_language_is_refused(value):
+    with pytest.raises(fields.RowError, match="unknown language"):
+        fields.language_code(value, "en")
+
+
+# Chat
+
+
+def test_a_chat_row_is_taken_with_all_its_turns(tmp_path):
+    rows, told = read_chat(tmp_path / "a.json", [talk(conversations=said("<image>\nWas?", "Das.", "Wo? ", " Hier."))])
+    assert rows == [Row(Conversation("a", "de", (("Was?", "Das."), ("Wo?", "Hier.")), kind="chat"), ("1.png",))]
+    assert not told.rejected.counts
+    assert not told.notes.counts
+
+
+@pytest.mark.parametrize("shown", [None, "", []])
+def test_a_row_may_have_no_picture(tmp_path, shown):
+    (row,), _ = read_chat(tmp_path / "a.json", [talk(image=shown, conversations=said("Was?", "Das."))])
+    assert row.images == ()
+
+
+def test_with_one_picture_all_marks_are_taken_off(tmp_path):
+    asked = said("<image>Was <image>?", "Das. <image>")
+    (row,), _ = read_chat(tmp_path / "a.json", [talk(image=["1.png"], conversations=asked)])
+    assert row.conversation.turns == (("Was ?", "Das."),)
+
+
+def test_with_several_pictures_marks_stay_where_they_stand(tmp_path):
+    asked = said("<image> oder", "Ja.", "<image>?", "Nein.")
+    (row,), _ = read_chat(tmp_path / "a.json", [talk(image=["1.png", "2.png"], conversations=asked)])
+    assert row.images == ("1.png", "2.png")
+    assert row.conversation.turns == (("<image> oder", "Ja."), ("<image>?", "Nein."))
+
+
+def test_a_first_turn_that_is_not_the_humans_is_left_out_with_a_note(tmp_path):
+    early = [{"from": "gpt", "value": "Hallo!"}, *said("Was?", "Das.")]
+    (row,), told = read_chat(tmp_path / "a.json", [talk(conversations=early)])
+    assert row.conversation.turns == (("Was?", "Das."),)
+    assert sum(told.notes.counts.values()) == 1
+    assert not told.rejected.counts
+
+
+def test_a_row_without_a_language_is_in_the_default_one(tmp_path):
+    row = talk()
+    del row["language"]
+    (found,), _ = read_chat(tmp_path / "a.json", [row], default_language="fr")
+    assert found.conversation.language == "fr"
+    nothing, told = read_chat(tmp_path / "a.json", [row], default_language="")
+    assert nothing == []
+    assert told.rejected.counts == {"no language": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"image": "../1.png"}, "picture path outside the images folder"),
+        ({"image": "/1.png"}, "picture path outside the images folder"),
+        ({"image": 3}, "a picture path that is none"),
+        ({"image": ["1.png", None]}, "a picture path that is none"),
+        ({"image": ["1.png", "2.png"]}, "image marks and pictures differ in number"),
+        ({"image": None}, "image marks and pictures differ in number"),
+        (
+            {"image": ["1.png", "2.png"], "conversations": said("<image><image>", "<image>")},
+            "an image mark in an answer",
+        ),
+        ({"language": "klingon"}, "unknown language"),
+        ({"conversations": None}, "conversations that are no list of turns"),
+        ({"conversations": ["Was?"]}, "conversations that are no list of turns"),
+        ({"conversations": []}, "turns that are not question and answer by turns"),
+        ({"conversations": said("Was?")}, "turns that are not question and answer by turns"),
+        ({"conversations": said("Was?", "Das.")[1:]}, "turns that are not question and answer by turns"),
+        ({"conversations": said("Was?", "Das.") * 2 + said("Wo?")}, "turns that are not question and answer by turns"),
+        ({"conversations": [{"from": "system", "value": "x"}, *said("Was?", "Das.")]}, "a system turn"),
+        ({"conversations": [{"from": "me", "value": "x"}]}, "a speaker that is neither human nor gpt"),
+        ({"conversations": said("Was?", None)}, "a text that is not a string"),
+        ({"conversations": said("Was?", "\ud800")}, "a text that is not Unicode"),
+        ({"conversations": said("<image>", "Das.")}, "a question or answer without words"),
+        ({"conversations": said("Was?", " ")}, "a question or answer without words"),
+    ],
+)
+def test_what_is_wrong_with_a_chat_row_is_counted(tmp_path, wrong, reason):
+    rows, told = read_chat(tmp_path / "a.json", [talk(**wrong), talk(id="good")])
+    assert [row.conversation.id for row in rows] == ["good"]
+    assert told.rejected.counts == {reason: 1}
+    assert told.rejected.examples == {reason: ["a"]}
+
+
+def test_bytes_that_are_no_text_cost_their_row_only(tmp_path):
+    rows = json.dumps([talk(id="bad", conversations=said("Was?", "?!")), talk(id="good")]).encode()
+    (tmp_path / "a.json").write_bytes(rows.replace(b"?!", b"\xff"))
+    told = Told()
+    found = list(chat.read(tmp_path / "a.json", told.listener, default_language="en"))
+    assert [row.conversation.id for row in found] == ["good"]
+    assert told.rejected.examples == {"a text that is not Unicode": ["bad"]}
+
+
+@pytest.mark.parametrize("id", [None, "", [], {}, "\ud800"])
+def test_a_row_without_an_id_is_called_by_its_number(tmp_path, id):
+    rows, _ = read_chat(tmp_path / "a.json", [talk(), talk(id=id), talk(id=1.5)])
+    assert [row.conversation.id for row in rows] == ["a", "row 2", "1.5"]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+PATHS = st.sampled_from(["1.png", "a/2.png", "../3.png", "/4.png", ".", "a\0b"]) | ANYTHING
+TEXTS = st.sampled_from(["Was?", "<image>", "<image>\nWas?", " ", "\ud800"]) | ANYTHING
+TURNS = st.fixed_dictionaries(
+    {}, optional={"from": st.sampled_from(["human", "gpt", "gpt", "human", "system"]) | ANYTHING, "value": TEXTS}
+)
+TALKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": ANYTHING,
+        "image": PATHS | st.lists(PATHS, max_size=3),
+        "language": st.sampled_from(["de", "iw", "xx", None]) | ANYTHING,
+        "conversations": st.lists(TURNS, max_size=4) | st.just(said("<image>\nWas?", "Das.")) | ANYTHING,
+    },
+)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(row=TALKS | ANYTHING)
+def test_no_chat_row_whatever_crashes_the_reader(tmp_path_factory, row):
+    rows, told = read_chat(tmp_path_factory.getbasetemp() / "any.json", [row])
+    assert len(rows) + sum(told.rejected.counts.values()) == 1
+    for found in rows:
+        marks = sum(text.count("<image>") for turn in found.conversation.turns for text in turn)
+        assert marks == (len(found.images) if len(found.images) > 1 else 0)
+        assert all(text for turn in found.conversation.turns for text in turn)
+        assert not any(path.startswith("/") or ".." in path.split("/") for path in found.images)
+
+
+# CulturalGround
+
+
+def published(**fields):
+    asked = said('<image>\n"Which town is this?"', '"The town is Espoo."')
+    row = {"id": "Q1_None", "image": "Pictures/japan/1.jpg", "language": "iw", "conversations": asked}
+    return row | fields
+
+
+REFINED = {
+    "id": "Q1",
+    "property_id": "None",
+    "language": "hi",
+    "original_question": "What?",
+    "reformulated_question": '"Which town is this?"',
+    "original_answer": "Espoo",
+    "reformulated_answer": "The town is Espoo.",
+    "label": "Espoo",
+    "media": "1.jpg",
+    "image": "None",
+}
+
+
+def read_ground(path, *rows):
+    path.write_text("\n".join(map(json.dumps, rows)))
+    told = Told()
+    return list(culturalground.read(path, told.listener)), told
+
+
+def test_a_published_chat_row_loses_its_quotes_and_gains_a_region(tmp_path):
+    (row,), _ = read_ground(tmp_path / "CulturalGround-OE-Filtered-14M.json", published())
+    turns = (("Which town is this?", "The town is Espoo."),)
+    assert row == Row(Conversation("Q1_None", "he", turns, "japan", "open"), ("japan/1.jpg",))
+
+
+def test_a_published_file_of_choices_is_known_by_its_name(tmp_path):
+    (row,), _ = read_ground(tmp_path / "CulturalGround-MCQs-Filtered-7M.json", published())
+    assert row.conversation.kind == "choice"
+
+
+@pytest.mark.parametrize("text", ['"Espoo', 'Espoo"', 'the "Espoo"', '"'])
+def test_a_quote_at_one_end_belongs_to_the_text(tmp_path, text):
+    (row,), _ = read_ground(tmp_path / "a.jsonl", published(conversations=said("What?", text)))
+    assert row.conversation.turns[0][1] == text
+
+
+def test_a_refined_row_has_its_region_from_the_files_name(tmp_path):
+    (row,), _ = read_ground(tmp_path / "india_refined.jsonl", REFINED)
+    turns = (("Which town is this?", "The town is Espoo."),)
+    assert row == Row(Conversation("Q1", "hi", turns, "india", "open"), ("india/1.jpg",))
+
+
+def test_both_published_layouts_may_stand_in_one_file(tmp_path):
+    rows, _ = read_ground(tmp_path / "india_refined.jsonl", REFINED, published())
+    assert [row.conversation.region for row in rows] == ["india", "japan"]
+
+
+def test_a_folder_that_is_no_region_is_noted(tmp_path):
+    rows, told = read_ground(tmp_path / "atlantis_refined.jsonl", REFINED, published(image="x/Atlantis/1.jpg"))
+    assert [(row.conversation.region, row.images) for row in rows] == [
+        ("", ("atlantis/1.jpg",)),
+        ("", ("Atlantis/1.jpg",)),
+    ]
+    assert sum(told.notes.counts.values()) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (REFINED | {"media": "None"}, "no picture in a region's folder"),
+        (REFINED | {"media": "../1.jpg"}, "picture path outside the images folder"),
+        (REFINED | {"media": 3}, "a picture path that is none"),
+        (REFINED | {"reformulated_answer": "None"}, "no refined question and answer"),
+        (REFINED | {"reformulated_answer": ' "" '}, "a question or answer without words"),
+        (REFINED | {"reformulated_question": 3}, "a text that is not a string"),
+        (REFINED | {"language": "None"}, "no language"),
+        (published(image="1.jpg"), "no picture in a region's folder"),
+        (published(image=None), "no picture in a region's folder"),
+        (published(image=["a/1.jpg", "a/2.jpg"]), "no picture in a region's folder"),
+        (published(conversations=said("What?", '""')), "a question or answer without words"),
+        (published(language=None), "no language"),
+    ],
+)
+def test_what_is_wrong_with_a_published_row_is_counted(tmp_path, row, reason):
+    rows, told = read_ground(tmp_path / "india_refined.jsonl", row)
+    assert rows == []
+    assert told.rejected.counts == {reason: 1}
+
+
+# M3LS
+
+
+def read_m3ls(path, rows, columns=None, instruction=""):
+    path.write_text(json.dumps(rows))
+    told = Told()
+    columns = columns and config.parse(m3ls.Columns, columns, where="test")
+    found = m3ls.read(path, told.listener, columns=columns, instruction=instruction, default_language="")
+    return list(found), told
+
+
+def test_columns_of_the_recipe_make_a_question(tmp_path):
+    columns = {"text": "body", "summary": "short", "images": "files", "language": "lang"}
+    rows = [
+        {"body": "Long. ", "short": "S.", "files": ["1.png", "2.png"], "lang": "hi"},
+        {"body": "Long.", "short": "S.", "files": "1.png", "lang": "hi"},
+        {"body": "Long.", "short": "S.", "lang": "hi"},
+        {"body": " ", "short": "S.", "lang": "hi"},
+        {"body": "Long.", "lang": "hi"},
+    ]
+    found, told = read_m3ls(tmp_path / "a.json", rows, columns, "Summarise.")
+    questions = [row.conversation.turns[0][0] for row in found]
+    assert questions == ["<image>\n<image>\nSummarise.\n\nLong.", *["Summarise.\n\nLong."] * 2]
+    assert {row.conversation.turns[0][1] for row in found} == {"S."}
+    assert [len(row.images) for row in found] == [2, 1, 0]
+    assert told.rejected.counts == {"a question or answer without words": 1, "a text that is not a string": 1}
+
+
+def test_nothing_is_guessed_of_a_row_of_another_form(tmp_path):
+    found, told = read_m3ls(tmp_path / "a.json", [talk(), {"text": "Long.", "summary": "S."}])
+    assert [row.conversation.id for row in found] == ["a"]
+    assert told.rejected.counts == {"neither a chat object nor columns in the recipe": 1}
+
+
+# Recipe and cache
+
+
+def source(**fields):
+    return TypeAdapter(Source).validate_python(fields)
+
+
+class Recipe(config.Config):
+    sources: tuple[Source, ...]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "export", "path": "e", "weight": 2, "count": 3}, "either weight or count"),
+        ({"kind": "export", "path": "e", "regions": ["japn"]}, "did you mean japan"),
+        ({"kind": "chat", "path": "e", "languages": ["xx"]}, "unknown language 'xx'"),
+        ({"kind": "chat", "path": "e", "default_language": "xx"}, "unknown language 'xx'"),
+        ({"kind": "chat", "path": "e", "split": "dev"}, "unknown key 'split'"),
+        ({"kind": "m3ls", "path": "e", "instruction": "Summarise."}, "columns and instruction belong together"),
+        ({"kind": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns and instruction belong"),
+        ({"kind": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
+    ],
+)
+def test_a_wrong_source_is_refused_in_one_line(fields, message):
+    with pytest.raises(UserError, match=message):
+        config.parse(Recipe, {"sources": [fields]}, where="r.toml")
+
+
+def test_a_source_weighs_one_unless_it_says_otherwise():
+    assert source(kind="chat", path="a").weight == 1
+    assert source(kind="chat", path="a", weight=2).weight == 2
+    counted = source(kind="chat", path="a", count=5)
+    assert (counted.weight, counted.count) == (None, 5)
+    assert source(**counted.model_dump()) == counted
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    tiny.write_export(tmp_path / "export")
+    (tmp_path / "chat").mkdir()
+    rows = [
+        talk(),
+        talk(id="b", language="en"),
+        talk(id="c", language="xx"),
+        talk(id="d", language="nl", image="2.png"),
+    ]
+    (tmp_path / "chat/a.json").write_text(json.dumps(rows))
+    return tmp_path
+
+
+class Notes(Reporter):
+    """A reporter that keeps its notes."""
+
+    def __init__(self):
+        super().__init__(quiet=True)
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def opened(workspace, learnt=(), held_out=(), reporter=None, **fields):
+    return open_source(
+        1,
+        source(**fields),
+        workspace,
+        workspace / "cache",
+        languages=learnt,
+        held_out=frozenset(held_out),
+        reporter=reporter or Notes(),
+    )
+
+
+def conversations(corpus):
+    return [asked for index in range(corpus.num_groups) for asked in corpus.group(index).conversations]
+
+
+def test_an_export_is_read_split_by_split(workspace):
+    train = opened(workspace, kind="export", path="export")
+    dev = opened(workspace, ["nl"], kind="export", path="export", split="dev")
+    group = train.group(0)
+    assert (train.num_groups, dev.num_groups) == (10, 5)
+    assert group.source == 1
+    assert group.images[0].is_file()
+    assert group.caption in tiny.NAMES["en"].values()
+    assert {asked.kind for asked in conversations(train)} == {"open", "choice"}
+    assert {asked.region for asked in conversations(train)} == {"japan"}
+    assert {asked.language for asked in conversations(dev)} == {"nl"}
+
+
+def test_captions_are_english_whichever_languages_are_learnt(workspace):
+    corpus = opened(workspace, ["de"], kind="export", path="export", questions=["choice"])
+    assert {asked.language for asked in conversations(corpus)} == {"de"}
+    assert all(answer in "ABCD" for asked in conversations(corpus) for _, answer in asked.turns)
+    captions = {corpus.group(index).caption for index in range(corpus.num_groups)}
+    assert captions == set(tiny.NAMES["en"].values())
+
+
+def test_pictures_lie_beside_the_file_unless_the_recipe_says_where(workspace):
+    beside = opened(workspace, kind="chat", path="chat/a.json").group(0)
+    elsewhere = opened(workspace, kind="chat", path="chat/a.json", images="pictures").group(0)
+    assert beside.images == (workspace / "chat/1.png",)
+    assert elsewhere.images == (workspace / "pictures/1.png",)
+
+
+def test_a_folder_is_read_file_by_file(workspace):
+    (workspace / "chat/b.jsonl").write_text(json.dumps(talk(id="later")))
+    (workspace / "chat/notes.txt").write_text("no data")
+    group = opened(workspace, kind="chat", path="chat").group(0)
+    assert [asked.id for asked in group.conversations] == ["a", "b", "later"]
+    assert group.images == (workspace / "chat/1.png",)
+
+
+def test_what_was_dropped_is_told(workspace):
+    reporter = Notes()
+    corpus = opened(workspace, ["de", "nl"], reporter=reporter, kind="chat", path="chat/a.json", languages=["de"])
+    assert corpus.rejected == {"language not in the recipe": 2, "unknown language": 1}
+    assert "2 dropped: language not in the recipe (such as b)" in reporter.notes[0]
+    assert "1 dropped: unknown language (such as c)" in reporter.notes[0]
+
+
+def folders(workspace):
+    return {path.name for path in (workspace / "cache").iterdir() if path.is_dir()}
+
+
+def test_a_corpus_is_built_once(workspace, monkeypatch):
+    first = opened(workspace, kind="chat", path="chat/a.json")
+    monkeypatch.setattr(chat, "read", None)
+    again = opened(workspace, kind="chat", path="chat/a.json", count=2, images="elsewhere")
+    assert len(folders(workspace)) == 1
+    assert again.num_conversations == first.num_conversations
+
+
+@pytest.mark.parametrize(
+    "change", [{"languages": ["de"]}, {"default_language": "fr"}, {"held": ["fr"]}, {"wanted": ["de", "en"]}]
+)
+def test_whatever_changes_the_content_makes_a_new_corpus(workspace, change):
+    opened(workspace, kind="chat", path="chat/a.json")
+    fields = {"kind": "chat", "path": "chat/a.json"} | change
+    opened(workspace, fields.pop("wanted", ()), fields.pop("held", ()), **fields)
+    assert len(folders(workspace)) == 2
+
+
+def test_changed_data_make_a_new_corpus(workspace):
+    opened(workspace, kind="chat", path="chat/a.json")
+    (workspace / "chat/a.json").write_text(json.dumps([talk(id="new")]))
+    assert [asked.id for asked in conversations(opened(workspace, kind="chat", path="chat/a.json"))] == ["new"]
+
+
+def test_a_held_out_row_is_refused_by_name(workspace):
+    with pytest.raises(UserError, match="row d is in the held-out language nl"):
+        opened(workspace, held_out=["nl"], kind="chat", path="chat/a.json")
+    assert opened(workspace, ["de"], ["nl"], kind="chat", path="chat/a.json").num_conversations == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "learnt", "message"),
+    [
+        ({"kind": "chat", "path": "none.json"}, (), "pcult data general"),
+        ({"kind": "m3ls", "path": "none.json"}, (), "no data at .*none.json"),
+        ({"kind": "culturalground", "path": "cache"}, (), "no data at .*cache"),
+        ({"kind": "export", "path": "chat"}, (), "no complete export"),
+        ({"kind": "chat", "path": "chat/a.json"}, ("ja",), "no questions in ja"),
+        ({"kind": "chat", "path": "chat/a.json", "languages": ["de"]}, ("ja",), "its languages de are none"),
+    ],
+)
+def test_a_source_without_questions_is_refused(workspace, fields, learnt, message):
+    (workspace / "cache").mkdir()
+    with pytest.raises(UserError, match=message):
+        opened(workspace, learnt, **fields)
