@@ -62,6 +62,11 @@ def test_rows_with_the_same_single_picture_are_a_group_in_order_of_first_appeara
     assert (corpus.sizes.dtype, corpus.starts.dtype, corpus.language_codes.dtype) == (np.int32, np.int64, np.int16)
 
 
+def test_many_rows_of_a_group_keep_their_order(tmp_path):
+    corpus = build(tmp_path / "c", [row(f"{n} ", f"{n % 2}.png") for n in range(500)])
+    assert ids(corpus) == ["".join(f"{n} " for n in range(start, 500, 2)) for start in range(2)]
+
+
 def test_a_group_is_what_its_rows_were(tmp_path):
     corpus = build(tmp_path / "c")
     of = {row.conversation.id: row.conversation for row in ROWS}

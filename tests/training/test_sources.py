@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from pangea_cultural import config
+from pangea_cultural import config, vqa
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.records import Conversation, Row
-from pangea_cultural.training.sources import Source, chat, culturalground, fields, json_rows, m3ls, open_source
+from pangea_cultural.training.sources import Source, chat, culturalground, export, fields, json_rows, m3ls, open_source
 from pangea_cultural.training.tally import Listener, Tally
 from tests import tiny
 
@@ -68,6 +68,12 @@ def test_rows_of_an_array_may_span_windows(narrow, tmp_path, indent):
     assert sum(told.steps) == json_rows.mebibytes(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize("length", range(1, 12))
+def test_a_number_that_a_window_cuts_is_read_whole(monkeypatch, tmp_path, length):
+    monkeypatch.setattr(json_rows, "MEBIBYTE", length)
+    assert items(tmp_path / "a.json", b"[1234567890, 12]")[0] == [1234567890, 12]
+
+
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b" \n"])
 def test_what_a_file_is_shows_in_its_first_character(tmp_path, start):
     assert items(tmp_path / "a", start + b'[{"a": 1}, {"a": 2}]')[0] == [{"a": 1}, {"a": 2}]
@@ -89,12 +95,16 @@ def test_an_empty_array_and_an_empty_file_have_no_rows(tmp_path):
         b'[{"a": 1}, {"a": nope}]',
         b'[{"a": 1}, \xff]',
         b'[{"a": 1}, {"a": "' + b"x" * 1000 + b'"}]',
-        b'[{"a": 1}, ' + b"[" * 100_000,
     ],
 )
 def test_a_broken_array_is_refused_with_its_place(narrow, tmp_path, content):
     with pytest.raises(UserError, match=r"a\.json: broken JSON after row 1"):
         items(tmp_path / "a.json", content)
+
+
+def test_brackets_without_end_are_refused(tmp_path):
+    with pytest.raises(UserError, match="broken JSON after row 1"):
+        items(tmp_path / "a.json", b'[{"a": 1}, ' + b"[" * 100_000)
 
 
 def test_a_broken_line_is_a_rejected_row(tmp_path):
@@ -303,6 +313,11 @@ def test_a_published_chat_row_loses_its_quotes_and_gains_a_region(tmp_path):
     assert row == Row(Conversation("Q1_None", "he", turns, "japan", "open"), ("japan/1.jpg",))
 
 
+def test_a_regions_folder_is_known_in_any_case(tmp_path):
+    (row,), _ = read_ground(tmp_path / "a.json", published(image="Pictures/Japan/1.jpg"))
+    assert (row.conversation.region, row.images) == ("japan", ("japan/1.jpg",))
+
+
 def test_a_published_file_of_choices_is_known_by_its_name(tmp_path):
     (row,), _ = read_ground(tmp_path / "CulturalGround-MCQs-Filtered-7M.json", published())
     assert row.conversation.kind == "choice"
@@ -480,6 +495,15 @@ def test_an_export_is_read_split_by_split(workspace):
     assert {asked.kind for asked in conversations(train)} == {"open", "choice"}
     assert {asked.region for asked in conversations(train)} == {"japan"}
     assert {asked.language for asked in conversations(dev)} == {"nl"}
+
+
+@pytest.mark.parametrize(
+    ("property", "language", "caption"), [("label", "en", "Peru"), ("label", "de", ""), ("P17", "en", "")]
+)
+def test_an_english_name_is_a_caption(property, language, caption):
+    head = {"id": "a", "kind": "open", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?"}
+    question = vqa.Question(**head, property=property, language=language, answer="Peru", answers=("Peru",))
+    assert export._row(question).caption == caption
 
 
 def test_captions_are_english_whichever_languages_are_learnt(workspace):

@@ -1,0 +1,108 @@
+"""A source on disk: building it from chat JSON and from an export, and reading groups at random.
+
+    python -m tests.perf.corpus --folder /tmp/corpus
+
+Rows are of the published layout, in 39 languages, eight a picture on average, in no order of pictures. Groups are read
+by one process from a warm page cache; peak memory is the building process's, mapped pages of the file included.
+"""
+
+import random
+import resource
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import click
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+
+from pangea_cultural import export, vqa
+from pangea_cultural.console import Reporter
+from pangea_cultural.files import write_json
+from pangea_cultural.languages import training_languages
+from pangea_cultural.training.sources import Source, open_source
+from tests.perf import record
+
+ROWS_PER_PICTURE = 8
+READS = 20_000
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), required=True)
+@click.option("--rows", default=1_000_000, show_default=True)
+def main(folder: Path, rows: int) -> None:
+    """Measure corpora."""
+    _write_chat(folder / "chat.json", rows)
+    _write_export(folder / "export", rows)
+    figures: dict[str, float] = {}
+    for kind, path in (("chat", "chat.json"), ("export", "export")):
+        # A process each, so that peak memory is that of one build.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            found = pool.submit(_measure, kind, path, folder, rows).result()
+        figures |= {f"{name}_{kind}": value for name, value in found.items()}
+    record.write("corpus", figures, details={"rows": rows, "rows_per_picture": ROWS_PER_PICTURE})
+
+
+def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
+    source = TypeAdapter(Source).validate_python({"kind": kind, "path": path})
+    options = {"languages": (), "held_out": frozenset(), "reporter": Reporter(quiet=True)}
+    began = time.monotonic()
+    corpus = open_source(0, source, folder, folder / f"cache-{time.time_ns()}", **options)
+    found = {
+        "rows_per_s": rows / (time.monotonic() - began),
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
+    dice = random.Random(0)
+    picks = [dice.randrange(corpus.num_groups) for _ in range(READS)]
+    began = time.monotonic()
+    for index in picks:
+        corpus.group(index)
+    return found | {"groups_per_s": READS / (time.monotonic() - began)}
+
+
+def _asked(rows: int) -> Iterator[tuple[int, int, str]]:
+    """Number, picture and language of each row."""
+    dice, languages = random.Random(0), training_languages()
+    for number in range(rows):
+        yield number, dice.randrange(rows // ROWS_PER_PICTURE), languages[number % len(languages)]
+
+
+def _write_chat(path: Path, rows: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        for number, picture, language in _asked(rows):
+            question = f'<image>\n"What is the name of the municipality shown in the image, {number}?"'
+            answer = f'"The municipality shown in the image is number {number}, in the région of Ardèche."'
+            row = {
+                "id": f"Q{picture}_None",
+                "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}],
+                "image": f"CultureGroundImages/japan/Picture_{picture}_with_a_name.jpg",
+                "language": language,
+            }
+            stream.write((b",\n" if number else b"[\n") + orjson.dumps(row))
+        stream.write(b"\n]\n")
+
+
+def _write_export(folder: Path, rows: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(folder / "questions-train.parquet", vqa.QUESTION_SCHEMA, compression="zstd") as writer:
+        batch: list[dict] = []
+        for number, picture, language in _asked(rows):
+            head = {"id": f"q{number}", "kind": "open", "region": "japan", "entity": f"Q{picture}", "property": "P17"}
+            asked = {"language": language, "image": f"images/ab/{picture:064x}.jpg", "template": "P17-1"}
+            options = {"answers": [f"Number {number}"], "choices": []}
+            batch.append({**head, **asked, **options, "question": f"Where is {number}?", "answer": f"Number {number}"})
+            if len(batch) == 50_000 or number == rows - 1:
+                writer.write_table(pa.Table.from_pylist(batch, schema=vqa.QUESTION_SCHEMA))
+                batch.clear()
+    write_json(
+        folder / export.MANIFEST, {"format": export.FORMAT, "held_out_languages": [], "questions": {"train": rows}}
+    )
+
+
+if __name__ == "__main__":
+    main()
