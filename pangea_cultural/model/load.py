@@ -1,16 +1,114 @@
-"""temporary"""
+"""Models that are there already: a whole LLaVA-NeXT checkpoint, or a tower and a language model to put together."""
 
+import re
 from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    CLIPVisionModel,
+    LlavaNextConfig,
+    LlavaNextProcessor,
+)
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.model import processor
+from pangea_cultural.model import build, processor
 from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, IMAGE
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def load(name, *, dtype, attention):
-    loaded, info = PackedLlavaNext.from_pretrained(name, dtype=dtype, output_loading_info=True)
-    wrong = {key: value for key, value in info.items() if value}
+def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
+    """A LLaVA-NeXT checkpoint in Hugging Face layout, on the CPU, with its processor completed.
+
+    Args:
+        name: a folder, or a name on the hub.
+        dtype: of the weights.
+        attention: implementation in the language model, as transformers names it.
+
+    Raises:
+        UserError: there is no such checkpoint, or it does not have exactly the weights of its configuration.
+    """
+    model, info = _found(PackedLlavaNext, name, dtype=dtype, output_loading_info=True)
+    wrong = {key: sorted(map(str, value))[:3] for key, value in info.items() if value}
     if wrong:
         raise UserError(f"{name} is no complete LLaVA-NeXT checkpoint: {wrong}")
-    loaded.set_attn_implementation({"text_config": attention})
-    return loaded, processor.load(Path(name))
+    model.set_attn_implementation({"text_config": attention})
+    tokenizer = _found(AutoTokenizer, name, padding_side="right")
+    if IMAGE not in tokenizer.get_vocab():
+        raise UserError(f"{name} has a tokenizer without {IMAGE}")
+    # Published processors lack fields (Pangea-7B-hf has neither patch size nor strategy): all follow from the model.
+    made = processor.processor(model.config, tokenizer)
+    made.chat_template = tokenizer.chat_template or CHAT_TEMPLATE
+    return model, made
+
+
+def assemble(
+    tower: str, language_model: str, *, size: str, dtype: torch.dtype, attention: str, seed: int
+) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
+    """A LLaVA-NeXT of a CLIP tower and a language model, with a connector that knows nothing yet.
+
+    Args:
+        tower: a CLIP checkpoint: a folder, or a name on the hub.
+        language_model: a causal language model, likewise.
+        size: name of the size whose grids and tiles it has.
+        dtype: of the weights.
+        attention: implementation in the language model.
+        seed: of the connector.
+
+    Raises:
+        UserError: one of them is not there, or the language model has no room for the picture's token.
+    """
+    vision = _found(CLIPVisionModel, tower, dtype=dtype)
+    text = _found(AutoModelForCausalLM, language_model, dtype=dtype)
+    tokenizer = _found(AutoTokenizer, language_model, padding_side="right")
+    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]}, replace_additional_special_tokens=False)
+    image = tokenizer.convert_tokens_to_ids(IMAGE)
+    if image >= text.config.vocab_size:
+        raise UserError(
+            f"{language_model} has no room for the token {IMAGE}: its vocabulary ends at {text.config.vocab_size}"
+        )
+    config = LlavaNextConfig(
+        vision_config=vision.config.to_dict(),
+        text_config=text.config.to_dict(),
+        image_token_index=image,
+        image_grid_pinpoints=build.size_table(size)["image_grid_pinpoints"],
+        vision_feature_layer=build.FEATURE_LAYER,
+        vision_feature_select_strategy=build.FEATURE_STRATEGY,
+        tie_word_embeddings=text.config.tie_word_embeddings,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = PackedLlavaNext(config).to(dtype)
+    _put(model.model.vision_tower, vision)
+    _put(model.model.language_model, text.model)
+    model.lm_head.load_state_dict(text.lm_head.state_dict())
+    model.set_attn_implementation({"text_config": attention})
+    made = processor.processor(config, tokenizer)
+    made.chat_template = CHAT_TEMPLATE
+    return model, made
+
+
+def _put(into: torch.nn.Module, source: torch.nn.Module) -> None:
+    """Copy weights between two modules of the same kind, which transformers may nest differently."""
+    state = source.state_dict()
+    if not into.state_dict().keys() >= state.keys():
+        state = {name.removeprefix("vision_model."): value for name, value in state.items()}
+    into.load_state_dict(state)
+
+
+def _found(kind: Any, name: str, **options: Any) -> Any:
+    """What `from_pretrained` gives.
+
+    Raises:
+        UserError: it gives nothing.
+    """
+    if not Path(name).is_dir() and not HUB_NAME.fullmatch(name):
+        raise UserError(f"no checkpoint at {name}: looked for a folder, and it is no name on the hub either")
+    try:
+        return kind.from_pretrained(name, **options)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot load {name}: {str(error).strip().splitlines()[0]}") from error

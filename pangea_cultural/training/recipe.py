@@ -40,6 +40,8 @@ class Model(config.Config):
             raise ValueError("tower and language_model go together")
         if self.checkpoint and self.tower:
             raise ValueError("give either checkpoint or tower and language_model")
+        if self.tower and not self.size:
+            raise ValueError("tower and language_model need a size, whose grids and tiles they get")
         if not (self.checkpoint or self.tower or self.size):
             raise ValueError("give checkpoint, size, or tower and language_model")
         return self

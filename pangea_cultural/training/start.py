@@ -50,11 +50,15 @@ class Start:
             return load.load(name, dtype=getattr(torch, start.precision), attention=attention(start))
         if start.tower:
             tower, language_model = self._local(start.tower), self._local(start.language_model)
-            made, model_processor = load.assemble(tower, language_model, seed=self._recipe.seed)
-        else:
-            words = AutoTokenizer.from_pretrained(self._folder)
-            made = build.build(start.size, words, seed=self._recipe.seed)
-            model_processor = processor.processor(made.config, words)
+            options = {
+                "dtype": getattr(torch, start.precision),
+                "attention": attention(start),
+                "seed": self._recipe.seed,
+            }
+            return load.assemble(tower, language_model, size=start.size, **options)
+        words = AutoTokenizer.from_pretrained(self._folder)
+        made = build.build(start.size, words, seed=self._recipe.seed)
+        model_processor = processor.processor(made.config, words)
         made.set_attn_implementation({"text_config": attention(start)})
         return made.to(getattr(torch, start.precision)), model_processor
 

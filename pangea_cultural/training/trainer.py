@@ -127,7 +127,8 @@ class StageTrainer(Trainer):
         for module in self._frozen:
             module.eval()
         batches = inputs["micro_batches"]
-        normalizer = self._sum(sum(batch["normalizer"] for batch in batches))
+        # Zero where all pictures of a step turn out to be broken.
+        normalizer = self._sum(sum(batch["normalizer"] for batch in batches)).clamp(min=1e-6)
         loss = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(batches):
             # Processes talk once a step, in the backward pass of the last micro-batch.

@@ -1,0 +1,211 @@
+"""Trainings from a checkpoint, in this process: adapters, learning rates, validation, and what goes wrong."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import LlavaNextForConditionalGeneration
+
+from pangea_cultural import config
+from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
+from pangea_cultural.export import Export
+from pangea_cultural.files import write_json
+from pangea_cultural.training import run as training
+from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.workspace import Workspace
+from tests import tiny
+
+STAGE = {
+    "name": "main",
+    "train": ["connector", "language_model"],
+    "steps": 3,
+    "batch_questions": 16,
+    "per_device_rows": 4,
+    "max_length": 300,
+    "learning_rate": 1e-3,
+    "log_steps": 1,
+    "warmup": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return tiny.checkpoint(tmp_path_factory.mktemp("start") / "random")
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    tiny.write_export(tmp_path / "exports/colours")
+    return Workspace.create(tmp_path)
+
+
+def train(workspace, start, *, stage=None, **fields):
+    content = {
+        "name": "micro",
+        "model": {"checkpoint": str(start)},
+        "sources": [{"kind": "export", "path": "exports/colours"}],
+        "stages": [STAGE | (stage or {})],
+    }
+    recipe = config.parse(Recipe, content | fields, where="test")
+    return training.run(training.Job(recipe, workspace, Reporter(quiet=True)))
+
+
+def changed(workspace, start):
+    """Which parts of a checkpoint's weights differ from those it began with."""
+    before = load_file(start / "model.safetensors")
+    after = load_file(workspace.checkpoints / "micro/model.safetensors")
+    assert before.keys() == after.keys()
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_a_checkpoint_is_trained_on_and_only_what_shall_learn_has_changed(workspace, start):
+    record = train(workspace, start, stage={"train": ["connector"]})
+    assert changed(workspace, start) == {
+        *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
+        "image_newline",
+    }
+    assert record["stages"][0]["questions"] >= 48
+
+
+def test_adapters_are_merged_into_what_they_adapt(workspace, start):
+    lora = {"rank": 4, "alpha": 8, "modules": ["q_proj", "down_proj"]}
+    train(workspace, start, stage={"lora": lora, "learning_rate": 1e-2})
+    parts = {name.split(".")[-2] for name in changed(workspace, start) if name.startswith("language_model")}
+    assert parts == {"q_proj", "down_proj"}
+    _, info = LlavaNextForConditionalGeneration.from_pretrained(
+        workspace.checkpoints / "micro", output_loading_info=True
+    )
+    assert not any(info.values())
+
+
+def test_each_part_has_its_own_learning_rate(workspace, start):
+    """AdamW's first step is as long as the learning rate, whatever the gradient."""
+    rates = {"connector": 1e-2, "language_model": 1e-4}
+    train(workspace, start, stage={"steps": 1, "learning_rates": rates, "schedule": "constant"})
+    before = load_file(start / "model.safetensors")
+    after = load_file(workspace.checkpoints / "micro/model.safetensors")
+    for name, rate in (
+        ("multi_modal_projector.linear_1.weight", 1e-2),
+        ("language_model.model.layers.0.mlp.up_proj.weight", 1e-4),
+    ):
+        assert (after[name] - before[name]).abs().max().item() == pytest.approx(rate, rel=0.05), name
+
+
+def test_rows_and_shared_pictures_learn_the_same(tmp_path_factory, start):
+    weights = []
+    for packing in ("shared", "rows"):
+        place = Workspace.create(tmp_path_factory.mktemp(packing))
+        tiny.write_export(place.root / "exports/colours")
+        record = train(place, start, stage={"packing": packing})
+        weights.append((load_file(place.checkpoints / "micro/model.safetensors"), record["stages"][0]))
+    (shared, one), (rows, other) = weights
+    assert [e["loss"] for e in one["log"]] == pytest.approx([e["loss"] for e in other["log"]], rel=1e-4)
+    assert one["questions"] == other["questions"]
+    assert one["image_tokens"] < other["image_tokens"] == other["image_tokens_apart"] == one["image_tokens_apart"]
+    assert shared.keys() == rows.keys()
+
+
+def test_gradient_checkpointing_learns_the_same(tmp_path_factory, start):
+    losses = []
+    for checkpointing in (False, True):
+        place = Workspace.create(tmp_path_factory.mktemp("place"))
+        tiny.write_export(place.root / "exports/colours")
+        record = train(place, start, stage={"gradient_checkpointing": checkpointing})
+        losses.append([e["loss"] for e in record["stages"][0]["log"]])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
+    validation = {"path": "exports/colours", "questions_per_language": 4, "steps": 2, "answers": 5, "max_new_tokens": 3}
+    record = train(workspace, start, validation=validation, languages=["en", "de"])
+    entries = record["stages"][0]["validation"]
+    assert [entry["step"] for entry in entries] == [2, 3]
+    assert set(entries[0]["by_language"]) == {"de", "en", "nl"}, "held-out Dutch is asked, never learnt"
+    assert set(record["stages"][0]["log"][0]["by_language"]) <= {"de", "en"}
+    assert len(entries[0]["answers"]) == 5
+    assert {"question", "answer", "said", "language", "id"} <= set(entries[0]["answers"][0])
+
+
+def test_an_epoch_learns_every_question_once(workspace, start):
+    record = train(workspace, start, stage={"steps": None, "epochs": 1})
+    assert record["stages"][0]["questions"] == Export.open(workspace.exports / "colours").table("train").num_rows
+
+
+def test_a_question_longer_than_a_row_is_counted(workspace, start):
+    talk = [{"from": "human", "value": "Tell me. " * 200}, {"from": "gpt", "value": "No."}]
+    write_json(
+        workspace.root / "chat.json",
+        [
+            {"id": "long", "conversations": talk},
+            {"id": "short", "conversations": [{"from": "human", "value": "Yes?"}, {"from": "gpt", "value": "No."}]},
+        ],
+    )
+    sources = [{"kind": "export", "path": "exports/colours"}, {"kind": "chat", "path": "chat.json", "weight": 0.1}]
+    record = train(workspace, start, sources=sources)
+    assert record["stages"][0]["left_out"]["chat"] == {"longer than max_length": 1}
+
+
+def pictures(workspace):
+    return sorted((workspace.exports / "colours/images").iterdir())
+
+
+def test_too_many_missing_pictures_stop_before_anything_is_learnt(workspace, start):
+    for path in pictures(workspace)[:9]:
+        path.unlink()
+    with pytest.raises(UserError, match=r"\d picture missing, such as .*mend them, or raise max_skipped"):
+        train(workspace, start)
+
+
+def test_few_broken_pictures_are_counted_and_listed(workspace, start):
+    """Some have no header, others are cut off where only decoding sees it."""
+    shown = set(Export.open(workspace.exports / "colours").table("train")["image"].to_pylist())
+    own = [path for path in pictures(workspace) if f"images/{path.name}" in shown]
+    own[0].write_bytes(b"no picture")
+    own[1].write_bytes(own[1].read_bytes()[:300])
+    record = train(workspace, start, max_skipped=0.5, stage={"steps": None, "epochs": 1})
+    assert record["broken_pictures"] == {"picture does not decode": 1}
+    assert record["stages"][0]["left_out"]["colours"]["picture missing or broken"] >= 4
+    assert record["stages"][0]["skipped"] == {str(own[1]): "picture does not decode"}
+
+
+def test_pictures_that_break_on_the_way_stop_the_training(workspace, start):
+    for path in pictures(workspace):
+        path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(UserError, match="pictures are broken, such as .*does not decode"):
+        train(workspace, start, max_skipped=0.1)
+
+
+def test_a_loss_that_is_no_number_names_the_batch(workspace, start):
+    with pytest.raises(
+        UserError, match=r"the loss is (nan|inf) at step \d, whose questions are listed in (\S+):"
+    ) as caught:
+        train(workspace, start, stage={"learning_rate": 1e30, "steps": 5})
+    listed = next((workspace.checkpoints / ".micro.work").glob("bad-step-*.json"))
+    assert str(listed) in str(caught.value)
+    assert "-open" in listed.read_text() or "-choice" in listed.read_text()
+
+
+def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("pangea_cultural.training.trainer.StageTrainer._learn", full)
+    with pytest.raises(UserError, match=r"lower per_device_rows \(now 4\) or max_length \(now 300\)"):
+        train(workspace, start)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"sharding": "full"}, "needs several processes: start with torchrun"),
+        ({"held_out": ["de"]}, "held-out language de"),
+        ({"sources": [{"kind": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
+        ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
+        ({"stages": [STAGE, STAGE]}, "two stages have the same name"),
+        ({"stages": [STAGE | {"epochs": 1}]}, "give either steps or epochs"),
+        ({"stages": [{**STAGE, "batch_question": 3}]}, "did you mean batch_questions"),
+    ],
+)
+def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, message):
+    with pytest.raises(UserError, match=message):
+        train(workspace, start, **fields)
