@@ -3,7 +3,7 @@
 import tomllib
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -67,20 +67,26 @@ def _in_one_line(cls: type[Config], error: ValidationError, where: str) -> UserE
 
 
 def _keys_at(cls: type[Config], location: tuple) -> list[str]:
-    """The keys that are known at a place of the recipe: follows field names, skips list positions and union tags."""
+    """The keys that are known at a place of the recipe: follows field names and union tags, skips list positions."""
+    here = [cls]
     for part in location:
-        field = cls.model_fields.get(part) if isinstance(part, str) else None
-        if field is not None:
-            cls = _config_in(field.annotation) or cls
-    return list(cls.model_fields)
+        tagged = [option for option in here if len(here) > 1 and _has_tag(option, part)]
+        fields = [option.model_fields[part] for option in here if part in option.model_fields]
+        inside = [option for field in fields for option in _configs_in(field.annotation)]
+        here = tagged or inside or here
+    return [key for option in here for key in option.model_fields]
 
 
-def _config_in(annotation: Any) -> type[Config] | None:
-    """The `Config` class inside an annotation such as `list[Stage]` or `Stage | None`."""
+def _has_tag(cls: type[Config], tag: Any) -> bool:
+    """Whether a `Config` is the one of a union that a tag such as `kind = "dump"` chooses."""
+    return any(
+        get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
+        for field in cls.model_fields.values()
+    )
+
+
+def _configs_in(annotation: Any) -> list[type[Config]]:
+    """The `Config` classes inside an annotation such as `list[Stage]` or `Stage | None`."""
     if isinstance(annotation, type) and issubclass(annotation, Config):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _config_in(argument)
-        if found is not None:
-            return found
-    return None
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _configs_in(argument)]

@@ -1,6 +1,9 @@
 """Recipes: what fits is read, what does not is one line that names file, key and near match."""
 
+from typing import Annotated, Literal
+
 import pytest
+from pydantic import Field
 
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
@@ -10,9 +13,20 @@ class Part(config.Config):
     weight: float = 1.0
 
 
+class Folder(config.Config):
+    kind: Literal["folder"]
+    path: str
+
+
+class Server(config.Config):
+    kind: Literal["server"]
+    address: str
+
+
 class Plan(config.Config):
     name: str
     parts: tuple[Part, ...] = ()
+    doors: tuple[Annotated[Folder | Server, Field(discriminator="kind")], ...] = ()
 
 
 def load(tmp_path, text, **options):
@@ -31,6 +45,11 @@ def test_a_plan_is_read_and_overridden(tmp_path):
     [
         ('nme = "a"\nname = "a"', r"plan.toml: unknown key 'nme': did you mean name\? \(at nme\)"),
         ('name = "a"\n[[parts]]\nwieght = 2', r"unknown key 'wieght': did you mean weight\? \(at parts.0.wieght\)"),
+        (
+            'name = "a"\n[[doors]]\nkind = "server"\nadress = "b"',
+            r"'adress': did you mean address\? \(at doors.0.server",
+        ),
+        ('name = "a"\n[[doors]]\nkind = "server"\npath = "b"', r"unknown key 'path': known: address, kind \(at"),
         ('name = "a"\n[[parts]]\nweight = "heavy"', r"parts.0.weight: .*number"),
         ("", "name: Field required"),
         ("name = ", "is not TOML"),

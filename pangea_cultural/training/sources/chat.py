@@ -7,7 +7,7 @@
 human's is left out, and with exactly one picture every mark is taken off, for its place is always at the front.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,9 @@ def read(path: Path, listener: Listener, *, default_language: str) -> Iterator[R
     return json_rows.rows(path, parse, listener)
 
 
-def conversation(item: dict[str, Any], id: str, *, default_language: str, note: Count) -> Row:
+def conversation(
+    item: dict[str, Any], id: str, *, default_language: str, note: Count, clean: Callable[[str], str] = str.strip
+) -> Row:
     """The row of a chat object.
 
     Args:
@@ -43,6 +45,7 @@ def conversation(item: dict[str, Any], id: str, *, default_language: str, note: 
         id: what the row is called.
         default_language: as in `read`.
         note: is told if the row loses its first turn.
+        clean: is applied to every text.
 
     Raises:
         RowError: a field is missing or is not what it should be.
@@ -51,7 +54,7 @@ def conversation(item: dict[str, Any], id: str, *, default_language: str, note: 
     code = language_code(item.get("language"), default_language)
     said = _said(item.get("conversations"))
     begins_late = said[0][0] != "human"
-    turns = _turns(said[begins_late:], len(images))
+    turns = _turns(said[begins_late:], len(images), clean)
     if begins_late:
         note("a first turn that is not the human's is left out", id)
     return Row(Conversation(id, code, turns, kind="chat"), images)
@@ -70,17 +73,18 @@ def _said(parts: Any) -> list[tuple[str, str]]:
     return [(part["from"], text(part.get("value"))) for part in parts]
 
 
-def _turns(said: list[tuple[str, str]], num_images: int) -> tuple[tuple[str, str], ...]:
+def _turns(said: list[tuple[str, str]], num_images: int, clean: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
     """Questions and answers, their marks as a group has them."""
     if not said or [speaker for speaker, _ in said] != ["human", "gpt"] * (len(said) // 2):
         raise RowError("turns that are not question and answer by turns")
     texts = [words for _, words in said]
     if num_images == 1:
-        texts = [words.replace(IMAGE_MARK, "").strip() for words in texts]
+        texts = [words.replace(IMAGE_MARK, "") for words in texts]
     elif sum(words.count(IMAGE_MARK) for words in texts[::2]) != num_images:
         raise RowError("image marks and pictures differ in number")
     elif any(IMAGE_MARK in words for words in texts[1::2]):
         raise RowError("an image mark in an answer")
+    texts = [clean(words) for words in texts]
     if not all(words.replace(IMAGE_MARK, "").strip() for words in texts):
         raise RowError("a question or answer without words")
     return tuple(zip(texts[::2], texts[1::2], strict=True))

@@ -49,10 +49,9 @@ def _chat(item: dict[str, Any], id: str, kind: str, note: Count) -> Row:
     if len(shown) != 1 or "/" not in shown[0]:
         raise RowError("no picture in a region's folder")
     folder, file = shown[0].split("/")[-2:]
-    asked = chat.conversation(item, id, default_language="", note=note).conversation
-    turns = tuple((_unquoted(question), _unquoted(answer)) for question, answer in asked.turns)
+    asked = chat.conversation(item, id, default_language="", note=note, clean=_unquoted).conversation
     region, image = _placed(folder, file, id, note)
-    return Row(Conversation(id, asked.language, turns, region, kind), (image,))
+    return Row(Conversation(id, asked.language, asked.turns, region, kind), (image,))
 
 
 def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:
@@ -62,6 +61,8 @@ def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:
     if not {"reformulated_question", "reformulated_answer"} <= present.keys():
         raise RowError("no refined question and answer")
     question, answer = (_unquoted(text(present[f"reformulated_{part}"])) for part in ("question", "answer"))
+    if not question or not answer:
+        raise RowError("a question or answer without words")
     code = language_code(present.get("language"), "")
     region, image = _placed(folder, picture(present["media"]), id, note)
     return Row(Conversation(id, code, ((question, answer),), region, "open"), (image,))
@@ -76,9 +77,7 @@ def _placed(folder: str, file: str, id: str, note: Count) -> tuple[str, str]:
 
 
 def _unquoted(words: str) -> str:
-    """A text without quotes around it; one at a single end belongs to the text."""
-    quoted = len(words) > 1 and words[0] == words[-1] == '"'
-    bare = words[1:-1].strip() if quoted else words
-    if not bare:
-        raise RowError("a question or answer without words")
-    return bare
+    """A text without blanks and quotes around it; a quote at a single end belongs to the text."""
+    bare = words.strip()
+    quoted = len(bare) > 1 and bare[0] == bare[-1] == '"'
+    return bare[1:-1].strip() if quoted else bare

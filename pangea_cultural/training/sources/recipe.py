@@ -27,6 +27,7 @@ def _known(look_up: Callable[[str], str]) -> Callable[[str], str]:
 
 
 LanguageCode = Annotated[str, AfterValidator(_known(lambda code: language(code).code))]
+LanguageCodeOrNone = Annotated[str, AfterValidator(_known(lambda code: code and language(code).code))]
 RegionSlug = Annotated[str, AfterValidator(_known(lambda slug: region(slug).slug))]
 
 
@@ -60,8 +61,9 @@ class BaseSource(config.Config):
     @model_validator(mode="before")
     @classmethod
     def _weigh_one_where_nothing_is_said(cls, fields: Any) -> Any:
-        says = isinstance(fields, dict) and (fields.get("count") is not None or fields.get("weight") is not None)
-        return fields if says or not isinstance(fields, dict) else fields | {"weight": 1.0}
+        if isinstance(fields, dict) and fields.get("count") is None and fields.get("weight") is None:
+            return fields | {"weight": 1.0}
+        return fields
 
     @model_validator(mode="after")
     def _weight_or_count(self) -> "BaseSource":
@@ -103,7 +105,7 @@ class ChatSource(FileSource):
     """LLaVA chat data, such as PangeaInstruct."""
 
     kind: Literal["chat"]
-    default_language: LanguageCode | Literal[""] = "en"
+    default_language: LanguageCodeOrNone = "en"
     """Language of rows that do not name theirs; published data do so where it is English. Empty if each has to."""
 
 
@@ -111,7 +113,7 @@ class M3lsSource(FileSource):
     """M3LS, as chat data or with columns that the recipe names."""
 
     kind: Literal["m3ls"]
-    default_language: LanguageCode | Literal[""] = ""
+    default_language: LanguageCodeOrNone = ""
     """Language of rows that do not name theirs; empty if each has to."""
     columns: Columns | None = None
     """Keys of the rows, where they are no chat data."""
