@@ -171,7 +171,7 @@ def test_few_broken_pictures_are_counted_and_listed(workspace, start):
 def test_pictures_that_break_on_the_way_stop_the_training(workspace, start):
     for path in pictures(workspace):
         path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(UserError, match="pictures are broken, such as .*does not decode"):
+    with pytest.raises(UserError, match=r"pictures are broken, such as .*does not decode"):
         train(workspace, start, max_skipped=0.1)
 
 
