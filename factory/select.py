@@ -49,11 +49,12 @@ class Selector:
         self.steps = frozenset(step for row in asked for step in row.path[1:]) | {COUNTRY}
         """Properties of values that lead on: to a capital, or from a birthplace to its country."""
         # A value with a step of a path has to be parsed whole. (All places have P17; a birthplace needs it only where
-        # it is in one of the regions, and then it is parsed for that.)
+        # it is in one of the regions, and then it is parsed for that.) The quote before a P is left out: by its first
+        # character a pattern is looked for, and quotes are everywhere.
         paths = sorted(step[1:] for step in self.steps - {COUNTRY})
-        self._step = re.compile(_any_of(b'"P%s"', paths)) if paths else None
+        self._step = re.compile(_any_of(b'P%s"', paths)) if paths else None
         links = [name[1:] for name in (*self.links, BIRTHPLACE)]
-        self._link_or_step = re.compile(_any_of(b'"P%s"', [*links, *paths]))
+        self._link_or_step = re.compile(_any_of(b'P%s"', [*links, *paths]))
         regions = sorted({qid[1:] for qid in (*self.region_of, *self._ambiguous)})
         self._region = re.compile(_any_of(b'"Q%s"', regions))
         # Documents from before 2017 have numeric ids only.

@@ -51,6 +51,15 @@ def questions(export, **wanted):
     return [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
 
 
+def test_a_build_from_a_dump_does_not_wait_for_what_it_does_not_use(castles, tmp_path):
+    unused = "{'aiohttp', 'SPARQLWrapper', 'tenacity', 'PIL', 'lxml', 'resvg_py', 'regex'}"
+    code = f"import atexit, sys; atexit.register(lambda: print(sorted({unused} & set(sys.modules))))"
+    arguments = ["build", str(castles / "world/recipe.toml"), "--stage", "select", "--workspace", str(tmp_path)]
+    start = f"{code}\nfrom pangea_cultural.cli import main\nmain({arguments!r})"
+    result = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
 def test_the_export_is_sound(export):
     assert check(export) == []
     assert export.held_out_languages == ["nl"]
