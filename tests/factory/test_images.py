@@ -10,8 +10,11 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from factory import images
+from factory.recipe import Recipe
 from factory.store import Store
 from pangea_cultural.cli import pcult
+from pangea_cultural.console import Reporter
 from pangea_cultural.export import Export, check
 from tests.factory import world
 from tests.factory.commons_server import CommonsServer, File
@@ -222,6 +225,51 @@ def test_a_wrong_network_is_one_line(tmp_path, change, message):
     result = build(recipe, tmp_path / "workspace")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
     assert message in result.stderr
+
+
+class LostError(Exception):
+    """What a source says that is killed."""
+
+
+class NoPictures:
+    """A source that has no file, and is killed at the n-th question."""
+
+    def __init__(self, questions=None):
+        self.left = questions
+
+    def metadata(self, titles):
+        if self.left == 0:
+            raise LostError
+        self.left = self.left and self.left - 1
+        return {}
+
+    def in_categories(self, names, limit):
+        return {}
+
+
+WISHES = """
+INSERT INTO entity SELECT 'Q' || n, n != 1, 'any', 1, 'dump' FROM range(10) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'string', '' FROM range(9) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '' FROM range(10) AS numbers (n);
+INSERT INTO stage (name, fingerprint) VALUES ('images', '');
+"""
+"""Q0 and Q3 to Q8 name a picture; Q1 is not selected, Q2 has a deprecated one, Q9 none."""
+
+
+@pytest.mark.parametrize("questions", [0, 1, 3, 4])
+def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
+    monkeypatch.setattr(images, "BATCH_ENTITIES", 2)
+    recipe = Recipe.model_validate({"name": "r", "doors": [{"kind": "dump", "path": "d"}]})
+    with Store.open(tmp_path / "store.duckdb") as store:
+        store.execute(WISHES)
+        if questions < 4:
+            with pytest.raises(LostError):
+                images.run(store, recipe, [NoPictures(questions)], tmp_path, Reporter(quiet=True))
+        for _ in range(2):  # the second time it was killed before it could say that it is done
+            assert images.run(store, recipe, [NoPictures()], tmp_path, Reporter(quiet=True)) == (9, 0)
+        found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
+    files = [(f"Q{n} {n}.jpg", "picture not in any source") for n in (0, *range(3, 9))]
+    assert found == sorted([*files, *((f"Q{n}", "no usable picture") for n in (0, *range(2, 10)))])
 
 
 def tables(workspace):
