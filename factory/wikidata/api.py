@@ -6,8 +6,7 @@ from typing import Any
 
 from factory.net.answer import mediawiki
 from factory.net.client import Client
-from factory.net.errors import FetchError
-from factory.wikidata.answers import KEPT
+from factory.net.errors import KEPT, FetchError
 from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 

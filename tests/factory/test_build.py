@@ -25,7 +25,7 @@ def pcult_json(*arguments):
 
 
 def build(recipe, workspace, *options):
-    return pcult_json("build", recipe, "--workspace", workspace, "--quiet", *options)
+    return orjson.loads(world.build(recipe, workspace, "--json", *options))
 
 
 def fingerprint(folder):

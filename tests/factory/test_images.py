@@ -23,9 +23,6 @@ RECIPE = """
 name = "castles"
 languages = ["en", "de"]
 properties = ["P17", "P571"]
-[[doors]]
-kind = "dump"
-path = "dump.json"
 [images]
 per_entity = 3
 [[images.sources]]
@@ -67,11 +64,8 @@ FILES = [
 
 
 def write(folder, server, documents=None):
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [orjson.dumps(document) for document in documents or world.documents()]
-    (folder / "dump.json").write_bytes(b"[\n" + b",\n".join(rows) + b"\n]\n")
-    (folder / "recipe.toml").write_text(RECIPE.format(api=server.api, hosts=orjson.dumps(server.hosts).decode()))
-    return folder / "recipe.toml"
+    recipe = RECIPE.format(api=server.api, hosts=orjson.dumps(server.hosts).decode())
+    return world.lay_out(folder, recipe, documents or world.documents())
 
 
 def command(recipe, workspace, *options):
