@@ -27,7 +27,7 @@ CREATE TABLE rejection (
 CREATE TABLE slice (
     door VARCHAR NOT NULL,
     slice VARCHAR NOT NULL,
-    state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed (a rejection)
+    state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed or given up (a rejection)
 );
 CREATE TABLE found (
     door VARCHAR NOT NULL,

@@ -22,6 +22,7 @@ class Listed:
     """The one slice of this door: the ids that the recipe lists."""
 
     key: str = "listed"
+    whole: str = key
 
     def split(self) -> list["Listed"]:
         """A list has no parts."""

@@ -7,9 +7,6 @@ from factory.wikidata import queries, values
 from pangea_cultural.regions import Region
 
 MOST_DIGITS = 3
-TIMED_OUT = "slice timed out even when split"
-"""The rejection's reason for a slice without finer ones; how many items it holds is unknown."""
-
 
 BIRTHPLACE_LINK = "P19/P17"
 """How a person without citizenship belongs to a region: through the country of the place of birth."""
@@ -39,6 +36,11 @@ class Slice:
         parts = (f"{self.region}({'+'.join(self.items)})", self.link, "+".join(self.asked))
         pictures = f" with {'+'.join(self.pictures)}" if self.pictures else ""
         return " ".join(parts) + pictures + (f" *{self.id_suffix}" if self.id_suffix else "")
+
+    @property
+    def whole(self) -> str:
+        """Key of the slice that holds the ids of all last digits."""
+        return replace(self, id_suffix="").key
 
     def query(self) -> str:
         """The query for the ids: rows of `item`, each id once."""
