@@ -137,6 +137,7 @@ def test_show_tells_claims_and_licences(castles):
         ("P17", "Q17", True),
         ("P17", "Q155", False),
     }
+    assert [c["exactness"] for c in shown["claims"] if c["property"] == "P571"] == ["year, Gregorian"]
     assert {p["licence"] for p in shown["pictures"]} == {"CC0-1.0"} and len(shown["pictures"]) == 5
 
 
