@@ -16,7 +16,7 @@ from factory.commons.source import PictureSource
 from factory.download import Download, fetch_all
 from factory.picture import Stored
 from factory.recipe import Recipe
-from factory.select import CATEGORY_PROPERTY, PICTURE_PROPERTIES
+from factory.select import CATEGORY_PROPERTIES, PICTURE_PROPERTIES
 from factory.store import Store
 from factory.wish import NO_PICTURE, Candidate, Wish
 from pangea_cultural.console import Reporter
@@ -161,13 +161,13 @@ class _Batch:
             "SELECT entity, property, value FROM wished WHERE batch = ? ORDER BY place", [self._number]
         )
         of = {name: Wish(name, self._per_entity) for name, _, _ in claims}
-        titles = [value for _, via, value in claims if via != CATEGORY_PROPERTY]
+        titles = [value for _, via, value in claims if via not in CATEGORY_PROPERTIES]
         known = self._look_up(titles)
         for name, via, value in claims:
-            if via == CATEGORY_PROPERTY:
-                of[name].categories.append(value)
-            else:
+            if via not in CATEGORY_PROPERTIES:
                 of[name].add(known.get(value) or Candidate(title=value), via)
+            elif value not in of[name].categories:
+                of[name].categories.append(value)
         return list(of.values())
 
     def _look_up(self, titles: Iterable[str]) -> dict[str, Candidate]:

@@ -16,9 +16,10 @@ from pangea_cultural.regions import ambiguous_states, region
 
 IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
 """Properties whose files are photos of the entity; flags, logos, maps, banners and signatures are none."""
-CATEGORY_PROPERTY = "P373"
-PICTURE_PROPERTIES = (*IMAGE_PROPERTIES, CATEGORY_PROPERTY)
-SUPPORT_PROPERTIES = ("P31", *PICTURE_PROPERTIES)
+CATEGORY_PROPERTIES = ("P373", entity.COMMONS)
+"""What leads to a Commons category: the property, which most have, before the link to Commons that replaces it."""
+PICTURE_PROPERTIES = (*IMAGE_PROPERTIES, *CATEGORY_PROPERTIES)
+SUPPORT_PROPERTIES = ("P31", *IMAGE_PROPERTIES, "P373")
 
 HUMAN = "Q5"
 BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"

@@ -13,6 +13,7 @@ SUPPORT = {
     "P36": "capital",
     "P37": "official language",
     "P373": "Commons category",
+    "commonswiki": "category on Commons, by its link",
     "P19/P17": "country of the place of birth",
     "P8592": "aerial view",
     "P5775": "image of interior",

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from factory.wikidata.entity import COMMONS
+
 HEAD = ("id", "type", "lastrevid", "missing")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _BROKEN = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError)
@@ -22,7 +24,7 @@ class BrokenJsonError(ValueError):
 
 
 def document(text: bytes, properties: Collection[str], codes: Collection[str]) -> Any:
-    """An entity document with some of its claims and labels, and without everything else.
+    """An entity document with some of its claims and labels and its link to Commons, and without everything else.
 
     Args:
         text: the JSON of a whole document; what is no object comes back as it is.
@@ -37,7 +39,7 @@ def document(text: bytes, properties: Collection[str], codes: Collection[str]) -
             return orjson.loads(text)
         parts = _OBJECT.decode(text)
         found = {key: orjson.loads(bytes(parts[key])) for key in HEAD if key in parts}
-        for key, wanted in (("labels", codes), ("claims", properties)):
+        for key, wanted in (("labels", codes), ("claims", properties), ("sitelinks", (COMMONS,))):
             if key in parts:
                 found[key] = some(bytes(parts[key]), wanted)
     except _BROKEN as error:

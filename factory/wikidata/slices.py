@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from factory.wikidata import queries, values
+from factory.wikidata.entity import CATEGORY, COMMONS
 from pangea_cultural.regions import Region
 
 MOST_DIGITS = 3
 
 BIRTHPLACE_LINK = "P19/P17"
 """How a person without citizenship belongs to a region: through the country of the place of birth."""
+ON_COMMONS = f"""?article schema:about ?item .
+    FILTER(STRSTARTS(STR(?article), "{queries.COMMONS}wiki/{CATEGORY}"))"""
 WITHOUT_CITIZENSHIP = """?item wdt:P31 wd:Q5 .
   FILTER NOT EXISTS { ?item wdt:P27 ?state . FILTER(STRSTARTS(STR(?state), "http://www.wikidata.org/entity/Q")) }"""
 
@@ -26,7 +29,7 @@ class Slice:
     """Property that links an item to the region; or the path from a person's birthplace to its country."""
     asked: tuple[str, ...]
     pictures: tuple[str, ...] = ()
-    """Properties of which an item has one, if only items with pictures are wanted: photos, Commons category."""
+    """Of which an item has one, if only items with pictures are wanted: properties, and a `commonswiki` category."""
     id_suffix: str = ""
     """How the ids end: digits, or with the leading Q for one whole id."""
 
@@ -58,13 +61,17 @@ class Slice:
             "?item ?asked ?statement .",
         ]
         if self.pictures:
-            path = "|".join(f"p:{name}" for name in self.pictures)
-            lines.append(f"FILTER EXISTS {{ ?item {path} ?picture }}")
+            lines.append(f"FILTER EXISTS {{ {self._picture()} }}")
         if self.link == BIRTHPLACE_LINK:
             lines.append(WITHOUT_CITIZENSHIP)
         if self.id_suffix:
             lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
         return queries.PREFIXES + f"SELECT {what} WHERE {{\n  " + "\n  ".join(lines) + "\n}"
+
+    def _picture(self) -> str:
+        path = "|".join(f"p:{name}" for name in self.pictures if name != COMMONS)
+        claimed = f"{{ ?item {path} ?picture }}"
+        return f"{claimed} UNION {{ {ON_COMMONS} }}" if COMMONS in self.pictures else claimed
 
     def split(self) -> list["Slice"]:
         """Finer slices, which together hold the same items (some twice); none where it is as fine as can be.

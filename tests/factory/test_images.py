@@ -154,6 +154,18 @@ def test_kept_and_rejected_are_the_inputs(castles):
     assert (inputs, kept, lost) == (6, 5, 1)
 
 
+def test_a_category_that_only_the_link_to_commons_names_gives_the_same(castles, tmp_path):
+    documents = list(world.documents())
+    for row in documents:
+        for name in row["claims"].pop("P373", ()):
+            title = f"Category:{name['mainsnak']['datavalue']['value']}"
+            row["sitelinks"] = {"commonswiki": {"site": "commonswiki", "title": title, "badges": []}}
+    with CommonsServer(FILES, faults={"Castle 4 a.png": ["bomb!"]}) as server:
+        recipe = write(tmp_path, server, documents)
+        assert build(recipe, tmp_path / "workspace", "--stage", "images").returncode == 0
+    assert tables(tmp_path / "workspace") == tables(castles)
+
+
 def test_the_export_can_be_cited(castles):
     export = Export.open(castles / "exports/castles")
     assert check(export) == []
