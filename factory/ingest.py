@@ -34,7 +34,7 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
             else:
                 job.stream(door)
         value_documents.look_up(store, selector, doors, reporter)
-    birthplaces.link(store, selector.region_of)
+    birthplaces.link(store, selector)
     _add_region_names(store, recipe)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
     return inputs, store.value("SELECT count(*) FROM entity WHERE selected")

@@ -5,16 +5,14 @@ from dataclasses import dataclass, replace
 
 from factory.wikidata import queries, values
 from factory.wikidata.entity import CATEGORY, COMMONS
-from pangea_cultural.regions import Region
+from pangea_cultural.regions import Region, ambiguous_states
 
 MOST_DIGITS = 3
 
 BIRTHPLACE_LINK = "P19/P17"
-"""How a person without citizenship belongs to a region: through the country of the place of birth."""
+"""How a person of no state of today belongs to a region: through the country of the place of birth."""
 ON_COMMONS = f"""?article schema:about ?item .
     FILTER(STRSTARTS(STR(?article), "{queries.COMMONS}wiki/{CATEGORY}"))"""
-WITHOUT_CITIZENSHIP = """?item wdt:P31 wd:Q5 .
-  FILTER NOT EXISTS { ?item wdt:P27 ?state . FILTER(STRSTARTS(STR(?state), "http://www.wikidata.org/entity/Q")) }"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +61,7 @@ class Slice:
         if self.pictures:
             lines.append(f"FILTER EXISTS {{ {self._picture()} }}")
         if self.link == BIRTHPLACE_LINK:
-            lines.append(WITHOUT_CITIZENSHIP)
+            lines.append(_without_citizenship())
         if self.id_suffix:
             lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
         return queries.PREFIXES + f"SELECT {what} WHERE {{\n  " + "\n  ".join(lines) + "\n}"
@@ -87,6 +85,13 @@ class Slice:
         # Q7 ends with 7, but with no two digits.
         whole = [f"Q{self.id_suffix}"] if self.id_suffix else []
         return [replace(self, id_suffix=suffix) for suffix in longer + whole]
+
+
+def _without_citizenship() -> str:
+    """People without one, or of nothing but states that are several countries today."""
+    historic = ", ".join(f"wd:{name}" for name in ambiguous_states())
+    of_today = f'STRSTARTS(STR(?state), "{queries.ENTITY}Q") && ?state NOT IN ({historic})'
+    return f"?item wdt:P31 wd:Q5 .\n  FILTER NOT EXISTS {{ ?item wdt:P27 ?state . FILTER({of_today}) }}"
 
 
 def slices(
