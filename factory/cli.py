@@ -9,7 +9,10 @@ import orjson
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
 from pangea_cultural.console import Reporter, table
 
-SHOWN = {"pictures": ["file", "via", "attribution", "licence", "licence_url", "source"]}
+SHOWN = {
+    "claims": ["property", "value", "exactness", "rank", "best", "label"],
+    "pictures": ["file", "via", "attribution", "licence", "licence_url", "source"],
+}
 """Columns of a table that is too wide for a terminal; --json has them all."""
 
 

@@ -1,21 +1,27 @@
-"""The doors that a recipe names, opened."""
+"""The doors that a recipe names, opened.
+
+Libraries of the network are imported by the doors that need it: a dump has none to wait for.
+"""
+
+from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from factory.net.client import Client
 from factory.recipe import ApiDoor, DumpDoor, FilesDoor, Recipe, SparqlDoor
 from factory.select import PICTURE_PROPERTIES, Selector
-from factory.wikidata import api, dump, files, lookup
-from factory.wikidata.answers import Politeness
+from factory.wikidata import dump, files
 from factory.wikidata.door import LookupDoor, StreamDoor
 from factory.wikidata.dump import Batch
 from factory.wikidata.slices import BIRTHPLACE_LINK, Slice
-from factory.wikidata.sparql import Endpoint
 from pangea_cultural.regions import region
+
+if TYPE_CHECKING:
+    from factory.net.client import Client
+    from factory.wikidata import api, lookup
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ def open_doors(recipe: Recipe, selector: Selector) -> Iterator[list[StreamDoor |
     """
     with contextlib.ExitStack() as stack:
         online = any(isinstance(door, ApiDoor) or getattr(door, "documents", "") for door in recipe.doors)
-        client = stack.enter_context(Client.of(recipe.network, seed=recipe.seed)) if online else None
+        client = stack.enter_context(recipe.network.client(seed=recipe.seed)) if online else None
         yield [
             _open(door, name, recipe, selector, client) for door, name in zip(recipe.doors, _names(recipe), strict=True)
         ]
@@ -82,17 +88,25 @@ def _open(door: Any, name: str, recipe: Recipe, selector: Selector, client: Clie
     if isinstance(door, FilesDoor):
         return files.FilesDoor(door.path, name)
     if isinstance(door, ApiDoor):
-        assert client is not None
-        return api.ApiDoor(client, door.url, ids=door.ids, languages=sorted(selector.labels), name=name)
+        return _api(client, door.url, door.ids, selector, name)
     found = _sparql(door, name, recipe, selector)
     if not door.documents:
         return found
+    return FoundBySparql(found, _api(client, door.documents, (), selector, name), name)
+
+
+def _api(client: Client | None, url: str, ids: Sequence[str], selector: Selector, name: str) -> api.ApiDoor:
+    from factory.wikidata import api
+
     assert client is not None
-    reader = api.ApiDoor(client, door.documents, ids=(), languages=sorted(selector.labels), name=name)
-    return FoundBySparql(found, reader, name)
+    return api.ApiDoor(client, url, ids=ids, languages=sorted(selector.labels), name=name)
 
 
 def _sparql(door: SparqlDoor, name: str, recipe: Recipe, selector: Selector) -> lookup.SparqlDoor:
+    from factory.wikidata import lookup
+    from factory.wikidata.answers import Politeness
+    from factory.wikidata.sparql import Endpoint
+
     politeness = Politeness(pause_s=door.pause_s, timeout_s=door.timeout_s)
     network = recipe.network
     endpoint = Endpoint(

@@ -20,7 +20,7 @@ from factory.doors import Dump, FoundBySparql, open_doors
 from factory.net.limits import DEFAULTS
 from factory.recipe import CommonsSource, Recipe
 from factory.rows import Rows
-from factory.select import CATEGORY_PROPERTY, PICTURE_PROPERTIES, Selector
+from factory.select import CATEGORY_PROPERTIES, PICTURE_PROPERTIES, Selector
 from factory.wikidata import api, dump
 from factory.wikidata.door import LookupDoor, StreamDoor, TooMuchError
 from factory.wikidata.lookup import SparqlDoor
@@ -156,7 +156,7 @@ def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
         if claim["best"] and claim["property"] in PICTURE_PROPERTIES:
-            many = recipe.images.per_entity if claim["property"] == CATEGORY_PROPERTY else 1
+            many = recipe.images.per_entity if claim["property"] in CATEGORY_PROPERTIES else 1
             named[claim["entity"]] = min(recipe.images.per_entity, named.get(claim["entity"], 0) + many)
     return len(done.entities()), sum(named.values())
 

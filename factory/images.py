@@ -16,9 +16,9 @@ from factory.commons.source import PictureSource
 from factory.download import Download, fetch_all
 from factory.picture import Stored
 from factory.recipe import Recipe
-from factory.select import CATEGORY_PROPERTY, PICTURE_PROPERTIES
+from factory.select import CATEGORY_PROPERTIES, PICTURE_PROPERTIES
 from factory.store import Store
-from factory.wish import Candidate, Wish
+from factory.wish import NO_PICTURE, Candidate, Wish
 from pangea_cultural.console import Reporter
 
 BATCH_ENTITIES = 200
@@ -45,6 +45,17 @@ TOLD = (
 )
 """What the store keeps of a picture as its source tells it."""
 
+WISHED = """
+CREATE OR REPLACE TEMP TABLE wished AS
+SELECT entity, property, value,
+       row_number() OVER (ORDER BY entity, list_position($properties, property), ordinal) AS place,
+       (dense_rank() OVER (ORDER BY entity) - 1) // $batch_entities AS batch
+FROM claim SEMI JOIN (FROM entity WHERE selected) USING (entity)
+WHERE best AND list_contains($properties, property)
+ORDER BY place
+"""
+"""What the claims of all entities name, sorted once, so that a batch is a few rows in one place."""
+
 Rows = dict[str, list[dict]]
 
 
@@ -52,31 +63,62 @@ def run(
     store: Store, recipe: Recipe, sources: Sequence[PictureSource], folder: Path, reporter: Reporter
 ) -> tuple[int, int]:
     """Fetch the pictures of all selected entities. Returns how many entities went in and how many got a picture."""
-    entities = [row[0] for row in store.rows("SELECT entity FROM entity WHERE selected ORDER BY entity")]
-    start = store.value("SELECT position FROM stage WHERE name = 'images'")
-    with reporter.bar("images", len(entities), "entities") as bar:
+    store.execute(WISHED, {"properties": list(PICTURE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
+    inputs = store.value("SELECT count(*) FROM entity WHERE selected")
+    without = inputs - store.value("SELECT count(DISTINCT entity) FROM wished")
+    with reporter.bar("images", inputs, "entities") as bar:
+        start = _reject_without_wishes(store, without)
         bar.advance(start)
-        begins = range(start, len(entities), BATCH_ENTITIES)
-        batches = [_Batch(store, sources, entities[begin : begin + BATCH_ENTITIES], recipe, folder) for begin in begins]
+        numbers = range(_num_batches(start - without), _num_batches(inputs - without))
+        batches = [_Batch(store, sources, number, recipe, folder) for number in numbers]
         for batch, following in itertools.zip_longest(batches, batches[1:]):
             rows = batch.rows(meanwhile=following.prepare if following else lambda: None)
             with store.transaction():
                 for name, table_rows in rows.items():
                     if table_rows:
                         store.append(name, pa.Table.from_pylist(table_rows))
-                store.execute("UPDATE stage SET position = position + ? WHERE name = 'images'", [len(batch.entities)])
-            bar.advance(len(batch.entities))
+                store.execute("UPDATE stage SET position = position + ? WHERE name = 'images'", [batch.num_entities])
+            bar.advance(batch.num_entities)
             batch.forget()
-    return len(entities), store.value("SELECT count(DISTINCT entity) FROM entity_image")
+    return inputs, store.value("SELECT count(DISTINCT entity) FROM entity_image")
+
+
+def _num_batches(entities: int) -> int:
+    return -(-entities // BATCH_ENTITIES)
+
+
+def _reject_without_wishes(store: Store, number: int) -> int:
+    """Reject the entities whose claims name no picture, all at once; gives how many entities are done, of all."""
+    position = store.value("SELECT position FROM stage WHERE name = 'images'")
+    if position or not number:
+        return position
+    with store.transaction():
+        store.execute(
+            """INSERT INTO rejection (stage, item, reason) SELECT 'images', entity, ? FROM entity
+               WHERE selected AND entity NOT IN (SELECT entity FROM wished)""",
+            [NO_PICTURE],
+        )
+        store.execute("UPDATE stage SET position = ? WHERE name = 'images'", [number])
+    return number
 
 
 class _Batch:
-    """Fetches the pictures of some entities."""
+    """Fetches the pictures of some entities.
+
+    Args:
+        store: has the table `wished`.
+        sources: where pictures come from.
+        number: of the batch in that table, from 0.
+        recipe: says how many pictures an entity gets.
+        folder: for the pictures.
+    """
 
     def __init__(
-        self, store: Store, sources: Sequence[PictureSource], entities: list[str], recipe: Recipe, folder: Path
+        self, store: Store, sources: Sequence[PictureSource], number: int, recipe: Recipe, folder: Path
     ) -> None:
-        self.entities = entities
+        self.num_entities = 0
+        """Known when the batch is prepared."""
+        self._number = number
         self._store = store
         self._sources = sources
         self._folder = folder
@@ -88,6 +130,7 @@ class _Batch:
         """Look up what the entities' claims name, once."""
         if not self._wishes:
             self._wishes = self._look_up_wishes()
+            self.num_entities = len(self._wishes)
 
     def forget(self) -> None:
         """Free the memory: a build of millions makes its batches in advance."""
@@ -115,19 +158,16 @@ class _Batch:
     def _look_up_wishes(self) -> list[Wish]:
         """What each entity's claims name, in the order in which it should be tried."""
         claims = self._store.rows(
-            """SELECT entity, property, value FROM claim
-               WHERE list_contains($1, entity) AND best AND list_contains($2, property)
-               ORDER BY entity, list_position($2, property), ordinal""",
-            [self.entities, list(PICTURE_PROPERTIES)],
+            "SELECT entity, property, value FROM wished WHERE batch = ? ORDER BY place", [self._number]
         )
-        of = {name: Wish(name, self._per_entity) for name in self.entities}
-        titles = [value for _, via, value in claims if via != CATEGORY_PROPERTY]
+        of = {name: Wish(name, self._per_entity) for name, _, _ in claims}
+        titles = [value for _, via, value in claims if via not in CATEGORY_PROPERTIES]
         known = self._look_up(titles)
         for name, via, value in claims:
-            if via == CATEGORY_PROPERTY:
-                of[name].categories.append(value)
-            else:
+            if via not in CATEGORY_PROPERTIES:
                 of[name].add(known.get(value) or Candidate(title=value), via)
+            elif value not in of[name].categories:
+                of[name].categories.append(value)
         return list(of.values())
 
     def _look_up(self, titles: Iterable[str]) -> dict[str, Candidate]:
@@ -157,7 +197,8 @@ class _Batch:
         """Fetch what no earlier round, batch or run has fetched."""
         new = {c.key: c for c in picked if c.key not in self._done}
         stored = self._store.rows(
-            "SELECT file, image, path, width, height FROM image WHERE list_contains(?, file)", [list(new)]
+            "SELECT file, image, path, width, height FROM image WHERE file IN (SELECT unnest(?::VARCHAR[]))",
+            [list(new)],
         )
         for file, image, path, width, height in stored:
             content = Stored(image=image, path=path, width=width, height=height)
@@ -186,7 +227,7 @@ class _Batch:
         return rows
 
     def _known(self, images: list[str]) -> set[str]:
-        found = self._store.rows("SELECT image FROM image WHERE list_contains(?, image)", [images])
+        found = self._store.rows("SELECT image FROM image WHERE image IN (SELECT unnest(?::VARCHAR[]))", [images])
         return {row[0] for row in found}
 
 

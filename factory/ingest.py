@@ -5,7 +5,7 @@ A killed build goes on at the batch it was in.
 
 import pyarrow as pa
 
-from factory import birthplaces, value_documents
+from factory import birthplaces, search, value_documents
 from factory.doors import open_doors
 from factory.recipe import Recipe
 from factory.rows import Finished, Rows
@@ -13,7 +13,7 @@ from factory.select import SEEN, Selector
 from factory.store import Store
 from factory.value_documents import BATCH_IDS, STAGE
 from factory.wikidata import cldr
-from factory.wikidata.door import LookupDoor, Slice, StreamDoor, TooMuchError
+from factory.wikidata.door import LookupDoor, StreamDoor
 from factory.wikidata.dump import Line
 from factory.wikidata.values import by_number
 from factory.workers import Workers
@@ -34,7 +34,7 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
             else:
                 job.stream(door)
         value_documents.look_up(store, selector, doors, reporter)
-    birthplaces.link(store, selector.region_of)
+    birthplaces.link(store, selector)
     _add_region_names(store, recipe)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
     return inputs, store.value("SELECT count(*) FROM entity WHERE selected")
@@ -64,7 +64,7 @@ class _Job:
     def look_up(self, door: LookupDoor) -> None:
         """Find a door's ids slice by slice, then read their documents."""
         self._start(door.name)
-        self._find(door)
+        search.find(self.store, door, self.reporter)
         start = self._start(door.name)
         ids = self._drawn(door)
         with self.reporter.bar(f"select: {door.name}", len(ids), "documents") as bar:
@@ -109,43 +109,6 @@ class _Job:
                 "UPDATE stage SET position = ?, inputs = inputs + ? WHERE name = ?", [position, rows.inputs, stage]
             )
         self.known.update(int(name[1:]) for name in found)
-
-    def _find(self, door: LookupDoor) -> None:
-        """Ask for the ids of all slices that have no answer yet; one that is too much is split."""
-        state = dict(self.store.rows("SELECT slice, state FROM slice WHERE door = ?", [door.name]))
-        waiting: list[Slice] = list(door.slices())
-        with self.reporter.bar(f"find: {door.name}", len(waiting), "slices") as bar:
-            while waiting:
-                slice = waiting.pop(0)
-                if slice.key not in state:
-                    state[slice.key] = self._ask(door, slice)
-                if state[slice.key] == "split":
-                    parts = slice.split()
-                    waiting[:0] = parts
-                    bar.grow(len(parts))
-                bar.advance()
-
-    def _ask(self, door: LookupDoor, slice: Slice) -> str:
-        """Ask for a slice's ids and keep them; gives the slice's state."""
-        try:
-            ids = door.find(slice)
-            state = "done"
-        except TooMuchError as error:
-            ids = []
-            state = "split" if slice.split() else "failed"
-            reason = str(error)
-        with self.store.transaction():
-            if ids:
-                region = getattr(slice, "region", "")
-                rows = {"door": [door.name] * len(ids), "region": [region] * len(ids), "entity": ids}
-                self.store.append("found", pa.table(rows))
-            if state == "failed":
-                self.store.execute(
-                    "INSERT INTO rejection (stage, item, reason, detail) VALUES (?, ?, ?, ?)",
-                    [STAGE, slice.key, "slice too large however finely split", reason],
-                )
-            self.store.execute("INSERT INTO slice VALUES (?, ?, ?)", [door.name, slice.key, state])
-        return state
 
 
 DRAWN = """

@@ -1,4 +1,8 @@
-"""The stages of a build, in order. A stage that is done is skipped; one that was killed goes on where it stopped."""
+"""The stages of a build, in order. A stage that is done is skipped; one that was killed goes on where it stopped.
+
+A stage is imported when it runs: what draws, fetches or renders would be a third of the start of a build that ends
+before it.
+"""
 
 import hashlib
 import time
@@ -9,11 +13,7 @@ from typing import Any
 
 import orjson
 
-from factory import images, ingest, split
-from factory.commons import sources
-from factory.exchange import native
 from factory.properties import properties
-from factory.questions import fill
 from factory.recipe import CommonsSource, ImageSource, Recipe
 from factory.store import Store
 from pangea_cultural import __version__
@@ -56,7 +56,7 @@ class Stage:
 STAGES = (
     Stage(
         name="select",
-        run=lambda b: ingest.run(b.store, b.recipe, b.reporter),
+        run=lambda b: _select(b),
         reads=lambda r: [
             [_door_state(door, r.seed) for door in r.doors],
             # Whole rows, so that an edited table is noticed as an edited recipe is.
@@ -80,19 +80,19 @@ STAGES = (
     ),
     Stage(
         name="questions",
-        run=lambda b: fill.run(b.store, b.recipe, b.reporter),
+        run=lambda b: _questions(b),
         reads=lambda r: [r.images.required, r.seed],
         tables=("template", "value_text", "question"),
     ),
     Stage(
         name="split",
-        run=lambda b: split.run(b.store, b.recipe),
+        run=lambda b: _split(b),
         reads=lambda r: [r.split.model_dump(), r.hold_out, r.seed],
         tables=("split",),
     ),
     Stage(
         name="export",
-        run=lambda b: native.run(b.store, b.recipe, b.workspace.images, b.export, b.reporter),
+        run=lambda b: _export(b),
         reads=lambda r: [r.name, r.hold_out],
     ),
 )
@@ -122,9 +122,36 @@ def build(job: Build, only: tuple[str, ...] = ()) -> None:
         _run(job, stage, fingerprint)
 
 
+def _select(job: Build) -> tuple[int, int]:
+    from factory import ingest
+
+    return ingest.run(job.store, job.recipe, job.reporter)
+
+
 def _images(job: Build) -> tuple[int, int]:
+    from factory import images
+    from factory.commons import sources
+
     with sources.opened(job.recipe) as opened:
         return images.run(job.store, job.recipe, opened, job.workspace.images, job.reporter)
+
+
+def _questions(job: Build) -> tuple[int, int]:
+    from factory.questions import fill
+
+    return fill.run(job.store, job.recipe, job.reporter)
+
+
+def _split(job: Build) -> tuple[int, int]:
+    from factory import split
+
+    return split.run(job.store, job.recipe)
+
+
+def _export(job: Build) -> tuple[int, int]:
+    from factory.exchange import native
+
+    return native.run(job.store, job.recipe, job.workspace.images, job.export, job.reporter)
 
 
 def _is_done(job: Build, stage: Stage, fingerprint: str) -> bool:

@@ -27,7 +27,7 @@ CREATE TABLE rejection (
 CREATE TABLE slice (
     door VARCHAR NOT NULL,
     slice VARCHAR NOT NULL,
-    state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed (a rejection)
+    state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed or given up (a rejection)
 );
 CREATE TABLE found (
     door VARCHAR NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE entity_region (
 -- All ranks are kept: deprecated values are never answers, and never wrong options either.
 CREATE TABLE claim (
     entity VARCHAR NOT NULL,
-    property VARCHAR NOT NULL,
+    property VARCHAR NOT NULL,            -- commonswiki: the link to a Commons category
     ordinal INTEGER NOT NULL,             -- by rank, then by value: the same through every door
     best BOOLEAN NOT NULL,                -- best rank
     rank VARCHAR NOT NULL,

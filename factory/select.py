@@ -16,9 +16,10 @@ from pangea_cultural.regions import ambiguous_states, region
 
 IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
 """Properties whose files are photos of the entity; flags, logos, maps, banners and signatures are none."""
-CATEGORY_PROPERTY = "P373"
-PICTURE_PROPERTIES = (*IMAGE_PROPERTIES, CATEGORY_PROPERTY)
-SUPPORT_PROPERTIES = ("P31", *PICTURE_PROPERTIES)
+CATEGORY_PROPERTIES = ("P373", entity.COMMONS)
+"""What leads to a Commons category: the property, which most have, before the link to Commons that replaces it."""
+PICTURE_PROPERTIES = (*IMAGE_PROPERTIES, *CATEGORY_PROPERTIES)
+SUPPORT_PROPERTIES = ("P31", *IMAGE_PROPERTIES, "P373")
 
 HUMAN = "Q5"
 BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
@@ -31,6 +32,7 @@ NOT_CULTURE = {
     "Q101352": "family name",
 }
 NO_LINK = "no link to a region"
+HISTORIC = "country is a historic state of several regions: {}"
 SEEN = "seen before"
 
 
@@ -44,17 +46,19 @@ class Selector:
         self.wanted = frozenset((*self.asked, *self.links, *SUPPORT_PROPERTIES, BIRTHPLACE, CITIZENSHIP))
         self.labels = _label_codes(recipe)
         self.region_of = {qid: slug for slug in recipe.asked_regions() for qid in region(slug).items}
-        self._ambiguous = ambiguous_states()
+        self.historic = {qid: HISTORIC.format(label) for qid, label in ambiguous_states().items()}
+        """States that are no single region, with the reason against an entity that has no other link."""
         self._pictures_required = recipe.images.required
         self.steps = frozenset(step for row in asked for step in row.path[1:]) | {COUNTRY}
         """Properties of values that lead on: to a capital, or from a birthplace to its country."""
         # A value with a step of a path has to be parsed whole. (All places have P17; a birthplace needs it only where
-        # it is in one of the regions, and then it is parsed for that.)
+        # it is in one of the regions, and then it is parsed for that.) The quote before a P is left out: by its first
+        # character a pattern is looked for, and quotes are everywhere.
         paths = sorted(step[1:] for step in self.steps - {COUNTRY})
-        self._step = re.compile(_any_of(b'"P%s"', paths)) if paths else None
+        self._step = re.compile(_any_of(b'P%s"', paths)) if paths else None
         links = [name[1:] for name in (*self.links, BIRTHPLACE)]
-        self._link_or_step = re.compile(_any_of(b'"P%s"', [*links, *paths]))
-        regions = sorted({qid[1:] for qid in (*self.region_of, *self._ambiguous)})
+        self._link_or_step = re.compile(_any_of(b'P%s"', [*links, *paths]))
+        regions = sorted({qid[1:] for qid in (*self.region_of, *self.historic)})
         self._region = re.compile(_any_of(b'"Q%s"', regions))
         # Documents from before 2017 have numeric ids only.
         self._old_region = re.compile(_any_of(rb'"numeric-id":\s*%s\b', regions))
@@ -128,7 +132,7 @@ class Selector:
         return list(link.items())
 
     def _reason_against(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
-        if not link and not _waits_for_birthplace(found):
+        if not link and not self._waits_for_birthplace(found):
             return self._why_unlinked(found)
         for value in found.best("P31"):
             if value in NOT_CULTURE:
@@ -141,12 +145,12 @@ class Selector:
 
     def _why_unlinked(self, found: entity.Entity) -> str:
         values = (value for name in self.links for value in found.best(name))
-        state = next((self._ambiguous[value] for value in values if value in self._ambiguous), None)
-        return f"country is a historic state of several regions: {state}" if state else NO_LINK
+        return next((self.historic[value] for value in values if value in self.historic), NO_LINK)
 
-
-def _waits_for_birthplace(found: entity.Entity) -> bool:
-    return HUMAN in found.best("P31") and not found.best(CITIZENSHIP) and bool(found.best(BIRTHPLACE))
+    def _waits_for_birthplace(self, found: entity.Entity) -> bool:
+        """Whether the place of birth decides: of people of no state, or only of such as are several countries today."""
+        stateless = set(found.best(CITIZENSHIP)) <= self.historic.keys()
+        return stateless and HUMAN in found.best("P31") and bool(found.best(BIRTHPLACE))
 
 
 def _label_codes(recipe: Recipe) -> frozenset[str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from factory.properties import properties
 from factory.store import Store
+from factory.wikidata.values import exactness
 from pangea_cultural.errors import UserError
 
 SUPPORT = {
@@ -12,6 +13,7 @@ SUPPORT = {
     "P36": "capital",
     "P37": "official language",
     "P373": "Commons category",
+    "commonswiki": "category on Commons, by its link",
     "P19/P17": "country of the place of birth",
     "P8592": "aerial view",
     "P5775": "image of interior",
@@ -132,13 +134,7 @@ def entity(store: Store, name: str) -> dict[str, Any]:
         "door": door,
         "regions": [row[0] for row in store.rows("SELECT region FROM entity_region WHERE entity = ?", [name])],
         "labels": _records(store, "SELECT language, text, source FROM label WHERE entity = ? ORDER BY language", name),
-        "claims": _records(
-            store,
-            """SELECT c.property, c.value, c.rank, c.best,
-                      (SELECT min(text) FROM label l WHERE l.entity = c.value AND language = 'en') AS label
-               FROM claim c WHERE c.entity = ? ORDER BY c.property, c.ordinal""",
-            name,
-        ),
+        "claims": _claims(store, name),
         "pictures": _records(
             store,
             """SELECT i.file, e.via, i.author,
@@ -156,6 +152,17 @@ def entity(store: Store, name: str) -> dict[str, Any]:
             name,
         ),
     }
+
+
+def _claims(store: Store, name: str) -> list[dict[str, Any]]:
+    rows = _records(
+        store,
+        """SELECT c.property, c.value, c.value_type, c.bounds, c.rank, c.best,
+                  (SELECT min(text) FROM label l WHERE l.entity = c.value AND language = 'en') AS label
+           FROM claim c WHERE c.entity = ? ORDER BY c.property, c.ordinal""",
+        name,
+    )
+    return [row | {"exactness": exactness(row["value_type"], row["value"], row["bounds"])} for row in rows]
 
 
 def _records(store: Store, sql: str, name: str) -> list[dict[str, Any]]:

@@ -83,6 +83,12 @@ class Store:
         """Run a statement for its effect."""
         self.connection.execute(sql, parameters)
 
+    def script(self, sql: str, parameters: dict[str, Any]) -> None:
+        """Run several statements; each gets those of the named parameters that it names."""
+        for statement in duckdb.extract_statements(sql):
+            own = {name: parameters[name] for name in statement.named_parameters}
+            self.connection.execute(statement, own)
+
     def table(self, sql: str, parameters: list | dict | None = None) -> pa.Table:
         """The result of a query as an Arrow table."""
         return self.connection.sql(sql, params=parameters).to_arrow_table()

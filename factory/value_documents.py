@@ -67,9 +67,7 @@ def _take_passing(store: Store, selector: Selector, doors: Sequence[StreamDoor |
     properties = sorted({*selector.asked, *selector.links, BIRTHPLACE})
     store.execute(WANTED, {"properties": properties})
     with store.transaction():
-        for statement in FROM_PASSING.split(";")[:-1]:
-            parameters = {"doors": [door.name for door in doors]} if "$doors" in statement else None
-            store.execute(statement, parameters)
+        store.script(FROM_PASSING, {"doors": [door.name for door in doors]})
     return store.value("SELECT count(*) FROM taken")
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from factory.commons.source import BadPictureError, PictureInfo
 from factory.download import Download
 
+NO_PICTURE = "no usable picture"
+"""The rejection's reason of an entity for which no candidate is left, or was none."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
@@ -100,4 +103,4 @@ class Wish:
             {"item": f"{self.entity} {title}", "reason": str(error), "detail": error.detail}
             for title, error in self._rejected
         ]
-        return rows if self.kept else [*rows, {"item": self.entity, "reason": "no usable picture", "detail": ""}]
+        return rows if self.kept else [*rows, {"item": self.entity, "reason": NO_PICTURE, "detail": ""}]

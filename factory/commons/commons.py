@@ -13,7 +13,7 @@ from factory.commons.source import COMMONS, BadPictureError, Fetched, PictureInf
 from factory.commons.titles import is_valid, normalised
 from factory.net import answer
 from factory.net.client import Client
-from factory.net.errors import FaultError, FetchError
+from factory.net.errors import KEPT, FaultError, FetchError
 from pangea_cultural.errors import UserError
 
 MAX_BYTES = 20_000_000
@@ -73,7 +73,7 @@ class Commons:
             return await request()
         except FetchError as error:
             problem = f"no answer from {self.api}: {error.reason} ({error.detail})"
-            raise UserError(f"{problem}; what was done is kept, run the same command again to go on") from error
+            raise UserError(f"{problem}; {KEPT}") from error
 
     async def _category(self, name: str, limit: int) -> tuple[str, list[PictureInfo]]:
         title = normalised(name)

@@ -1,16 +1,20 @@
-"""The picture sources that a recipe names."""
+"""The picture sources that a recipe names.
+
+Each is imported where a recipe names it: a recipe is checked at the start of every build, also of one without pictures.
+"""
+
+from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from factory.commons.commons import Commons
-from factory.commons.drawings import Drawings
-from factory.commons.folder import Folder
-from factory.commons.photos import Rules
 from factory.commons.source import PictureSource
-from factory.net.client import Client
 from factory.net.contact import require_contact, user_agent
 from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Recipe
+
+if TYPE_CHECKING:
+    from factory.net.client import Client
 
 
 def check(recipe: Recipe) -> None:
@@ -31,7 +35,7 @@ def opened(recipe: Recipe) -> Iterator[list[PictureSource]]:
     with contextlib.ExitStack() as stack:
         # One client for all: the limits of a host hold for the whole build.
         online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
-        client = stack.enter_context(Client.of(recipe.network, seed=recipe.seed)) if online else None
+        client = stack.enter_context(recipe.network.client(seed=recipe.seed)) if online else None
         yield [stack.enter_context(_source(source, recipe, client)) for source in recipe.images.sources]
 
 
@@ -39,9 +43,16 @@ def _source(
     source: DrawingsSource | FolderSource | CommonsSource, recipe: Recipe, client: Client | None
 ) -> PictureSource:
     if isinstance(source, DrawingsSource):
+        from factory.commons.drawings import Drawings
+
         return Drawings(source.path, seed=recipe.seed)
     if isinstance(source, FolderSource):
+        from factory.commons.folder import Folder
+
         return Folder(source.path)
+    from factory.commons.commons import Commons
+    from factory.commons.photos import Rules
+
     assert client is not None
     rules = Rules(min_side_px=source.min_side_px, drawings=source.drawings)
     return Commons(client=client, api=source.api, width=source.width, rules=rules)

@@ -17,7 +17,6 @@ from factory.net.answer import Answer, Expect, status_fault
 from factory.net.contact import require_contact, user_agent
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import Gate, Gates, HostLimits
-from factory.net.network import Network
 from factory.net.patience import Patience
 
 MAX_REDIRECTS = 5
@@ -64,17 +63,6 @@ class Client:
         self._runner = asyncio.Runner()
         self._guard: Guard
         self._session: aiohttp.ClientSession
-
-    @classmethod
-    def of(cls, network: Network, *, seed: int) -> Self:
-        """A client that behaves as a recipe says."""
-        return cls(
-            contact=network.contact,
-            limits=network.limits,
-            private_hosts=network.private_hosts,
-            patience=network.patience,
-            seed=seed,
-        )
 
     def __enter__(self) -> Self:
         self._session = self.run(self._open())

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from factory.net.limits import Gate
 
 
+KEPT = "what is done is kept; run the same command again"
+
+
 class FetchError(Exception):
     """One file or answer that could not be fetched; the host as such works.
 
@@ -28,10 +31,10 @@ class FetchError(Exception):
 
 
 class EndpointDownError(UserError):
-    """A host that cannot be worked with now: what was done is kept, and the same command goes on later."""
+    """A host that cannot be worked with now: what is done is kept, and the same command goes on later."""
 
     def __init__(self, host: str, problem: str) -> None:
-        super().__init__(f"{host} {problem}: what was done is kept; run the same command again later to go on")
+        super().__init__(f"{host} {problem}: {KEPT}, later")
 
 
 @dataclass(kw_only=True, eq=False)

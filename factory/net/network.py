@@ -1,10 +1,17 @@
 """The recipe's table `network`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from factory.net.limits import HostLimits
 from factory.net.patience import Patience
 from pangea_cultural import config
+
+if TYPE_CHECKING:
+    from factory.net.client import Client
 
 
 class Network(config.Config):
@@ -17,3 +24,15 @@ class Network(config.Config):
     limits: dict[str, HostLimits] = Field(default_factory=dict)
     """Limits of `host`, `host:port`, or of the groups `wikimedia-api` and `wikimedia-files`."""
     patience: Patience = Patience()
+
+    def client(self, *, seed: int) -> Client:
+        """A client that behaves so; the seed is of its jitter. A build without network need not wait for aiohttp."""
+        from factory.net.client import Client
+
+        return Client(
+            contact=self.contact,
+            limits=self.limits,
+            private_hosts=self.private_hosts,
+            patience=self.patience,
+            seed=seed,
+        )

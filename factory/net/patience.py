@@ -51,7 +51,9 @@ class Patience(config.Config):
 
 
 def retry_after_s(value: str | None, date: str | None = None) -> float | None:
-    """The seconds that a Retry-After header asks for; None where it is missing or says nothing readable.
+    """The seconds that a Retry-After header asks for; None where it is missing or is none.
+
+    RFC 9110 (10.2.3) knows digits and HTTP dates; a negative number is neither.
 
     Args:
         value: seconds, or an HTTP date.
@@ -61,9 +63,15 @@ def retry_after_s(value: str | None, date: str | None = None) -> float | None:
         return None
     if value.strip().isdecimal():
         return float(value)
+    until = _moment(value)
+    now = _moment(date or "") or datetime.datetime.now(datetime.UTC)
+    return None if until is None else max(0.0, (until - now).total_seconds())
+
+
+def _moment(text: str) -> datetime.datetime | None:
+    """An HTTP date in any of its three forms, of which the oldest names no zone (RFC 9110, 5.6.7): all are UTC."""
     try:
-        until = email.utils.parsedate_to_datetime(value)
-        now = email.utils.parsedate_to_datetime(date) if date else datetime.datetime.now(datetime.UTC)
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+        found = email.utils.parsedate_to_datetime(text)
+    except ValueError:
         return None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

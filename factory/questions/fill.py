@@ -2,7 +2,6 @@
 
 from importlib import resources
 
-import duckdb
 import pyarrow as pa
 
 from factory.properties import properties
@@ -44,8 +43,5 @@ def _fill(store: Store, recipe: Recipe) -> None:
     )
     parameters = {"seed": str(recipe.seed), "pictures_required": recipe.images.required}
     script = resources.files("factory.questions").joinpath("fill.sql").read_text("utf-8")
-    # Named parameters hold for one statement: each gets those that it names.
-    for statement in duckdb.extract_statements(script):
-        own = {name: parameters[name] for name in statement.named_parameters}
-        store.connection.execute(statement, own)
+    store.script(script, parameters)
     store.connection.unregister("asked")

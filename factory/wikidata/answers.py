@@ -9,22 +9,18 @@ import re
 import time
 import urllib.error
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
+from factory.net.errors import EndpointDownError
+from factory.net.patience import retry_after_s
 from factory.wikidata.door import TooMuchError
 from factory.wikidata.rdf import Row
 from pangea_cultural.errors import UserError
 
-KEPT = "what is done is kept; run the same command again"
 _SERVER_TIMEOUT = re.compile(rb"time[ds]?[ -]?out|TimeoutException|deadline", re.IGNORECASE)
 _CHUNK_BYTES = 1 << 16
 _BODY_BYTES = 4000
 """Of an error page, which says why; the rest is stack traces."""
-
-
-class EndpointDownError(UserError):
-    """The server does not answer at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,24 +101,11 @@ def refusal(host: str, error: urllib.error.HTTPError, politeness: Politeness) ->
 
 
 def _busy(host: str, error: urllib.error.HTTPError, politeness: Politeness) -> Exception:
-    wait_s = retry_after(error.headers.get("Retry-After"), politeness.busy_s)
+    told_s = retry_after_s(error.headers.get("Retry-After"), error.headers.get("Date"))
+    wait_s = politeness.busy_s if told_s is None else told_s
     if wait_s > politeness.longest_wait_s:
-        return UserError(f"{host} wants to be left alone for {wait_s / 60:.0f} minutes: {KEPT}, later")
+        return EndpointDownError(host, f"asks to wait {wait_s:.0f} s (HTTP {error.code})")
     return FailedError(f"HTTP {error.code}", "busy", wait_s=wait_s)
-
-
-def retry_after(header: str | None, otherwise_s: float) -> float:
-    """Seconds to wait, from a Retry-After header: seconds or a date; `otherwise_s` where it is missing or broken."""
-    if header is None:
-        return otherwise_s
-    try:
-        return max(0.0, float(int(header)))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return otherwise_s
 
 
 def _error_body(error: urllib.error.HTTPError) -> bytes:

@@ -6,8 +6,8 @@ from typing import Any
 
 from factory.net.answer import mediawiki
 from factory.net.client import Client
-from factory.net.errors import FetchError
-from factory.wikidata.answers import KEPT
+from factory.net.errors import KEPT, FetchError
+from factory.wikidata.entity import COMMONS
 from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 
@@ -23,6 +23,7 @@ class Listed:
     """The one slice of this door: the ids that the recipe lists."""
 
     key: str = "listed"
+    whole: str = key
 
     def split(self) -> list["Listed"]:
         """A list has no parts."""
@@ -67,7 +68,8 @@ class ApiDoor:
             "action": "wbgetentities",
             "format": "json",
             "ids": "|".join(ids),
-            "props": "info|labels|claims",
+            "props": "info|labels|claims|sitelinks",
+            "sitefilter": COMMONS,
             "languages": self._languages,
             "redirects": "yes",
             "maxlag": "5",

@@ -29,6 +29,10 @@ class Slice(Protocol):
     def key(self) -> str:
         """Says what is asked for; the same in every run."""
 
+    @property
+    def whole(self) -> str:
+        """Key of the slice that is given up with this one, and with all its other parts, where none is answered."""
+
     def split(self) -> Sequence["Slice"]:
         """The same in finer parts; none where it cannot be finer."""
 

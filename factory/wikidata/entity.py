@@ -9,6 +9,9 @@ from typing import Any
 from factory.wikidata import values
 
 RANKS = ("preferred", "normal", "deprecated")
+COMMONS = "commonswiki"
+"""The site whose link is read as a claim, where it leads to a category: with Commons categories it is what P373 is."""
+CATEGORY = "Category:"
 LARGEST_REVISION = 2**63 - 1
 
 
@@ -70,6 +73,7 @@ def read(document: Any, wanted: frozenset[str] | None = None, codes: frozenset[s
     dropped: list[tuple[str, str]] = []
     labels = read_labels(_mapping(document, "labels"), dropped, codes)
     claims = _claims(_mapping(document, "claims"), wanted, dropped)
+    claims += _commons_category(_mapping(document, "sitelinks"), dropped)
     return Entity(
         id=document["id"],
         revision=revision(document.get("lastrevid")),
@@ -145,6 +149,20 @@ def _ranked(name: str, statements: list, dropped: list[tuple[str, str]]) -> list
         Claim(name, ordinal, RANKS[rank] == best_rank, RANKS[rank], value, value_type, bounds)
         for ordinal, (rank, value, value_type, bounds) in enumerate(sorted(found))
     ]
+
+
+def _commons_category(sitelinks: dict, dropped: list[tuple[str, str]]) -> list[Claim]:
+    """The link to Commons; one to a gallery, a page of prose and chosen pictures, is none."""
+    if COMMONS not in sitelinks:
+        return []
+    link = sitelinks[COMMONS]
+    try:
+        title = values.text(link.get("title") if isinstance(link, dict) else None)
+        name = values.text(title.removeprefix(CATEGORY))
+    except ValueError:
+        dropped.append((COMMONS, "sitelink without a title"))
+        return []
+    return [Claim(COMMONS, 0, True, "normal", name, "string")] if title.startswith(CATEGORY) else []
 
 
 def _value(statement: dict) -> tuple[str, str, str]:

@@ -31,7 +31,7 @@ class Scope:
     labels: tuple[str, ...]
     """Wikidata's label codes."""
     pictures: tuple[str, ...] = ()
-    """Properties of which an item needs one, if only items with pictures are wanted."""
+    """Of which an item needs one, if only items with pictures are wanted (see slices.py)."""
 
 
 @dataclass

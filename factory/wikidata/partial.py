@@ -4,14 +4,19 @@ A document has hundreds of labels and claims, of which a few dozen are read: mak
 what costs, 30 to 300 MB/s; this way it is 1,800.
 """
 
+import functools
 from collections.abc import Collection
 from typing import Any
 
 import msgspec
 import orjson
 
+from factory.wikidata.entity import COMMONS
+
 HEAD = ("id", "type", "lastrevid", "missing")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_BROKEN = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoders say of broken JSON, of keys that are no UTF-8, and of a thousand brackets in each other."""
 
 
 class BrokenJsonError(ValueError):
@@ -19,7 +24,7 @@ class BrokenJsonError(ValueError):
 
 
 def document(text: bytes, properties: Collection[str], codes: Collection[str]) -> Any:
-    """An entity document with some of its claims and labels, and without everything else.
+    """An entity document with some of its claims and labels and its link to Commons, and without everything else.
 
     Args:
         text: the JSON of a whole document; what is no object comes back as it is.
@@ -34,10 +39,10 @@ def document(text: bytes, properties: Collection[str], codes: Collection[str]) -
             return orjson.loads(text)
         parts = _OBJECT.decode(text)
         found = {key: orjson.loads(bytes(parts[key])) for key in HEAD if key in parts}
-        for key, wanted in (("labels", codes), ("claims", properties)):
+        for key, wanted in (("labels", codes), ("claims", properties), ("sitelinks", (COMMONS,))):
             if key in parts:
                 found[key] = some(bytes(parts[key]), wanted)
-    except (msgspec.DecodeError, orjson.JSONDecodeError) as error:
+    except _BROKEN as error:
         raise BrokenJsonError(str(error)) from error
     return found
 
@@ -51,6 +56,24 @@ def some(text: bytes, wanted: Collection[str]) -> Any:
     try:
         if not text.startswith(b"{"):
             return orjson.loads(text)
-        return {key: orjson.loads(bytes(value)) for key, value in _OBJECT.decode(text).items() if key in wanted}
-    except (msgspec.DecodeError, orjson.JSONDecodeError) as error:
+        decoder, names = _entries(frozenset(wanted))
+        values = msgspec.structs.astuple(decoder.decode(text))
+        return {
+            key: orjson.loads(bytes(value))
+            for key, value in zip(names, values, strict=True)
+            if value is not msgspec.UNSET
+        }
+    except _BROKEN as error:
         raise BrokenJsonError(str(error)) from error
+
+
+@functools.lru_cache
+def _entries(wanted: frozenset[str]) -> tuple[msgspec.json.Decoder[msgspec.Struct], list[str]]:
+    """A decoder that makes nothing of entries that are not wanted, and the keys of the values that it gives.
+
+    A document's labels are read so in half the time that it takes to put them all into a dictionary.
+    """
+    names = sorted(wanted)
+    fields = [(f"entry_{n}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for n in range(len(names))]
+    keys = {field: name for (field, *_), name in zip(fields, names, strict=True)}
+    return msgspec.json.Decoder(msgspec.defstruct("Entries", fields, rename=keys, gc=False)), names

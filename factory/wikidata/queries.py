@@ -26,6 +26,8 @@ PREFIX owl: <http://www.w3.org/2002/07/owl#>
 PREFIX schema: <http://schema.org/>
 """
 
+COMMONS = "https://commons.wikimedia.org/"
+
 NODE_PARTS = (
     "timeValue",
     "timePrecision",
@@ -48,15 +50,17 @@ def names(prefix: str, ids: Iterable[str]) -> str:
 
 
 def heads(items: Sequence[str]) -> str:
-    """Rows of `item` with its `revision`, with the `target` that it redirects to, or alone: it has triples.
+    """Rows of `item` with its `revision`, with the `target` that it redirects to, with the `title` of its page on
+    Commons, or alone: it has triples.
 
     The query service writes an item's version on the item itself, dumps write it on the page about it.
     """
     block = f"VALUES ?item {{ {names('wd', items)} }}"
-    return f"""{PREFIXES}SELECT DISTINCT ?item ?revision ?target WHERE {{
+    return f"""{PREFIXES}SELECT DISTINCT ?item ?revision ?target ?title WHERE {{
   {{ {block} ?page schema:about ?item ; schema:version ?revision . }}
   UNION {{ {block} ?item schema:version ?revision . }}
   UNION {{ {block} ?item owl:sameAs ?target . }}
+  UNION {{ {block} ?article schema:about ?item ; schema:isPartOf <{COMMONS}> ; schema:name ?title . }}
   UNION {{ {block} FILTER EXISTS {{ ?item ?predicate ?object }} }}
 }}"""
 

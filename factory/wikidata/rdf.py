@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from factory.wikidata import queries, rdf_values, values
+from factory.wikidata.entity import COMMONS
 from factory.wikidata.rdf_values import Term
 
 Row = dict[str, Term]
@@ -32,6 +33,8 @@ class Head:
 
     revisions: list[int] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
+    titles: set[str] = field(default_factory=set)
+    """Of its page on Commons."""
 
 
 @dataclass(slots=True)
@@ -76,7 +79,7 @@ def documents(ask: Ask, ids: Sequence[str], properties: Sequence[str], codes: Se
         elif goal is None:
             found[name] = {"id": name, "missing": ""}
         else:
-            body = {"type": "item", "id": goal} | _version(heads[goal]) | bodies[goal]
+            body = {"type": "item", "id": goal} | _version(heads[goal]) | bodies[goal] | _sitelinks(heads[goal])
             found[name] = body if goal == name else body | {REDIRECTED: name}
     return found
 
@@ -104,6 +107,8 @@ def _add_heads(heads: dict[str, Head], rows: Iterable[Row], asked: set[str]) -> 
         head = heads.setdefault(name, Head())
         if "target" in row:
             head.targets.append(local_name(row["target"]))
+        if "title" in row:
+            head.titles.add(row["title"]["value"])
         if "revision" in row and _REVISION.fullmatch(row["revision"]["value"]):
             head.revisions.append(int(row["revision"]["value"]))
 
@@ -123,6 +128,14 @@ def _follow(name: str, heads: dict[str, Head]) -> str | None:
 def _version(head: Head) -> dict[str, int]:
     # A server behind on updates can hold two versions for a moment.
     return {"lastrevid": max(head.revisions)} if head.revisions else {}
+
+
+def _sitelinks(head: Head) -> dict[str, dict]:
+    if not head.titles:
+        return {}
+    # As with labels: of an old title and a new one none is the right one.
+    title = next(iter(head.titles)) if len(head.titles) == 1 else None
+    return {"sitelinks": {COMMONS: {"site": COMMONS, "title": title}}}
 
 
 def _bodies(ask: Ask, items: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:

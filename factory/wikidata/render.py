@@ -20,7 +20,6 @@ UNITS = {
     "Q11570": "mass-kilogram",
     "Q41803": "mass-gram",
 }
-GREGORIAN = "Q1985727"
 
 
 class CannotRenderError(ValueError):
@@ -53,7 +52,7 @@ def _time(value: str, locale: Locale) -> str:
         raise CannotRenderError("time before the common era")
     if time.precision == values.YEAR or time.month == 0:
         return str(time.year)
-    if time.calendar != GREGORIAN:
+    if time.calendar != values.GREGORIAN:
         raise CannotRenderError("day or month in the Julian calendar")
     try:
         day = date(time.year, time.month, time.day or 1)

@@ -4,17 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from factory.wikidata import queries, values
-from pangea_cultural.regions import Region
+from factory.wikidata.entity import CATEGORY, COMMONS
+from pangea_cultural.regions import Region, ambiguous_states
 
 MOST_DIGITS = 3
-TIMED_OUT = "slice timed out even when split"
-"""The rejection's reason for a slice without finer ones; how many items it holds is unknown."""
-
 
 BIRTHPLACE_LINK = "P19/P17"
-"""How a person without citizenship belongs to a region: through the country of the place of birth."""
-WITHOUT_CITIZENSHIP = """?item wdt:P31 wd:Q5 .
-  FILTER NOT EXISTS { ?item wdt:P27 ?state . FILTER(STRSTARTS(STR(?state), "http://www.wikidata.org/entity/Q")) }"""
+"""How a person of no state of today belongs to a region: through the country of the place of birth."""
+ON_COMMONS = f"""?article schema:about ?item .
+    FILTER(STRSTARTS(STR(?article), "{queries.COMMONS}wiki/{CATEGORY}"))"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +27,7 @@ class Slice:
     """Property that links an item to the region; or the path from a person's birthplace to its country."""
     asked: tuple[str, ...]
     pictures: tuple[str, ...] = ()
-    """Properties of which an item has one, if only items with pictures are wanted: photos, Commons category."""
+    """Of which an item has one, if only items with pictures are wanted: properties, and a `commonswiki` category."""
     id_suffix: str = ""
     """How the ids end: digits, or with the leading Q for one whole id."""
 
@@ -39,6 +37,11 @@ class Slice:
         parts = (f"{self.region}({'+'.join(self.items)})", self.link, "+".join(self.asked))
         pictures = f" with {'+'.join(self.pictures)}" if self.pictures else ""
         return " ".join(parts) + pictures + (f" *{self.id_suffix}" if self.id_suffix else "")
+
+    @property
+    def whole(self) -> str:
+        """Key of the slice that holds the ids of all last digits."""
+        return replace(self, id_suffix="").key
 
     def query(self) -> str:
         """The query for the ids: rows of `item`, each id once."""
@@ -56,13 +59,17 @@ class Slice:
             "?item ?asked ?statement .",
         ]
         if self.pictures:
-            path = "|".join(f"p:{name}" for name in self.pictures)
-            lines.append(f"FILTER EXISTS {{ ?item {path} ?picture }}")
+            lines.append(f"FILTER EXISTS {{ {self._picture()} }}")
         if self.link == BIRTHPLACE_LINK:
-            lines.append(WITHOUT_CITIZENSHIP)
+            lines.append(_without_citizenship())
         if self.id_suffix:
             lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
         return queries.PREFIXES + f"SELECT {what} WHERE {{\n  " + "\n  ".join(lines) + "\n}"
+
+    def _picture(self) -> str:
+        path = "|".join(f"p:{name}" for name in self.pictures if name != COMMONS)
+        claimed = f"{{ ?item {path} ?picture }}"
+        return f"{claimed} UNION {{ {ON_COMMONS} }}" if COMMONS in self.pictures else claimed
 
     def split(self) -> list["Slice"]:
         """Finer slices, which together hold the same items (some twice); none where it is as fine as can be.
@@ -78,6 +85,13 @@ class Slice:
         # Q7 ends with 7, but with no two digits.
         whole = [f"Q{self.id_suffix}"] if self.id_suffix else []
         return [replace(self, id_suffix=suffix) for suffix in longer + whole]
+
+
+def _without_citizenship() -> str:
+    """People without one, or of nothing but states that are several countries today."""
+    historic = ", ".join(f"wd:{name}" for name in ambiguous_states())
+    of_today = f'STRSTARTS(STR(?state), "{queries.ENTITY}Q") && ?state NOT IN ({historic})'
+    return f"?item wdt:P31 wd:Q5 .\n  FILTER NOT EXISTS {{ ?item wdt:P27 ?state . FILTER({of_today}) }}"
 
 
 def slices(

@@ -14,11 +14,11 @@ from SPARQLWrapper import __version__ as wrapper_version
 
 from factory.net import addresses
 from factory.net.contact import require_contact, user_agent
+from factory.net.errors import EndpointDownError
 from factory.wikidata import answers, queries
-from factory.wikidata.answers import KEPT, EndpointDownError, FailedError, Politeness
+from factory.wikidata.answers import FailedError, Politeness
 from factory.wikidata.door import TooMuchError
 from factory.wikidata.rdf import Row
-from pangea_cultural.errors import UserError
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -71,7 +71,7 @@ class Endpoint:
 
         Raises:
             TooMuchError: the answer took too long, is too large, or was cut off.
-            EndpointDownError: the server cannot be reached, or answers nothing whatever it is asked.
+            EndpointDownError: the server cannot be reached, is busy, or answers nothing whatever it is asked.
             UserError: the server refuses to answer.
         """
         addresses.refuse_private(self.url, self.private_hosts)
@@ -81,7 +81,7 @@ class Endpoint:
             if error.kind == "down":
                 raise self._down(error) from error
             if error.kind == "busy":
-                raise UserError(f"{self.host} is still busy ({error}): {KEPT}, later") from error
+                raise EndpointDownError(self.host, f"is still busy ({error})") from error
             self._probe(error)
             raise TooMuchError(str(error)) from error
 
@@ -109,7 +109,7 @@ class Endpoint:
             raise self._down(second) from error
 
     def _down(self, error: Exception) -> EndpointDownError:
-        return EndpointDownError(f"{self.host} does not answer ({error}): {KEPT}")
+        return EndpointDownError(self.host, f"does not answer ({error})")
 
     def _once(self, query: str) -> list[Row]:
         """One try, after the pause that the last one is owed."""

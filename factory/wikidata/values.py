@@ -29,7 +29,26 @@ _AMOUNT = re.compile(r"[+-]?[0-9]{1,130}(\.[0-9]{1,130})?")
 YEAR, MONTH, DAY = 9, 10, 11
 MICROMETRES = 11
 """Decimals of a degree that are kept."""
-JULIAN = "Q1985786"
+GREGORIAN, JULIAN = "Q1985727", "Q1985786"
+CALENDARS = {GREGORIAN: "Gregorian", JULIAN: "Julian"}
+PRECISIONS = (
+    "billion years",
+    "hundred million years",
+    "ten million years",
+    "million years",
+    "hundred thousand years",
+    "ten thousand years",
+    "millennium",
+    "century",
+    "decade",
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "second",
+)
+"""What the numbers of a time's precision stand for, from 0 on."""
 ONE = "Q199"
 """The item `1`: RDF writes it for a quantity without a unit."""
 
@@ -215,6 +234,14 @@ def read_time(value: str) -> Time:
         raise MalformedValueError(f"not a time: {value}")
     sign, year, month, day, *_ = match.groups()
     return Time(year=int(sign + year), month=int(month), day=int(day), precision=int(precision), calendar=model)
+
+
+def exactness(value_type: str, value: str, bounds: str) -> str:
+    """How exactly a value is known, for people: `329.5 to 330.5`, `century, Julian`; empty where nothing says it."""
+    if value_type == "time":
+        time = read_time(value)
+        return f"{PRECISIONS[time.precision]}, {CALENDARS.get(time.calendar, time.calendar)}"
+    return bounds.replace("/", " to ")
 
 
 def read_quantity(value: str) -> tuple[str, str]:

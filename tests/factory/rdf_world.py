@@ -22,6 +22,7 @@ LABELS = (
 )
 JULIAN = "Q1985786"
 EARTH = "Q2"
+SITES = {"commonswiki": "https://commons.wikimedia.org/", "enwiki": "https://en.wikipedia.org/"}
 MEDIA = {"P18", "P41", "P94", "P154", "P242", "P948", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801"}
 """Properties whose values are files; RDF writes them as addresses, JSON as names like any string."""
 
@@ -101,13 +102,21 @@ class Writer:
         if "lastrevid" in document:
             self.say(page, f"{SCHEMA}version", literal(str(document["lastrevid"]), datatype=f"{XSD}integer"))
         self.say(subject, TYPE, iri(f"{ONTOLOGY}Item"))
-        article = iri(f"https://en.wikipedia.org/wiki/{name}")
-        self.say(article, f"{SCHEMA}about", subject)
+        for site, link in (document.get("sitelinks") or {}).items():
+            self.sitelink(subject, SITES[site], link["title"])
         for code, label in (document.get("labels") or {}).items():
             for predicate in LABELS:
                 self.say(subject, predicate, literal(label["value"], language=code))
         for prop, statements in (document.get("claims") or {}).items():
             self.statements(name, prop, statements)
+
+    def sitelink(self, subject, site, title):
+        article = iri(f"{site}wiki/{quote(title.replace(' ', '_'), safe=':()')}")
+        self.say(article, TYPE, iri(f"{SCHEMA}Article"))
+        self.say(article, f"{SCHEMA}about", subject)
+        self.say(article, f"{SCHEMA}inLanguage", literal("en"))
+        self.say(article, f"{SCHEMA}isPartOf", iri(site))
+        self.say(article, f"{SCHEMA}name", literal(title, language="en"))
 
     def redirect(self, name, target):
         self.say(iri(WD + name), "http://www.w3.org/2002/07/owl#sameAs", iri(WD + target))

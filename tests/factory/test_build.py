@@ -25,7 +25,7 @@ def pcult_json(*arguments):
 
 
 def build(recipe, workspace, *options):
-    return pcult_json("build", recipe, "--workspace", workspace, "--quiet", *options)
+    return orjson.loads(world.build(recipe, workspace, "--json", *options))
 
 
 def fingerprint(folder):
@@ -49,6 +49,15 @@ def export(castles):
 def questions(export, **wanted):
     rows = (row for split in SPLITS for row in export.questions(split))
     return [row for row in rows if all(getattr(row, key) == value for key, value in wanted.items())]
+
+
+def test_a_build_from_a_dump_does_not_wait_for_what_it_does_not_use(castles, tmp_path):
+    unused = "{'aiohttp', 'SPARQLWrapper', 'tenacity', 'PIL', 'lxml', 'resvg_py', 'regex'}"
+    code = f"import atexit, sys; atexit.register(lambda: print(sorted({unused} & set(sys.modules))))"
+    arguments = ["build", str(castles / "world/recipe.toml"), "--stage", "select", "--workspace", str(tmp_path)]
+    start = f"{code}\nfrom pangea_cultural.cli import main\nmain({arguments!r})"
+    result = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_export_is_sound(export):
@@ -128,6 +137,7 @@ def test_show_tells_claims_and_licences(castles):
         ("P17", "Q17", True),
         ("P17", "Q155", False),
     }
+    assert [c["exactness"] for c in shown["claims"] if c["property"] == "P571"] == ["year, Gregorian"]
     assert {p["licence"] for p in shown["pictures"]} == {"CC0-1.0"} and len(shown["pictures"]) == 5
 
 

@@ -40,6 +40,17 @@ def thing(name, region, **claims):
     return model.document(name, statements | claims, labels=labels)
 
 
+def on_commons(title):
+    links = {"commonswiki": title, "enwiki": "Category:Not this one"}
+    return {"sitelinks": {site: {"site": site, "title": title, "badges": []} for site, title in links.items()}}
+
+
+def citizen(name, birthplace, states):
+    """A person of some states."""
+    claims = {"P17": [], "P31": ["Q5"], "P19": [birthplace], "P27": states}
+    return thing(name, "Q17", **{key: [model.statement(model.item(q)) for q in ids] for key, ids in claims.items()})
+
+
 MADE = [
     thing("Q990001", "Q17"),
     thing("Q990002", "Q29999", P84=[model.statement("somevalue", "preferred"), model.statement(model.item("Q990009"))]),
@@ -53,8 +64,16 @@ MADE = [
         P19=[model.statement(model.item("Q990008"))],
     ),
     thing("Q990006", "Q17", P18=[]),
+    citizen("Q990013", "Q990008", states=["Q15180"]),
+    citizen("Q990014", "Q990008", states=["Q15180", "Q30"]),  # of the United States, which are no region
+    citizen("Q990015", "Q990009", states=["Q34266", "Q15180"]),  # whose birthplace is nowhere
+    thing("Q990016", "Q17", P84=[model.statement(model.item("Q990015"))]),
     model.document("Q990008", {"P17": [model.statement(model.item("Q142"))]}, labels=(("fr", "Ville"),)),
-    model.document("Q990009", {}, labels=(("en", "Architect"), ("de", "Architektin"))),
+    model.document("Q990009", {}, labels=(("en", "Architect"), ("de", "Architektin")))
+    | on_commons("Category:Architect"),
+    thing("Q990010", "Q17", P18=[]) | on_commons("Category:Façade “10”"),
+    thing("Q990011", "Q17", P18=[]) | on_commons("Gallery"),
+    thing("Q990012", "Q17", P18=[], P373=[model.statement(model.string("Old"))]) | on_commons("Category:New"),
 ]
 DOCUMENTS = [*SAMPLE, *MADE]
 
@@ -75,7 +94,7 @@ def rows(folder, plan):
 
 def as_dumped(row):
     """A document with the keys of dumps, in their order: one that is passed over is not parsed then."""
-    content = row | {"descriptions": {}, "aliases": {}, "sitelinks": {}}
+    content = {"sitelinks": {}} | row | {"descriptions": {}, "aliases": {}}
     keys = ("type", "id", "labels", "descriptions", "aliases", "claims", "sitelinks", "lastrevid")
     return orjson.dumps({key: content[key] for key in keys if key in content})
 
@@ -97,7 +116,14 @@ def test_the_dump_gives_something_of_every_kind(through_the_dump):
     assert {"item", "time", "quantity", "string"} <= kinds
     links = {(row[0], row[1]): row[2] for row in through_the_dump["entity_region"]}
     assert links["Q990002", "netherlands"] == "P17" and links["Q990005", "france"] == "P19/P17"
-    assert not {"Q990003", "Q990004", "Q990006"} & {name for name, _ in links}
+    assert not {"Q990003", "Q990004", "Q990006", "Q990011"} & {name for name, _ in links}
+    assert links["Q990013", "france"] == "P19/P17"
+    selected = {row[0]: row[1] for row in through_the_dump["entity"]}
+    assert "Q990014" not in selected and selected["Q990015"] is False, "an answer, not asked about"
+    assert ("Q990015", "en", "thing Q990015") in through_the_dump["label"]
+    categories = {row[:2]: row[5] for row in through_the_dump["claim"] if row[1] in ("P373", "commonswiki")}
+    assert categories["Q990010", "commonswiki"] == "Façade “10”"
+    assert (categories["Q990012", "P373"], categories["Q990012", "commonswiki"]) == ("Old", "New")
 
 
 def test_files_give_the_same_rows(folder, through_the_dump):

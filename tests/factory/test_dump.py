@@ -61,6 +61,24 @@ def test_a_broken_line_is_reported_and_the_rest_is_read(tmp_path):
     assert second.document == READ[1]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id": "Q1", "\xff": 1}',
+        b'{"id": "Q1", "x": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"id": "Q1", "labels": {"x": ' + b"[" * 5000 + b"]" * 5000 + b"}}",
+        b'{"id": "Q1", "labels": {"de": nul}}',
+    ],
+)
+def test_hostile_lines_are_broken_lines(line):
+    assert dump.parse(1, line, (), ("en",)).problem.startswith("broken line")
+
+
+def test_unwanted_entries_leave_no_trace_however_they_are_written():
+    line = b'{"id": "Q1", "labels": {"de": 1, "e\\u006e": 2, "fr": [3], "en": 4}, "claims": {"P1": [], "P2": []}}'
+    assert dump.parse(1, line, ("P2",), ("en",)).document == {"id": "Q1", "labels": {"en": 4}, "claims": {"P2": []}}
+
+
 def test_reading_goes_on_from_a_position(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(ARRAY)

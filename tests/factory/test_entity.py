@@ -45,6 +45,21 @@ def test_empty_maps_may_be_lists():
     assert (found.labels, found.claims) == ({}, [])
 
 
+def test_a_link_to_a_commons_category_is_a_claim_and_one_to_a_gallery_is_none():
+    category = entity.read(document(sitelinks={"commonswiki": {"title": "Category:Tower: old"}}))
+    assert [(c.property, c.value, c.best) for c in category.claims] == [("commonswiki", "Tower: old", True)]
+    gallery = entity.read(document(sitelinks={"commonswiki": {"title": "Tower"}, "enwiki": {"title": "Category:T"}}))
+    assert (gallery.claims, gallery.dropped) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "link", [None, [], "Category:A", {}, {"title": 7}, {"title": "Category: "}, {"title": "\ud800"}]
+)
+def test_a_broken_link_to_commons_is_dropped_with_a_reason(link):
+    found = entity.read(document(sitelinks={"commonswiki": link}))
+    assert (found.claims, found.dropped) == ([], [("commonswiki", "sitelink without a title")])
+
+
 def test_labels_are_cleaned():
     found = entity.read(document(labels={"en": {"language": "en", "value": " a\n b "}, "de": {"value": ""}, "fr": 3}))
     assert found.labels == {"en": "a b"}

@@ -10,8 +10,11 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from factory import images
+from factory.recipe import Recipe
 from factory.store import Store
 from pangea_cultural.cli import pcult
+from pangea_cultural.console import Reporter
 from pangea_cultural.export import Export, check
 from tests.factory import world
 from tests.factory.commons_server import CommonsServer, File
@@ -20,9 +23,6 @@ RECIPE = """
 name = "castles"
 languages = ["en", "de"]
 properties = ["P17", "P571"]
-[[doors]]
-kind = "dump"
-path = "dump.json"
 [images]
 per_entity = 3
 [[images.sources]]
@@ -64,11 +64,8 @@ FILES = [
 
 
 def write(folder, server, documents=None):
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [orjson.dumps(document) for document in documents or world.documents()]
-    (folder / "dump.json").write_bytes(b"[\n" + b",\n".join(rows) + b"\n]\n")
-    (folder / "recipe.toml").write_text(RECIPE.format(api=server.api, hosts=orjson.dumps(server.hosts).decode()))
-    return folder / "recipe.toml"
+    recipe = RECIPE.format(api=server.api, hosts=orjson.dumps(server.hosts).decode())
+    return world.lay_out(folder, recipe, documents or world.documents())
 
 
 def command(recipe, workspace, *options):
@@ -157,6 +154,18 @@ def test_kept_and_rejected_are_the_inputs(castles):
     assert (inputs, kept, lost) == (6, 5, 1)
 
 
+def test_a_category_that_only_the_link_to_commons_names_gives_the_same(castles, tmp_path):
+    documents = list(world.documents())
+    for row in documents:
+        for name in row["claims"].pop("P373", ()):
+            title = f"Category:{name['mainsnak']['datavalue']['value']}"
+            row["sitelinks"] = {"commonswiki": {"site": "commonswiki", "title": title, "badges": []}}
+    with CommonsServer(FILES, faults={"Castle 4 a.png": ["bomb!"]}) as server:
+        recipe = write(tmp_path, server, documents)
+        assert build(recipe, tmp_path / "workspace", "--stage", "images").returncode == 0
+    assert tables(tmp_path / "workspace") == tables(castles)
+
+
 def test_the_export_can_be_cited(castles):
     export = Export.open(castles / "exports/castles")
     assert check(export) == []
@@ -222,6 +231,51 @@ def test_a_wrong_network_is_one_line(tmp_path, change, message):
     result = build(recipe, tmp_path / "workspace")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
     assert message in result.stderr
+
+
+class LostError(Exception):
+    """What a source says that is killed."""
+
+
+class NoPictures:
+    """A source that has no file, and is killed at the n-th question."""
+
+    def __init__(self, questions=None):
+        self.left = questions
+
+    def metadata(self, titles):
+        if self.left == 0:
+            raise LostError
+        self.left = self.left and self.left - 1
+        return {}
+
+    def in_categories(self, names, limit):
+        return {}
+
+
+WISHES = """
+INSERT INTO entity SELECT 'Q' || n, n != 1, 'any', 1, 'dump' FROM range(10) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'string', '' FROM range(9) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '' FROM range(10) AS numbers (n);
+INSERT INTO stage (name, fingerprint) VALUES ('images', '');
+"""
+"""Q0 and Q3 to Q8 name a picture; Q1 is not selected, Q2 has a deprecated one, Q9 none."""
+
+
+@pytest.mark.parametrize("questions", [0, 1, 3, 4])
+def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
+    monkeypatch.setattr(images, "BATCH_ENTITIES", 2)
+    recipe = Recipe.model_validate({"name": "r", "doors": [{"kind": "dump", "path": "d"}]})
+    with Store.open(tmp_path / "store.duckdb") as store:
+        store.execute(WISHES)
+        if questions < 4:
+            with pytest.raises(LostError):
+                images.run(store, recipe, [NoPictures(questions)], tmp_path, Reporter(quiet=True))
+        for _ in range(2):  # the second time it was killed before it could say that it is done
+            assert images.run(store, recipe, [NoPictures()], tmp_path, Reporter(quiet=True)) == (9, 0)
+        found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
+    files = [(f"Q{n} {n}.jpg", "picture not in any source") for n in (0, *range(3, 9))]
+    assert found == sorted([*files, *((f"Q{n}", "no usable picture") for n in (0, *range(2, 10)))])
 
 
 def tables(workspace):

@@ -30,6 +30,7 @@ class Part:
 
     def __init__(self, digits):
         self.digits, self.key = digits, f"ids ending in {digits}"
+        self.whole = "ids ending in 0123456789"
 
     def split(self):
         middle = len(self.digits) // 2

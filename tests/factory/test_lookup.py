@@ -1,21 +1,25 @@
 """The SPARQL door: slices found whole, split where they are too much, documents of every id; on real Oxigraph."""
 
 import re
+from dataclasses import replace
 from importlib import resources
 
 import orjson
 import pytest
 
+from factory import search
 from factory.doors import open_doors
 from factory.properties import properties
 from factory.recipe import Recipe
 from factory.select import Selector
+from factory.store import Store
 from factory.wikidata import entity
 from factory.wikidata.answers import Politeness
 from factory.wikidata.door import TooMuchError
 from factory.wikidata.lookup import Scope, SparqlDoor
-from factory.wikidata.slices import TIMED_OUT, Slice, slices
+from factory.wikidata.slices import Slice, slices
 from factory.wikidata.sparql import Endpoint
+from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.regions import regions
 from tests.factory import fault_proxy as fault
@@ -122,13 +126,54 @@ def test_the_finest_slices_go_by_the_ids_digits(door, proxy):
     assert {part.id_suffix for part in lost} == {f"Q{n}" for n in range(10)}
 
 
-def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(door, proxy):
+def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(door, proxy, tmp_path, capsys):
+    proxy.rule = lambda query: TIMED_OUT_ANSWER if "p:P31 " in query else None
+    door.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P17", "P31"), wanted=(), labels=())
+    with Store.open(tmp_path / "store.duckdb") as store:
+        for _ in range(2):  # the second time there is nothing left to ask
+            search.find(store, door, Reporter())
+            # Both properties, then P17 at once and P31 in vain.
+            assert len(proxy.requests) == 1 + search.MOST_TIMEOUTS + 1
+        states = store.rows("SELECT slice, state FROM slice WHERE state IN ('done', 'given up') ORDER BY ALL")
+        rejected = store.rows("SELECT item, detail FROM rejection WHERE reason LIKE 'slice given up%'")
+        found = store.value("SELECT count(*) FROM found")
+    assert states == [("japan(Q17+Q205662) P17 P17", "done"), ("japan(Q17+Q205662) P17 P31", "given up")]
+    assert [item for item, _ in rejected] == ["japan(Q17+Q205662) P17 P31"] and "read a dump" in rejected[0][1]
+    assert found == len(list(expected(replace(door.scope, asked=("P17",)), SAMPLE))) > 0
+    assert "given up: japan(Q17+Q205662) P17 P31" in capsys.readouterr().err
+
+
+def test_a_slice_that_is_answered_now_and_then_is_not_given_up(door, proxy, tmp_path):
+    proxy.rule = lambda query: None if re.search('STRENDS.*"Q?[0-9]{2}"', query) else TIMED_OUT_ANSWER
+    door.scope = Scope(regions=SCOPE.regions[:1], links=LINKS[:1], asked=("P31",), wanted=(), labels=())
+    with Store.open(tmp_path / "store.duckdb") as store:
+        search.find(store, door, Reporter(quiet=True))
+        found = {row[0] for row in store.rows("SELECT entity FROM found")}
+        given_up = store.value("SELECT count(*) FROM slice WHERE state = 'given up'")
+        in_vain = store.value("SELECT count(*) FROM slice WHERE state != 'done'")
+    assert found == set(expected(door.scope, SAMPLE)) and given_up == 0 and in_vain > search.MOST_TIMEOUTS
+
+
+@pytest.mark.parametrize("killed_after", [1, 4, 8, 9])
+def test_a_search_that_was_killed_gives_up_at_the_same_place(door, proxy, tmp_path, killed_after):
     proxy.rule = lambda query: TIMED_OUT_ANSWER if asked_in(query) else None
-    door.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P31",), wanted=(), labels=())
-    found, lost = everything(door)
-    assert found == set() and "split" in TIMED_OUT
-    # 1,000 of three digits; 10 ids of one digit, 100 of two.
-    assert len(lost) == 1000 + 10 + 100
+    door.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P31", "P571"), wanted=(), labels=())
+    with Store.open(tmp_path / "store.duckdb") as store:
+        select, left = door.endpoint.select, iter(range(killed_after))
+
+        def killed(query):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return select(query)
+
+        door.endpoint.select = killed
+        with pytest.raises(KeyboardInterrupt):
+            search.find(store, door, Reporter(quiet=True))
+        door.endpoint.select = select
+        search.find(store, door, Reporter(quiet=True))
+        rejected = store.rows("SELECT item FROM rejection WHERE reason LIKE 'slice given up%' ORDER BY ALL")
+    assert len(proxy.requests) == 1 + 2 * search.MOST_TIMEOUTS
+    assert rejected == [("japan(Q17+Q205662) P17 P31",), ("japan(Q17+Q205662) P17 P571",)]
 
 
 def test_queries_come_one_at_a_time(door, proxy):

@@ -1,20 +1,15 @@
 """What values are called, and where: Chinese in Taiwan is written in other characters than in China."""
 
-import orjson
 import pytest
-from click.testing import CliRunner
 
-from pangea_cultural.cli import pcult
 from pangea_cultural.export import SPLITS, Export
+from tests.factory import world
 from tests.factory.world import item, labels, text, year
 
 RECIPE = """
 name = "zh"
 languages = ["en", "zh"]
 properties = ["P84", "P571"]
-[[doors]]
-kind = "dump"
-path = "dump.json"
 [images]
 required = false
 """
@@ -45,10 +40,7 @@ def answers(tmp_path_factory):
         architect(4, **named(zh_hans="龟")),
     ]
     temples = [temple(n, "Q865" if n % 2 else "Q148") for n in range(10)]
-    (folder / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, [*people, *temples])))
-    (folder / "recipe.toml").write_text(RECIPE)
-    words = ["build", str(folder / "recipe.toml"), "--workspace", str(folder / "w"), "--quiet"]
-    assert CliRunner().invoke(pcult, words, catch_exceptions=False).exit_code == 0
+    world.build(world.lay_out(folder, RECIPE, [*people, *temples]), folder / "w")
     opened = Export.open(folder / "w/exports/zh")
     rows = [
         row for split in SPLITS for row in opened.questions(split) if row.language == "zh" and row.property == "P84"

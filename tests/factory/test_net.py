@@ -215,7 +215,7 @@ def test_a_host_that_is_down_is_an_error_of_the_whole_build():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    down = pytest.raises(EndpointDownError, match=rf"127\.0\.0\.1:{port} cannot be reached.*what was done is kept")
+    down = pytest.raises(EndpointDownError, match=rf"127\.0\.0\.1:{port} cannot be reached.*what is done is kept")
     with Client(private_hosts=["127.0.0.1"], patience=QUICK) as client, down:
         client.run(client.fetch(f"http://127.0.0.1:{port}/", answer.picture(10)))
 
@@ -253,13 +253,26 @@ def test_a_contact_is_an_address(contact):
         user_agent(contact, LIBRARY)
 
 
+@pytest.mark.parametrize("value", [None, "", "soon", "-5", "1.5", "Sun, 99 Nov 2026 00:00:00 GMT"])
+def test_a_broken_retry_after_says_nothing(value):
+    assert retry_after_s(value) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
+)
+def test_retry_after_can_be_a_date_in_every_form_of_http(value):
+    assert retry_after_s(value, "Sun, 06 Nov 1994 08:49:30 GMT") == 7
+    assert retry_after_s(value) == 0
+    assert retry_after_s(value, "no date") == 0
+
+
 def test_retry_after_is_seconds_or_a_date():
     now = datetime.datetime(2026, 3, 1, 12, 0, 0, tzinfo=datetime.UTC)
     date, until = (email.utils.format_datetime(now + datetime.timedelta(seconds=s), usegmt=True) for s in (0, 90))
     assert retry_after_s("7") == 7
     assert retry_after_s(until, date) == 90
     assert retry_after_s(date, until) == 0
-    assert retry_after_s("soon") is None and retry_after_s(None) is None
 
 
 @given(st.integers(0, 20), st.integers())

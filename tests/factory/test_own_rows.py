@@ -2,17 +2,15 @@
 
 import shutil
 
-import orjson
 import pytest
-from click.testing import CliRunner
 
 from factory import properties as property_table
 from factory.questions import templates
 from factory.store import Store
 from pangea_cultural import languages as language_table
 from pangea_cultural import regions as region_table
-from pangea_cultural.cli import pcult
 from pangea_cultural.export import SPLITS, Export
+from tests.factory import world
 from tests.factory.world import item, labels, text
 
 CACHES = (
@@ -67,14 +65,8 @@ def document(qid, names, **claims):
 
 def build(folder, documents, recipe):
     """Build from documents, without pictures; gives the questions and the store's rejections."""
-    dump = folder / "dump.jsonl"
-    if not dump.exists():  # a dump that is written again is a new one for the build
-        dump.write_bytes(b"\n".join(map(orjson.dumps, documents)))
-    top = f'name = "own"\n{recipe}\n[[doors]]\nkind = "dump"\npath = "dump.jsonl"\n[images]\nrequired = false\n'
-    (folder / "own.toml").write_text(top)
-    arguments = ["build", str(folder / "own.toml"), "--workspace", str(folder / "workspace"), "--quiet"]
-    result = CliRunner().invoke(pcult, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    whole = f'name = "own"\n{recipe}\n[images]\nrequired = false\n'
+    world.build(world.lay_out(folder, whole, documents), folder / "workspace")
     export = Export.open(folder / "workspace/exports/own")
     with Store.open(folder / "workspace/store.duckdb", read_only=True) as store:
         rejections = store.rows("SELECT stage, item, reason, items FROM rejection")

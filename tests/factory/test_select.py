@@ -84,6 +84,9 @@ def test_people_go_by_citizenship_and_only_without_it_wait_for_their_birthplace(
     assert outcome(selector(), document(**person, P27=[item("Q142")])) == ["france"]
     assert outcome(selector(), document(**person, P27=[item("Q30")])) == "no link to a region"
     assert outcome(selector(), document(**person)) == [], "kept, without a region yet"
+    assert outcome(selector(), document(**person, P27=[item("Q15180")])) == [], "the Soviet Union decides nothing"
+    assert outcome(selector(), document(**person, P27=[item("Q15180"), item("Q142")])) == ["france"]
+    assert "Soviet Union" in outcome(selector(), document(**person, P27=[item("Q15180"), item("Q30")]))
 
 
 SNAKS = st.one_of(

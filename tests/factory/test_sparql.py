@@ -7,8 +7,9 @@ from email.utils import formatdate
 
 import pytest
 
+from factory.net.errors import EndpointDownError
 from factory.wikidata import queries
-from factory.wikidata.answers import EndpointDownError, Politeness, retry_after
+from factory.wikidata.answers import Politeness
 from factory.wikidata.door import TooMuchError
 from factory.wikidata.sparql import Endpoint
 from pangea_cultural import __version__
@@ -84,14 +85,14 @@ def test_a_busy_server_is_left_alone_as_long_as_it_wants(proxy, endpoint, waits,
 
 def test_a_server_that_stays_busy_ends_the_build(proxy, endpoint):
     proxy.rule = lambda query: fault.status(429, Retry_After="1")
-    with pytest.raises(UserError, match=r"still busy.*run the same command again"):
+    with pytest.raises(UserError, match=r"is still busy.*run the same command again"):
         endpoint.select(QUERY)
     assert len(proxy.requests) == QUICK.tries
 
 
 def test_nobody_waits_for_a_day(proxy, endpoint, waits):
     proxy.script = [fault.status(429, Retry_After="86400")]
-    with pytest.raises(UserError, match="1440 minutes"):
+    with pytest.raises(UserError, match="asks to wait 86400 s"):
         endpoint.select(QUERY)
     assert sum(waits) == 0
 
@@ -207,11 +208,3 @@ def test_a_private_server_is_not_asked_unless_the_recipe_names_it(proxy):
     with pytest.raises(UserError, match="private_hosts"):
         Endpoint(proxy.url, politeness=QUICK).select(QUERY)
     assert proxy.requests == []
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [("7", 7), ("0", 0), ("-5", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0), ("soon", 60), ("", 60), (None, 60)],
-)
-def test_retry_after(header, seconds):
-    assert retry_after(header, 60) == seconds

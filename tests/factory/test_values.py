@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from factory.wikidata import values
 from factory.wikidata.render import CannotRenderError, render
+from tests.factory.model import quantity
 
 GREGORIAN = "http://www.wikidata.org/entity/Q1985727"
 JULIAN = "http://www.wikidata.org/entity/Q1985786"
@@ -136,3 +137,18 @@ def test_quantities_in_words():
     assert render("quantity", "+12500/1", "de") == "12.500"
     with pytest.raises(CannotRenderError, match="unit"):
         render("quantity", "+5/Q712226", "en")
+
+
+@pytest.mark.parametrize(
+    ("datavalue", "exact"),
+    [
+        (quantity("+330", lowerBound="+329.5", upperBound="+330.50"), "329.5 to 330.5"),
+        (quantity("+330"), ""),
+        (time("+1889-03-31T00:00:00Z", 11), "day, Gregorian"),
+        (time("+1300-00-00T00:00:00Z", 7, JULIAN), "century, Julian"),
+        (time("+1300-00-00T00:00:00Z", 9, "http://www.wikidata.org/entity/Q12138"), "year, Q12138"),
+        ({"type": "string", "value": "a/b"}, ""),
+    ],
+)
+def test_how_exactly_a_value_is_known_is_said_in_words(datavalue, exact):
+    assert values.exactness(*values.key(datavalue), values.bounds(datavalue)) == exact

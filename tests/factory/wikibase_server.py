@@ -34,6 +34,11 @@ class WikibaseServer:
         row = self.documents[target]
         codes = form["languages"].split("|")
         found = row | {"labels": {code: label for code, label in row.get("labels", {}).items() if code in codes}}
+        if "sitelinks" in form["props"].split("|"):
+            sites = form["sitefilter"].split("|")
+            found["sitelinks"] = {site: link for site, link in row.get("sitelinks", {}).items() if site in sites}
+        else:
+            found.pop("sitelinks", None)
         return found | ({"redirects": {"from": name, "to": target}} if name in self.redirects else {})
 
     @contextlib.contextmanager

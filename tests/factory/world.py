@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import orjson
+from click.testing import CliRunner
 from PIL import Image
+
+from pangea_cultural.cli import pcult
 
 COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy", "Q155": "Brazil", "Q114": "Kenya"}
 GERMAN = {
@@ -88,14 +91,16 @@ def documents():
     }
 
 
+DOOR = """
+[[doors]]
+kind = "dump"
+path = "dump.json"
+"""
 RECIPE = """
 name = "castles"
 languages = ["en", "de", "nl"]
 hold_out = ["nl"]
 properties = ["P17", "P571"]
-[[doors]]
-kind = "dump"
-path = "dump.json"
 [images]
 per_entity = 5
 [[images.sources]]
@@ -110,13 +115,11 @@ unseen_categories = ["By another artist"]
 
 def write(folder: Path) -> Path:
     """Write dump, pictures and recipe; gives the recipe's path."""
-    rows = [orjson.dumps(document) for document in documents()]
+    rows = [*documents()]
     # Two broken lines, as real dumps have them: one cut, one that is no entity.
     rows[3:3] = [b'{"type": "item", "id": "Q6000", "labels": {', b'{"type": "property", "id": "P31"}']
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "dump.json").write_bytes(b"[\n" + b",\n".join(rows) + b"\n]\n")
     pictures = folder / "pictures"
-    pictures.mkdir()
+    pictures.mkdir(parents=True)
     listing = []
     for n in range(len(COUNTRIES)):
         for k, letter in enumerate("abcde"):
@@ -126,5 +129,23 @@ def write(folder: Path) -> Path:
             row = {"file": name, "title": name, "author": "A. Painter", "licence": "CC0-1.0", "categories": categories}
             listing.append(orjson.dumps(row))
     (pictures / "pictures.jsonl").write_bytes(b"\n".join(listing))
-    (folder / "recipe.toml").write_text(RECIPE)
+    return lay_out(folder, RECIPE, rows)
+
+
+def lay_out(folder: Path, recipe: str, documents) -> Path:
+    """Write a dump of documents (or of lines that are none), and a recipe with it as its door; gives its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = (row if isinstance(row, bytes) else orjson.dumps(row) for row in documents)
+    dump, content = folder / "dump.json", b"[\n" + b",\n".join(lines) + b"\n]\n"
+    if not dump.exists() or dump.read_bytes() != content:  # one that is written again is a new one for a build
+        dump.write_bytes(content)
+    (folder / "recipe.toml").write_text(recipe + DOOR)
     return folder / "recipe.toml"
+
+
+def build(recipe, workspace, *options):
+    """Run `pcult build` in this process; gives its output."""
+    words = map(str, ["build", recipe, "--workspace", workspace, "--quiet", *options])
+    result = CliRunner().invoke(pcult, [*words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
