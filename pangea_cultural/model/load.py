@@ -65,7 +65,7 @@ def assemble(
     vision = _found(CLIPVisionModel, tower, dtype=dtype)
     text = _found(AutoModelForCausalLM, language_model, dtype=dtype)
     tokenizer = _found(AutoTokenizer, language_model, padding_side="right")
-    tokenizer.add_special_tokens({"additional_special_tokens": [IMAGE]}, replace_additional_special_tokens=False)
+    tokenizer.add_tokens(IMAGE, special_tokens=True)
     image = tokenizer.convert_tokens_to_ids(IMAGE)
     if image >= text.config.vocab_size:
         raise UserError(

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 from transformers import LlavaNextForConditionalGeneration
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.utils import ModelOutput
 
 IGNORED = -100
@@ -92,6 +93,12 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         """
         inner = self.model
         return 0.0 * sum(p.sum() for p in (*inner.multi_modal_projector.parameters(), inner.image_newline))
+
+
+# transformers maps the hub's names for its own classes only; of ours it would pass over the output embeddings.
+register_checkpoint_conversion_mapping(
+    PackedLlavaNext.__name__, get_checkpoint_conversion_mapping("llava_next"), overwrite=True
+)
 
 
 def visible(segments: torch.Tensor) -> torch.Tensor:
