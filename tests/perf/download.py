@@ -11,7 +11,6 @@ is missing in the end is counted: once with img2dataset's default (no retries), 
 
 import functools
 import hashlib
-import io
 import os
 import random
 import shutil
@@ -23,14 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import numpy as np
 import orjson
-from PIL import Image
 
 from factory.net.patience import Patience
 from tests.factory import world
 from tests.factory.commons_server import CommonsServer, File
 from tests.perf import record
+from tests.perf.peers import environment
+from tests.perf.pictures import jpeg
 
 CONNECTIONS = 8
 LATENCY_S = 0.02
@@ -62,7 +61,7 @@ class Pictures:
 
     def __init__(self, number: int, seed: int) -> None:
         self.files = [File(title=f"{n}.jpg") for n in range(number)]
-        self._bases = [_jpeg(random.Random(f"{seed} {n}")) for n in range(NUM_BASES)]
+        self._bases = [jpeg(random.Random(f"{seed} {n}")) for n in range(NUM_BASES)]
 
     def __call__(self, file: File, width: int) -> bytes:
         number = int(file.title.removesuffix(".jpg"))
@@ -75,16 +74,6 @@ class Pictures:
     def mean_kb(self) -> float:
         """Mean size."""
         return statistics.mean(map(len, self._bases)) / 1000
-
-
-def _jpeg(chance: random.Random) -> bytes:
-    """A picture with the detail of a photo: soft shapes and some grain."""
-    numbers = np.random.default_rng(chance.randrange(2**32))
-    shapes = Image.fromarray(numbers.integers(0, 255, (45, 60, 3), dtype=np.uint8)).resize((960, 720), 3)
-    grain = numbers.normal(0, chance.uniform(3, 9), (720, 960, 1))
-    buffer = io.BytesIO()
-    Image.fromarray(np.clip(np.asarray(shapes) + grain, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=80)
-    return buffer.getvalue()
 
 
 def span_s(server: CommonsServer) -> float:
@@ -128,15 +117,6 @@ def img2dataset(server: CommonsServer, pictures: Pictures, folder: Path, program
     return {_sha256(path) for path in folder.glob("images/*/*.jpg")}
 
 
-def install(folder: Path) -> Path:
-    """A virtual environment with img2dataset; gives its command."""
-    program = folder / "bin/img2dataset"
-    if not program.is_file():
-        _run([sys.executable, "-m", "venv", str(folder)])
-        _run([str(folder / "bin/pip"), "install", "--quiet", "img2dataset"])
-    return program
-
-
 def _run(command: list[str]) -> None:
     # Albumentations, which img2dataset imports, asks the network for its newest version.
     environment = os.environ | {"NO_ALBUMENTATIONS_UPDATE": "1"}
@@ -176,7 +156,8 @@ def measure(name: str, pictures: Pictures, folder: Path, fault_share: float, dow
 @click.option("--repeat", default=3, show_default=True, help="Rounds of the run without faults; the medians count.")
 def main(folder: Path, files: int, repeat: int) -> None:
     """Measure downloads."""
-    theirs = functools.partial(img2dataset, program=install(folder.resolve() / "venv"))
+    program = environment(folder.resolve() / "venv", "img2dataset").with_name("img2dataset")
+    theirs = functools.partial(img2dataset, program=program)
     pictures = Pictures(files, seed=0)
     patient = functools.partial(theirs, retries=Patience().tries - 1)
     quiet: dict[str, list[dict]] = {"ours": [], "img2dataset": []}

@@ -26,6 +26,7 @@ from isal import igzip
 from factory.wikidata import dump
 from pangea_cultural.cli.meter import PeakMemory
 from tests.perf import record
+from tests.perf.peers import environment
 
 SELECTED = 0.05
 LINKS = re.compile(rb'"(P17|P27|P495|P19|P2341|P2596)"')
@@ -80,7 +81,7 @@ def main(folder: Path, documents: Path | None, lines: int, memory_lines: int, ro
     for program in ("gzip", "lbzip2"):
         subprocess.run([program, "-kf", str(plain)], check=True)
     click.echo(f"{lines} documents, {selected} of them linked to a region, {size_mb:.0f} MB")
-    python = _environment(folder / "qwikidata", "qwikidata")
+    python = environment(folder / "qwikidata", "qwikidata")
     seconds: dict[str, list[float]] = {}
     for _ in range(rounds):
         for suffix, bare in (("gz", ["gzip", "-dc"]), ("bz2", ["lbzip2", "-dc"])):
@@ -142,14 +143,6 @@ def _write(path: Path, sources: list[bytes], lines: int) -> int:
             num_linked += chosen
         stream.write(b"]\n")
     return num_linked
-
-
-def _environment(folder: Path, package: str) -> Path:
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-qq", package], check=True)
-    return python
 
 
 def _build(folder: Path, path: Path) -> list[str]:

@@ -1,0 +1,17 @@
+"""Pictures for benchmarks: made-up, but as hard to decode as photos."""
+
+import io
+import random
+
+import numpy as np
+from PIL import Image
+
+
+def jpeg(chance: random.Random) -> bytes:
+    """A picture of 960 × 720 pixels with the detail of a photo: soft shapes and some grain, 100 to 200 kB."""
+    numbers = np.random.default_rng(chance.randrange(2**32))
+    shapes = Image.fromarray(numbers.integers(0, 255, (45, 60, 3), dtype=np.uint8)).resize((960, 720), 3)
+    grain = numbers.normal(0, chance.uniform(3, 9), (720, 960, 1))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(np.asarray(shapes) + grain, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
