@@ -31,6 +31,11 @@ COMMANDS = {
     "build": Lazy("factory.cli:build", "factory", "Build a data set from a recipe."),
     "data": Lazy("factory.cli:data", "factory", "Look into the store: statistics, entities, rejections."),
     "train": Lazy("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
+    "convert": Lazy(
+        "pangea_cultural.model.cli:convert",
+        "train",
+        "Convert an original LLaVA-NeXT checkpoint to the hub's layout, or back.",
+    ),
     "serve": Lazy("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
     "demo": Lazy("demos.cli:demo", "demo", "Open a web page to ask a model about pictures."),
     "eval": Lazy("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),

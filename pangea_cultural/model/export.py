@@ -1,6 +1,5 @@
 """A checkpoint on disk, in the layout of the hub's LLaVA-NeXT models, which transformers and vLLM load."""
 
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,33 +9,12 @@ from safetensors.torch import save_file
 from transformers import GenerationConfig, LlavaNextForConditionalGeneration, LlavaNextProcessor
 
 from pangea_cultural.files import write_bytes
+from pangea_cultural.model.names import hub_name
 from pangea_cultural.model.tokenizer import END, PAD
-
-# From the names of transformers' modules to those on the hub. `save_pretrained` of a model that was built from a
-# configuration leaves out `vision_model.`, and vLLM then refuses the file; so the names are written here.
-HUB_NAMES = (
-    (r"^model\.language_model\.", "language_model.model."),
-    (r"^lm_head\.", "language_model.lm_head."),
-    (r"^model\.vision_tower\.(?:vision_model\.)?", "vision_tower.vision_model."),
-    (r"^model\.multi_modal_projector\.", "multi_modal_projector."),
-    (r"^model\.image_newline$", "image_newline"),
-)
 
 
 class BrokenExportError(RuntimeError):
     """A checkpoint that does not load as it was saved: our mistake, not the user's."""
-
-
-def hub_name(name: str) -> str:
-    """The hub's name of a parameter.
-
-    Raises:
-        BrokenExportError: no rule or several rules fit.
-    """
-    fitting = [(pattern, new) for pattern, new in HUB_NAMES if re.match(pattern, name)]
-    if len(fitting) != 1:
-        raise BrokenExportError(f"{name}: {len(fitting)} rules fit")
-    return re.sub(fitting[0][0], fitting[0][1], name)
 
 
 def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tensor]:

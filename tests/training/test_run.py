@@ -1,5 +1,7 @@
 """Trainings from a checkpoint, in this process: adapters, learning rates, validation, and what goes wrong."""
 
+import shutil
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -9,9 +11,10 @@ from pangea_cultural import config
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
-from pangea_cultural.files import write_json
+from pangea_cultural.files import read_json, write_json
 from pangea_cultural.training import run as training
-from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.training import trainer
+from pangea_cultural.training.recipe import Recipe, find
 from pangea_cultural.workspace import Workspace
 from tests import tiny
 
@@ -209,3 +212,32 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
 def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, message):
     with pytest.raises(UserError, match=message):
         train(workspace, start, **fields)
+
+
+def test_another_number_of_processes_does_not_go_on(workspace, start):
+    train(workspace, start)
+    begun = read_json(workspace.checkpoints / "micro/training.json")["begun"]
+    shutil.rmtree(workspace.checkpoints / "micro")
+    write_json(workspace.checkpoints / ".micro.work/begun.json", begun | {"processes": 2})
+    with pytest.raises(UserError, match=r"processes was 2, now is 1.*--anew"):
+        train(workspace, start)
+
+
+def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):
+    (tmp_path / "rng_state_0.pth").touch()
+    with pytest.raises(UserError, match=r"rng_state_1\.pth is missing"):
+        trainer.refuse_missing(tmp_path, 2)
+
+
+@pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
+def test_the_recipes_that_ship_fit(name):
+    recipe = config.load(Recipe, find(name))
+    assert recipe.name == name and recipe.stages[-1].objective == "answers"
+
+
+def test_the_papers_recipe_has_its_numbers():
+    recipe = config.load(Recipe, find("culturalpangea-7b"))
+    stage = recipe.stages[0]
+    assert (stage.learning_rate, stage.batch_questions, stage.epochs, stage.schedule) == (5e-6, 128, 1, "cosine")
+    assert stage.train == ("connector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
+    assert sum(source.count for source in recipe.sources) == 13_000_000 + 5_000_000 + 5_800_000 + 90_000

@@ -1,0 +1,176 @@
+"""Original LLaVA-NeXT checkpoints: what the original code computed, and the way there and back.
+
+tests/model/golden is a checkpoint of tiny size with random weights in the original layout, with what the original code
+(neulab/Pangea ecc4403, transformers 4.40) computed on its pictures in float32: tiles, tokens, logits, greedy tokens.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import PreTrainedTokenizerFast
+
+from pangea_cultural.errors import UserError
+from pangea_cultural.model import load, names
+from pangea_cultural.model.convert import INDEX, convert
+
+GOLDEN = Path(__file__).with_name("golden")
+CASES = json.loads((GOLDEN / "golden.json").read_text())["cases"]
+MARKS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def byte_characters():
+    """The characters that byte-level tokenizers write bytes as, by byte."""
+    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return {byte: chr(byte) for byte in shown} | {byte: chr(256 + n) for n, byte in enumerate(hidden)}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    """The golden checkpoint's: a token for each byte, then three marks."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    characters = byte_characters()
+    assert set(characters.values()) == set(ByteLevel.alphabet())
+    words = Tokenizer(models.BPE(vocab={c: byte for byte, c in characters.items()}, merges=[]))
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    words.decoder = decoders.ByteLevel()
+    words.add_special_tokens(list(MARKS))
+    made = PreTrainedTokenizerFast(tokenizer_object=words, pad_token=MARKS[0], eos_token=MARKS[2])
+    assert made.convert_tokens_to_ids(list(MARKS)) == [256, 257, 258]
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory, tokenizer):
+    folder = tmp_path_factory.mktemp("converted") / "hub"
+    record = convert(GOLDEN, folder, tokenizer=tokenizer)
+    assert record["tensors"] == 87 and record["shards"] == 4
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(converted):
+    model, processor = load.load(str(converted), dtype=torch.float32, attention="sdpa")
+    return model.eval(), processor
+
+
+def inputs_of(case, processor):
+    text = "".join("<image>" if i == -200 else MARKS[i - 256] if i > 255 else chr(i) for i in case["input_ids"])
+    with Image.open(GOLDEN / case["file"]) as picture:
+        return processor(images=picture.convert("RGB"), text=text, return_tensors="pt")
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
+def test_a_picture_becomes_what_the_original_makes_of_it(case, loaded):
+    _, processor = loaded
+    inputs = inputs_of(case, processor)
+    tiles = inputs["pixel_values"][0]
+    assert len(tiles) == case["tiles"]
+    assert int((inputs["input_ids"] == processor.image_token_id).sum()) == case["image_tokens"]
+    assert tiles.mean((1, 2, 3)).tolist() == pytest.approx(case["tile_mean"], abs=1e-4)
+    assert tiles.std((1, 2, 3)).tolist() == pytest.approx(case["tile_std"], abs=1e-4)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
+def test_logits_and_greedy_tokens_are_the_originals(case, loaded):
+    model, processor = loaded
+    inputs = inputs_of(case, processor)
+    with torch.no_grad():
+        last = model(**inputs).logits[0, -1]
+        said = model.generate(**inputs, max_new_tokens=8, min_new_tokens=8, do_sample=False)
+    limit = PORTRAIT if case["width"] < case["height"] else 1e-4
+    assert (last - torch.tensor(case["last_logits"])).abs().max().item() < limit
+    assert said[0, inputs["input_ids"].shape[1] :].tolist() == case["greedy"]
+
+
+PORTRAIT = 0.02
+
+
+def test_there_and_back_is_the_same_to_the_bit(converted, tmp_path):
+    convert(converted, tmp_path / "original")
+    before, after = (json.loads((folder / INDEX).read_text()) for folder in (GOLDEN, tmp_path / "original"))
+    assert before["weight_map"] == after["weight_map"]
+    for shard in sorted(set(before["weight_map"].values())):
+        first, second = load_file(GOLDEN / shard), load_file(tmp_path / "original" / shard)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[name], second[name]) and first[name].dtype == second[name].dtype for name in first)
+    ours, theirs = (json.loads((f / "config.json").read_text()) for f in (tmp_path / "original", GOLDEN))
+    for key in ("image_grid_pinpoints", "mm_vision_select_layer", "mm_projector_type", "rope_theta", "vocab_size"):
+        assert ours[key] == theirs[key], key
+
+
+def test_pinpoints_are_swapped_in_model_and_processor(converted, loaded):
+    model, processor = loaded
+    original = json.loads((GOLDEN / "config.json").read_text())["image_grid_pinpoints"]
+    swapped = [[height, width] for width, height in original]
+    assert model.config.image_grid_pinpoints == swapped
+    assert [list(pair) for pair in processor.image_processor.image_grid_pinpoints] == swapped
+
+
+def test_every_name_has_one_rule_each_way():
+    with safe_open(GOLDEN / "model-00001-of-00004.safetensors", framework="pt") as file:
+        for name in list(file.keys()):
+            assert names.to_original(names.from_original(name)) == name
+    assert names.learnt(["model.layers.0.self_attn.rotary_emb.inv_freq", "model.norm.weight"]) == ["model.norm.weight"]
+
+
+def changed(folder, change):
+    """A copy of the golden checkpoint with other weights."""
+    shutil.copytree(GOLDEN, folder)
+    path = folder / "model-00004-of-00004.safetensors"
+    state = load_file(path)
+    change(state)
+    save_file(state, path)
+    return folder
+
+
+def widen(state):
+    name = next(iter(state))
+    state[name] = torch.zeros(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda state: state.update({"model.resampler.weight": torch.zeros(2)}),
+            r"not known: model\.resampler\.weight",
+        ),
+        (lambda state: state.update({"model.layers.9.extra": torch.zeros(2)}), r"has not: model\.layers\.9\.extra"),
+        (lambda state: state.pop(next(iter(state))), "lacks 1 of 87 weights"),
+        (widen, r"has shape \[3, 3\]"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(tmp_path, tokenizer, change, message):
+    source = changed(tmp_path / "source", change)
+    with pytest.raises(UserError, match=message):
+        convert(source, tmp_path / "hub", tokenizer=tokenizer)
+    assert not (tmp_path / "hub").exists() and not list(tmp_path.glob(".hub*"))
+
+
+def test_what_cannot_be_converted_says_why(tmp_path, tokenizer):
+    with pytest.raises(UserError, match="--tokenizer"):
+        convert(GOLDEN, tmp_path / "hub")
+    with pytest.raises(UserError, match=r"config\.json is missing"):
+        convert(tmp_path, tmp_path / "hub")
+    (tmp_path / "there").mkdir()
+    with pytest.raises(UserError, match="--overwrite"):
+        convert(GOLDEN, tmp_path / "there", tokenizer=tokenizer)
+
+
+def test_the_command_converts(tmp_path, tokenizer):
+    command = [sys.executable, "-m", "pangea_cultural", "convert", str(GOLDEN), str(tmp_path / "hub"), "--json"]
+    done = subprocess.run([*command, "--tokenizer", str(tokenizer)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["direction"] == "to hub"
