@@ -28,10 +28,10 @@ from transformers import (
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import read_json, write_bytes, write_json
 from pangea_cultural.model import build, names, processor
+from pangea_cultural.model.export import INDEX
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD
 
-INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 ORIGINAL = "llava_qwen"
 CLIP_L_336 = "openai/clip-vit-large-patch14-336"

@@ -5,12 +5,17 @@ import tempfile
 from pathlib import Path
 
 import torch
+from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from transformers import GenerationConfig, LlavaNextForConditionalGeneration, LlavaNextProcessor
 
-from pangea_cultural.files import write_bytes
+from pangea_cultural.files import write_bytes, write_json
 from pangea_cultural.model.names import hub_name
 from pangea_cultural.model.tokenizer import END, PAD
+
+INDEX = "model.safetensors.index.json"
+SHARD_BYTES = 5_000_000_000
+"""Largest file of weights, as on the hub."""
 
 
 class BrokenExportError(RuntimeError):
@@ -59,7 +64,7 @@ def _write(
     model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, licence: str
 ) -> None:
     tokenizer = processor.tokenizer
-    save_file(hub_state(model), folder / "model.safetensors", metadata={"format": "pt"})
+    _save(hub_state(model), folder)
     model.config.architectures = ["LlavaNextForConditionalGeneration"]
     model.config.dtype = model.dtype
     model.config.save_pretrained(folder)
@@ -71,6 +76,15 @@ def _write(
     ).save_pretrained(folder)
     head = f"---\nlicense: {licence}\nlibrary_name: transformers\npipeline_tag: image-text-to-text\n---\n"
     write_bytes(folder / "README.md", (head + card).encode())
+
+
+def _save(state: dict[str, torch.Tensor], folder: Path) -> None:
+    """One file, or several with an index where it would be larger than SHARD_BYTES."""
+    plan = split_torch_state_dict_into_shards(state, max_shard_size=SHARD_BYTES)
+    for name, tensors in plan.filename_to_tensors.items():
+        save_file({tensor: state[tensor] for tensor in tensors}, folder / name, metadata={"format": "pt"})
+    if plan.is_sharded:
+        write_json(folder / INDEX, {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename})
 
 
 def verify(model: LlavaNextForConditionalGeneration, folder: Path) -> None:

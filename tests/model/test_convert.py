@@ -21,7 +21,8 @@ from transformers import PreTrainedTokenizerFast
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import load, names
-from pangea_cultural.model.convert import INDEX, convert
+from pangea_cultural.model.convert import convert
+from pangea_cultural.model.export import INDEX
 
 GOLDEN = Path(__file__).with_name("golden")
 CASES = json.loads((GOLDEN / "golden.json").read_text())["cases"]

@@ -126,3 +126,16 @@ def test_a_failed_export_leaves_the_old_one(tmp_path, monkeypatch):
         tiny.checkpoint(folder)
     assert (folder / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"], "nothing half-written is left"
+
+
+def test_a_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "SHARD_BYTES", 2_000_000)
+    model, model_processor = tiny.model_and_processor()
+    export.export(model, model_processor, tmp_path / "model", card="", licence="mit")
+    index = json.loads((tmp_path / "model" / export.INDEX).read_text())
+    shards = sorted(path.name for path in (tmp_path / "model").glob("*.safetensors"))
+    assert len(shards) > 2 and shards == sorted(set(index["weight_map"].values()))
+    assert set(index["weight_map"]) == set(export.hub_state(model))
+    loaded, info = LlavaNextForConditionalGeneration.from_pretrained(tmp_path / "model", output_loading_info=True)
+    assert not any(info.values())
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
