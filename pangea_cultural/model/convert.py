@@ -5,6 +5,10 @@ with its shape; the tower comes from the checkpoint, where it may have been trai
 
 The original reads pinpoints as (width, height), transformers as (height, width): pairs are swapped, so that ties
 between grids are won by the same one.
+
+A converted model computes what the original did, but for one thing: of portrait pictures the overview tile differs by
+single levels of brightness (logits by 0.01), because Pillow now scales the width first, and the one of the original's
+time scaled whichever side made less work of the other. Serving has today's Pillow, so training has it, too.
 """
 
 import shutil
