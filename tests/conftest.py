@@ -8,10 +8,15 @@ from tests import tiny
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory):
-    """A workspace with an export and a checkpoint with random weights."""
+    """A workspace with an export and a checkpoint with random weights, which has been converted there and back: what
+    serves it, serves converted checkpoints.
+    """
+    from pangea_cultural.model.convert import convert
+
     folder = tmp_path_factory.mktemp("workspace")
     tiny.write_export(folder / "exports/sample")
-    tiny.checkpoint(folder / "checkpoints/tiny")
+    convert(tiny.checkpoint(folder / "random"), folder / "original")
+    convert(folder / "original", folder / "checkpoints/tiny")
     return folder
 
 

@@ -105,6 +105,7 @@ def _config(source: Path) -> dict[str, Any]:
 def _to_hub(source: Path, work: Path, original: dict[str, Any], tokenizer: Path | None) -> dict[str, Any]:
     words = _tokenizer(tokenizer or source, original)
     config = hub_config(original, _vision(source, original), image_token=words.convert_tokens_to_ids(IMAGE))
+    config.text_config.pad_token_id = words.convert_tokens_to_ids(PAD)
     written = _write(source, work, names.from_original, _wanted(config))
     config.architectures = ["LlavaNextForConditionalGeneration"]
     config.dtype = original.get("torch_dtype", "bfloat16")
