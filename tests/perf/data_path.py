@@ -1,0 +1,59 @@
+"""Makes the batches of a recipe without learning from them, in one thread, as a data worker does.
+
+    python -m tests.perf.data_path RECIPE WORKSPACE
+
+Prints JSON: questions, seconds, and how many tokens and targets the batches hold.
+"""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import torch
+
+from pangea_cultural import config
+from pangea_cultural.console import Reporter
+from pangea_cultural.model.packed import PADDING
+from pangea_cultural.training import data
+from pangea_cultural.training.collate import Collator
+from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.training.start import Start
+from pangea_cultural.training.steps import Steps
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(exists=True, path_type=Path))
+@click.argument("workspace", type=click.Path(exists=True, path_type=Path))
+def main(recipe: Path, workspace: Path) -> None:
+    """Make all batches of the last stage once."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        click.echo(json.dumps(measure(_steps(config.load(Recipe, recipe), workspace, Path(folder)))))
+
+
+def _steps(recipe: Recipe, workspace: Path, folder: Path) -> Steps:
+    reporter = Reporter(quiet=True)
+    corpora = data.open_all(recipe, workspace, folder, reporter)
+    _, processor = Start(recipe, workspace, folder).make()
+    opened = data.Data(recipe, corpora, data.measure_all(corpora, processor, folder, "data-path", reporter))
+    collator = Collator(processor, keys=opened.key_numbers)
+    return opened.steps(recipe.stages[-1], collator, processes=1, rank=0)
+
+
+def measure(steps: Steps) -> dict[str, float]:
+    """Make every step once and count what is in it."""
+    found = {"questions": 0, "tokens": 0, "targets": 0}
+    began = time.monotonic()
+    for number in range(len(steps)):
+        step = steps[number]
+        found["questions"] += step["questions"]
+        for batch in step["micro_batches"]:
+            found["tokens"] += int((batch["segments"][:, 0] != PADDING).sum())
+            found["targets"] += len(batch["keys"])
+    return found | {"seconds": time.monotonic() - began}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""How many questions a second are learnt: with a shared picture, with a row for each question, and with TRL.
+
+    python -m tests.perf.train_throughput --folder /tmp/throughput
+
+All three train the same LLaVA-NeXT (tests/perf/moderate.py) in float32 from the same folder on the same conversations
+(tests/perf/chat.py; a picture is about 620 tokens, a question with its answer 40 to 60), with 1 to 16 questions about
+each picture. Ours is `pcult train` with the two kinds of packing. TRL's `SFTTrainer` cannot pack pictures: it has a row
+for each question.
+
+Equal for all: questions a step, threads, a frozen tower, no gradient checkpointing, batches made in the training
+process, and a loss on the answers alone; before anything is timed, the targets of all rows are counted on both sides
+and must be equally many. TRL gets its best: rows are grouped by length, nothing is cut or saved, and it and our
+separate rows have whichever number of rows in a pass is fastest in a trial of each on this machine.
+
+Speed is that from the end of the first step to the end of the last: starting, compiling and the first allocations are
+nobody's. The three take turns for each number of questions; every measurement is a process of its own, whose peak
+memory is all that the process ever held, loading and, for ours, writing the checkpoint included. `data_path_ratio` is
+the speed of making batches alone, in one thread, over what training with a shared picture consumes of them; the lowest
+of all numbers of questions.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tests.perf import chat, peers, record
+
+BATCH_QUESTIONS = 16
+THREADS = 2
+MAX_LENGTH = 1536
+"""Tokens of a row with a shared picture: 16 questions and their picture."""
+STEPS = {1: 4, 2: 5, 4: 8, 8: 14, 16: 22}
+"""With a shared picture, by questions a picture: about half a minute behind the first step."""
+ROW_STEPS = 3
+"""With a row for each question, which takes as long whatever the number of questions a picture."""
+TRIAL_ROWS = (1, 2, 4)
+TRIAL_STEPS = 2
+KINDS = ("shared", "rows", "trl")
+RECIPE = """
+name = "{name}"
+threads = {threads}
+[model]
+checkpoint = "model"
+[[sources]]
+kind = "chat"
+path = "chat/{file}"
+[[stages]]
+name = "answers"
+train = ["connector", "language_model"]
+{length}
+batch_questions = {batch}
+questions_per_picture = {questions}
+packing = "{packing}"
+max_length = {max_length}
+per_device_rows = {rows}
+learning_rate = 1e-5
+log_steps = 1
+save_steps = 1000000
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is measured.
+
+    Args:
+        kind: one of KINDS.
+        questions: a picture.
+        steps: of training.
+        rows: in a forward pass.
+    """
+
+    kind: str
+    questions: int
+    steps: int = 1
+    rows: int = 1
+
+    @property
+    def name(self) -> str:
+        """Of its recipe, checkpoint and messages."""
+        return f"{self.kind}-k{self.questions}-rows{self.rows}"
+
+
+class Bench:
+    """The commands that are measured, and the folder in which they run."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._trl = peers.environment(folder / "trl", "trl", beside_ours=True)
+
+    def prepare(self) -> None:
+        """Write the checkpoint and the conversations, so many that in no run one comes again."""
+        shutil.rmtree(self._workspace, ignore_errors=True)
+        for questions, steps in STEPS.items():
+            pictures = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
+            chat.write(self._workspace / "chat", pictures=pictures, questions_per_picture=questions, seed=questions)
+        self._run("model", [sys.executable, "-m", "tests.perf.moderate", str(self._workspace / "model")])
+
+    def fastest_rows(self, kind: str) -> int:
+        """How many rows in a forward pass are fastest."""
+        speeds = {n: self.train(Run(kind, 8, TRIAL_STEPS, n))["questions_per_s"] for n in TRIAL_ROWS}
+        return max(speeds, key=speeds.__getitem__)
+
+    def train(self, run: Run) -> dict[str, float]:
+        """Questions a second between the first step's end and the last's, and peak memory."""
+        found, peak_gb = self._run(run.name, self._trl_command(run) if run.kind == "trl" else self._ours(run))
+        log = found["log"] if run.kind == "trl" else found["stages"][-1]["log"]
+        questions, seconds = (log[-1][key] - log[0][key] for key in ("questions", "seconds"))
+        result = {"questions_per_s": questions / seconds, "seconds": seconds, "peak_gb": peak_gb}
+        click.echo(f"{run.name}: {result}", err=True)
+        return result
+
+    def data_path(self, run: Run) -> dict[str, float]:
+        """What making all batches of a run's conversations takes, and what they hold."""
+        recipe = self._recipe(run, "epochs = 1")
+        command = [sys.executable, "-m", "tests.perf.data_path", str(recipe), str(self._workspace)]
+        return self._run(f"{run.name}-data", command)[0]
+
+    def counts(self, questions: int) -> dict[str, Any]:
+        """What both sides make of the same rows, and TRL's version.
+
+        Raises:
+            ClickException: they do not have a loss on equally many tokens.
+        """
+        run = Run("rows", questions)
+        ours = self.data_path(run)
+        theirs = self._run(f"trl-k{questions}-count", self._trl_command(run, "--count"))[0]
+        if ours["targets"] != theirs["targets"]:
+            raise click.ClickException(f"{ours['targets']} targets in our rows, {theirs['targets']} in TRL's")
+        own = {key: ours[key] for key in ("questions", "targets", "tokens")}
+        return own | {"tokens_trl": theirs["tokens"], "trl": theirs["version"]}
+
+    @property
+    def _workspace(self) -> Path:
+        return self._folder / "workspace"
+
+    def _ours(self, run: Run) -> list[str]:
+        recipe = self._recipe(run, f"steps = {run.steps}")
+        command = [sys.executable, "-m", "pangea_cultural", "train", str(recipe), "--workspace", str(self._workspace)]
+        return [*command, "--anew", "--json", "--quiet"]
+
+    def _recipe(self, run: Run, length: str) -> Path:
+        path = self._folder / f"{run.name}.toml"
+        path.write_text(
+            RECIPE.format(
+                name=run.name,
+                threads=THREADS,
+                file=f"k{run.questions}.json",
+                length=length,
+                batch=BATCH_QUESTIONS,
+                questions=run.questions,
+                packing=run.kind,
+                max_length=MAX_LENGTH,
+                rows=run.rows,
+            )
+        )
+        return path
+
+    def _trl_command(self, run: Run, *options: str) -> list[str]:
+        settings = {"steps": run.steps, "batch-questions": BATCH_QUESTIONS, "rows": run.rows, "threads": THREADS}
+        words = [f"--{name}={value}" for name, value in settings.items()]
+        program, conversations = (
+            Path(__file__).with_name("trl_peer.py"),
+            self._workspace / f"chat/k{run.questions}.json",
+        )
+        # -P: what lies beside the program is not for it to import.
+        return [
+            str(self._trl),
+            "-P",
+            str(program),
+            str(self._workspace / "model"),
+            str(conversations),
+            *words,
+            *options,
+        ]
+
+    def _run(self, name: str, command: list[str]) -> tuple[Any, float]:
+        """Run a command to its end; gives the JSON that it prints, and its peak memory in GB."""
+        output, log = (self._folder / f"{name}.{suffix}" for suffix in ("json", "log"))
+        with output.open("wb") as stdout, log.open("wb") as stderr:
+            process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise click.ClickException(f"{' '.join(command)}\n{log.read_text()[-2000:]}")
+        return json.loads(output.read_bytes() or "null"), usage.ru_maxrss * 1024 / 1e9
+
+
+@click.command()
+@click.option(
+    "--folder", type=click.Path(path_type=Path), required=True, help="For the model, the data and TRL's venv."
+)
+@click.option("--rounds", default=1, show_default=True, help="The medians count.")
+def main(folder: Path, rounds: int) -> None:
+    """Measure training."""
+    bench = Bench(folder.resolve())
+    bench.prepare()
+    counts = bench.counts(8)
+    rows = {kind: bench.fastest_rows(kind) for kind in ("rows", "trl")}
+    runs: dict[str, list[dict[str, float]]] = {}
+    for _ in range(rounds):
+        for questions, steps in STEPS.items():
+            runs.setdefault(f"shared k{questions}", []).append(bench.train(Run("shared", questions, steps)))
+            for kind in ("rows", "trl"):
+                run = Run(kind, questions, ROW_STEPS, rows[kind])
+                runs.setdefault(f"{kind} k{questions}", []).append(bench.train(run))
+    made = {questions: bench.data_path(Run("shared", questions)) for questions in STEPS}
+    found = {name: _median(own) for name, own in runs.items()}
+    details = {"counts": counts, "rows_in_a_pass": rows, "runs": runs}
+    details["data_path"] = {str(questions): run for questions, run in made.items()}
+    record.write("train_throughput", figures(found, made), details=details)
+    click.echo(markdown(found))
+
+
+def _median(runs: list[dict[str, float]]) -> dict[str, float]:
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+
+def figures(found: dict[str, dict[str, float]], made: dict[int, dict[str, float]]) -> dict[str, float]:
+    """What is quoted."""
+    speeds = {name: run["questions_per_s"] for name, run in found.items()}
+    ratios = {
+        f"ratio_vs_{kind}_k{questions}": speeds[f"shared k{questions}"] / speeds[f"{kind} k{questions}"]
+        for kind in ("rows", "trl")
+        for questions in STEPS
+    }
+    peaks = {f"peak_gb_{kind}_k8": found[f"{kind} k8"]["peak_gb"] for kind in KINDS}
+    data_path = {n: run["questions"] / run["seconds"] / speeds[f"shared k{n}"] for n, run in made.items()}
+    return ratios | peaks | {"data_path_ratio": min(data_path.values())}
+
+
+def markdown(found: dict[str, dict[str, float]]) -> str:
+    """Questions a second and peak memory as a table, a row for each number of questions a picture."""
+    lines = ["| questions a picture | shared picture | separate rows | TRL |", "|---|---|---|---|"]
+    for questions in STEPS:
+        own = [found[f"{kind} k{questions}"] for kind in KINDS]
+        cells = [f"{run['questions_per_s']:.2f} ({run['peak_gb']:.1f} GB)" for run in own]
+        lines.append(" | ".join([f"| {questions}", *cells]) + " |")
+    return "\n".join(["Questions a second (peak memory)", "", *lines])
+
+
+if __name__ == "__main__":
+    main()

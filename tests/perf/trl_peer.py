@@ -1,0 +1,132 @@
+"""What a user of TRL writes to train a LLaVA-NeXT on the same conversations; runs in an environment with TRL.
+
+    python -P tests/perf/trl_peer.py CHECKPOINT CONVERSATIONS --steps 3 --batch-questions 16 --rows 1 --threads 2
+
+Prints JSON: the questions learnt and the seconds at the end of each step; with `--count` instead how many tokens and
+targets the collator makes of all rows. It imports nothing of ours.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import trl
+from datasets import Dataset, Image, Sequence
+from transformers import PrinterCallback, TrainerCallback
+
+# TRL marks targets only with a template that says what the assistant generates. This one writes what ours writes.
+TEMPLATE = (
+    "{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}"
+    "{%- for message in messages %}"
+    "{{- '<|im_start|>' + message['role'] + '\\n' }}"
+    "{%- if message['role'] == 'assistant' %}"
+    "{%- generation %}{{- message['content'][0]['text'] + '<|im_end|>' }}{%- endgeneration %}"
+    "{%- else %}"
+    "{%- for part in message['content'] %}"
+    "{{- '<image>\\n' if part['type'] == 'image' else part['text'] }}"
+    "{%- endfor %}"
+    "{{- '<|im_end|>' }}"
+    "{%- endif %}"
+    "{{- '\\n' }}"
+    "{%- endfor %}"
+)
+
+
+def rows(path: Path) -> Dataset:
+    """A row for each question of a LLaVA file, with its picture and a length to group by."""
+    made = []
+    for row in json.loads(path.read_text()):
+        question, answer = (part["value"].replace("<image>", "").strip() for part in row["conversations"])
+        messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        picture = str(path.parent / row["image"])
+        made.append({"messages": messages, "images": [picture], "length": len(question) + len(answer)})
+    return Dataset.from_list(made).cast_column("images", Sequence(Image()))
+
+
+class Clock(TrainerCallback):
+    """Notes when each step ends.
+
+    Args:
+        batch_questions: questions in a step.
+    """
+
+    def __init__(self, batch_questions: int) -> None:
+        self.log: list[dict[str, float]] = []
+        self._batch_questions = batch_questions
+
+    def on_step_end(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+        questions = state.global_step * self._batch_questions
+        self.log.append({"questions": questions, "seconds": time.monotonic()})
+
+
+def trainer(options: argparse.Namespace, output: str, clock: Clock) -> trl.SFTTrainer:
+    """TRL's trainer with the settings that ours has, and its own best where it has a choice."""
+    template = Path(output) / "template.jinja"
+    template.write_text(TEMPLATE)
+    settings = trl.SFTConfig(
+        output_dir=output,
+        max_steps=options.steps,
+        per_device_train_batch_size=options.rows,
+        gradient_accumulation_steps=options.batch_questions // options.rows,
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,  # `length` is what rows are grouped by
+        chat_template_path=str(template),
+        assistant_only_loss=True,
+        max_length=None,
+        gradient_checkpointing=False,
+        bf16=False,
+        use_cpu=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+        learning_rate=1e-5,
+        save_strategy="no",
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+    )
+    made = trl.SFTTrainer(
+        model=str(options.checkpoint), args=settings, train_dataset=rows(options.conversations), callbacks=[clock]
+    )
+    made.remove_callback(PrinterCallback)
+    made.model.model.vision_tower.requires_grad_(False)
+    return made
+
+
+def counts(made: trl.SFTTrainer) -> dict[str, Any]:
+    """Tokens and targets of all rows, and who counts them."""
+    batches = [made.data_collator([row]) for row in made.train_dataset]
+    return {
+        "version": trl.__version__,
+        "tokens": sum(int(batch["attention_mask"].sum()) for batch in batches),
+        "targets": sum(int((batch["labels"] != -100).sum()) for batch in batches),
+    }
+
+
+def main() -> None:
+    """Train, or count only."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("conversations", type=Path)
+    parser.add_argument("--steps", type=int, default=1)
+    parser.add_argument("--batch-questions", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--count", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    with tempfile.TemporaryDirectory() as output:
+        clock = Clock(options.batch_questions)
+        made = trainer(options, output, clock)
+        if options.count:
+            print(json.dumps(counts(made)))
+            return
+        made.train()
+        print(json.dumps({"log": clock.log}))
+
+
+if __name__ == "__main__":
+    main()
