@@ -6,9 +6,10 @@ with its shape; the tower comes from the checkpoint, where it may have been trai
 The original reads pinpoints as (width, height), transformers as (height, width): pairs are swapped, so that ties
 between grids are won by the same one.
 
-A converted model computes what the original did, but for one thing: of portrait pictures the overview tile differs by
-single levels of brightness (logits by 0.01), because Pillow now scales the width first, and the one of the original's
-time scaled whichever side made less work of the other. Serving has today's Pillow, so training has it, too.
+A converted model computes what the original does from the same pixels, but pixels hang on Pillow's version: 10.4 to
+12.3 scale the width first (Pangea is of 2024 and was trained so); 13.0 scales the height first where that is less work,
+and rounds to bytes in between. Of portrait pictures the overview tile then differs by single levels of brightness, and
+logits by 0.01: a model should be served with the Pillow that it was trained with.
 """
 
 import shutil
