@@ -424,7 +424,7 @@ class Recipe(config.Config):
         ({"kind": "export", "path": "e", "regions": ["japn"]}, "did you mean japan"),
         ({"kind": "chat", "path": "e", "languages": ["xx"]}, "unknown language 'xx'"),
         ({"kind": "chat", "path": "e", "default_language": "xx"}, "unknown language 'xx'"),
-        ({"kind": "chat", "path": "e", "split": "dev"}, "unknown key 'split': known: count, default_language, images"),
+        ({"kind": "chat", "path": "e", "split": "dev"}, "unknown key 'split': known: assumed, count, default_language"),
         ({"kind": "m3ls", "path": "e", "instruction": "Summarise."}, "columns and instruction belong together"),
         ({"kind": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns and instruction belong"),
         ({"kind": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
