@@ -8,12 +8,11 @@ from pangea_cultural.training.recipe import Lora
 
 def attach(model: PackedLlavaNext, lora: Lora) -> LoraModel:
     """Put adapters into the language model; they learn, its own weights do not."""
-    names = "|".join(lora.modules)
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=rf"model\.language_model\..*\.({names})",
+        target_modules=targets(lora),
     )
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     adapted = LoraModel(model, settings, "default")
@@ -25,6 +24,11 @@ def attach(model: PackedLlavaNext, lora: Lora) -> LoraModel:
         if id(parameter) not in language_model:
             parameter.requires_grad_(True)
     return adapted
+
+
+def targets(lora: Lora) -> str:
+    """A pattern for the whole name of a module that gets an adapter."""
+    return rf"model\.language_model\..*\.({'|'.join(lora.modules)})"
 
 
 def merge(adapted: LoraModel) -> PackedLlavaNext:

@@ -90,21 +90,33 @@ class Data:
             result[names[number]] = reasons
         return result
 
-    def plan(self, stage: Stage) -> Plan:
+    def plan(self, stage: Stage, candidates: list[Candidates] | None = None) -> Plan:
         """Which questions a stage learns in which step.
+
+        Args:
+            stage: says how many, and how they are spread.
+            candidates: what there is to learn; where None, all that the sources have.
 
         Raises:
             UserError: there is nothing to learn.
         """
-        make = self._answers if stage.objective == "answers" else self._captions
         return mixture.plan(
-            [make(number, stage) for number in range(len(self.corpora))],
+            self.candidates(stage) if candidates is None else candidates,
             batch_questions=stage.batch_questions,
             limit=stage.questions_per_picture,
             name=f"{self.recipe.seed} {stage.name}",
             steps=stage.steps,
             epochs=stage.epochs,
         )
+
+    def candidates(self, stage: Stage) -> list[Candidates]:
+        """What a stage may learn from each source.
+
+        Raises:
+            UserError: a source has nothing to learn.
+        """
+        make = self._answers if stage.objective == "answers" else self._captions
+        return [make(number, stage) for number in range(len(self.corpora))]
 
     def _answers(self, number: int, stage: Stage) -> Candidates:
         source, measured = self.recipe.sources[number], self.measured[number]

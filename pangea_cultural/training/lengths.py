@@ -48,7 +48,6 @@ def measure(
         key: names source, tokenizer and processor.
         reporter: shows how far it is.
     """
-    sizes, reasons, examples = _image_sizes(corpus, reporter)
     file = cache / f"{key}.npz"
     if file.is_file():
         text = np.load(file)["conversations"]
@@ -56,8 +55,24 @@ def measure(
         text = _text_lengths(corpus, template, reporter)
         with atomic_path(file) as temporary, temporary.open("wb") as stream:
             np.savez(stream, conversations=text)
+    return with_pictures(corpus, text, len(template.header), image_tokens, reporter)
+
+
+def with_pictures(
+    corpus: Corpus, text: np.ndarray, header: int, image_tokens: ImageTokens, reporter: Reporter
+) -> Measured:
+    """Measure the pictures of a source whose texts are measured, or assumed.
+
+    Args:
+        corpus: the source.
+        text: [conversations], tokens behind the prefix without pictures.
+        header: tokens before the picture.
+        image_tokens: of the model.
+        reporter: shows how far it is.
+    """
+    sizes, reasons, examples = _image_sizes(corpus, reporter)
     image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
-    prefix = (len(template.header) + image).astype(np.int32)
+    prefix = (header + image).astype(np.int32)
     conversations = (text + np.repeat(inside, np.diff(corpus.starts))).astype(np.int32)
     return Measured(Lengths(corpus.starts, prefix, image, conversations), broken, reasons, examples)
 

@@ -11,7 +11,7 @@ apart.
 import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -126,6 +126,7 @@ class Part:
 
 
 Row = list[Part]
+AnyRow = TypeVar("AnyRow")
 
 
 def rows(pieces: Sequence[Piece], lengths: Sequence[Lengths], *, packing: Packing, max_length: int) -> list[Row]:
@@ -174,11 +175,11 @@ def _parts(piece: Piece, lengths: Lengths, packing: Packing, max_length: int) ->
     yield Part(piece, piece.conversations[begin:], length)
 
 
-def distribute(filled: Sequence[Row], *, processes: int, per_device_rows: int) -> list[list[list[Row]]]:
+def distribute(filled: Sequence[AnyRow], *, processes: int, per_device_rows: int) -> list[list[list[AnyRow]]]:
     """Micro-batches of each process, alike in number and length, so that no process waits for another.
 
     Args:
-        filled: rows, longest first.
+        filled: rows, or what stands for them, longest first.
         processes: how many there are.
         per_device_rows: rows in one forward pass.
 
@@ -186,7 +187,7 @@ def distribute(filled: Sequence[Row], *, processes: int, per_device_rows: int) -
         For each process its micro-batches. A process that gets fewer rows than another has empty micro-batches: it must
         take part in the others' communication all the same.
     """
-    dealt: list[list[Row]] = [[] for _ in range(processes)]
+    dealt: list[list[AnyRow]] = [[] for _ in range(processes)]
     for number, row in enumerate(filled):
         lap, place = divmod(number, processes)
         # Forth and back, so that the first process does not always get the longer row.

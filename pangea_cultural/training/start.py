@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, LlavaNextProcessor
+from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase
 
 from pangea_cultural.export import SPLITS, Export
 from pangea_cultural.files import sha256_file
@@ -46,23 +46,27 @@ class Start:
         """
         start = self._recipe.model
         if start.checkpoint:
-            name = self._local(start.checkpoint)
+            name = self.local(start.checkpoint)
             return load.load(name, dtype=getattr(torch, start.precision), attention=attention(start))
         if start.tower:
-            tower, language_model = self._local(start.tower), self._local(start.language_model)
+            tower, language_model = self.local(start.tower), self.local(start.language_model)
             options = {
                 "dtype": getattr(torch, start.precision),
                 "attention": attention(start),
                 "seed": self._recipe.seed,
             }
             return load.assemble(tower, language_model, size=start.size, **options)
-        words = AutoTokenizer.from_pretrained(self._folder)
+        words = self.tokenizer()
         made = build.build(start.size, words, seed=self._recipe.seed)
         model_processor = processor.processor(made.config, words)
         made.set_attn_implementation({"text_config": attention(start)})
         return made.to(getattr(torch, start.precision)), model_processor
 
-    def _local(self, name: str) -> str:
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of a model from scratch, once it is prepared."""
+        return AutoTokenizer.from_pretrained(self._folder)
+
+    def local(self, name: str) -> str:
         """A folder of the workspace where there is such a one, else a name on the hub."""
         path = self._workspace / name
         return str(path) if path.is_dir() else name

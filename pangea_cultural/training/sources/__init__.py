@@ -16,6 +16,7 @@ from pangea_cultural.training.records import Row
 from pangea_cultural.training.sources import chat, culturalground, export, m3ls
 from pangea_cultural.training.sources.json_rows import MEBIBYTE, Watched, mebibytes
 from pangea_cultural.training.sources.recipe import (
+    Assumed,
     ChatSource,
     CulturalGroundSource,
     ExportSource,
@@ -26,7 +27,7 @@ from pangea_cultural.training.sources.recipe import (
 )
 from pangea_cultural.training.tally import Advance, Listener, Tally
 
-__all__ = ["ExportSource", "Source", "open_source"]
+__all__ = ["Assumed", "ExportSource", "Source", "open_source"]
 
 SUFFIXES = (".json", ".jsonl")
 """Of the files that are read where a source is a folder."""

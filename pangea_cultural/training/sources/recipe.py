@@ -31,12 +31,15 @@ LanguageCodeOrNone = Annotated[str, AfterValidator(_known(lambda code: code and 
 RegionSlug = Annotated[str, AfterValidator(_known(lambda slug: region(slug).slug))]
 
 
+Pixels = Annotated[int, Field(ge=1)]
+
+
 class Assumed(config.Config):
     """What the dry run takes for granted of a source that is not on this machine."""
 
     questions: int = Field(ge=1)
     pictures: int = Field(ge=0)
-    picture_px: tuple[int, int] = (480, 640)
+    picture_px: tuple[Pixels, Pixels] = (480, 640)
     """Height and width of every picture."""
     question_tokens: int = Field(default=60, ge=1)
     """Tokens of a question with its answer."""
