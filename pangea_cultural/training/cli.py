@@ -1,12 +1,15 @@
 """`pcult train`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
+
+if TYPE_CHECKING:
+    from pangea_cultural.training.recipe import Recipe
 
 
 @click.command()
@@ -16,6 +19,9 @@ from pangea_cultural.cli.options import json_option, quiet_option, workspace_opt
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
 @click.option("--data", help="Name of the export to learn from, in place of the recipe's exports.")
 @click.option("--resume/--anew", default=True, show_default=True, help="Go on where a stopped training was, or not.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be trained, in what memory and time.")
+@click.option("--devices", type=click.IntRange(min=1), help="For --dry-run: how many; WORLD_SIZE or 1 by default.")
+@click.option("--tflops", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: what a device sustains.")
 @json_option
 @quiet_option
 def train(
@@ -25,6 +31,9 @@ def train(
     steps: int | None,
     data: str | None,
     resume: bool,
+    dry_run: bool,
+    devices: int | None,
+    tflops: float | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -46,10 +55,15 @@ def train(
     from pangea_cultural.training import recipe as recipes
     from pangea_cultural.workspace import Workspace
 
+    if not dry_run and (devices or tflops):
+        raise click.UsageError("--devices and --tflops go with --dry-run")
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     plan = config.load(recipes.Recipe, recipes.find(recipe), overrides=overrides).with_steps(steps).with_data(data)
-    place = Workspace.create(workspace)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if dry_run:
+        _dry_run(plan, workspace, devices, tflops, as_json=as_json, quiet=quiet)
+        return
+    place = Workspace.create(workspace)
     from pangea_cultural.training.run import Job, run
 
     job = Job(plan, place, Reporter(quiet=quiet or int(os.environ.get("RANK", "0")) > 0))
@@ -64,3 +78,23 @@ def train(
         return
     seconds = sum(stage["seconds"] for stage in record["stages"])
     click.echo(f"Checkpoint: {job.checkpoint} ({seconds:.0f} s of training)")
+
+
+def _dry_run(
+    recipe: "Recipe", workspace: Path, devices: int | None, tflops: float | None, *, as_json: bool, quiet: bool
+) -> None:
+    """Print what a recipe would train."""
+    import os
+
+    from rich.console import Console
+
+    from pangea_cultural.console import Reporter
+    from pangea_cultural.training import dry_run_tables
+    from pangea_cultural.training.dry_run import Devices, dry_run
+
+    number = devices or int(os.environ.get("WORLD_SIZE", "1"))
+    result = dry_run(recipe, workspace.absolute(), Devices(number, tflops), Reporter(quiet=quiet))
+    if as_json:
+        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+    else:
+        dry_run_tables.show(result, Console())
