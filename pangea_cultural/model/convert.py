@@ -12,8 +12,6 @@ and rounds to bytes in between. Of portrait pictures the overview tile then diff
 logits by 0.01: a model should be served with the Pillow that it was trained with.
 """
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,16 +22,15 @@ from safetensors.torch import save_file
 from transformers import (
     AutoTokenizer,
     CLIPVisionConfig,
-    GenerationConfig,
     LlavaNextConfig,
     PreTrainedTokenizerBase,
     Qwen2Config,
 )
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.files import read_json, write_bytes, write_json
+from pangea_cultural.files import atomic_folder, read_json, write_json
 from pangea_cultural.model import build, names, processor
-from pangea_cultural.model.export import INDEX
+from pangea_cultural.model.export import INDEX, save_card, save_generation
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD
 
@@ -81,16 +78,11 @@ def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwr
         raise UserError(f"{target} exists: give --overwrite to replace it")
     config = _config(source)
     to_hub = config["model_type"] == ORIGINAL
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
+    with atomic_folder(target) as work:
         made = _to_hub(source, work, config, tokenizer) if to_hub else _to_original(source, work)
-        if target.exists():
-            shutil.rmtree(target)
-        work.chmod(0o755)
-        work.rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        layout = "the hub's" if to_hub else "the original LLaVA-NeXT's"
+        text = f"Converted from the checkpoint `{source.name}` to {layout} layout; the weights are the same."
+        save_card(work, f"\n# {target.name}\n\n{text}\n", licence=None)
     return {"direction": "to hub" if to_hub else "to original", "checkpoint": str(target), **made}
 
 
@@ -114,9 +106,7 @@ def _to_hub(source: Path, work: Path, original: dict[str, Any], tokenizer: Path 
     made = processor.processor(config, words)
     made.chat_template = CHAT_TEMPLATE
     made.save_pretrained(work)
-    ends = {"eos_token_id": words.convert_tokens_to_ids(END), "pad_token_id": words.convert_tokens_to_ids(PAD)}
-    GenerationConfig(do_sample=False, **ends).save_pretrained(work)
-    _card(work, f"Converted from the original LLaVA-NeXT checkpoint `{source.name}`; the weights are the same.")
+    save_generation(words, work)
     return written
 
 
@@ -127,7 +117,6 @@ def _to_original(source: Path, work: Path) -> dict[str, Any]:
     write_json(work / "config.json", original_config(config))
     config.vision_config.save_pretrained(work / "vision_tower")
     AutoTokenizer.from_pretrained(source).save_pretrained(work)
-    _card(work, f"Converted from the checkpoint `{source.name}` to the original LLaVA-NeXT; the weights are the same.")
     return written
 
 
@@ -286,8 +275,3 @@ def _shards(source: Path) -> Iterator[str]:
         if Path(name).name != name or not (source / name).is_file():
             raise UserError(f"no weights at {source / name}: safetensors are needed, whole")
     yield from found
-
-
-def _card(work: Path, text: str) -> None:
-    head = "---\nlibrary_name: transformers\npipeline_tag: image-text-to-text\n---\n"
-    write_bytes(work / "README.md", f"{head}\n# {work.name.split('.')[1]}\n\n{text}\n".encode())

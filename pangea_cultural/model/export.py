@@ -1,15 +1,18 @@
 """A checkpoint on disk, in the layout of the hub's LLaVA-NeXT models, which transformers and vLLM load."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import torch
 from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors.torch import save_file
-from transformers import GenerationConfig, LlavaNextForConditionalGeneration, LlavaNextProcessor
+from transformers import (
+    GenerationConfig,
+    LlavaNextForConditionalGeneration,
+    LlavaNextProcessor,
+    PreTrainedTokenizerBase,
+)
 
-from pangea_cultural.files import write_bytes, write_json
+from pangea_cultural.files import atomic_folder, write_bytes, write_json
 from pangea_cultural.model.names import hub_name
 from pangea_cultural.model.tokenizer import END, PAD
 
@@ -47,35 +50,37 @@ def export(
     Raises:
         BrokenExportError: what was written does not load with exactly the weights that it should have.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
+    with atomic_folder(folder) as work:
         _write(model, processor, work, card=card, licence=licence)
         verify(model, work)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.chmod(0o755)
-        work.rename(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write(
     model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, licence: str
 ) -> None:
-    tokenizer = processor.tokenizer
     _save(hub_state(model), folder)
     model.config.architectures = ["LlavaNextForConditionalGeneration"]
     model.config.dtype = model.dtype
     model.config.save_pretrained(folder)
     processor.save_pretrained(folder)
+    save_generation(processor.tokenizer, folder)
+    save_card(folder, card, licence=licence)
+
+
+def save_generation(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write how a model answers where nothing else is asked for: greedily, to the end of its turn."""
     GenerationConfig(
         do_sample=False,
         eos_token_id=tokenizer.convert_tokens_to_ids(END),
         pad_token_id=tokenizer.convert_tokens_to_ids(PAD),
     ).save_pretrained(folder)
-    head = f"---\nlicense: {licence}\nlibrary_name: transformers\npipeline_tag: image-text-to-text\n---\n"
-    write_bytes(folder / "README.md", (head + card).encode())
+
+
+def save_card(folder: Path, text: str, *, licence: str | None) -> None:
+    """Write a model card; `licence` is an identifier, None where nobody says."""
+    line = f"license: {licence}\n" if licence else ""
+    head = f"---\n{line}library_name: transformers\npipeline_tag: image-text-to-text\n---\n"
+    write_bytes(folder / "README.md", (head + text).encode())
 
 
 def _save(state: dict[str, torch.Tensor], folder: Path) -> None:

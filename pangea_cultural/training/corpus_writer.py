@@ -13,7 +13,6 @@ Equal rows give equal bytes.
 """
 
 import array
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.files import write_json
+from pangea_cultural.files import atomic_folder, write_json
 from pangea_cultural.training.records import Conversation, Row
 from pangea_cultural.training.tally import Tally
 
@@ -120,10 +119,7 @@ def write(
     Raises:
         UserError: a row is in a held-out language.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with atomic_folder(folder) as partial:
         codes = _write_rows(rows, partial, name, filters, held_out, rejected)
         _write_groups(partial, codes)
         manifest = {
@@ -135,10 +131,6 @@ def write(
             "notes": notes.counts,
         }
         write_json(partial / MANIFEST, manifest)
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_rows(

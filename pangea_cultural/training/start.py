@@ -7,7 +7,7 @@ import torch
 from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase
 
 from pangea_cultural.export import SPLITS, Export
-from pangea_cultural.files import sha256_file
+from pangea_cultural.files import atomic_folder, sha256_file
 from pangea_cultural.model import build, load, processor, tokenizer
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.training.corpus import Corpus
@@ -34,9 +34,8 @@ class Start:
         if start.from_scratch and not self._folder.exists():
             longest = build.size_table(start.size)["text"]["max_position_embeddings"]
             words = tokenizer.train(self._texts(corpora), vocabulary=start.vocabulary, max_length=longest)
-            partial = self._folder.with_suffix(".partial")
-            words.save_pretrained(partial)
-            partial.rename(self._folder)
+            with atomic_folder(self._folder) as partial:
+                words.save_pretrained(partial)
 
     def make(self) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
         """The model, on the CPU, and its processor.
