@@ -7,6 +7,7 @@ Position i sees j where j is not later than i, lies in i's group, and lies in th
 conversation. Molmo (allenai/molmo) trains with the same mask for one picture a row.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             weights: [batch, length], what each target counts; 1 where None.
             normalizer: sum of the weights of the whole step, over micro-batches and processes; of this batch where
                 None. With it the loss does not depend on how questions were packed and distributed.
-            segments: [batch, 2, length], group and conversation of each position (see `visible`).
+            segments: [batch, 2, length], group and conversation of each position (see `mask_rule`).
             pixel_values: [pictures, tiles, 3, height, width].
             image_sizes: [pictures, 2], height and width.
             **inputs: position_ids [batch, length], and what else LLaVA-NeXT takes.
@@ -101,22 +102,29 @@ register_checkpoint_conversion_mapping(
 )
 
 
-def visible(segments: torch.Tensor) -> torch.Tensor:
-    """Which position may see which.
+def mask_rule(segments: torch.Tensor) -> Callable[..., torch.Tensor]:
+    """Which position may see which: a function of batch, head, query and key position, as FlexAttention wants it.
 
     Args:
         segments: [batch, 2, length], the group of each position (PADDING: none) and its conversation (PREFIX or 1 …).
-
-    Returns:
-        [batch, length, length], true where the position of the second axis may see that of the third.
     """
     group, conversation = segments.unbind(1)
-    same = (group[:, :, None] == group[:, None, :]) & (group[:, :, None] != PADDING)
-    shared = (conversation[:, None, :] == PREFIX) | (conversation[:, :, None] == conversation[:, None, :])
-    length = segments.shape[-1]
-    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
-    # Padding sees itself: a row without any visible key would be NaN.
-    return (same & shared & causal) | torch.eye(length, dtype=torch.bool, device=segments.device)
+
+    def rule(batch: torch.Tensor, _: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        same = (group[batch, query] == group[batch, key]) & (group[batch, query] != PADDING)
+        shared = (conversation[batch, key] == PREFIX) | (conversation[batch, key] == conversation[batch, query])
+        # Padding sees itself: a row without any visible key would be NaN.
+        return (same & shared & (key <= query)) | (key == query)
+
+    return rule
+
+
+def visible(segments: torch.Tensor) -> torch.Tensor:
+    """[batch, length, length], true where the position of the second axis may see that of the third."""
+    rows, _, length = segments.shape
+    batch = torch.arange(rows, device=segments.device)[:, None, None]
+    place = torch.arange(length, device=segments.device)
+    return mask_rule(segments)(batch, batch, place[None, :, None], place[None, None, :])
 
 
 def dense_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -131,12 +139,5 @@ def dense_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 def block_mask(segments: torch.Tensor) -> BlockMask:
     """The mask of packed rows for FlexAttention: blocks without a visible pair cost nothing."""
-    group, conversation = segments.unbind(1)
-
-    def mask_mod(batch: torch.Tensor, _: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        same = (group[batch, query] == group[batch, key]) & (group[batch, query] != PADDING)
-        own = (conversation[batch, key] == PREFIX) | (conversation[batch, key] == conversation[batch, query])
-        return (same & own & (key <= query)) | (key == query)
-
     rows, _, length = segments.shape
-    return create_block_mask(mask_mod, rows, None, length, length, device=segments.device)
+    return create_block_mask(mask_rule(segments), rows, None, length, length, device=segments.device)
