@@ -66,13 +66,15 @@ def train(
     place = Workspace.create(workspace)
     from pangea_cultural.training.run import Job, run
 
-    job = Job(plan, place, Reporter(quiet=quiet or int(os.environ.get("RANK", "0")) > 0))
-    if not resume:
+    # Of several processes the first one speaks, and throws away.
+    is_first = int(os.environ.get("RANK", "0")) == 0
+    job = Job(plan, place, Reporter(quiet=quiet or not is_first))
+    if not resume and is_first:
         shutil.rmtree(job.work, ignore_errors=True)
         shutil.rmtree(job.checkpoint, ignore_errors=True)
     record = run(job)
-    if int(os.environ.get("RANK", "0")):
-        return  # of several processes one speaks
+    if not is_first:
+        return
     if as_json:
         click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
         return

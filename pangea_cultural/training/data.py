@@ -1,5 +1,6 @@
 """The data of a training, opened and measured: from sources to the steps of a stage."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.training import lengths, mixture
 from pangea_cultural.training.corpus import Corpus
+from pangea_cultural.training.corpus_writer import MEND_HELD_OUT
 from pangea_cultural.training.lengths import Measured
 from pangea_cultural.training.mixture import Candidates, Plan
 from pangea_cultural.training.packing import Lengths, Template
@@ -49,10 +51,7 @@ class Data:
     @property
     def broken(self) -> dict[str, int]:
         """Missing and broken pictures, by reason."""
-        return {
-            reason: sum(m.reasons[reason] for m in self.measured)
-            for reason in sorted({reason for m in self.measured for reason in m.reasons})
-        }
+        return dict(sum((Counter(m.reasons.counts) for m in self.measured), Counter()))
 
     @property
     def num_pictures(self) -> int:
@@ -67,7 +66,7 @@ class Data:
         """
         count = sum(self.broken.values())
         if count > self.recipe.max_skipped * max(1, self.num_pictures):
-            reason, example = next((r, e[0]) for m in self.measured for r, e in m.examples.items())
+            reason, example = next((r, e[0]) for m in self.measured for r, e in m.reasons.examples.items())
             said = ", ".join(f"{number} {reason}" for reason, number in self.broken.items())
             raise UserError(
                 f"of {self.num_pictures} pictures are {said}, such as {example} ({reason}): mend them, or raise "
@@ -182,10 +181,7 @@ def held_out(recipe: Recipe, workspace: Path) -> frozenset[str]:
     codes = {*recipe.held_out, *(code for path in exports for code in Export.open(path).held_out_languages)}
     for code in recipe.languages:
         if code in codes:
-            raise UserError(
-                f"the recipe asks for the held-out language {code}: leave the language out of the recipe, or build the "
-                "export without holding it out"
-            )
+            raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")
     return frozenset(codes)
 
 

@@ -23,6 +23,7 @@ from pangea_cultural.training.packing import Lengths, Part
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.training.records import Group
 from pangea_cultural.training.sources import Assumed, Source
+from pangea_cultural.training.spread import spread
 
 LAID_OUT_STEPS = 500
 """Of so many steps the rows are laid out; what they hold is scaled to all steps."""
@@ -154,7 +155,7 @@ class Outliner:
         if stage.objective == "contrastive":
             held, step = _pictures_alone(stage, plan.num_questions, self._devices)
             return Outline(steps, questions, plan.num_steps, held, step)
-        chosen = np.linspace(0, plan.num_steps - 1, min(plan.num_steps, LAID_OUT_STEPS)).round().astype(int)
+        chosen = spread(plan.num_steps, LAID_OUT_STEPS)
         held, fullest = Held(), Step(Batch(0, 0, 0, 0), 0, self._devices)
         for number in chosen:
             rows = packing.rows(plan.step(number), own, packing=stage.packing, max_length=stage.max_length)

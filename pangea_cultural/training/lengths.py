@@ -1,6 +1,5 @@
 """How long everything is, before anything is learnt: packing, the dry run and exact resume stand on these numbers."""
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pangea_cultural.training import pictures
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.packing import Lengths, Template
 from pangea_cultural.training.pictures import BrokenPictureError, ImageTokens
+from pangea_cultural.training.tally import Tally
 
 CHUNK = 4096
 """Conversations, or pictures, that are measured at once."""
@@ -25,14 +25,12 @@ class Measured:
     Args:
         lengths: in tokens.
         broken: [groups], true where a picture is missing or broken.
-        reasons: what is wrong with the broken ones, counted.
-        examples: the first files of each reason.
+        reasons: what is wrong with the broken files.
     """
 
     lengths: Lengths
     broken: np.ndarray
-    reasons: Counter[str]
-    examples: dict[str, list[str]]
+    reasons: Tally
 
 
 def measure(
@@ -70,11 +68,11 @@ def with_pictures(
         image_tokens: of the model.
         reporter: shows how far it is.
     """
-    sizes, reasons, examples = _image_sizes(corpus, reporter)
+    sizes, reasons = _image_sizes(corpus, reporter)
     image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
     prefix = (header + image).astype(np.int32)
     conversations = (text + np.repeat(inside, np.diff(corpus.starts))).astype(np.int32)
-    return Measured(Lengths(corpus.starts, prefix, image, conversations), broken, reasons, examples)
+    return Measured(Lengths(corpus.starts, prefix, image, conversations), broken, reasons)
 
 
 def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.ndarray:
@@ -95,13 +93,10 @@ def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.
     return counts
 
 
-def _image_sizes(
-    corpus: Corpus, reporter: Reporter
-) -> tuple[dict[Path, tuple[int, int]], Counter[str], dict[str, list[str]]]:
+def _image_sizes(corpus: Corpus, reporter: Reporter) -> tuple[dict[Path, tuple[int, int]], Tally]:
     """Height and width of every picture; those that have none are missing, with the reason counted."""
     sizes: dict[Path, tuple[int, int]] = {}
-    reasons: Counter[str] = Counter()
-    examples: dict[str, list[str]] = {}
+    reasons = Tally()
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
     with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(paths), "pictures") as bar:
         for first in range(0, len(paths), CHUNK):
@@ -109,14 +104,11 @@ def _image_sizes(
                 paths[first : first + CHUNK], pool.map(_size, paths[first : first + CHUNK]), strict=True
             ):
                 if isinstance(found, str):
-                    reasons[found] += 1
-                    examples.setdefault(found, [])
-                    if len(examples[found]) < 5:
-                        examples[found].append(str(path))
+                    reasons.add(found, str(path))
                 else:
                     sizes[path] = found
             bar.advance(min(CHUNK, len(paths) - first))
-    return sizes, reasons, examples
+    return sizes, reasons
 
 
 def _size(path: Path) -> tuple[int, int] | str:

@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from pangea_cultural.model.tokenizer import END, IMAGE, START, SYSTEM
 from pangea_cultural.training.mixture import Piece
+from pangea_cultural.training.records import IMAGE_MARK
 
 Turns = tuple[tuple[str, str], ...]
 """Questions and answers of a conversation."""
@@ -67,7 +68,7 @@ class Template:
             if number:
                 yield Span(marks=self._next)
             lead = "\n" if num_images == 1 and number == 0 else ""
-            parts = (lead + question).split(IMAGE) if num_images > 1 else [lead + question]
+            parts = (lead + question).split(IMAGE_MARK) if num_images > 1 else [lead + question]
             for part_number, part in enumerate(parts):
                 if part_number:
                     yield Span(is_picture=True)

@@ -1,15 +1,16 @@
 """A training from recipe to checkpoint, stage by stage; killed anywhere, the same call goes on."""
 
-import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import transformers
 from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file
 from transformers import LlavaNextProcessor
 
@@ -21,10 +22,14 @@ from pangea_cultural.model import build
 from pangea_cultural.model.export import export
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.training import card, data, stage, trainer
+from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.data import Data
+from pangea_cultural.training.lengths import Measured
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.start import Start, processor_key
 from pangea_cultural.workspace import Workspace
+
+Result = TypeVar("Result")
 
 RECORD = "training.json"
 LOGS = "logs"
@@ -53,6 +58,12 @@ class Job:
         """Sources as they were read and measured; may be deleted at any time between trainings."""
         return self.workspace.root / "cache" / "training"
 
+    @property
+    def stages(self) -> list[stage.Setting]:
+        """The stages of the recipe, in order."""
+        where = (self.work, self.workspace.root, self.reporter)
+        return [stage.Setting(self.recipe, number, *where) for number in range(len(self.recipe.stages))]
+
 
 def run(job: Job) -> dict[str, Any]:
     """Train, and give the record that lies beside the checkpoint as training.json.
@@ -67,40 +78,43 @@ def run(job: Job) -> dict[str, Any]:
     torch.set_num_threads(job.recipe.threads)
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
     job.work.mkdir(parents=True, exist_ok=True)
-    with processes.main_process_first():
-        corpora = data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter)
-        begun = _begun(job, {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}, processes)
-        if (job.checkpoint / RECORD).is_file() and read_json(job.checkpoint / RECORD)["begun"] == begun:
-            job.reporter.note(f"{job.recipe.name}: already trained")
-            shutil.rmtree(job.work, ignore_errors=True)
-            return read_json(job.checkpoint / RECORD)
-        _refuse_another(job.work / "begun.json", begun)
-        start = Start(job.recipe, job.workspace.root, job.work)
-        start.prepare(corpora)
+    corpora = _once(processes, lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
+    begun = _begun(job, {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}, processes)
+    if (job.checkpoint / RECORD).is_file() and read_json(job.checkpoint / RECORD)["begun"] == begun:
+        job.reporter.note(f"{job.recipe.name}: already trained")
+        shutil.rmtree(job.work, ignore_errors=True)
+        return read_json(job.checkpoint / RECORD)
+    start = Start(job.recipe, job.workspace.root, job.work)
+    _once(processes, lambda: _prepare(job, begun, start, corpora))
     model, processor = start.make()
-    with processes.main_process_first():
-        measured = _measured(job, corpora, processor)
+    measured = _once(processes, lambda: _measured(job, corpora, processor))
     opened = Data(job.recipe, corpora, measured)
     opened.refuse_broken()
-    for number in range(len(job.recipe.stages)):
-        if not _record_path(job, number).is_file():
-            stage.train(
-                stage.Setting(job.recipe, number, job.work, job.workspace.root, job.reporter), opened, model, processor
-            )
+    for setting in job.stages:
+        if not setting.record.is_file():
+            stage.train(setting, opened, model, processor)
             processes.wait_for_everyone()
             model = start.make()[0] if job.recipe.sharding == "full" else model
-        trainer.put(model, load_file(stage.weights_path(job.work, job.recipe, number)))
+        trainer.put(model, load_file(setting.weights))
     if processes.is_main_process:
         _finish(job, model, processor, opened, begun)
     processes.wait_for_everyone()
     return read_json(job.checkpoint / RECORD)
 
 
-def _record_path(job: Job, number: int) -> Path:
-    return stage.record_path(job.work, job.recipe, number)
+def _once(processes: PartialState, work: Callable[[], Result]) -> Result:
+    """What the main process makes, on all processes: files are read, and pictures looked at, by one of them only."""
+    made = [work() if processes.is_main_process else None]
+    broadcast_object_list(made)
+    return cast(Result, made[0])
 
 
-def _measured(job: Job, corpora: list[Any], processor: LlavaNextProcessor) -> list[Any]:
+def _prepare(job: Job, begun: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
+    _refuse_another(job.work / "begun.json", begun)
+    start.prepare(corpora)
+
+
+def _measured(job: Job, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[Measured]:
     with tempfile.TemporaryDirectory() as folder:
         key = processor_key(processor, Path(folder))
     return data.measure_all(corpora, processor, job.cache, key, job.reporter)
@@ -108,13 +122,12 @@ def _measured(job: Job, corpora: list[Any], processor: LlavaNextProcessor) -> li
 
 def _begun(job: Job, sources: dict[str, str], processes: PartialState) -> dict[str, Any]:
     """What must be the same for a training to go on, and for its result to be the same."""
-    begun = {
+    return {
         "version": __version__,
         "processes": processes.num_processes,
         "recipe": job.recipe.model_dump(mode="json"),
         "data": sources,
     }
-    return json.loads(json.dumps(begun))
 
 
 def _refuse_another(path: Path, begun: dict[str, Any]) -> None:
@@ -154,10 +167,9 @@ def _finish(
     text = card.card(recipe, held_out, begun["data"])
     model.to(getattr(torch, recipe.export_precision))
     export(model, processor, job.checkpoint, card=text, licence=recipe.licence)
-    stages = [read_json(_record_path(job, number)) for number in range(len(recipe.stages))]
     (job.checkpoint / LOGS).mkdir(exist_ok=True)
-    for number, settings in enumerate(recipe.stages):
-        shutil.copy(stage.log_path(job.work, recipe, number), job.checkpoint / LOGS / f"{number}-{settings.name}.jsonl")
+    for setting in job.stages:
+        shutil.copy(setting.log, job.checkpoint / LOGS)
     record = {
         "name": recipe.name,
         "begun": begun,
@@ -168,7 +180,7 @@ def _finish(
         "held_out_languages": held_out,
         "statements": card.statements(recipe, held_out),
         "broken_pictures": opened.broken,
-        "stages": stages,
+        "stages": [read_json(setting.record) for setting in job.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()},
         "peak_memory_bytes": card.peak_memory_bytes(),
         "environment": card.environment(),

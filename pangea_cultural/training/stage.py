@@ -22,6 +22,7 @@ from pangea_cultural.training.collate import CaptionCollator, Collator
 from pangea_cultural.training.contrastive import Contrastive
 from pangea_cultural.training.data import Data
 from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.spread import spread
 from pangea_cultural.training.steps import Steps
 from pangea_cultural.training.trainer import StageTrainer
 from pangea_cultural.training.validation import open_validation
@@ -59,20 +60,20 @@ class Setting:
         """Of checkpoints."""
         return self.work / f"{self.number}-{self.stage.name}"
 
+    @property
+    def record(self) -> Path:
+        """What was done; there once the stage is finished."""
+        return self.folder.with_suffix(".json")
 
-def record_path(work: Path, recipe: Recipe, number: int) -> Path:
-    """What was done; there once a stage is finished."""
-    return work / f"{number}-{recipe.stages[number].name}.json"
+    @property
+    def weights(self) -> Path:
+        """What was learnt, by the names of the model's parameters."""
+        return self.folder.with_suffix(".safetensors")
 
-
-def weights_path(work: Path, recipe: Recipe, number: int) -> Path:
-    """What was learnt, by the names of the model's parameters."""
-    return work / f"{number}-{recipe.stages[number].name}.safetensors"
-
-
-def log_path(work: Path, recipe: Recipe, number: int) -> Path:
-    """All entries of the log."""
-    return work / f"{number}-{recipe.stages[number].name}.jsonl"
+    @property
+    def log(self) -> Path:
+        """All entries of the log."""
+        return self.folder.with_suffix(".jsonl")
 
 
 def train(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> None:
@@ -221,11 +222,11 @@ def _leave(
     skipped: dict[str, str],
 ) -> None:
     """Write what a finished stage leaves: the record last, which says that it is finished."""
-    work, recipe, number = setting.work, setting.recipe, setting.number
-    with atomic_path(weights_path(work, recipe, number)) as temporary:
+    with atomic_path(setting.weights) as temporary:
         save_file(weights, temporary)
-    shutil.copy(loop.log_file.path, log_path(work, recipe, number))
+    shutil.copy(loop.log_file.path, setting.log)
     entries = loop.log_file.entries()
+    learnt = [entry for entry in entries if "validation" not in entry]
     record = {
         "stage": setting.stage.name,
         "steps": len(loop.train_dataset),
@@ -233,15 +234,8 @@ def _leave(
         "resumed_from": saved[-1].name if saved else None,
         "left_out": left_out,
         "skipped": skipped,
-        "log": _thinned([entry for entry in entries if "validation" not in entry]),
+        "log": [learnt[number] for number in spread(len(learnt), MOST_ENTRIES)],
         "validation": [{"step": e["step"], **e["validation"]} for e in entries if "validation" in e],
     }
-    write_json(record_path(work, recipe, number), record)
+    write_json(setting.record, record)
     shutil.rmtree(setting.folder, ignore_errors=True)
-
-
-def _thinned(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Evenly chosen entries, the first and the last among them."""
-    if len(entries) <= MOST_ENTRIES:
-        return entries
-    return [entries[round(n * (len(entries) - 1) / (MOST_ENTRIES - 1))] for n in range(MOST_ENTRIES)]

@@ -230,7 +230,7 @@ class StageTrainer(Trainer):
         refuse_missing(checkpoint, self.args.world_size)
         self.measures.load(checkpoint / MEASURES, is_main=self.is_world_process_zero())
         if self.is_world_process_zero():
-            self.log_file.cut(int(checkpoint.name.rpartition("-")[2]))
+            self.log_file.cut(_step(checkpoint))
 
     def finish_save(self, checkpoint: Path, save_total: int) -> None:
         """The last act of saving: everything of the checkpoint is on disk, older ones may go."""
@@ -382,4 +382,9 @@ def refuse_missing(checkpoint: Path, processes: int) -> None:
 def complete(folder: Path) -> list[Path]:
     """The checkpoints of a stage that were saved to their end, oldest first."""
     found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+    return sorted(found, key=_step)
+
+
+def _step(checkpoint: Path) -> int:
+    """After which a checkpoint was saved."""
+    return int(checkpoint.name.rpartition("-")[2])

@@ -17,6 +17,7 @@ from pangea_cultural.training.pictures import read
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.records import Group
 from pangea_cultural.training.sources import ExportSource, open_source
+from pangea_cultural.training.spread import spread
 from pangea_cultural.training.steps import Steps
 from pangea_cultural.training.trainer import StageTrainer
 
@@ -101,19 +102,14 @@ def open_validation(
     collator = Collator(processor, keys=data.key_numbers)
     settings = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
     steps = data.steps(settings, collator, processes=processes, rank=rank)
-    shown = [_group(corpus, number) for number in chosen[_spread(len(chosen), recipe.validation.answers)]]
+    shown = [_group(corpus, number) for number in chosen[spread(len(chosen), recipe.validation.answers)]]
     return Validation(steps, data.keys, shown, processor, recipe.validation.max_new_tokens)
 
 
 def _evenly(corpus: Corpus, most: int) -> np.ndarray:
     """Numbers of at most so many conversations of each language, evenly spread over the source; by language."""
     places = [np.flatnonzero(corpus.language_codes == code) for code in range(len(corpus.languages))]
-    return np.concatenate([own[_spread(len(own), most)] for own in places])
-
-
-def _spread(count: int, most: int) -> np.ndarray:
-    """At most so many of `count` positions, at even distances."""
-    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(int)
+    return np.concatenate([own[spread(len(own), most)] for own in places])
 
 
 def _group(corpus: Corpus, conversation: int) -> Group:
