@@ -59,6 +59,23 @@ def build(size: str, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> Packed
         return PackedLlavaNext(config(size, tokenizer)).float()
 
 
+def unread(model: PackedLlavaNext) -> list[torch.nn.Parameter]:
+    """Parameters of the tower behind the last layer that the connector reads: nothing that they could learn from
+    reaches them.
+    """
+    tower = model.model.vision_tower
+    behind = tower.encoder.layers[layers_read(model.config) :]
+    return [*behind.parameters(), *tower.post_layernorm.parameters()]
+
+
+def layers_read(config: LlavaNextConfig) -> int:
+    """How many of the tower's layers the connector sees something of."""
+    layers = config.vision_feature_layer
+    # It chooses from the states between layers, which begin with the embeddings.
+    states = config.vision_config.num_hidden_layers + 1
+    return max(layer % states for layer in ([layers] if isinstance(layers, int) else layers))
+
+
 def parts(model: PackedLlavaNext) -> dict[str, list[torch.nn.Parameter]]:
     """The parameters of a model by part: `tower`, `connector` (with the newline embedding), `language_model`."""
     inner = model.model

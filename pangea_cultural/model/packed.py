@@ -76,7 +76,9 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         losses = torch.nn.functional.cross_entropy(logits, targets[chosen], reduction="none")
         counts = torch.ones_like(losses) if weights is None else weights[:, 1:][chosen]
-        total = (losses * counts).sum() + self._untouched()
+        total = (losses * counts).sum()
+        if pixel_values is None:
+            total = total + self._untouched()
         return PackedOutput(
             loss=total / (counts.sum() if normalizer is None else normalizer), target_losses=losses.detach()
         )
@@ -88,12 +90,18 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             return block_mask(segments)
         return dense_mask(segments, self.dtype)
 
-    def _untouched(self) -> torch.Tensor:
-        """Zero, through the connector: a batch without pictures gives it gradients of zero instead of none, so that
-        processes agree on what to reduce and the optimizer on what to step.
+    def _untouched(self) -> torch.Tensor | float:
+        """Zero, through tower and connector: a batch without pictures gives them gradients of zero instead of none, so
+        that processes agree on what to reduce and the optimizer on what to step.
         """
         inner = self.model
-        return 0.0 * sum(p.sum() for p in (*inner.multi_modal_projector.parameters(), inner.image_newline))
+        seeing = (*inner.vision_tower.parameters(), *inner.multi_modal_projector.parameters(), inner.image_newline)
+        return 0.0 * sum(parameter.sum() for parameter in seeing if parameter.requires_grad)
+
+    def enable_input_require_grads(self) -> None:
+        """Nothing, where transformers makes the embeddings' output ask for gradients, the tower's too: this serves only
+        re-entrant checkpointing, which is not used here, and a frozen tower would keep all its activations.
+        """
 
 
 # transformers maps the hub's names for its own classes only; of ours it would pass over the output embeddings.

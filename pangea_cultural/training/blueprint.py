@@ -53,7 +53,8 @@ class Blueprint:
     def shares(self, stage: Stage) -> dict[str, Share]:
         """What a stage trains and what it leaves, by part of the model; adapters and a head of its own come on top."""
         parts = {name: _count(own) for name, own in build.parts(self.model).items()}
-        trained = {name: count if name in stage.train else 0 for name, count in parts.items()}
+        unread = {"tower": _count(build.unread(self.model))}
+        trained = {name: count - unread.get(name, 0) if name in stage.train else 0 for name, count in parts.items()}
         added = {}
         if stage.objective == "contrastive":
             trained["language_model"] = trained["language_model"] or self.model.get_input_embeddings().weight.numel()
@@ -64,12 +65,6 @@ class Blueprint:
             rank = stage.lora.rank
             added["adapters"] = Share(sum(rank * (m.in_features + m.out_features) for m in self.adapted(stage)), 0)
         return {name: Share(trained[name], parts[name] - trained[name]) for name in parts} | added
-
-    @property
-    def feature_layers(self) -> list[int]:
-        """The tower's layers that the connector reads, counted from the end where negative."""
-        layers = self.model.config.vision_feature_layer
-        return [layers] if isinstance(layers, int) else list(layers)
 
     @property
     def layers(self) -> int:

@@ -6,6 +6,8 @@ read (CLIP uses the class token, which LLaVA never sees), and the caption is the
 embeddings. The head that maps between the two is thrown away.
 """
 
+from typing import Any
+
 import torch
 from transformers import LlavaNextForConditionalGeneration, PreTrainedTokenizerBase
 
@@ -37,6 +39,10 @@ class Contrastive(torch.nn.Module):
         self.register_buffer("tokens", torch.tensor([token for part in ids for token in part]), persistent=False)
         starts = torch.tensor([0, *map(len, ids)]).cumsum(0)[:-1]
         self.register_buffer("starts", starts, persistent=False)
+
+    def gradient_checkpointing_enable(self, **settings: Any) -> None:
+        """Compute the tower's activations again in the backward pass; `Trainer` calls this."""
+        self.tower.gradient_checkpointing_enable(**settings)
 
     def forward(
         self, pixel_values: torch.Tensor, labels: torch.Tensor, normalizer: torch.Tensor | float | None = None

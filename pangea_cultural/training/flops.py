@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from transformers import CLIPVisionConfig
 
+from pangea_cultural.model import build
 from pangea_cultural.training.blueprint import Blueprint
 from pangea_cultural.training.recipe import Stage
 
@@ -71,7 +72,7 @@ def _tower(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     patches = _patches(vision) + 1
     attention = 2 * vision.hidden_size * vision.num_hidden_layers * patches
     # All layers are computed, but no gradient comes to those behind the last that the connector reads.
-    read = max(layer % (vision.num_hidden_layers + 1) for layer in blueprint.feature_layers) / vision.num_hidden_layers
+    read = build.layers_read(config) / vision.num_hidden_layers
     backwards = _a_weight(learns=learns, passes=learns, again=stage.gradient_checkpointing) - 2
     return work.tiles * patches * (sum(blueprint.shares(stage)["tower"]) + attention) * (2 + read * backwards)
 

@@ -66,23 +66,13 @@ def memory(blueprint: Blueprint, recipe: Recipe, stage: Stage, step: Step) -> di
     holders = step.devices if sharded else 1
     parts = {
         "weights": (4 * trained + BYTES[recipe.model.precision] * frozen) // holders,
-        "gradients": 4 * trained // holders + _gradients_on_the_way(trained, sharded, step),
+        # DDP has them in buckets a second time (see torch's `gradient_as_bucket_view`).
+        "gradients": 4 * trained // holders * (2 if step.devices > 1 and not sharded else 1),
         "optimizer": 8 * trained // holders,
         "copies": _gathered(blueprint) if sharded else _autocast(blueprint, recipe, stage),
         **_of_batch(blueprint, recipe, stage, step.largest, sharded),
     }
     return parts | {"total": sum(parts.values())}
-
-
-def _gradients_on_the_way(trained: int, sharded: bool, step: Step) -> int:
-    """Beside those that the optimizer sees.
-
-    DDP has them in buckets a second time (see torch's `gradient_as_bucket_view`). Under FSDP `no_sync` leaves whole
-    gradients, in bfloat16, on each device until the last micro-batch.
-    """
-    if sharded:
-        return 2 * trained if step.micro_batches > 1 else 0
-    return 4 * trained if step.devices > 1 else 0
 
 
 def _gathered(blueprint: Blueprint) -> int:

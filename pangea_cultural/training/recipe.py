@@ -30,7 +30,8 @@ class Model(config.Config):
     language_model: str = ""
     """a causal language model: a fresh connector is put between them."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the weights that are held. What learns wants float32; computation is in bfloat16 on a GPU anyway."""
+    """Of the weights that do not learn; what learns is held in float32. Matrices are multiplied in bfloat16 on a GPU
+    in any case, elsewhere where this is bfloat16."""
     attention: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
     """`auto`: FlexAttention on a GPU, which skips what may not be seen; a dense mask with sdpa elsewhere."""
 
@@ -152,7 +153,8 @@ class Recipe(config.Config):
     sharding: Literal["none", "full"] = "none"
     """Over several processes: `none` keeps the whole model on each (DDP), `full` a part of it (FSDP2)."""
     report_to: tuple[str, ...] = ()
-    """transformers' reporters: tensorboard, wandb, trackio …"""
+    """transformers' reporters: tensorboard (its files go to the workspace's `tensorboard`), wandb, trackio …; their
+    packages are yours to install."""
     export_precision: Literal["float32", "bfloat16"] = "float32"
     """Of the finished checkpoint."""
     licence: str = "apache-2.0"

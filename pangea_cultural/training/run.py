@@ -26,6 +26,7 @@ from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.data import Data
 from pangea_cultural.training.lengths import Measured
 from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.training.reporters import reporters
 from pangea_cultural.training.start import Start, processor_key
 from pangea_cultural.workspace import Workspace
 
@@ -77,6 +78,7 @@ def run(job: Job) -> dict[str, Any]:
     processes = PartialState(cpu=not torch.cuda.is_available())
     torch.set_num_threads(job.recipe.threads)
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
+    reporters(job.recipe.report_to, job.work)  # whether they are there, before hours of reading
     job.work.mkdir(parents=True, exist_ok=True)
     corpora = _once(processes, lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
     begun = _begun(job, {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}, processes)

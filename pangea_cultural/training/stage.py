@@ -22,6 +22,7 @@ from pangea_cultural.training.collate import CaptionCollator, Collator
 from pangea_cultural.training.contrastive import Contrastive
 from pangea_cultural.training.data import Data
 from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.reporters import reporters
 from pangea_cultural.training.spread import spread
 from pangea_cultural.training.steps import Steps
 from pangea_cultural.training.trainer import StageTrainer
@@ -140,16 +141,20 @@ def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: L
     for part, parameters in build.parts(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in stage.train)
+    for parameter in build.unread(model):
+        parameter.requires_grad_(False)
     frozen = [] if "tower" in stage.train else [model.model.vision_tower]
     vary = Vary(f"{recipe.seed} {stage.name}") if stage.vary_pictures else None
     if stage.objective == "answers":
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         adapted = adapters.attach(model, stage.lora) if stage.lora else None
+        _widen(model)
         collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=vary)
         return Learning(model, model, names, frozen, collator, adapted)
     # The names are learnt with the pictures: input embeddings, and nothing else of the language model.
     model.get_input_embeddings().weight.requires_grad_(True)
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    _widen(model)
     captions = data.captions()
     if not captions:
         raise UserError(f"stage {stage.name}: no picture has an English name (property `label`) to learn from")
@@ -157,6 +162,13 @@ def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: L
         torch.manual_seed(recipe.seed)
         module = Contrastive(model, processor.tokenizer, captions)
     return Learning(model, module, names, frozen, CaptionCollator(processor, captions, data.key_numbers, vary))
+
+
+def _widen(model: torch.nn.Module) -> None:
+    """Hold what learns in float32, whatever the model's precision: small updates vanish in bfloat16's 8 bits."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
 
 
 def _loop(
@@ -190,6 +202,7 @@ def _loop(
         most_skipped=int(recipe.max_skipped * data.num_pictures) - known,
         save_total=stage.save_total,
         bar=bar,
+        reporters=reporters(recipe.report_to, setting.workspace / "tensorboard" / recipe.name / stage.name),
         evaluate_with=validation,
     )
 

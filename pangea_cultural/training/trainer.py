@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from accelerate import DistributedType, FullyShardedDataParallelPlugin
 from safetensors.torch import load_file, save_file
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ProgressCallback
@@ -40,6 +41,7 @@ class StageTrainer(Trainer):
         keys: each (source, language) of the measures.
         most_skipped: broken pictures above which the training stops.
         bar: shows progress.
+        reporters: tell others of the log.
         evaluate_with: makes an entry of the log from this trainer, whose model is in evaluation mode; None for nothing
             to validate on.
     """
@@ -61,9 +63,11 @@ class StageTrainer(Trainer):
         most_skipped: int,
         save_total: int,
         bar: Bar,
+        reporters: list[TrainerCallback],
         evaluate_with: Evaluate | None = None,
     ) -> None:
-        super().__init__(model=model, args=args, train_dataset=steps, eval_dataset=steps if evaluate_with else None)
+        validated = steps if evaluate_with else None
+        super().__init__(model=model, args=args, train_dataset=steps, eval_dataset=validated, callbacks=reporters)
         for callback in (PrinterCallback, ProgressCallback):
             self.remove_callback(callback)
         self._frozen = frozen
@@ -77,10 +81,14 @@ class StageTrainer(Trainer):
         self.add_callback(Watch(self, bar, save_total))
 
     def create_accelerator_and_postprocess(self) -> None:
-        """As in `Trainer`; accelerate passes over FSDP in silence where there is no GPU, so it is switched on here."""
+        """As in `Trainer`, but for FSDP: accelerate passes over it in silence where there is no GPU, so it is switched
+        on here; and its policy would round the normalizer, the loss and the sums of gradients to bfloat16.
+        """
         super().create_accelerator_and_postprocess()
-        if self.args.fsdp and not self.is_fsdp_enabled:
-            state = self.accelerator.state
+        if not self.args.fsdp:
+            return
+        state = self.accelerator.state
+        if not self.is_fsdp_enabled:
             if state.num_processes == 1:
                 raise UserError(
                     'sharding = "full" needs several processes: start with torchrun, or use sharding = "none"'
@@ -88,6 +96,10 @@ class StageTrainer(Trainer):
             state.fsdp_plugin = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
             state.distributed_type = DistributedType.FSDP
             self.is_fsdp_enabled = True
+        if self.args.bf16:
+            state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
+                param_dtype=torch.bfloat16, reduce_dtype=torch.float32, cast_forward_inputs=False
+            )
 
     def get_train_dataloader(self) -> DataLoader:
         """Steps know their process themselves: nothing is left for accelerate to distribute."""
@@ -131,9 +143,10 @@ class StageTrainer(Trainer):
         normalizer = self._sum(sum(batch["normalizer"] for batch in batches)).clamp(min=1e-6)
         loss = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(batches):
-            # Processes talk once a step, in the backward pass of the last micro-batch.
-            last = number == len(batches) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+            # Processes talk once a step, in the backward pass of the last micro-batch; but where the model is sharded,
+            # in each: gradients that wait would be whole ones, on every device.
+            talks = number == len(batches) - 1 or self.is_fsdp_enabled
+            with contextlib.nullcontext() if talks else self.accelerator.no_sync(model):
                 loss += self._learn(model, self._prepare_inputs(batch) | {"normalizer": normalizer})
         if not torch.isfinite(loss):
             raise self._not_finite(loss)
@@ -258,7 +271,7 @@ def learnt(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def put(model: torch.nn.Module, saved: dict[str, torch.Tensor]) -> None:
-    """Put saved parameters into a model.
+    """Put saved parameters into a model, which holds them in their precision from then on.
 
     Raises:
         ValueError: the model has no parameter of such a name.
@@ -268,6 +281,7 @@ def put(model: torch.nn.Module, saved: dict[str, torch.Tensor]) -> None:
         raise ValueError(f"the model has no parameters {sorted(saved.keys() - own.keys())[:3]}")
     with torch.no_grad():
         for name, value in saved.items():
+            own[name].data = own[name].data.to(value.dtype)
             own[name].copy_(value)
 
 
@@ -330,7 +344,7 @@ def arguments(
         weight_decay=stage.weight_decay,
         max_grad_norm=stage.max_gradient_norm,
         adam_beta2=stage.adam_beta2,
-        bf16=on_gpu,
+        bf16=on_gpu or recipe.model.precision == "bfloat16",
         use_cpu=not on_gpu,
         gradient_checkpointing=stage.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
@@ -346,7 +360,9 @@ def arguments(
         seed=recipe.seed,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to=list(recipe.report_to) or "none",
+        report_to="none",  # see training/reporters.py
+        run_name=f"{recipe.name} {stage.name}",
+        project=recipe.name,
         **_sharding(recipe, layer),
     )
 

@@ -140,8 +140,8 @@ def blueprint(tiny_model):
     return Blueprint(tiny_model[0], None, None, "tests")
 
 
-def held(blueprint, what, *, devices=1, micro_batches=1):
-    return memory(blueprint, what, what.stages[0], Step(BATCH, micro_batches, devices))
+def held(blueprint, what, *, devices=1):
+    return memory(blueprint, what, what.stages[0], Step(BATCH, micro_batches=1, devices=devices))
 
 
 def trained(blueprint, what):
@@ -160,19 +160,16 @@ def test_adapters_are_as_many_as_peft_makes(blueprint):
 def test_a_contrastive_stage_trains_the_tower_the_embeddings_and_a_head(blueprint):
     model, own = tiny.model_and_processor()
     module = Contrastive(model, own.tokenizer, ["Peru", "Chad"])
+    for parameter in build.unread(model):
+        parameter.requires_grad_(False)
     stage = recipe(objective="contrastive", train=["tower"])
-    assert trained(blueprint, stage) == sum(p.numel() for p in module.parameters())
+    assert trained(blueprint, stage) == sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def test_sharding_divides_what_parameters_take(blueprint):
     alone, shared = held(blueprint, recipe()), held(blueprint, recipe(sharding="full"), devices=4)
     for part in ("weights", "gradients", "optimizer"):
         assert shared[part] == alone[part] // 4, part
-
-
-def test_several_micro_batches_leave_whole_gradients_on_sharding_devices(blueprint):
-    one, two = (held(blueprint, recipe(sharding="full"), devices=4, micro_batches=n) for n in (1, 2))
-    assert two["gradients"] - one["gradients"] == 2 * trained(blueprint, recipe())
 
 
 def test_several_devices_without_sharding_hold_gradients_twice(blueprint):
@@ -228,8 +225,6 @@ def torch_counts(model, batch, *, checkpointing, tower):
     model.model.vision_tower.train(tower)
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-        # Its hooks would send gradients through a frozen tower.
-        model.disable_input_require_grads()
     # A whole layer is computed again, as it is usually counted.
     with set_checkpoint_early_stop(False), FlopCounterMode(display=False) as counter:
         model(**batch).loss.backward()

@@ -31,6 +31,12 @@ STAGE = {
 }
 
 
+CONNECTOR = {
+    *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
+    "image_newline",
+}
+
+
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     return tiny.checkpoint(tmp_path_factory.mktemp("start") / "random")
@@ -63,10 +69,7 @@ def changed(workspace, start):
 
 def test_a_checkpoint_is_trained_on_and_only_what_shall_learn_has_changed(workspace, start):
     record = train(workspace, start, stage={"train": ["connector"]})
-    assert changed(workspace, start) == {
-        *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
-        "image_newline",
-    }
+    assert changed(workspace, start) == CONNECTOR
     assert record["stages"][0]["questions"] >= 48
 
 
@@ -116,6 +119,43 @@ def test_gradient_checkpointing_learns_the_same(tmp_path_factory, start):
         record = train(place, start, stage={"gradient_checkpointing": checkpointing})
         losses.append([e["loss"] for e in record["stages"][0]["log"]])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_gradient_checkpointing_leaves_a_frozen_tower_alone():
+    """transformers asks gradients of all embeddings' outputs: the tower would keep every activation for nothing."""
+    model, _ = tiny.model_and_processor()
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    tower = model.model.vision_tower.requires_grad_(False)
+    assert not tower(torch.rand(1, 3, 64, 64)).last_hidden_state.requires_grad
+
+
+def test_a_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
+    stage = {"objective": "contrastive", "train": ["tower"], "gradient_checkpointing": True}
+    record = train(workspace, start, stage=stage)
+    assert any(name.startswith("vision_tower") for name in changed(workspace, start))
+    assert record["stages"][0]["steps"] == 3
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 4, "modules": ["q_proj", "down_proj"]}])
+def test_in_bfloat16_what_learns_is_held_in_float32(workspace, start, lora):
+    """Steps of 1e-6 are lost in a weight of 0.02 that has 8 bits."""
+    parts = ["connector", "language_model"] if lora else ["connector"]
+    stage = {"train": parts, "lora": lora, "learning_rate": 1e-6, "schedule": "constant"}
+    train(workspace, start, stage=stage, model={"checkpoint": str(start), "precision": "bfloat16"})
+    before = load_file(start / "model.safetensors")
+    after = load_file(workspace.checkpoints / "micro/model.safetensors")
+    wide = {name for name, value in after.items() if not torch.equal(value, value.bfloat16().float())}
+    assert wide == CONNECTOR
+    steps = after["multi_modal_projector.linear_1.weight"] - before["multi_modal_projector.linear_1.weight"].bfloat16()
+    assert 0 < steps.abs().max().item() < 4e-6
+
+
+def test_a_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(workspace, start):
+    train(workspace, start, stage={"train": ["tower", "connector", "language_model"]})
+    tower = {name for name in changed(workspace, start) if name.startswith("vision_tower.")}
+    assert "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight" in tower
+    last = tiny.model_and_processor()[0].config.vision_config.num_hidden_layers - 1
+    assert not any(f"layers.{last}." in name or "post_layernorm" in name for name in tower)
 
 
 def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
@@ -202,6 +242,8 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
     [
         ({"sharding": "full"}, "needs several processes: start with torchrun"),
         ({"held_out": ["de"]}, "held-out language de"),
+        ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
+        ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
         ({"sources": [{"kind": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
         ({"stages": [STAGE, STAGE]}, "two stages have the same name"),
