@@ -67,8 +67,12 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         inputs |= {"pixel_values": pixel_values, "image_sizes": image_sizes}
         if labels is None:
             return super().forward(input_ids, **inputs)
-        mask = self._mask(segments)
-        hidden = self.model(input_ids=input_ids, attention_mask=mask, use_cache=False, **inputs).last_hidden_state
+        inputs["attention_mask"] = mask = self._mask(segments)
+        if mask is None:
+            # Positions count up, as they do where none are given; that those of what fills up a row do not would make
+            # transformers look for packed texts.
+            inputs["position_ids"] = None
+        hidden = self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
         targets = labels[:, 1:]
         chosen = targets != IGNORED
         # A vocabulary of 152,000 times every picture token would be most of the memory, for nothing.
@@ -84,10 +88,11 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         )
 
     def _mask(self, segments: torch.Tensor | None) -> torch.Tensor | BlockMask | None:
-        if segments is None:
-            return None
-        if self.config.text_config._attn_implementation == "flex_attention":
+        """None for rows that are plainly causal: there, torch computes no more than what may be seen."""
+        if segments is not None and self.config.text_config._attn_implementation == "flex_attention":
             return block_mask(segments)
+        if segments is None or causal(segments):
+            return None
         return dense_mask(segments, self.dtype)
 
     def _untouched(self) -> torch.Tensor | float:
@@ -133,6 +138,12 @@ def visible(segments: torch.Tensor) -> torch.Tensor:
     batch = torch.arange(rows, device=segments.device)[:, None, None]
     place = torch.arange(length, device=segments.device)
     return mask_rule(segments)(batch, batch, place[None, :, None], place[None, None, :])
+
+
+def causal(segments: torch.Tensor) -> bool:
+    """Whether each row has one conversation only, and what fills it up: later positions see all earlier ones."""
+    group, conversation = segments.unbind(1)
+    return bool(((group <= 0) & (conversation <= PREFIX + 1)).all())
 
 
 def dense_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pangea_cultural.model.packed import IGNORED, PADDING, block_mask, dense_mask, visible
+from pangea_cultural.model import build
+from pangea_cultural.model.packed import IGNORED, PADDING, block_mask, causal, dense_mask, visible
 from pangea_cultural.training.collate import Collator
 from pangea_cultural.training.packing import Template, distribute, row_length
 from pangea_cultural.training.records import Conversation, Group
@@ -32,6 +33,8 @@ def parts(tmp_path_factory):
     for number in range(3):
         tiny.picture("Q1", number).save(folder / f"{number}.png")
     model, processor = tiny.model_and_processor()
+    for parameter in build.unread(model):
+        parameter.requires_grad_(False)
     return model.double(), processor, folder
 
 
@@ -152,6 +155,22 @@ def test_both_masks_let_the_same_be_seen(parts, groups):
             mask.mask_mod(torch.full_like(query, row), torch.zeros_like(query), query, key), allowed[row]
         )
     assert (segments[:, 0] == PADDING).any(), "rows of unequal length were looked at"
+
+
+def test_rows_of_one_conversation_need_no_mask(parts, groups):
+    """Longer and shorter ones together: what fills up a row changes nothing."""
+    model, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups, processor, how="rows")
+    assert causal(batch["segments"]) and (batch["segments"][:, 0] == PADDING).any()
+    assert not causal(batch_of(collator_for(processor), groups[:1], processor)["segments"])
+    assert not causal(batch_of(collator_for(processor), groups[3:], processor)["segments"])
+    masks = []
+    hook = model.model.language_model.layers[0].self_attn.register_forward_pre_hook(
+        lambda _, args, options: masks.append(options["attention_mask"]), with_kwargs=True
+    )
+    loss_and_gradients(model, batch)
+    hook.remove()
+    assert masks == [None]
 
 
 def test_flex_attention_gives_the_loss_of_the_dense_mask(parts, groups):

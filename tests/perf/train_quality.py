@@ -1,0 +1,87 @@
+"""Whether questions that share their picture are learnt as well as those with rows of their own.
+
+    python -m tests.perf.train_quality --workspace /tmp/quality --seeds 0,1,2
+
+Trains the shipped recipe `tiny` on the embedded sample with both kinds of packing, for each seed: the same questions in
+the same steps. Compared is the validation loss at the end of the last stage, over trained and held-out languages:
+`max_difference` is the largest between the two kinds of one seed, `seed_spread` the smaller one of the two ranges over
+the seeds. A seed's runs differ in nothing but rounding, which training makes larger step by step.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pangea_cultural import config
+from pangea_cultural.files import read_json
+from pangea_cultural.training.recipe import Recipe, find
+from tests.perf import record
+
+KINDS = ("shared", "rows")
+
+
+@click.command()
+@click.option("--workspace", type=click.Path(path_type=Path), required=True, help="Data and checkpoints; kept.")
+@click.option("--seeds", default="0,1,2", show_default=True)
+@click.option("--steps", type=int, help="Fewer of them in the last stage.")
+def main(workspace: Path, seeds: str, steps: int | None) -> None:
+    """Train, and compare."""
+    if not (workspace / "exports/sample").is_dir():
+        pcult("build", "sample", "--workspace", str(workspace))
+        pcult("data", "general", str(workspace / "exports/general"))
+    chosen = [int(seed) for seed in seeds.split(",")]
+    runs = {kind: [train(workspace, kind, seed, steps) for seed in chosen] for kind in KINDS}
+    losses = {kind: [run["validation"]["loss"] for run in own] for kind, own in runs.items()}
+    record.write("train_quality", figures(losses), details={"seeds": chosen, "runs": runs})
+    click.echo(markdown(chosen, runs))
+
+
+def pcult(*words: str) -> None:
+    """Run a command of ours; what it says is not kept."""
+    subprocess.run([sys.executable, "-m", "pangea_cultural", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str, Any]:
+    """One training: its last validation, the questions learnt, and how long it took."""
+    name = f"quality-{kind}-{seed}"
+    path = workspace / f"{name}.toml"
+    path.write_text(recipe(name, kind))
+    assert config.load(Recipe, path).stages[-1].packing == kind
+    options = ["--steps", str(steps)] if steps else []
+    pcult("train", str(path), "--workspace", str(workspace), "--seed", str(seed), *options)
+    stage = read_json(workspace / "checkpoints" / name / "training.json")["stages"][-1]
+    validation = {key: stage["validation"][-1][key] for key in ("step", "loss", "by_language")}
+    return {"validation": validation} | {key: stage[key] for key in ("questions", "tokens", "seconds")}
+
+
+def recipe(name: str, kind: str) -> str:
+    """The shipped recipe with another name and packing; its last lines are its last stage's."""
+    text = find("tiny").read_text("utf-8").replace('name = "tiny"', f'name = "{name}"', 1)
+    return f'{text.rstrip()}\npacking = "{kind}"\n'
+
+
+def figures(losses: dict[str, list[float]]) -> dict[str, float]:
+    """What is quoted."""
+    means = {f"val_loss_{kind}": sum(own) / len(own) for kind, own in losses.items()}
+    spread = min(max(own) - min(own) for own in losses.values())
+    difference = max(abs(a - b) for a, b in zip(*losses.values(), strict=True))
+    return means | {"seed_spread": spread, "max_difference": difference}
+
+
+def markdown(seeds: list[int], runs: dict[str, list[dict[str, Any]]]) -> str:
+    """Losses of all languages and of each, a column a seed and kind."""
+    columns = [(seed, kind, runs[kind][place]) for place, seed in enumerate(seeds) for kind in KINDS]
+    lines = [["validation loss", *(f"seed {seed}, {kind}" for seed, kind, _ in columns)]]
+    lines.append(["---"] * len(lines[0]))
+    lines.append(["all", *(f"{run['validation']['loss']:.4f}" for *_, run in columns)])
+    for code in columns[0][2]["validation"]["by_language"]:
+        lines.append([code, *(f"{run['validation']['by_language'][code]:.4f}" for *_, run in columns)])
+    lines.append(["tokens, millions", *(f"{run['tokens'] / 1e6:.2f}" for *_, run in columns)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
