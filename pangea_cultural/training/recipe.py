@@ -152,6 +152,10 @@ class Recipe(config.Config):
     """Share of missing or broken pictures above which the training stops."""
     sharding: Literal["none", "full"] = "none"
     """Over several processes: `none` keeps the whole model on each (DDP), `full` a part of it (FSDP2)."""
+    deepspeed: Path | None = None
+    """A configuration of DeepSpeed (JSON), relative to the workspace, instead of `sharding`. Its "auto" values are
+    filled in from this recipe, as transformers does; the package is yours to install. The dry run knows nothing of it.
+    """
     report_to: tuple[str, ...] = ()
     """transformers' reporters: tensorboard (its files go to the workspace's `tensorboard`), wandb, trackio …; their
     packages are yours to install."""
@@ -180,11 +184,18 @@ class Recipe(config.Config):
 
     @model_validator(mode="after")
     def _shardable(self) -> "Recipe":
+        if self.deepspeed and self.sharding == "full":
+            raise ValueError("give either deepspeed or sharding")
         for stage in self.stages:
-            if self.sharding == "full" and (stage.lora or stage.objective == "contrastive"):
+            if self.is_sharded and (stage.lora or stage.objective == "contrastive"):
                 kind = "lora" if stage.lora else "contrastive"
                 raise ValueError(f'stage {stage.name} is {kind}, which fits on each device: use sharding = "none"')
         return self
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether parameters may be spread over devices while they learn."""
+        return self.sharding == "full" or self.deepspeed is not None
 
     def with_steps(self, steps: int | None) -> "Recipe":
         """The recipe with another number of steps in its main stage, which is the last."""

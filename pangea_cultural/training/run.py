@@ -1,5 +1,6 @@
 """A training from recipe to checkpoint, stage by stage; killed anywhere, the same call goes on."""
 
+import importlib.util
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -78,7 +79,7 @@ def run(job: Job) -> dict[str, Any]:
     processes = PartialState(cpu=not torch.cuda.is_available())
     torch.set_num_threads(job.recipe.threads)
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
-    reporters(job.recipe.report_to, job.work)  # whether they are there, before hours of reading
+    _refuse_absent(job)
     job.work.mkdir(parents=True, exist_ok=True)
     corpora = _once(processes, lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
     begun = _begun(job, {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}, processes)
@@ -96,12 +97,26 @@ def run(job: Job) -> dict[str, Any]:
         if not setting.record.is_file():
             stage.train(setting, opened, model, processor)
             processes.wait_for_everyone()
-            model = start.make()[0] if job.recipe.sharding == "full" else model
+            model = start.make()[0] if job.recipe.is_sharded else model
         trainer.put(model, load_file(setting.weights))
     if processes.is_main_process:
         _finish(job, model, processor, opened, begun)
     processes.wait_for_everyone()
     return read_json(job.checkpoint / RECORD)
+
+
+def _refuse_absent(job: Job) -> None:
+    """Find out before hours of reading what would stop the training.
+
+    Raises:
+        UserError: a reporter or DeepSpeed is not here.
+    """
+    reporters(job.recipe.report_to, job.work)
+    if job.recipe.deepspeed:
+        if not (job.workspace.root / job.recipe.deepspeed).is_file():
+            raise UserError(f"no DeepSpeed configuration at {job.workspace.root / job.recipe.deepspeed}")
+        if importlib.util.find_spec("deepspeed") is None:
+            raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (sharding = "full")')
 
 
 def _once(processes: PartialState, work: Callable[[], Result]) -> Result:

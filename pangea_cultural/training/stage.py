@@ -11,6 +11,7 @@ from accelerate import PartialState
 from safetensors.torch import save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers import LlavaNextProcessor
+from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from pangea_cultural.console import Bar, Reporter
 from pangea_cultural.errors import UserError
@@ -128,6 +129,10 @@ class Learning:
             options = StateDictOptions(full_state_dict=True, cpu_offload=True)
             state = get_model_state_dict(loop.model, options=options)
             return {name: state[name] for name in self.names if name in state}
+        if loop.is_deepspeed_enabled:
+            state = loop.accelerator.get_state_dict(loop.deepspeed) or {}
+            unset_hf_deepspeed_config()  # or transformers would make the next model in shards, too
+            return {name: state[name].cpu().contiguous() for name in self.names if name in state}
         # The next stage has an autocast of its own.
         loop.accelerator.unwrap_model(self.module, keep_fp32_wrapper=False)
         if self.adapted is not None:
@@ -191,6 +196,7 @@ def _loop(
             recipe,
             stage,
             setting.folder,
+            workspace=setting.workspace,
             steps=len(steps),
             validates=validation is not None,
             layer=type(learning.model.model.language_model.layers[0]).__name__,

@@ -48,6 +48,7 @@ class StageTrainer(Trainer):
 
     # transformers' annotations are not followed.
     is_fsdp_enabled: bool
+    is_deepspeed_enabled: bool
     optimizer: Any
     control: Any
 
@@ -139,18 +140,25 @@ class StageTrainer(Trainer):
         for module in self._frozen:
             module.eval()
         batches = inputs["micro_batches"]
-        # Zero where all pictures of a step turn out to be broken.
-        normalizer = self._sum(sum(batch["normalizer"] for batch in batches)).clamp(min=1e-6)
+        # Zero where all pictures of a step turn out to be broken. A number, which DeepSpeed does not round to bfloat16.
+        normalizer = max(self._sum(sum(batch["normalizer"] for batch in batches)).item(), 1e-6)
         loss = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(batches):
-            # Processes talk once a step, in the backward pass of the last micro-batch; but where the model is sharded,
-            # in each: gradients that wait would be whole ones, on every device.
-            talks = number == len(batches) - 1 or self.is_fsdp_enabled
-            with contextlib.nullcontext() if talks else self.accelerator.no_sync(model):
+            with self._waiting(model, last=number == len(batches) - 1):
                 loss += self._learn(model, self._prepare_inputs(batch) | {"normalizer": normalizer})
         if not torch.isfinite(loss):
             raise self._not_finite(loss)
         return loss
+
+    def _waiting(self, model: torch.nn.Module, *, last: bool) -> contextlib.AbstractContextManager:
+        """Processes talk once a step, in the backward pass of the last micro-batch; but where FSDP shards the model, in
+        each: gradients that wait would be whole ones, on every device.
+        """
+        if self.is_deepspeed_enabled:
+            # DeepSpeed steps in its backward pass, where it takes this for the last one.
+            self.accelerator.gradient_state._set_sync_gradients(last)
+            return contextlib.nullcontext()
+        return contextlib.nullcontext() if last or self.is_fsdp_enabled else self.accelerator.no_sync(model)
 
     def _learn(self, model: torch.nn.Module, batch: dict[str, Any]) -> torch.Tensor:
         keys = batch.pop("keys")
@@ -230,7 +238,10 @@ class StageTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(learnt(self.model), folder / WEIGHTS)
+        weights = learnt(self.model)
+        if state_dict is not None:  # DeepSpeed's, whose third stage leaves empty parameters in the model
+            weights = {name: state_dict[name].contiguous() for name in weights}
+        save_file(weights, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         if self.is_fsdp_enabled:
@@ -329,7 +340,7 @@ SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "co
 
 
 def arguments(
-    recipe: Recipe, stage: Stage, folder: Path, *, steps: int, validates: bool, layer: str
+    recipe: Recipe, stage: Stage, folder: Path, *, workspace: Path, steps: int, validates: bool, layer: str
 ) -> TrainingArguments:
     """The settings of a stage, as transformers names them; `layer` is the class of the language model's layers."""
     on_gpu = torch.cuda.is_available()
@@ -363,11 +374,13 @@ def arguments(
         report_to="none",  # see training/reporters.py
         run_name=f"{recipe.name} {stage.name}",
         project=recipe.name,
-        **_sharding(recipe, layer),
+        **_sharding(recipe, workspace, layer),
     )
 
 
-def _sharding(recipe: Recipe, layer: str) -> dict[str, Any]:
+def _sharding(recipe: Recipe, workspace: Path, layer: str) -> dict[str, Any]:
+    if recipe.deepspeed:
+        return {"deepspeed": str(workspace / recipe.deepspeed)}
     if recipe.sharding == "none":
         return {}
     return {

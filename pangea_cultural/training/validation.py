@@ -63,7 +63,7 @@ class Validation:
         images = [read(path) for path in group.images] or None
         inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
         said = model.generate(
-            **inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=trainer.is_fsdp_enabled
+            **inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=trainer.args.world_size > 1
         )
         new = said[0, inputs["input_ids"].shape[1] :]
         return {

@@ -4,11 +4,10 @@ import subprocess
 import sys
 import time
 
-import orjson
 import psutil
 import pytest
 
-from pangea_cultural.files import write_json
+from pangea_cultural.files import read_json, write_json
 from tests import tiny
 
 RECIPE = """
@@ -59,14 +58,14 @@ def make(folder, recipe=RECIPE, sharding="none"):
 
 def command(workspace, processes):
     many = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0", "--standalone"]
-    program = ["-m", "pangea_cultural", "train", str(workspace / "micro.toml"), "--workspace", str(workspace), "--json"]
+    program = ["-m", "pangea_cultural", "train", str(workspace / "micro.toml"), "--workspace", str(workspace)]
     return [sys.executable, *(many if processes > 1 else []), *program]
 
 
 def train(workspace, processes):
     done = subprocess.run(command(workspace, processes), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    return orjson.loads(done.stdout)
+    return read_json(workspace / "checkpoints/micro/training.json")
 
 
 def losses(record):

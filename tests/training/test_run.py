@@ -241,6 +241,8 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
     ("fields", "message"),
     [
         ({"sharding": "full"}, "needs several processes: start with torchrun"),
+        ({"deepspeed": "nowhere.json"}, "no DeepSpeed configuration at .*nowhere.json"),
+        ({"deepspeed": "exports", "sharding": "full"}, "give either deepspeed or sharding"),
         ({"held_out": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
         ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
