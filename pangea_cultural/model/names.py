@@ -1,65 +1,54 @@
-"""What a weight is called: in the original LLaVA-NeXT (llava_qwen), on the hub, and in transformers' modules."""
+"""What a weight is called: in transformers' modules, on the hub, and in the original LLaVA-NeXT (llava_qwen)."""
 
 import re
 from collections.abc import Iterable
 
-# From transformers' modules to the hub. `save_pretrained` of a model that was built from a configuration leaves out
-# `vision_model.`, and vLLM then refuses the file.
-HUB_NAMES = (
-    (r"^model\.language_model\.", "language_model.model."),
-    (r"^lm_head\.", "language_model.lm_head."),
-    (r"^model\.vision_tower\.(?:vision_model\.)?", "vision_tower.vision_model."),
-    (r"^model\.multi_modal_projector\.", "multi_modal_projector."),
-    (r"^model\.image_newline$", "image_newline"),
-)
-# The original's and the hub's beginnings of a name.
-ORIGINAL_NAMES = (
-    ("model.embed_tokens.", "language_model.model.embed_tokens."),
-    ("model.layers.", "language_model.model.layers."),
-    ("model.norm.", "language_model.model.norm."),
-    ("lm_head.", "language_model.lm_head."),
-    ("model.vision_tower.vision_tower.vision_model.", "vision_tower.vision_model."),
-    ("model.mm_projector.0.", "multi_modal_projector.linear_1."),
-    ("model.mm_projector.2.", "multi_modal_projector.linear_2."),
-    ("model.image_newline", "image_newline"),
+MODULES, HUB, ORIGINAL = range(3)
+# How names begin in each; what follows is the same in all. `save_pretrained` of a model that was built from a
+# configuration leaves out the hub's `vision_model.`, and vLLM then refuses the file.
+BEGINNINGS = (
+    ("model.language_model.embed_tokens.", "language_model.model.embed_tokens.", "model.embed_tokens."),
+    ("model.language_model.layers.", "language_model.model.layers.", "model.layers."),
+    ("model.language_model.norm.", "language_model.model.norm.", "model.norm."),
+    ("lm_head.", "language_model.lm_head.", "lm_head."),
+    ("model.vision_tower.", "vision_tower.vision_model.", "model.vision_tower.vision_tower.vision_model."),
+    ("model.multi_modal_projector.linear_1.", "multi_modal_projector.linear_1.", "model.mm_projector.0."),
+    ("model.multi_modal_projector.linear_2.", "multi_modal_projector.linear_2.", "model.mm_projector.2."),
+    ("model.image_newline", "image_newline", "model.image_newline"),
 )
 BUFFERS = re.compile(r"\.(inv_freq|position_ids)$")
 """Computed from the configuration, not learnt: older checkpoints hold them, newer ones do not."""
 
 
 class UnknownNameError(ValueError):
-    """A weight that no rule knows, or several do."""
+    """A weight whose name begins like none that we know."""
 
 
 def hub_name(name: str) -> str:
     """The hub's name of a parameter of transformers' modules.
 
     Raises:
-        UnknownNameError: no rule or several rules fit.
+        UnknownNameError: it has none.
     """
-    fitting = [(pattern, new) for pattern, new in HUB_NAMES if re.match(pattern, name)]
-    pattern, new = _only(name, fitting)
-    return re.sub(pattern, new, name)
+    return _renamed(name, MODULES, HUB)
 
 
 def from_original(name: str) -> str:
     """The hub's name of an original weight.
 
     Raises:
-        UnknownNameError: no rule or several rules fit.
+        UnknownNameError: it has none.
     """
-    old, new = _only(name, [rule for rule in ORIGINAL_NAMES if name.startswith(rule[0])])
-    return new + name.removeprefix(old)
+    return _renamed(name, ORIGINAL, HUB)
 
 
 def to_original(name: str) -> str:
     """The original name of a weight on the hub.
 
     Raises:
-        UnknownNameError: no rule or several rules fit.
+        UnknownNameError: it has none.
     """
-    old, new = _only(name, [rule for rule in ORIGINAL_NAMES if name.startswith(rule[1])])
-    return old + name.removeprefix(new)
+    return _renamed(name, HUB, ORIGINAL)
 
 
 def learnt(names: Iterable[str]) -> list[str]:
@@ -67,7 +56,9 @@ def learnt(names: Iterable[str]) -> list[str]:
     return [name for name in names if not BUFFERS.search(name)]
 
 
-def _only(name: str, fitting: list[tuple[str, str]]) -> tuple[str, str]:
-    if len(fitting) != 1:
-        raise UnknownNameError(f"{name}: {len(fitting)} rules fit")
-    return fitting[0]
+def _renamed(name: str, old: int, new: int) -> str:
+    # No beginning is another's, so at most one fits.
+    for row in BEGINNINGS:
+        if name.startswith(row[old]):
+            return row[new] + name.removeprefix(row[old])
+    raise UnknownNameError(f"{name} begins like no weight of a LLaVA-NeXT")

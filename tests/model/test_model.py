@@ -114,7 +114,7 @@ def test_an_export_has_the_hubs_names_and_reloads(tmp_path):
 
 
 def test_a_weight_without_a_rule_stops_the_export():
-    with pytest.raises(names.UnknownNameError, match="0 rules fit"):
+    with pytest.raises(names.UnknownNameError, match="begins like no weight"):
         names.hub_name("model.adapter.weight")
 
 
@@ -139,3 +139,9 @@ def test_a_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
     loaded, info = LlavaNextForConditionalGeneration.from_pretrained(tmp_path / "model", output_loading_info=True)
     assert not any(info.values())
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("layout", [names.MODULES, names.HUB, names.ORIGINAL])
+def test_a_weight_has_one_name_in_each_layout(layout):
+    beginnings = [row[layout] for row in names.BEGINNINGS]
+    assert not any(a != b and a.startswith(b) for a in beginnings for b in beginnings)
