@@ -198,10 +198,13 @@ def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:
 
 def _tokenizer(folder: Path, original: dict[str, Any]) -> PreTrainedTokenizerBase:
     """The tokenizer, with a token for pictures that the embeddings have room for."""
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        raise UserError(f"no tokenizer in {folder}: give its folder with --tokenizer")
     try:
-        words = AutoTokenizer.from_pretrained(folder, padding_side="right")
+        # With a configuration of its own transformers does not read the original's, of a type that it warns of.
+        words = AutoTokenizer.from_pretrained(folder, config=Qwen2Config(), padding_side="right")
     except (OSError, ValueError) as error:
-        raise UserError(f"no tokenizer in {folder}: give its folder with --tokenizer") from error
+        raise UserError(f"the tokenizer in {folder} cannot be read: give another's folder with --tokenizer") from error
     words.add_tokens(IMAGE, special_tokens=True)
     for mark in (PAD, END, IMAGE):
         if words.convert_tokens_to_ids(mark) in (None, words.unk_token_id) and mark not in words.get_vocab():

@@ -506,6 +506,13 @@ def test_an_english_name_is_a_caption(property, language, caption):
     assert export._row(question).caption == caption
 
 
+def test_a_choice_without_its_answer_is_no_row():
+    head = {"id": "a", "kind": "choice", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?"}
+    said = {"property": "P17", "language": "en", "answer": "Peru", "answers": ("Peru",), "choices": ("Chad", "Fiji")}
+    with pytest.raises(fields.RowError, match="not among the options"):
+        export._row(vqa.Question(**head, **said))
+
+
 def test_captions_are_english_whichever_languages_are_learnt(workspace):
     corpus = opened(workspace, ["de"], kind="export", path="export", questions=["choice"])
     assert {asked.language for asked in conversations(corpus)} == {"de"}

@@ -32,6 +32,8 @@ def read(export: Export, split: str, listener: Listener) -> Iterator[Row]:
 
 
 def _row(question: vqa.Question) -> Row:
+    if question.kind == "choice" and question.answer not in question.choices:
+        raise RowError("answer is not among the options")
     turns = ((question.prompt(), question.target()),)
     names = question.property == "label" and question.language == "en"
     return Row(

@@ -1,0 +1,94 @@
+"""How much memory `pcult convert` takes: that of one file of weights, however many there are.
+
+    python -m tests.perf.convert --folder /tmp/convert
+
+Converts a LLaVA-NeXT of 3 GB in bfloat16, in files of at most 0.3 GB, to the original's layout and back, and compares all
+bytes with those that it began with. `peak_gb` is the whole process's; `one_file_peak_gb` that of a model of one layer,
+which is one file: most of both is torch and transformers.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import torch
+
+from pangea_cultural.files import read_json, sha256_file
+from pangea_cultural.model import export
+from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.model.processor import processor
+from tests.perf import moderate, record
+
+SHARD_BYTES = 300_000_000
+LAYERS = {"small": 1, "large": 24}
+HIDDEN = 2048
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="For the checkpoints; 8 GB.")
+@click.option("--make", type=click.Choice(list(LAYERS)), hidden=True, help="Write a checkpoint only.")
+def main(folder: Path, make: str | None) -> None:
+    """Convert there and back."""
+    if make:
+        write(folder / make, LAYERS[make])
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    found = {}
+    for size in LAYERS:
+        run([sys.executable, "-m", "tests.perf.convert", "--folder", str(folder), "--make", size])
+        there = pcult(folder / size, folder / f"{size}-original")
+        back = pcult(folder / f"{size}-original", folder / f"{size}-back")
+        assert weights(folder / size) == weights(folder / f"{size}-back"), "the weights are others"
+        found[size] = {"gb": weights_gb(folder / size), "peak_gb_there": there, "peak_gb_back": back}
+    figures = {
+        "gb": found["large"]["gb"],
+        "largest_file_gb": SHARD_BYTES / 1e9,
+        "peak_gb": max(found["large"]["peak_gb_there"], found["large"]["peak_gb_back"]),
+        "one_file_peak_gb": max(found["small"]["peak_gb_there"], found["small"]["peak_gb_back"]),
+    }
+    record.write("convert", figures, details=found)
+
+
+def write(folder: Path, layers: int) -> None:
+    """A checkpoint with random weights."""
+    export.SHARD_BYTES = SHARD_BYTES
+    words = moderate.words()
+    settings = moderate.config(words)
+    settings.text_config.update({"num_hidden_layers": layers, "hidden_size": HIDDEN, "intermediate_size": 4 * HIDDEN})
+    settings.text_config.layer_types = ["full_attention"] * layers
+    model = PackedLlavaNext(settings).to(torch.bfloat16)
+    export.export(model, processor(settings, words), folder, card="\n# Random weights\n", licence="apache-2.0")
+
+
+def pcult(source: Path, target: Path) -> float:
+    """Convert; gives the peak memory in GB."""
+    return run([sys.executable, "-m", "pangea_cultural", "convert", str(source), str(target)])
+
+
+def run(command: list[str]) -> float:
+    """Run a command to its end; gives its peak memory in GB."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise click.ClickException(" ".join(command))
+    return usage.ru_maxrss * 1024 / 1e9
+
+
+def weights(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files of weights, and where each weight lies."""
+    index = folder / export.INDEX
+    places = read_json(index)["weight_map"] if index.is_file() else {}
+    return places | {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def weights_gb(folder: Path) -> float:
+    """Of all files of weights."""
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e9
+
+
+if __name__ == "__main__":
+    main()
