@@ -2,9 +2,9 @@
 
     python -m tests.perf.convert --folder /tmp/convert
 
-Converts a LLaVA-NeXT of 3 GB in bfloat16, in files of at most 0.3 GB, to the original's layout and back, and compares all
-bytes with those that it began with. `peak_gb` is the whole process's; `one_file_peak_gb` that of a model of one layer,
-which is one file: most of both is torch and transformers.
+Converts a LLaVA-NeXT of 3 GB in bfloat16, in files of at most 0.3 GB, to the original's layout and back, and compares
+all bytes with those that it began with. `peak_gb` is the whole process's; `one_file_peak_gb` that of a model of one
+layer, which is one file: most of both is torch and transformers.
 """
 
 import os
