@@ -48,6 +48,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         segments: torch.Tensor | None = None,
         pixel_values: torch.Tensor | None = None,
         image_sizes: torch.Tensor | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
         **inputs: Any,
     ) -> PackedOutput:
         """The loss of a batch where labels are given; LLaVA-NeXT's own forward where not.
@@ -61,12 +62,13 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             segments: [batch, 2, length], group and conversation of each position (see `mask_rule`).
             pixel_values: [pictures, tiles, 3, height, width].
             image_sizes: [pictures, 2], height and width.
+            logits_to_keep: without labels, of how many positions at the end; 0 for all.
             **inputs: position_ids [batch, length], and what else LLaVA-NeXT takes.
         """
         # Named above, because `generate` looks for them in the signature.
         inputs |= {"pixel_values": pixel_values, "image_sizes": image_sizes}
         if labels is None:
-            return super().forward(input_ids, **inputs)
+            return super().forward(input_ids, logits_to_keep=logits_to_keep, **inputs)
         inputs["attention_mask"] = mask = self._mask(segments)
         if mask is None:
             # Positions count up, as they do where none are given; that those of what fills up a row do not would make

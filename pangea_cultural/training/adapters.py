@@ -1,13 +1,14 @@
 """LoRA: low-rank adapters in the language model, through peft."""
 
+import torch
 from peft import LoraConfig, LoraModel
 
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.training.recipe import Lora
 
 
-def attach(model: PackedLlavaNext, lora: Lora) -> LoraModel:
-    """Put adapters into the language model; they learn, its own weights do not."""
+def attach(model: PackedLlavaNext, lora: Lora, *, seed: int) -> LoraModel:
+    """Put adapters into the language model; they learn, its own weights do not. The same seed gives the same ones."""
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -15,7 +16,9 @@ def attach(model: PackedLlavaNext, lora: Lora) -> LoraModel:
         target_modules=targets(lora),
     )
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    adapted = LoraModel(model, settings, "default")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        adapted = LoraModel(model, settings, "default")
     # peft freezes all that is no adapter; the connector, where it learns, goes on learning.
     language_model = {id(parameter) for parameter in model.model.language_model.parameters()} | {
         id(model.lm_head.weight)

@@ -42,7 +42,7 @@ def measure(
         corpus: the source.
         template: makes conversations into tokens.
         image_tokens: of the model.
-        cache: folder for what was measured; broken pictures are looked at again each time.
+        cache: folder for what was measured; of pictures, only the missing and broken ones are looked at again.
         key: names source, tokenizer and processor.
         reporter: shows how far it is.
     """
@@ -53,11 +53,18 @@ def measure(
         text = _text_lengths(corpus, template, reporter)
         with atomic_path(file) as temporary, temporary.open("wb") as stream:
             np.savez(stream, conversations=text)
-    return with_pictures(corpus, text, len(template.header), image_tokens, reporter)
+    sizes = cache / f"{corpus.key}-pictures.npy"
+    return with_pictures(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
 
 
 def with_pictures(
-    corpus: Corpus, text: np.ndarray, header: int, image_tokens: ImageTokens, reporter: Reporter
+    corpus: Corpus,
+    text: np.ndarray,
+    header: int,
+    image_tokens: ImageTokens,
+    reporter: Reporter,
+    *,
+    cache: Path | None = None,
 ) -> Measured:
     """Measure the pictures of a source whose texts are measured, or assumed.
 
@@ -67,8 +74,9 @@ def with_pictures(
         header: tokens before the picture.
         image_tokens: of the model.
         reporter: shows how far it is.
+        cache: file for the pictures' sizes.
     """
-    sizes, reasons = _image_sizes(corpus, reporter)
+    sizes, reasons = _image_sizes(corpus, cache, reporter)
     image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
     prefix = (header + image).astype(np.int32)
     conversations = (text + np.repeat(inside, np.diff(corpus.starts))).astype(np.int32)
@@ -93,22 +101,25 @@ def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.
     return counts
 
 
-def _image_sizes(corpus: Corpus, reporter: Reporter) -> tuple[dict[Path, tuple[int, int]], Tally]:
+def _image_sizes(corpus: Corpus, cache: Path | None, reporter: Reporter) -> tuple[dict[Path, tuple[int, int]], Tally]:
     """Height and width of every picture; those that have none are missing, with the reason counted."""
-    sizes: dict[Path, tuple[int, int]] = {}
-    reasons = Tally()
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
-    with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(paths), "pictures") as bar:
-        for first in range(0, len(paths), CHUNK):
-            for path, found in zip(
-                paths[first : first + CHUNK], pool.map(_size, paths[first : first + CHUNK]), strict=True
-            ):
+    sizes = np.load(cache) if cache and cache.is_file() else np.zeros((len(paths), 2), np.int32)
+    reasons = Tally()
+    unknown = np.flatnonzero(sizes[:, 0] == 0)
+    with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(unknown), "pictures") as bar:
+        for chunk in np.split(unknown, range(CHUNK, len(unknown), CHUNK)):
+            for number, found in zip(chunk, pool.map(_size, [paths[n] for n in chunk]), strict=True):
                 if isinstance(found, str):
-                    reasons.add(found, str(path))
+                    reasons.add(found, str(paths[number]))
                 else:
-                    sizes[path] = found
-            bar.advance(min(CHUNK, len(paths) - first))
-    return sizes, reasons
+                    sizes[number] = found
+            bar.advance(len(chunk))
+    if cache and len(unknown):
+        with atomic_path(cache) as temporary, temporary.open("wb") as stream:
+            np.save(stream, sizes)
+    known = zip(paths, sizes.tolist(), strict=True)
+    return {path: (height, width) for path, (height, width) in known if height}, reasons
 
 
 def _size(path: Path) -> tuple[int, int] | str:

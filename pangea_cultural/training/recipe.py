@@ -10,6 +10,7 @@ from pangea_cultural import config
 from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.languages import language
 from pangea_cultural.training.sources import Source
+from pangea_cultural.vqa import Kind
 
 Part = Literal["tower", "connector", "language_model"]
 Rate = Annotated[float, Field(gt=0)]
@@ -127,6 +128,8 @@ class Validation(config.Config):
     path: Path
     """An export, relative to the workspace."""
     split: Literal["dev", "test", "unseen"] = "dev"
+    questions: tuple[Kind, ...] = ("open", "choice")
+    """Kinds of questions to ask."""
     questions_per_language: int = Field(default=64, ge=1)
     steps: int = Field(default=500, ge=1)
     """Every so many steps; always at the end of a stage."""

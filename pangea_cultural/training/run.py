@@ -1,17 +1,16 @@
 """A training from recipe to checkpoint, stage by stage; killed anywhere, the same call goes on."""
 
+import gc
 import importlib.util
+import resource
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import torch
 import transformers
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file
 from transformers import LlavaNextProcessor
 
@@ -26,15 +25,16 @@ from pangea_cultural.training import card, data, stage, trainer
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.data import Data
 from pangea_cultural.training.lengths import Measured
+from pangea_cultural.training.processes import Processes
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.reporters import reporters
 from pangea_cultural.training.start import Start, processor_key
 from pangea_cultural.workspace import Workspace
 
-Result = TypeVar("Result")
-
 RECORD = "training.json"
 LOGS = "logs"
+MOST_FILES = 65536
+GATHERS = "stage3_gather_16bit_weights_on_model_save"
 
 
 @dataclass(frozen=True)
@@ -76,33 +76,54 @@ def run(job: Job) -> dict[str, Any]:
         UserError: the data is not there or does not fit, what was begun was another training, or the loss is not a
             number any more.
     """
-    processes = PartialState(cpu=not torch.cuda.is_available())
+    processes = Processes()
     torch.set_num_threads(job.recipe.threads)
+    _allow_many_files()
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
     _refuse_absent(job)
     job.work.mkdir(parents=True, exist_ok=True)
-    corpora = _once(processes, lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
-    begun = _begun(job, {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}, processes)
+    corpora = processes.once(lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
+    sources = {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}
+    begun = _begun(job, sources, processes.number)
     if (job.checkpoint / RECORD).is_file() and read_json(job.checkpoint / RECORD)["begun"] == begun:
         job.reporter.note(f"{job.recipe.name}: already trained")
         shutil.rmtree(job.work, ignore_errors=True)
         return read_json(job.checkpoint / RECORD)
     start = Start(job.recipe, job.workspace.root, job.work)
-    _once(processes, lambda: _prepare(job, begun, start, corpora))
+    processes.once(lambda: _prepare(job, begun, start, corpora))
     model, processor = start.make()
-    measured = _once(processes, lambda: _measured(job, corpora, processor))
+    measured = processes.once(lambda: _measured(job, corpora, processor))
     opened = Data(job.recipe, corpora, measured)
     opened.refuse_broken()
-    for setting in job.stages:
-        if not setting.record.is_file():
-            stage.train(setting, opened, model, processor)
-            processes.wait_for_everyone()
-            model = start.make()[0] if job.recipe.is_sharded else model
-        trainer.put(model, load_file(setting.weights))
-    if processes.is_main_process:
-        _finish(job, model, processor, opened, begun)
-    processes.wait_for_everyone()
+    for number, setting in enumerate(job.stages):
+        is_new = not setting.record.is_file()
+        if is_new:
+            stage.train(setting, opened, model, processor, processes)
+            processes.wait()
+        if processes.is_main or number + 1 < len(job.recipe.stages):  # the others have nothing to export
+            model = _whole(job, start, model, number) if is_new else model
+            trainer.put(model, load_file(setting.weights))
+    processes.once(lambda: _finish(job, model, processor, opened, begun))
     return read_json(job.checkpoint / RECORD)
+
+
+def _whole(job: Job, start: Start, model: PackedLlavaNext, number: int) -> PackedLlavaNext:
+    """The model as it was before a stage, on the CPU; after a sharded one it has to be made again."""
+    gc.collect()  # what a trainer leaves holds itself: optimizer, shards and buckets
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if job.recipe.is_sharded:
+        model = start.make()[0]
+        for setting in job.stages[:number]:
+            trainer.put(model, load_file(setting.weights))
+    return model
+
+
+def _allow_many_files() -> None:
+    """Workers hand batches over as open files, eight for each micro-batch; many systems allow 1,024 unless asked."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
 
 
 def _refuse_absent(job: Job) -> None:
@@ -113,17 +134,14 @@ def _refuse_absent(job: Job) -> None:
     """
     reporters(job.recipe.report_to, job.work)
     if job.recipe.deepspeed:
-        if not (job.workspace.root / job.recipe.deepspeed).is_file():
-            raise UserError(f"no DeepSpeed configuration at {job.workspace.root / job.recipe.deepspeed}")
+        path = job.workspace.root / job.recipe.deepspeed
+        if not path.is_file():
+            raise UserError(f"no DeepSpeed configuration at {path}")
+        zero = read_json(path).get("zero_optimization", {})
+        if zero.get("stage") == 3 and not zero.get(GATHERS):
+            raise UserError(f"{path}: stage 3 saves nothing without {GATHERS} = true in zero_optimization")
         if importlib.util.find_spec("deepspeed") is None:
             raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (sharding = "full")')
-
-
-def _once(processes: PartialState, work: Callable[[], Result]) -> Result:
-    """What the main process makes, on all processes: files are read, and pictures looked at, by one of them only."""
-    made = [work() if processes.is_main_process else None]
-    broadcast_object_list(made)
-    return cast(Result, made[0])
 
 
 def _prepare(job: Job, begun: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
@@ -137,11 +155,11 @@ def _measured(job: Job, corpora: list[Corpus], processor: LlavaNextProcessor) ->
     return data.measure_all(corpora, processor, job.cache, key, job.reporter)
 
 
-def _begun(job: Job, sources: dict[str, str], processes: PartialState) -> dict[str, Any]:
+def _begun(job: Job, sources: dict[str, str], processes: int) -> dict[str, Any]:
     """What must be the same for a training to go on, and for its result to be the same."""
     return {
         "version": __version__,
-        "processes": processes.num_processes,
+        "processes": processes,
         "recipe": job.recipe.model_dump(mode="json"),
         "data": sources,
     }

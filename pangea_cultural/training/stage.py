@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from safetensors.torch import save_file
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers import LlavaNextProcessor
@@ -22,12 +21,13 @@ from pangea_cultural.training import adapters, trainer
 from pangea_cultural.training.collate import CaptionCollator, Collator
 from pangea_cultural.training.contrastive import Contrastive
 from pangea_cultural.training.data import Data
+from pangea_cultural.training.processes import Processes
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.reporters import reporters
 from pangea_cultural.training.spread import spread
 from pangea_cultural.training.steps import Steps
 from pangea_cultural.training.trainer import StageTrainer
-from pangea_cultural.training.validation import open_validation
+from pangea_cultural.training.validation import Validation, open_validation
 from pangea_cultural.training.vary import Vary
 
 MOST_ENTRIES = 200
@@ -78,7 +78,9 @@ class Setting:
         return self.folder.with_suffix(".jsonl")
 
 
-def train(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> None:
+def train(
+    setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor, processes: Processes
+) -> None:
     """Train a stage, from where an earlier run has left it; its weights, log and record lie in the work folder.
 
     Raises:
@@ -87,10 +89,11 @@ def train(setting: Setting, data: Data, model: PackedLlavaNext, processor: Llava
     stage, folder = setting.stage, setting.folder
     folder.mkdir(parents=True, exist_ok=True)
     learning = _learning(setting, data, model, processor)
-    steps = data.steps(stage, learning.collator, processes=_processes(), rank=_rank())
+    steps = data.steps(stage, learning.collator, processes=processes.number, rank=processes.rank)
     saved = trainer.complete(folder)
     with setting.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
-        loop = _loop(setting, data, learning, steps, bar, processor)
+        validation = _validation(setting, processor, processes)
+        loop = _loop(setting, data, learning, steps, bar, validation)
         if saved:
             loop.resume(saved[-1])
         try:
@@ -152,7 +155,7 @@ def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: L
     vary = Vary(f"{recipe.seed} {stage.name}") if stage.vary_pictures else None
     if stage.objective == "answers":
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-        adapted = adapters.attach(model, stage.lora) if stage.lora else None
+        adapted = adapters.attach(model, stage.lora, seed=recipe.seed) if stage.lora else None
         _widen(model)
         collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=vary)
         return Learning(model, model, names, frozen, collator, adapted)
@@ -176,13 +179,18 @@ def _widen(model: torch.nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
+def _validation(setting: Setting, processor: LlavaNextProcessor, processes: Processes) -> Validation | None:
+    stage, recipe = setting.stage, setting.recipe
+    if not recipe.validation or stage.objective != "answers":
+        return None
+    place = (processes.number, processes.rank)
+    return open_validation(recipe, stage, setting.workspace, setting.work, processor, *place)
+
+
 def _loop(
-    setting: Setting, data: Data, learning: Learning, steps: Steps, bar: Bar, processor: LlavaNextProcessor
+    setting: Setting, data: Data, learning: Learning, steps: Steps, bar: Bar, validation: Validation | None
 ) -> StageTrainer:
     stage, recipe = setting.stage, setting.recipe
-    validation = None
-    if recipe.validation and stage.objective == "answers":
-        validation = open_validation(recipe, stage, setting.workspace, setting.work, processor, _processes(), _rank())
     rates = {
         id(parameter): stage.learning_rates[part]
         for part, parameters in build.parts(learning.model).items()
@@ -211,14 +219,6 @@ def _loop(
         reporters=reporters(recipe.report_to, setting.workspace / "tensorboard" / recipe.name / stage.name),
         evaluate_with=validation,
     )
-
-
-def _processes() -> int:
-    return PartialState().num_processes
-
-
-def _rank() -> int:
-    return PartialState().process_index
 
 
 def _mended(error: Exception, stage: Stage) -> Exception:

@@ -184,16 +184,19 @@ class StageTrainer(Trainer):
         )
 
     def count_skipped(self) -> None:
-        """Remember broken pictures of the step.
+        """Remember broken pictures of the step; those of other processes are looked at when a checkpoint is saved.
 
         Raises:
             UserError: there are too many.
         """
         self.measures.skipped |= dict(self.current["skipped"])
-        if len(self.measures.skipped) > self._most_skipped:
-            file, reason = next(iter(self.measures.skipped.items()))
+        self._refuse_skipped(self.measures.skipped)
+
+    def _refuse_skipped(self, skipped: dict[str, str]) -> None:
+        if len(skipped) > self._most_skipped:
+            file, reason = next(iter(skipped.items()))
             raise UserError(
-                f"{len(self.measures.skipped)} pictures are broken, such as {file} ({reason}): mend them, or raise "
+                f"{len(skipped)} pictures are broken, such as {file} ({reason}): mend them, or raise "
                 "max_skipped in the recipe; the last saved step is kept"
             )
 
@@ -266,6 +269,7 @@ class StageTrainer(Trainer):
             (checkpoint / COMPLETE).touch()
             for older in complete(checkpoint.parent)[:-save_total]:
                 shutil.rmtree(older)
+        self._refuse_skipped(skipped)
 
     def gather_skipped(self) -> dict[str, str]:
         """Broken pictures that any process has met, and why."""
@@ -344,7 +348,7 @@ def arguments(
 ) -> TrainingArguments:
     """The settings of a stage, as transformers names them; `layer` is the class of the language model's layers."""
     on_gpu = torch.cuda.is_available()
-    return TrainingArguments(
+    made = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=1,  # one step: its rows are ours to lay out
@@ -376,6 +380,9 @@ def arguments(
         project=recipe.name,
         **_sharding(recipe, workspace, layer),
     )
+    # Where several GPUs are seen, `Trainer` would split each batch over them in this process; torchrun is for that.
+    made._n_gpu = min(made.n_gpu, 1)
+    return made
 
 
 def _sharding(recipe: Recipe, workspace: Path, layer: str) -> dict[str, Any]:

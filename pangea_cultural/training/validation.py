@@ -90,20 +90,21 @@ def open_validation(
         rank: which of them this one is.
     """
     assert recipe.validation is not None, "called only where a recipe validates"
-    source = ExportSource(kind="export", path=recipe.validation.path, split=recipe.validation.split)
+    asked = recipe.validation
+    source = ExportSource(kind="export", path=asked.path, split=asked.split, questions=asked.questions)
     languages = (*recipe.languages, *sorted(held_out(recipe, workspace))) if recipe.languages else ()
     quiet = Reporter(quiet=True)
     corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)
     measured = measure_all([corpus], processor, cache, "validation", quiet)
-    chosen = _evenly(corpus, recipe.validation.questions_per_language)
+    chosen = _evenly(corpus, asked.questions_per_language)
     mask = np.zeros(corpus.num_conversations, bool)
     mask[chosen] = True
     data = Data(recipe.model_copy(update={"sources": (source,)}), [corpus], measured, [mask])
     collator = Collator(processor, keys=data.key_numbers)
     settings = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
     steps = data.steps(settings, collator, processes=processes, rank=rank)
-    shown = [_group(corpus, number) for number in chosen[spread(len(chosen), recipe.validation.answers)]]
-    return Validation(steps, data.keys, shown, processor, recipe.validation.max_new_tokens)
+    shown = [_group(corpus, number) for number in chosen[spread(len(chosen), asked.answers)]]
+    return Validation(steps, data.keys, shown, processor, asked.max_new_tokens)
 
 
 def _evenly(corpus: Corpus, most: int) -> np.ndarray:

@@ -43,6 +43,15 @@ def test_a_processor_without_its_numbers_is_completed_from_the_model(checkpoint)
     assert torch.equal(whole["pixel_values"], again["pixel_values"])
 
 
+def test_a_template_that_takes_no_pictures_gives_way_to_the_one_that_is_trained(checkpoint):
+    """As Qwen2 is published: a message's content is a text."""
+    template = "{% for message in messages %}{{ '<|im_start|>' + message['content'] }}{% endfor %}"
+    (checkpoint / "chat_template.jinja").write_text(template)
+    _, made = load.load(str(checkpoint), **HOW)
+    messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}]}]
+    assert "<image>" in made.apply_chat_template(messages)
+
+
 @pytest.mark.parametrize("change", ["missing", "unexpected"])
 def test_a_checkpoint_that_is_not_whole_is_refused_by_name(checkpoint, change):
     path = checkpoint / "model.safetensors"

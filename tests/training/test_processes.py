@@ -6,6 +6,8 @@ import time
 
 import psutil
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from pangea_cultural.files import read_json, write_json
 from tests import tiny
@@ -102,6 +104,19 @@ def test_a_tower_can_learn_on_several_processes(tmp_path):
     recipe = RECIPE.replace('train = ["connector"', 'train = ["tower", "connector"')
     trained = [losses(train(make(tmp_path / str(n), recipe), n))[0] for n in (1, 2)]
     assert trained[0] == pytest.approx(trained[1], rel=1e-4)
+
+
+def test_stages_that_are_sharded_keep_what_earlier_ones_learnt(tmp_path):
+    head, stage = RECIPE.split("[[stages]]")
+    first = stage.replace("main", "first").replace(', "language_model"]', "]").replace("steps = 6", "steps = 2")
+    second = stage.replace('"connector", ', "").replace("steps = 6", "steps = 2")
+    recipe = "[[stages]]".join((head, first, second))
+    weights = []
+    for name, processes in (("none", 1), ("full", 2)):
+        train(make(tmp_path / name, recipe, sharding=name), processes)
+        weights.append(load_file(tmp_path / name / "checkpoints/micro/model.safetensors"))
+    for name, value in weights[0].items():
+        assert torch.allclose(value, weights[1][name], atol=1e-4), name
 
 
 def test_sharded_in_bfloat16_has_the_losses_of_one_process_in_bfloat16(tmp_path):

@@ -12,9 +12,9 @@ from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, write_json
+from pangea_cultural.training import adapters, lengths, trainer
 from pangea_cultural.training import run as training
-from pangea_cultural.training import trainer
-from pangea_cultural.training.recipe import Recipe, find
+from pangea_cultural.training.recipe import Lora, Recipe, find
 from pangea_cultural.workspace import Workspace
 from tests import tiny
 
@@ -82,6 +82,31 @@ def test_adapters_are_merged_into_what_they_adapt(workspace, start):
         workspace.checkpoints / "micro", output_loading_info=True
     )
     assert not any(info.values())
+
+
+def test_adapters_begin_as_the_seed_says(start):
+    lora = Lora(rank=4, modules=("q_proj",))
+
+    def made(seed, drawn):
+        torch.rand(drawn)  # whatever was drawn before
+        adapted = adapters.attach(tiny.model_and_processor()[0], lora, seed=seed)
+        return next(p for name, p in adapted.named_parameters() if "lora_A" in name)
+
+    assert torch.equal(made(0, 1), made(0, 2)) and not torch.equal(made(0, 1), made(1, 1))
+
+
+def test_pictures_are_looked_at_once_but_broken_ones_again(workspace, start, monkeypatch):
+    broken = learnt_pictures(workspace)[0]
+    good = broken.read_bytes()
+    broken.unlink()
+    first = train(workspace, start, max_skipped=0.5)
+    broken.write_bytes(good)
+    looked = []
+    size = lengths.pictures.size
+    monkeypatch.setattr(lengths.pictures, "size", lambda path: looked.append(path) or size(path))
+    again = train(workspace, start, max_skipped=0.5, seed=1)
+    assert first["broken_pictures"] and not again["broken_pictures"]
+    assert looked == [broken]
 
 
 def test_each_part_has_its_own_learning_rate(workspace, start):
@@ -159,13 +184,15 @@ def test_a_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(works
 
 
 def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
-    validation = {"path": "exports/colours", "questions_per_language": 4, "steps": 2, "answers": 5, "max_new_tokens": 3}
+    validation = {"path": "exports/colours", "questions": ["open"], "questions_per_language": 4, "steps": 2}
+    validation |= {"answers": 5, "max_new_tokens": 3}
     record = train(workspace, start, validation=validation, languages=["en", "de"])
     entries = record["stages"][0]["validation"]
     assert [entry["step"] for entry in entries] == [2, 3]
     assert set(entries[0]["by_language"]) == {"de", "en", "nl"}, "held-out Dutch is asked, never learnt"
     assert set(record["stages"][0]["log"][0]["by_language"]) <= {"de", "en"}
     assert len(entries[0]["answers"]) == 5
+    assert not any(answer["id"].endswith("-choice") for answer in entries[0]["answers"])
     assert {"question", "answer", "said", "language", "id"} <= set(entries[0]["answers"][0])
 
 
@@ -192,6 +219,11 @@ def pictures(workspace):
     return sorted((workspace.exports / "colours/images").iterdir())
 
 
+def learnt_pictures(workspace):
+    shown = set(Export.open(workspace.exports / "colours").table("train")["image"].to_pylist())
+    return [path for path in pictures(workspace) if f"images/{path.name}" in shown]
+
+
 def test_too_many_missing_pictures_stop_before_anything_is_learnt(workspace, start):
     for path in pictures(workspace)[:9]:
         path.unlink()
@@ -201,8 +233,7 @@ def test_too_many_missing_pictures_stop_before_anything_is_learnt(workspace, sta
 
 def test_few_broken_pictures_are_counted_and_listed(workspace, start):
     """Some have no header, others are cut off where only decoding sees it."""
-    shown = set(Export.open(workspace.exports / "colours").table("train")["image"].to_pylist())
-    own = [path for path in pictures(workspace) if f"images/{path.name}" in shown]
+    own = learnt_pictures(workspace)
     own[0].write_bytes(b"no picture")
     own[1].write_bytes(own[1].read_bytes()[:300])
     record = train(workspace, start, max_skipped=0.5, stage={"steps": None, "epochs": 1})
@@ -242,6 +273,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
     [
         ({"sharding": "full"}, "needs several processes: start with torchrun"),
         ({"deepspeed": "nowhere.json"}, "no DeepSpeed configuration at .*nowhere.json"),
+        ({"deepspeed": "stage3.json"}, "saves nothing without stage3_gather_16bit_weights_on_model_save"),
         ({"deepspeed": "exports", "sharding": "full"}, "give either deepspeed or sharding"),
         ({"held_out": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
@@ -254,6 +286,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
     ],
 )
 def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, message):
+    write_json(workspace.root / "stage3.json", {"zero_optimization": {"stage": 3}})
     with pytest.raises(UserError, match=message):
         train(workspace, start, **fields)
 
