@@ -13,7 +13,6 @@ from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe
 
-
 MOST_COMPILED = 64
 
 
