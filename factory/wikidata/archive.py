@@ -80,8 +80,10 @@ def _bzip2(file: FileIO) -> Iterator[PlainText]:
         return
     import indexed_bzip2
 
+    size = os.fstat(file.fileno()).st_size
     with indexed_bzip2.open(str(file.name), parallelization=num_cores()) as stream:
-        yield PlainText(_buffered(stream), lambda: stream.tell_compressed() // 8)
+        # In bits; in the last block it says zero.
+        yield PlainText(_buffered(stream), lambda: stream.tell_compressed() // 8 or (size if stream.tell() else 0))
 
 
 @contextlib.contextmanager

@@ -81,7 +81,13 @@ def test_ctrl_c_stops_all_workers(workspace):
     import psutil
 
     command = [sys.executable, "-m", "pangea_cultural", "serve", str(workspace / "checkpoints/tiny"), "--port", "0"]
-    child = subprocess.Popen([*command, "--workspace", str(workspace / "other")], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [*command, "--workspace", str(workspace / "other")],
+        stdout=subprocess.PIPE,
+        text=True,
+        # What runs in a shell's background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert "Serving tiny at http://127.0.0.1:" in child.stdout.readline()
     family = psutil.Process(child.pid).children(recursive=True)
     assert family
