@@ -16,6 +16,8 @@ BEGINNINGS = (
     ("model.multi_modal_projector.linear_2.", "multi_modal_projector.linear_2.", "model.mm_projector.2."),
     ("model.image_newline", "image_newline", "model.image_newline"),
 )
+# Language models other than Qwen2, which the original does not have, may have other modules: on the hub they keep them.
+OTHER_MODULES = ("model.language_model.", "language_model.model.")
 BUFFERS = re.compile(r"\.(inv_freq|position_ids)$")
 """Computed from the configuration, not learnt: older checkpoints hold them, newer ones do not."""
 
@@ -30,7 +32,13 @@ def hub_name(name: str) -> str:
     Raises:
         UnknownNameError: it has none.
     """
-    return _renamed(name, MODULES, HUB)
+    try:
+        return _renamed(name, MODULES, HUB)
+    except UnknownNameError:
+        modules, hub = OTHER_MODULES
+        if not name.startswith(modules):
+            raise
+        return hub + name.removeprefix(modules)
 
 
 def from_original(name: str) -> str:
@@ -57,8 +65,8 @@ def learnt(names: Iterable[str]) -> list[str]:
 
 
 def _renamed(name: str, old: int, new: int) -> str:
-    # No beginning is another's, so at most one fits.
+    # No beginning is another's, so at most one fits. One without a dot at its end is a whole name.
     for row in BEGINNINGS:
-        if name.startswith(row[old]):
+        if name == row[old] or (row[old].endswith(".") and name.startswith(row[old])):
             return row[new] + name.removeprefix(row[old])
     raise UnknownNameError(f"{name} begins like no weight of a LLaVA-NeXT")

@@ -34,6 +34,7 @@ from pangea_cultural.workspace import Workspace
 RECORD = "training.json"
 LOGS = "logs"
 MOST_FILES = 65536
+MOST_COMPILED = 64
 GATHERS = "stage3_gather_16bit_weights_on_model_save"
 
 
@@ -78,7 +79,7 @@ def run(job: Job) -> dict[str, Any]:
     """
     processes = Processes()
     torch.set_num_threads(job.recipe.threads)
-    _allow_many_files()
+    _raise_limits()
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
     _refuse_absent(job)
     job.work.mkdir(parents=True, exist_ok=True)
@@ -119,8 +120,11 @@ def _whole(job: Job, start: Start, model: PackedLlavaNext, number: int) -> Packe
     return model
 
 
-def _allow_many_files() -> None:
-    """Workers hand batches over as open files, eight for each micro-batch; many systems allow 1,024 unless asked."""
+def _raise_limits() -> None:
+    # FlexAttention is compiled for a few shapes each in training, validation and generation; after the eighth, torch
+    # would compute all scores instead, in full.
+    torch._dynamo.config.recompile_limit = MOST_COMPILED
+    # Workers hand batches over as open files, eight for each micro-batch; many systems allow 1,024 unless asked.
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))

@@ -89,6 +89,7 @@ def train(
     stage, folder = setting.stage, setting.folder
     folder.mkdir(parents=True, exist_ok=True)
     learning = _learning(setting, data, model, processor)
+    _widen(learning.module)
     steps = data.steps(stage, learning.collator, processes=processes.number, rank=processes.rank)
     saved = trainer.complete(folder)
     with setting.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
@@ -156,13 +157,11 @@ def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: L
     if stage.objective == "answers":
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         adapted = adapters.attach(model, stage.lora, seed=recipe.seed) if stage.lora else None
-        _widen(model)
         collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=vary)
         return Learning(model, model, names, frozen, collator, adapted)
     # The names are learnt with the pictures: input embeddings, and nothing else of the language model.
     model.get_input_embeddings().weight.requires_grad_(True)
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-    _widen(model)
     captions = data.captions()
     if not captions:
         raise UserError(f"stage {stage.name}: no picture has an English name (property `label`) to learn from")

@@ -13,8 +13,6 @@ from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe
 
-MOST_COMPILED = 64
-
 
 class Start:
     """Makes the model and the processor that a training begins with; the same ones as often as it is asked.
@@ -90,14 +88,9 @@ class Start:
 
 def attention(start: Model) -> str:
     """The attention of the language model on this machine."""
-    chosen = start.attention
-    if chosen == "auto":
-        chosen = "flex_attention" if torch.cuda.is_available() else "sdpa"
-    if chosen == "flex_attention":
-        # Compiled for a few shapes each in training, validation, and generation; after the eighth, torch would compute
-        # all scores instead, in full.
-        torch._dynamo.config.recompile_limit = MOST_COMPILED
-    return chosen
+    if start.attention != "auto":
+        return start.attention
+    return "flex_attention" if torch.cuda.is_available() else "sdpa"
 
 
 def processor_key(model_processor: LlavaNextProcessor, folder: Path) -> str:

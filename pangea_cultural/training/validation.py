@@ -62,9 +62,8 @@ class Validation:
         text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
         images = [read(path) for path in group.images] or None
         inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
-        said = model.generate(
-            **inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=trainer.args.world_size > 1
-        )
+        together = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+        said = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=together)
         new = said[0, inputs["input_ids"].shape[1] :]
         return {
             "id": conversation.id,

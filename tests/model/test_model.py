@@ -141,6 +141,13 @@ def test_a_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
 
 
+def test_another_language_models_modules_keep_their_names_on_the_hub():
+    assert names.hub_name("model.language_model.final_layernorm.bias") == "language_model.model.final_layernorm.bias"
+    for layout in (names.hub_name, names.from_original, names.to_original):
+        with pytest.raises(names.UnknownNameError):
+            layout("model.image_newline_2")
+
+
 @pytest.mark.parametrize("layout", [names.MODULES, names.HUB, names.ORIGINAL])
 def test_a_weight_has_one_name_in_each_layout(layout):
     beginnings = [row[layout] for row in names.BEGINNINGS]

@@ -7,9 +7,7 @@ all bytes with those that it began with. `peak_gb` is the whole process's; `one_
 layer, which is one file: most of both is torch and transformers.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,9 +16,7 @@ import torch
 
 from pangea_cultural.files import read_json, sha256_file
 from pangea_cultural.model import export
-from pangea_cultural.model.packed import PackedLlavaNext
-from pangea_cultural.model.processor import processor
-from tests.perf import moderate, record
+from tests.perf import moderate, process, record
 
 SHARD_BYTES = 300_000_000
 LAYERS = {"small": 1, "large": 24}
@@ -38,7 +34,7 @@ def main(folder: Path, make: str | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     found = {}
     for size in LAYERS:
-        run([sys.executable, "-m", "tests.perf.convert", "--folder", str(folder), "--make", size])
+        process.peak_gb([sys.executable, "-m", "tests.perf.convert", "--folder", str(folder), "--make", size])
         there = pcult(folder / size, folder / f"{size}-original")
         back = pcult(folder / f"{size}-original", folder / f"{size}-back")
         assert weights(folder / size) == weights(folder / f"{size}-back"), "the weights are others"
@@ -59,23 +55,12 @@ def write(folder: Path, layers: int) -> None:
     settings = moderate.config(words)
     settings.text_config.update({"num_hidden_layers": layers, "hidden_size": HIDDEN, "intermediate_size": 4 * HIDDEN})
     settings.text_config.layer_types = ["full_attention"] * layers
-    model = PackedLlavaNext(settings).to(torch.bfloat16)
-    export.export(model, processor(settings, words), folder, card="\n# Random weights\n", licence="apache-2.0")
+    moderate.write(folder, settings, words, torch.bfloat16)
 
 
 def pcult(source: Path, target: Path) -> float:
     """Convert; gives the peak memory in GB."""
-    return run([sys.executable, "-m", "pangea_cultural", "convert", str(source), str(target)])
-
-
-def run(command: list[str]) -> float:
-    """Run a command to its end; gives its peak memory in GB."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise click.ClickException(" ".join(command))
-    return usage.ru_maxrss * 1024 / 1e9
+    return process.peak_gb([sys.executable, "-m", "pangea_cultural", "convert", str(source), str(target)])
 
 
 def weights(folder: Path) -> dict[str, str]:

@@ -62,15 +62,19 @@ def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
     )
 
 
+def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
+    """A checkpoint with random weights."""
+    model = PackedLlavaNext(settings).to(dtype)
+    export(model, processor(settings, made), folder, card="\n# Random weights\n", licence="apache-2.0")
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
     """Write the checkpoint."""
     torch.manual_seed(0)
     made = words()
-    settings = config(made)
-    model = PackedLlavaNext(settings).float()
-    export(model, processor(settings, made), folder, card="\n# Random weights\n", licence="apache-2.0")
+    write(folder, config(made), made, torch.float32)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,8 @@ of all numbers of questions.
 """
 
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +29,7 @@ from typing import Any
 
 import click
 
-from tests.perf import chat, peers, record
+from tests.perf import chat, peers, process, record
 
 BATCH_QUESTIONS = 16
 THREADS = 2
@@ -188,12 +186,11 @@ class Bench:
         """Run a command to its end; gives the JSON that it prints, and its peak memory in GB."""
         output, log = (self._folder / f"{name}.{suffix}" for suffix in ("json", "log"))
         with output.open("wb") as stdout, log.open("wb") as stderr:
-            process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
-            _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise click.ClickException(f"{' '.join(command)}\n{log.read_text()[-2000:]}")
-        return json.loads(output.read_bytes() or "null"), usage.ru_maxrss * 1024 / 1e9
+            try:
+                peak_gb = process.peak_gb(command, stdout=stdout, stderr=stderr)
+            except click.ClickException as error:
+                raise click.ClickException(f"{error.message}\n{log.read_text()[-2000:]}") from error
+        return json.loads(output.read_bytes() or "null"), peak_gb
 
 
 @click.command()

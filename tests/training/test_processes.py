@@ -2,15 +2,14 @@
 
 import subprocess
 import sys
-import time
 
-import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from pangea_cultural.files import read_json, write_json
 from tests import tiny
+from tests.training.killing import kill_when, told
 
 RECIPE = """
 name = "micro"
@@ -131,14 +130,8 @@ def test_sharded_in_bfloat16_has_the_losses_of_one_process_in_bfloat16(tmp_path)
 
 def kill_at(workspace, wanted):
     """Start a training on two processes and kill all of them as soon as a checkpoint is complete."""
-    child = psutil.Popen(command(workspace, 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     complete = workspace / "checkpoints/.micro.work" / wanted / "complete"
-    while child.poll() is None and not complete.exists():
-        time.sleep(0.002)
-    assert child.poll() is None, "it ended before it could be killed"
-    for process in [*child.children(recursive=True), child]:
-        process.kill()
-    child.wait()
+    assert kill_when(command(workspace, 2), complete), "it ended before it could be killed"
 
 
 def test_killed_on_two_processes_it_goes_on_to_the_same_bits(together, tmp_path):
@@ -148,5 +141,4 @@ def test_killed_on_two_processes_it_goes_on_to_the_same_bits(together, tmp_path)
     found = train(workspace, 2)
     assert found["stages"][0]["resumed_from"] == "checkpoint-3"
     assert found["weights_sha256"] == expected["weights_sha256"]
-    logs = [[entry | {"seconds": 0} for entry in record["stages"][0]["log"]] for record in (expected, found)]
-    assert logs[0] == logs[1]
+    assert told(found) == told(expected)

@@ -1,10 +1,7 @@
 """A whole training through the command line: stages, resume after kill, determinism, frozen parts."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
 
 import orjson
 import pytest
@@ -13,6 +10,7 @@ from safetensors.torch import load_file
 from transformers import LlavaNextForConditionalGeneration
 
 from tests import tiny
+from tests.training.killing import kill_when, told
 
 RECIPE = """
 name = "micro"
@@ -130,24 +128,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained, tmp_
     assert train(workspace, "--seed", "1")["weights_sha256"] != record["weights_sha256"]
 
 
-def kill_when(workspace, wanted):
-    """Start a training, and kill it with all its workers as soon as a checkpoint is complete. True if it was killed."""
-    child = subprocess.Popen(
-        command(workspace), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    complete = workspace / "checkpoints/.micro.work" / wanted / "complete"
-    while child.poll() is None and not complete.exists():
-        time.sleep(0.002)
-    killed = child.poll() is None
-    if killed:
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-    return killed
-
-
-def told(record):
-    """The log without its times."""
-    return [{k: v for k, v in e.items() if k != "seconds"} for stage in record["stages"] for e in stage["log"]]
+def kill_at(workspace, wanted):
+    """Start a training, and kill it as soon as a checkpoint is complete. True if it was killed."""
+    return kill_when(command(workspace), workspace / "checkpoints/.micro.work" / wanted / "complete")
 
 
 def test_killed_at_any_step_it_goes_on_to_the_same_bits(trained, tmp_path):
@@ -156,7 +139,7 @@ def test_killed_at_any_step_it_goes_on_to_the_same_bits(trained, tmp_path):
     workspace = make(tmp_path, "workers = 2\n" + RECIPE)
     # Kill once within each stage, after its first checkpoint is complete, and once more right after a later one.
     wanted = ("0-pretrain/checkpoint-4", "0-pretrain/checkpoint-8", "1-main/checkpoint-4", "1-main/checkpoint-12")
-    assert sum(kill_when(workspace, name) for name in wanted) >= 3
+    assert sum(kill_at(workspace, name) for name in wanted) >= 3
     result = train(workspace)
     assert result["weights_sha256"] == record["weights_sha256"]
     assert told(result) == told(record)
@@ -166,7 +149,7 @@ def test_killed_at_any_step_it_goes_on_to_the_same_bits(trained, tmp_path):
 def test_a_checkpoint_that_was_cut_off_is_not_gone_on_from(trained, tmp_path):
     _, record = trained
     workspace = make(tmp_path)
-    assert kill_when(workspace, "1-main/checkpoint-8")
+    assert kill_at(workspace, "1-main/checkpoint-8")
     folder = workspace / "checkpoints/.micro.work/1-main"
     assert len(list(folder.glob("checkpoint-*/complete"))) <= 2, "older ones are removed"
     newest = max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
@@ -187,7 +170,7 @@ def test_a_checkpoint_that_was_cut_off_is_not_gone_on_from(trained, tmp_path):
 )
 def test_another_recipe_does_not_go_on(tmp_path, change, said):
     workspace = make(tmp_path)
-    assert kill_when(workspace, "0-pretrain/checkpoint-4")
+    assert kill_at(workspace, "0-pretrain/checkpoint-4")
     (workspace / "micro.toml").write_text(RECIPE.replace(*change))
     options = ("--seed", "1") if change[0] == "seed" else ()
     result = subprocess.run(command(workspace, *options), capture_output=True, text=True)

@@ -1,0 +1,21 @@
+"""A command that is measured from outside."""
+
+import os
+import subprocess
+from typing import IO, Any
+
+import click
+
+
+def peak_gb(command: list[str], *, stdout: int | IO[Any] = subprocess.DEVNULL, stderr: IO[Any] | None = None) -> float:
+    """Run a command to its end; gives its peak memory in GB.
+
+    Raises:
+        ClickException: it failed.
+    """
+    process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise click.ClickException(" ".join(command))
+    return usage.ru_maxrss * 1024 / 1e9
