@@ -4,6 +4,7 @@ A stage is imported when it runs: what draws, fetches or renders would be a thir
 before it.
 """
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
@@ -51,6 +52,9 @@ class Stage:
     """The parts of the recipe that the result depends on, besides the stages before."""
     tables: tuple[str, ...] = ()
     """Tables that the stage fills; emptied when it has to start anew."""
+    at_once: bool = False
+    """All its work is one transaction with the note that it is done: run twice, it would write its rows twice. The
+    other stages go on where they stopped, also behind their last row."""
 
 
 STAGES = (
@@ -83,12 +87,14 @@ STAGES = (
         run=lambda b: _questions(b),
         reads=lambda r: [r.images.required, r.seed],
         tables=("template", "value_text", "question"),
+        at_once=True,
     ),
     Stage(
         name="split",
         run=lambda b: _split(b),
         reads=lambda r: [r.split.model_dump(), r.hold_out, r.seed],
         tables=("split",),
+        at_once=True,
     ),
     Stage(
         name="export",
@@ -164,11 +170,12 @@ def _run(job: Build, stage: Stage, fingerprint: str) -> None:
     if job.store.value("SELECT fingerprint FROM stage WHERE name = ?", [stage.name]) != fingerprint:
         _start_anew(job.store, stage, fingerprint)
     began = time.monotonic()
-    inputs, kept = stage.run(job)
-    job.store.execute(
-        "UPDATE stage SET done = true, inputs = ?, kept = ?, seconds = ? WHERE name = ?",
-        [inputs, kept, time.monotonic() - began, stage.name],
-    )
+    with job.store.transaction() if stage.at_once else contextlib.nullcontext():
+        inputs, kept = stage.run(job)
+        job.store.execute(
+            "UPDATE stage SET done = true, inputs = ?, kept = ?, seconds = ? WHERE name = ?",
+            [inputs, kept, time.monotonic() - began, stage.name],
+        )
     job.reporter.note(f"{stage.name}: {kept:,} of {inputs:,} kept ({time.monotonic() - began:.1f} s)")
 
 

@@ -33,17 +33,16 @@ GROUP BY q.language ORDER BY q.language
 
 def run(store: Store, recipe: Recipe) -> tuple[int, int]:
     """Assign every picture to a split. Returns how many questions went in and how many can be exported."""
-    with store.transaction():
-        store.execute(
-            ASSIGN,
-            {
-                "seed": str(recipe.seed),
-                "unseen_categories": list(recipe.split.unseen_categories),
-                "test": recipe.split.test,
-                "dev": recipe.split.dev,
-            },
-        )
-        store.execute(HOLD_OUT, {"hold_out": list(recipe.hold_out)})
+    store.execute(
+        ASSIGN,
+        {
+            "seed": str(recipe.seed),
+            "unseen_categories": list(recipe.split.unseen_categories),
+            "test": recipe.split.test,
+            "dev": recipe.split.dev,
+        },
+    )
+    store.execute(HOLD_OUT, {"hold_out": list(recipe.hold_out)})
     questions = store.value("SELECT count(*) FROM question")
     dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = 'split'")
     return questions, questions - dropped

@@ -13,7 +13,7 @@ from pangea_cultural.console import Reporter
 
 def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
     """Make all questions. Returns how many could have been made, an open and a choice one each, and how many were."""
-    with reporter.bar("questions", 2, "steps") as bar, store.transaction():
+    with reporter.bar("questions", 2, "steps") as bar:
         store.append("template", templates.as_table(recipe.asked_languages()))
         names.write(store, recipe)
         bar.advance()

@@ -1,7 +1,7 @@
 """A whole build through the command line, on a small world of castles."""
 
+import itertools
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,6 +16,7 @@ from pangea_cultural.cli import pcult
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import SPLITS, Export, check
 from tests.factory import world
+from tests.factory.contents import differences
 
 
 def pcult_json(*arguments):
@@ -167,25 +168,46 @@ def test_a_changed_recipe_redoes_what_it_must(castles, tmp_path):
     assert check(opened) == []
 
 
-def test_a_killed_build_goes_on_to_the_same_result(castles, tmp_path):
-    """SIGKILL at seeded random moments, rerun until done: the export equals the uninterrupted one byte for byte."""
-    dice = random.Random(7)
-    command = [sys.executable, "-m", "pangea_cultural", "build", str(castles / "world/recipe.toml"), "--quiet"]
-    command += ["--workspace", str(tmp_path)]
-    kills = 0
-    for _ in range(12):
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-        try:
-            child.wait(timeout=dice.uniform(0.2, 1.6))
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            kills += 1
-            continue
-        assert child.returncode == 0, child.stderr.read()
-    assert kills > 2
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    assert fingerprint(tmp_path / "exports/castles") == fingerprint(castles / "workspace/exports/castles")
+KILLED_AFTER_A_WRITE = """
+import contextlib, os, signal, sys
+from factory.store import Store
+from pangea_cultural.cli import main
+left, execute, transaction, inside = int(sys.argv[1]), Store.execute, Store.transaction, False
+def wrote():
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+def execute_and_count(store, sql, parameters=None):
+    execute(store, sql, parameters)
+    if not inside:
+        wrote()
+@contextlib.contextmanager
+def transaction_and_count(store):
+    global inside
+    inside = True
+    with transaction(store):
+        yield
+    inside = False
+    wrote()
+Store.execute, Store.transaction = execute_and_count, transaction_and_count
+main(sys.argv[2:])
+"""
+
+
+def test_a_build_killed_after_any_of_its_writes_goes_on_to_the_same_result(castles, tmp_path):
+    """SIGKILL after the first write to the store, the second, and so on: chance hits some of these moments once in a
+    hundred runs. Moments between them are for test_kill.py."""
+    for write in itertools.count(1):
+        workspace = tmp_path / str(write)
+        words = ["build", str(castles / "world/recipe.toml"), "--workspace", str(workspace), "--quiet"]
+        child = subprocess.run([sys.executable, "-c", KILLED_AFTER_A_WRITE, str(write), *words], capture_output=True)
+        if child.returncode != -signal.SIGKILL:
+            break
+        subprocess.run([sys.executable, "-m", "pangea_cultural", *words], check=True, stdout=subprocess.DEVNULL)
+        assert differences(castles / "workspace", workspace) == [], f"killed after write {write}"
+    assert child.returncode == 0, child.stderr
+    assert write > 15
 
 
 def test_pictures_are_optional(castles, tmp_path):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from factory.store import Store
 from pangea_cultural.export import Export, check
 from tests.factory import model, rdf_world
 from tests.factory.commons_server import CommonsServer, File
+from tests.factory.contents import contents, differences
 from tests.factory.wikibase_server import WikibaseServer
 
 NUM_KILLS = 20
@@ -47,8 +49,6 @@ private_hosts = {hosts}
 base_s = 0.01
 """
 COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy"}
-TABLES = ("entity", "entity_region", "claim", "label", "image", "entity_image", "template", "value_text", "question")
-TABLES += ("split", "rejection", "slice", "found")
 
 
 def castle(number, door):
@@ -119,16 +119,6 @@ def finish(command):
     assert done.returncode == 0, done.stderr
 
 
-def contents(workspace):
-    """Every table as sorted rows, and every file of the export with its bytes."""
-    with Store.open(workspace / "store.duckdb", read_only=True) as store:
-        tables = {name: store.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
-        stages = store.rows("SELECT name, position, done, inputs, kept FROM stage ORDER BY ALL")
-    export = workspace / "exports/castles"
-    files = {str(p.relative_to(export)): p.read_bytes() for p in export.rglob("*") if p.is_file()}
-    return tables | {"stage": stages}, files
-
-
 @pytest.fixture(scope="module")
 def quiet(services, tmp_path_factory):
     folder = tmp_path_factory.mktemp("quiet") / "run"
@@ -173,8 +163,8 @@ def test_killed_at_random_moments_the_build_comes_to_the_same_end(services, quie
             continue
         assert child.returncode == 0, child.stderr.read()
         # It came to its end before the twentieth kill: the rest are for another build of the same.
-        assert contents(tmp_path / "run/workspace") == contents(workspace)
+        assert differences(workspace, tmp_path / "run/workspace") == []
         command = write(tmp_path / f"run{kills}", services)
     finish(command)
     last = command[-1]
-    assert contents(type(tmp_path)(last)) == contents(workspace)
+    assert differences(workspace, Path(last)) == []
