@@ -1,11 +1,13 @@
 """Models that are there already: a whole LLaVA-NeXT checkpoint, or a tower and a language model to put together."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     CLIPVisionModel,
@@ -14,6 +16,7 @@ from transformers import (
 )
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.files import sha256_file
 from pangea_cultural.model import build, processor
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, IMAGE
@@ -86,6 +89,28 @@ def assemble(
     made = processor.processor(config, tokenizer)
     made.chat_template = CHAT_TEMPLATE
     return model, made
+
+
+def refuse_absent(name: str) -> None:
+    """Look for a checkpoint, and read nothing but its configuration.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    _found(AutoConfig, name)
+
+
+def content(name: str) -> str:
+    """What tells a checkpoint from another one of its name: the SHA-256 of a folder's weights, or the hub's commit.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    config = _found(AutoConfig, name)
+    if not Path(name).is_dir():
+        return str(config._commit_hash)
+    files = sorted(Path(name).glob("*.safetensors"))
+    return hashlib.sha256("".join(f"{file.name} {sha256_file(file)}" for file in files).encode()).hexdigest()
 
 
 def _around(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:

@@ -1,23 +1,56 @@
 """What is said of a trained model: the record for programs, and the model card for people."""
 
+import contextlib
 import platform
 import resource
+import shutil
+import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import torch
+
+import pangea_cultural
 from pangea_cultural.languages import language
 from pangea_cultural.training.recipe import Recipe, Stage
 
-PACKAGES = ("pangea-cultural", "torch", "transformers", "tokenizers")
+PACKAGES = (
+    *("pangea-cultural", "torch", "transformers", "tokenizers", "accelerate", "numpy", "pillow"),
+    *("peft", "deepspeed"),
+)
+"""Of which what is installed stands in the record."""
 
 
 def environment() -> dict:
     """Versions and machine, for the record."""
+    on_gpu = torch.cuda.is_available()
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": _versions(),
+        "commit": _commit(),
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "cuda": torch.version.cuda if on_gpu else None,
+        "peak_device_memory_bytes": torch.cuda.max_memory_allocated() if on_gpu else None,
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _commit() -> str | None:
+    """The commit that this code was checked out at, marked where files differ from it; None outside a repository."""
+    folder = Path(pangea_cultural.__file__).parent.parent
+    if not (folder / ".git").exists() or not shutil.which("git"):
+        return None
+    told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, text=True)
+    return told.stdout.strip() or None
 
 
 def peak_memory_bytes() -> int:
@@ -26,10 +59,15 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def statements(recipe: Recipe, held_out: list[str]) -> list[str]:
-    """What a reader must know before believing a number of this model, one sentence each."""
-    names = ", ".join(language(code).name for code in recipe.languages) or "those of the data"
-    said = [f"Trained in: {names}."]
+def statements(recipe: Recipe, languages: list[str], held_out: list[str]) -> list[str]:
+    """What a reader must know before believing a number of this model, one sentence each.
+
+    Args:
+        recipe: of the training.
+        languages: of the questions that it learnt.
+        held_out: languages that none of them may be in.
+    """
+    said = [f"Trained in: {', '.join(language(code).name for code in languages)}."]
     if held_out:
         said.append(
             f"Held out: {', '.join(language(code).name for code in held_out)}; no training row is in these languages."
@@ -47,11 +85,19 @@ def statements(recipe: Recipe, held_out: list[str]) -> list[str]:
     return said
 
 
-def card(recipe: Recipe, held_out: list[str], data: dict[str, str]) -> str:
-    """The text of a model card."""
-    sources = "\n".join(f"- `{name}`, manifest SHA-256 `{digest[:16]}`" for name, digest in data.items())
+def card(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]]) -> str:
+    """The text of a model card.
+
+    Args:
+        recipe: of the training.
+        statements: what a reader must know.
+        data: SHA-256 of the files of each source.
+    """
+    sources = "\n".join(
+        f"- {name}: `{file}`, SHA-256 `{digest}`" for name, files in data.items() for file, digest in files.items()
+    )
     stages = "\n".join(map(_stage, recipe.stages))
-    said = "\n".join(f"- {sentence}" for sentence in statements(recipe, held_out))
+    said = "\n".join(f"- {sentence}" for sentence in statements)
     start = recipe.model
     parts = f"tower `{start.tower}` and language model `{start.language_model}`"
     base = start.checkpoint or (parts if start.tower else f"from scratch, size `{start.size}`")

@@ -47,7 +47,6 @@ def train(
       pcult train tiny --workspace my-workspace
     """
     import os
-    import shutil
 
     # Nothing is fetched unless the recipe names a model on the hub.
     from pangea_cultural import config
@@ -66,13 +65,10 @@ def train(
     place = Workspace.create(workspace)
     from pangea_cultural.training.run import Job, run
 
-    # Of several processes the first one speaks, and throws away.
+    # Of several processes the first one speaks.
     is_first = int(os.environ.get("RANK", "0")) == 0
     job = Job(plan, place, Reporter(quiet=quiet or not is_first))
-    if not resume and is_first:
-        shutil.rmtree(job.work, ignore_errors=True)
-        shutil.rmtree(job.checkpoint, ignore_errors=True)
-    record = run(job)
+    record = run(job, anew=not resume)
     if not is_first:
         return
     if as_json:

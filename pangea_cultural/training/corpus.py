@@ -25,9 +25,12 @@ class Corpus:
         self._folder = folder
         self._manifest = manifest
         self._source = source
-        self._root = root
+        self.root = root
+        """Folder of the pictures."""
         self.key: str = manifest["key"]
         """Of the content."""
+        self.files: dict[str, str] = manifest["files"]
+        """SHA-256 of each file that it was read from."""
         self.languages: tuple[str, ...] = tuple(manifest["languages"])
         """What `language_codes` stand for, in order of first appearance."""
         self.regions: tuple[str, ...] = tuple(manifest["regions"])
@@ -42,7 +45,7 @@ class Corpus:
         """How many rows were taken with a remark, by remark."""
 
     def __reduce__(self) -> tuple:
-        return Corpus, (self._folder, self._manifest, self._source, self._root)
+        return Corpus, (self._folder, self._manifest, self._source, self.root)
 
     @classmethod
     def build(
@@ -51,6 +54,7 @@ class Corpus:
         folder: Path,
         *,
         key: str,
+        files: dict[str, str] | None = None,
         name: str,
         filters: Filters | None = None,
         held_out: frozenset[str] = frozenset(),
@@ -65,6 +69,7 @@ class Corpus:
             rows: of the source; gone through at most once.
             folder: where to; what lies there is replaced unless it has the key.
             key: of the content.
+            files: SHA-256 of each file that the rows come from.
             name: what errors call the source.
             filters: which rows to take; all where not given.
             held_out: languages that no row that is taken may be in.
@@ -85,6 +90,7 @@ class Corpus:
                 rows,
                 folder,
                 key=key,
+                files=files or {},
                 name=name,
                 filters=filters or Filters(),
                 held_out=held_out,
@@ -176,7 +182,7 @@ class Corpus:
 
     def paths(self, index: int) -> tuple[Path, ...]:
         """The files of the pictures of a group."""
-        return tuple(self._root / image for image in self.images(index))
+        return tuple(self.root / image for image in self.images(index))
 
     def texts(self, first: int, last: int) -> list[tuple[tuple[str, str], ...]]:
         """Questions and answers of the conversations from `first` to before `last`, in the order of groups."""

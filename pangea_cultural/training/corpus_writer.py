@@ -26,7 +26,7 @@ from pangea_cultural.files import atomic_folder, write_json
 from pangea_cultural.training.records import Conversation, Row
 from pangea_cultural.training.tally import Tally
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when a reader or the writer makes something else of the same source."""
 MANIFEST = "corpus.json"
 BATCH_ROWS = 8192
@@ -98,6 +98,7 @@ def write(
     folder: Path,
     *,
     key: str,
+    files: dict[str, str],
     name: str,
     filters: Filters,
     held_out: frozenset[str],
@@ -110,6 +111,7 @@ def write(
         rows: of one source; they are gone through once.
         folder: where to; what lies there is replaced.
         key: of the content.
+        files: SHA-256 of each file that it was read from.
         name: what errors call the source.
         filters: which rows to take.
         held_out: languages that none of the rows taken may be in.
@@ -125,6 +127,7 @@ def write(
         manifest = {
             "format": FORMAT,
             "key": key,
+            "files": files,
             **{column: list(values.words) for column, values in codes.items()},
             "rejected": rejected.counts,
             "examples": rejected.examples,

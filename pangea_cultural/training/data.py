@@ -49,14 +49,32 @@ class Data:
         return {pair: number for number, pair in enumerate(pairs)}
 
     @property
+    def problems(self) -> dict[str, str]:
+        """Missing and broken pictures, and what is wrong with each."""
+        return {file: reason for measured in self.measured for file, reason in measured.problems.items()}
+
+    @property
     def broken(self) -> dict[str, int]:
-        """Missing and broken pictures, by reason."""
-        return dict(sum((Counter(m.reasons.counts) for m in self.measured), Counter()))
+        """How many pictures are missing or broken, by reason."""
+        return dict(Counter(self.problems.values()))
 
     @property
     def num_pictures(self) -> int:
-        """Groups with pictures, broken ones included."""
-        return sum(int(((m.lengths.image > 0) | m.broken).sum()) for m in self.measured)
+        """Files, broken ones included; one that two sources show counts twice."""
+        return sum(measured.num_pictures for measured in self.measured)
+
+    @property
+    def files(self) -> dict[str, dict[str, str]]:
+        """SHA-256 of each source's files; of an export that is its manifest."""
+        names = source_names(self.recipe.sources)
+        return {name: corpus.files for name, corpus in zip(names, self.corpora, strict=True)}
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages of the questions, in the recipe's order where it names them."""
+        found = {code for corpus in self.corpora for code in corpus.languages}
+        named = [code for code in self.recipe.languages if code in found]
+        return named + sorted(found.difference(named))
 
     def refuse_broken(self) -> None:
         """Stop before anything is learnt.
@@ -64,30 +82,34 @@ class Data:
         Raises:
             UserError: more pictures are missing or broken than the recipe allows.
         """
-        count = sum(self.broken.values())
-        if count > self.recipe.max_skipped * max(1, self.num_pictures):
-            reason, example = next((r, e[0]) for m in self.measured for r, e in m.reasons.examples.items())
-            said = ", ".join(f"{number} {reason}" for reason, number in self.broken.items())
+        problems = self.problems
+        if len(problems) > self.recipe.max_skipped * self.num_pictures:
+            example, reason = next(iter(problems.items()))
+            counted = ", ".join(f"{number} {reason}" for reason, number in self.broken.items())
             raise UserError(
-                f"of {self.num_pictures} pictures are {said}, such as {example} ({reason}): mend them, or raise "
+                f"of {self.num_pictures} pictures are {counted}, such as {example} ({reason}): mend them, or raise "
                 f"max_skipped (now {self.recipe.max_skipped}) in the recipe"
             )
 
     def left_out(self, stage: Stage) -> dict[str, dict[str, int]]:
         """What is not learnt, by source, with the reason."""
         names = source_names(self.recipe.sources)
-        result = {}
-        for number, (corpus, measured) in enumerate(zip(self.corpora, self.measured, strict=True)):
-            sizes = np.diff(measured.lengths.starts)
-            reasons = dict(corpus.rejected)
-            for reason, count in (
-                ("picture missing or broken", int(sizes[measured.broken].sum())),
-                (TOO_LONG, int((_too_long(measured, stage) & ~np.repeat(measured.broken, sizes)).sum())),
-            ):
-                if count:
-                    reasons[reason] = count
-            result[names[number]] = reasons
-        return result
+        return {name: self.corpora[number].rejected | self.unusable(number, stage) for number, name in enumerate(names)}
+
+    def unusable(self, number: int, stage: Stage) -> dict[str, int]:
+        """How many questions of a source cannot be learnt, by reason."""
+        measured = self.measured[number]
+        broken = _broken(measured)
+        counts = {
+            "picture missing or broken": int(broken.sum()),
+            TOO_LONG: int((_too_long(measured, stage) & ~broken).sum()),
+        }
+        return {reason: count for reason, count in counts.items() if count}
+
+    def usable(self, number: int, stage: Stage) -> np.ndarray:
+        """[conversations], true for what can be learnt of a source."""
+        measured = self.measured[number]
+        return ~(_too_long(measured, stage) | _broken(measured))
 
     def plan(self, stage: Stage, candidates: list[Candidates] | None = None) -> Plan:
         """Which questions a stage learns in which step.
@@ -119,7 +141,7 @@ class Data:
 
     def _answers(self, number: int, stage: Stage) -> Candidates:
         source, measured = self.recipe.sources[number], self.measured[number]
-        usable = ~(_too_long(measured, stage) | np.repeat(measured.broken, np.diff(measured.lengths.starts)))
+        usable = self.usable(number, stage)
         if self.chosen is not None:
             usable &= self.chosen[number]
         if not usable.any():
@@ -158,6 +180,11 @@ def _languages(corpus: Corpus) -> list[str]:
 def _too_long(measured: Measured, stage: Stage) -> np.ndarray:
     own = measured.lengths
     return own.conversations + np.repeat(own.prefix, np.diff(own.starts)) > stage.max_length
+
+
+def _broken(measured: Measured) -> np.ndarray:
+    """[conversations], true where a picture is missing or broken."""
+    return np.repeat(measured.broken, np.diff(measured.lengths.starts))
 
 
 def _of_captions(groups: int) -> Lengths:

@@ -1,7 +1,8 @@
 """How long everything is, before anything is learnt: packing, the dry run and exact resume stand on these numbers."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from pangea_cultural.training import pictures
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.packing import Lengths, Template
 from pangea_cultural.training.pictures import BrokenPictureError, ImageTokens
-from pangea_cultural.training.tally import Tally
 
 CHUNK = 4096
 """Conversations, or pictures, that are measured at once."""
@@ -25,12 +25,14 @@ class Measured:
     Args:
         lengths: in tokens.
         broken: [groups], true where a picture is missing or broken.
-        reasons: what is wrong with the broken files.
+        num_pictures: files, broken ones included.
+        problems: what is wrong with each broken file.
     """
 
     lengths: Lengths
     broken: np.ndarray
-    reasons: Tally
+    num_pictures: int
+    problems: dict[str, str]
 
 
 def measure(
@@ -53,7 +55,9 @@ def measure(
         text = _text_lengths(corpus, template, reporter)
         with atomic_path(file) as temporary, temporary.open("wb") as stream:
             np.savez(stream, conversations=text)
-    sizes = cache / f"{corpus.key}-pictures.npy"
+    # The same rows may be learnt with pictures of another folder.
+    place = hashlib.sha256(str(corpus.root).encode()).hexdigest()[:8]
+    sizes = cache / f"{corpus.key}-{place}-pictures.npy"
     return with_pictures(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
 
 
@@ -76,11 +80,27 @@ def with_pictures(
         reporter: shows how far it is.
         cache: file for the pictures' sizes.
     """
-    sizes, reasons = _image_sizes(corpus, cache, reporter)
+    sizes, problems = _image_sizes(corpus, cache, reporter)
     image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
     prefix = (header + image).astype(np.int32)
     conversations = (text + np.repeat(inside, np.diff(corpus.starts))).astype(np.int32)
-    return Measured(Lengths(corpus.starts, prefix, image, conversations), broken, reasons)
+    lengths = Lengths(corpus.starts, prefix, image, conversations)
+    return Measured(lengths, broken, len(sizes) + len(problems), problems)
+
+
+def left_out_since(file: Path, measured: list[Measured]) -> list[Measured]:
+    """What was left out when a training began stays left out until its end: one picture that is mended meanwhile would
+    change the order of all questions.
+
+    Args:
+        file: keeps it.
+        measured: the sources, as they are now.
+    """
+    if not file.is_file():
+        with atomic_path(file) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, *(own.broken for own in measured))
+    with np.load(file) as kept:
+        return [replace(own, broken=kept[f"arr_{number}"]) for number, own in enumerate(measured)]
 
 
 def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.ndarray:
@@ -101,17 +121,19 @@ def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.
     return counts
 
 
-def _image_sizes(corpus: Corpus, cache: Path | None, reporter: Reporter) -> tuple[dict[Path, tuple[int, int]], Tally]:
-    """Height and width of every picture; those that have none are missing, with the reason counted."""
+def _image_sizes(
+    corpus: Corpus, cache: Path | None, reporter: Reporter
+) -> tuple[dict[Path, tuple[int, int]], dict[str, str]]:
+    """Height and width of every picture, and what is wrong with those that have none."""
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
     sizes = np.load(cache) if cache and cache.is_file() else np.zeros((len(paths), 2), np.int32)
-    reasons = Tally()
+    problems = {}
     unknown = np.flatnonzero(sizes[:, 0] == 0)
     with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(unknown), "pictures") as bar:
         for chunk in np.split(unknown, range(CHUNK, len(unknown), CHUNK)):
             for number, found in zip(chunk, pool.map(_size, [paths[n] for n in chunk]), strict=True):
                 if isinstance(found, str):
-                    reasons.add(found, str(paths[number]))
+                    problems[str(paths[number])] = found
                 else:
                     sizes[number] = found
             bar.advance(len(chunk))
@@ -119,7 +141,7 @@ def _image_sizes(corpus: Corpus, cache: Path | None, reporter: Reporter) -> tupl
         with atomic_path(cache) as temporary, temporary.open("wb") as stream:
             np.save(stream, sizes)
     known = zip(paths, sizes.tolist(), strict=True)
-    return {path: (height, width) for path, (height, width) in known if height}, reasons
+    return {path: (height, width) for path, (height, width) in known if height}, problems
 
 
 def _size(path: Path) -> tuple[int, int] | str:

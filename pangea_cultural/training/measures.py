@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import torch
 
-from pangea_cultural.files import read_json, write_json
+from pangea_cultural.files import read_json, write_bytes, write_json
 
 COUNTS = ("questions", "tokens", "image_tokens", "image_tokens_apart")
 
@@ -116,4 +116,4 @@ class Log:
     def cut(self, step: int) -> None:
         """Forget what came after a step: it will come again."""
         kept = [entry for entry in self.entries() if entry["step"] <= step]
-        self.path.write_bytes(b"".join(orjson.dumps(entry) + b"\n" for entry in kept))
+        write_bytes(self.path, b"".join(orjson.dumps(entry) + b"\n" for entry in kept))

@@ -1,5 +1,6 @@
 """A training from recipe to checkpoint, stage by stage; killed anywhere, the same call goes on."""
 
+import contextlib
 import gc
 import importlib.util
 import resource
@@ -14,14 +15,14 @@ import transformers
 from safetensors.torch import load_file
 from transformers import LlavaNextProcessor
 
-from pangea_cultural import __version__
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
+from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, sha256_file, write_json
 from pangea_cultural.model import build
 from pangea_cultural.model.export import export
 from pangea_cultural.model.packed import PackedLlavaNext
-from pangea_cultural.training import card, data, stage, trainer
+from pangea_cultural.training import begun, card, data, lengths, stage, trainer
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.data import Data
 from pangea_cultural.training.lengths import Measured
@@ -33,6 +34,8 @@ from pangea_cultural.workspace import Workspace
 
 RECORD = "training.json"
 LOGS = "logs"
+BROKEN = "broken-pictures.json"
+"""Among the logs: every picture that was missing or broken before the first step, and why."""
 MOST_FILES = 65536
 MOST_COMPILED = 64
 GATHERS = "stage3_gather_16bit_weights_on_model_save"
@@ -68,10 +71,14 @@ class Job:
         return [stage.Setting(self.recipe, number, *where) for number in range(len(self.recipe.stages))]
 
 
-def run(job: Job) -> dict[str, Any]:
+def run(job: Job, *, anew: bool = False) -> dict[str, Any]:
     """Train, and give the record that lies beside the checkpoint as training.json.
 
     Under `torchrun` every process calls this; the first one prepares and writes for all.
+
+    Args:
+        job: what to train, and where.
+        anew: begin from the start, whatever was begun or finished; what is finished stays until it is replaced.
 
     Raises:
         UserError: the data is not there or does not fit, what was begun was another training, or the loss is not a
@@ -82,16 +89,18 @@ def run(job: Job) -> dict[str, Any]:
     _raise_limits()
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
     _refuse_absent(job)
-    job.work.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        processes.once(lambda: stack.enter_context(begun.alone(job.work)))
+        return _run(job, processes, anew=anew)
+
+
+def _run(job: Job, processes: Processes, *, anew: bool) -> dict[str, Any]:
     corpora = processes.once(lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
-    sources = {str(s.path): c.key for s, c in zip(job.recipe.sources, corpora, strict=True)}
-    begun = _begun(job, sources, processes.number)
-    if (job.checkpoint / RECORD).is_file() and read_json(job.checkpoint / RECORD)["begun"] == begun:
-        job.reporter.note(f"{job.recipe.name}: already trained")
-        shutil.rmtree(job.work, ignore_errors=True)
-        return read_json(job.checkpoint / RECORD)
     start = Start(job.recipe, job.workspace.root, job.work)
-    processes.once(lambda: _prepare(job, begun, start, corpora))
+    began = processes.once(lambda: _describe(job, corpora, start, processes.number))
+    if processes.once(lambda: _is_done(job, began, anew=anew)):
+        return read_json(job.checkpoint / RECORD)
+    processes.once(lambda: _prepare(job, began, start, corpora))
     model, processor = start.make()
     measured = processes.once(lambda: _measured(job, corpora, processor))
     opened = Data(job.recipe, corpora, measured)
@@ -104,8 +113,35 @@ def run(job: Job) -> dict[str, Any]:
         if processes.is_main or number + 1 < len(job.recipe.stages):  # the others have nothing to export
             model = _whole(job, start, model, number) if is_new else model
             trainer.put(model, load_file(setting.weights))
-    processes.once(lambda: _finish(job, model, processor, opened, begun))
+    processes.once(lambda: _finish(job, model, processor, opened, began))
     return read_json(job.checkpoint / RECORD)
+
+
+def _describe(job: Job, corpora: list[Corpus], start: Start, processes: int) -> dict[str, Any]:
+    path = job.recipe.deepspeed
+    return begun.describe(
+        job.recipe,
+        data=[corpus.key for corpus in corpora],
+        start=start.contents(),
+        deepspeed=read_json(job.workspace.root / path) if path else None,
+        processes=processes,
+    )
+
+
+def _is_done(job: Job, began: dict[str, Any], *, anew: bool) -> bool:
+    """Whether the checkpoint is there already; what else was begun is thrown away where that is asked for."""
+    record = job.checkpoint / RECORD
+    if anew:
+        begun.discard(job.work)
+    elif record.is_file():
+        differences = begun.differences(read_json(record)["begun"], began)
+        if not differences:
+            job.reporter.note(f"{job.recipe.name}: already trained")
+            if begun.is_of(job.work, began):
+                begun.discard(job.work)
+            return True
+        job.reporter.note(f"{job.checkpoint} will be replaced, of which {'; '.join(differences[:3])}")
+    return False
 
 
 def _whole(job: Job, start: Start, model: PackedLlavaNext, number: int) -> PackedLlavaNext:
@@ -134,9 +170,12 @@ def _refuse_absent(job: Job) -> None:
     """Find out before hours of reading what would stop the training.
 
     Raises:
-        UserError: a reporter or DeepSpeed is not here.
+        UserError: a reporter, DeepSpeed, what the model starts from or the validation's export is not here.
     """
     reporters(job.recipe.report_to, job.work)
+    Start(job.recipe, job.workspace.root, job.work).refuse_absent()
+    if job.recipe.validation:
+        Export.open(job.workspace.root / job.recipe.validation.path)
     if job.recipe.deepspeed:
         path = job.workspace.root / job.recipe.deepspeed
         if not path.is_file():
@@ -148,76 +187,39 @@ def _refuse_absent(job: Job) -> None:
             raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (sharding = "full")')
 
 
-def _prepare(job: Job, begun: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
-    _refuse_another(job.work / "begun.json", begun)
+def _prepare(job: Job, began: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
+    begun.hold(job.work, began)
     start.prepare(corpora)
 
 
 def _measured(job: Job, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[Measured]:
     with tempfile.TemporaryDirectory() as folder:
         key = processor_key(processor, Path(folder))
-    return data.measure_all(corpora, processor, job.cache, key, job.reporter)
-
-
-def _begun(job: Job, sources: dict[str, str], processes: int) -> dict[str, Any]:
-    """What must be the same for a training to go on, and for its result to be the same."""
-    return {
-        "version": __version__,
-        "processes": processes,
-        "recipe": job.recipe.model_dump(mode="json"),
-        "data": sources,
-    }
-
-
-def _refuse_another(path: Path, begun: dict[str, Any]) -> None:
-    """Note what is begun; what was begun before must be the same.
-
-    Raises:
-        UserError: another training was stopped here; the message says what differs.
-    """
-    if not path.is_file():
-        write_json(path, begun)
-        return
-    before = read_json(path)
-    differences = list(_differences(before, begun))
-    if differences:
-        raise UserError(
-            f"a training of this name was stopped that differs: {'; '.join(differences[:3])}. Call it with the same "
-            "settings to go on, or with --anew to throw it away"
-        )
-
-
-def _differences(before: Any, now: Any, where: str = "") -> Any:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted(before.keys() | now.keys()):
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
-    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        for number, (old, new) in enumerate(zip(before, now, strict=True)):
-            yield from _differences(old, new, f"{where}[{number}]")
-    elif before != now:
-        yield f"{where} was {before}, now is {now}"
+    measured = data.measure_all(corpora, processor, job.cache, key, job.reporter)
+    return lengths.left_out_since(job.work / "broken.npz", measured)
 
 
 def _finish(
-    job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, begun: dict[str, Any]
+    job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, began: dict[str, Any]
 ) -> None:
     recipe = job.recipe
     held_out = sorted(data.held_out(recipe, job.workspace.root))
-    text = card.card(recipe, held_out, begun["data"])
+    statements = card.statements(recipe, opened.languages, held_out)
     model.to(getattr(torch, recipe.export_precision))
-    export(model, processor, job.checkpoint, card=text, licence=recipe.licence)
+    export(model, processor, job.checkpoint, card=card.card(recipe, statements, opened.files), licence=recipe.licence)
     (job.checkpoint / LOGS).mkdir(exist_ok=True)
     for setting in job.stages:
         shutil.copy(setting.log, job.checkpoint / LOGS)
+    write_json(job.checkpoint / LOGS / BROKEN, opened.problems)
     record = {
         "name": recipe.name,
-        "begun": begun,
+        "begun": began,
         "recipe": recipe.model_dump(mode="json"),
         "seed": recipe.seed,
-        "data": begun["data"],
-        "languages": list(recipe.languages),
+        "data": opened.files,
+        "languages": opened.languages,
         "held_out_languages": held_out,
-        "statements": card.statements(recipe, held_out),
+        "statements": statements,
         "broken_pictures": opened.broken,
         "stages": [read_json(setting.record) for setting in job.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()},
@@ -226,4 +228,4 @@ def _finish(
         "weights_sha256": {path.name: sha256_file(path) for path in sorted(job.checkpoint.glob("*.safetensors"))},
     }
     write_json(job.checkpoint / RECORD, record)
-    shutil.rmtree(job.work)
+    begun.discard(job.work)

@@ -87,7 +87,7 @@ def train(
         UserError: there is nothing to learn, memory is too small, or the loss is not a number any more.
     """
     stage, folder = setting.stage, setting.folder
-    folder.mkdir(parents=True, exist_ok=True)
+    processes.once(lambda: _clear(setting))
     learning = _learning(setting, data, model, processor)
     _widen(learning.module)
     steps = data.steps(stage, learning.collator, processes=processes.number, rank=processes.rank)
@@ -97,14 +97,24 @@ def train(
         loop = _loop(setting, data, learning, steps, bar, validation)
         if saved:
             loop.resume(saved[-1])
+        elif loop.is_world_process_zero():
+            loop.log_file.cut(0)
         try:
             loop.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
         except (RuntimeError, MemoryError) as error:
             raise _mended(error, stage) from error
     weights = learning.weights(loop)
-    skipped = loop.gather_skipped()
+    skipped = loop.gather(loop.measures.skipped)
     if loop.is_world_process_zero():
         _leave(setting, loop, weights, saved, data.left_out(stage), skipped)
+
+
+def _clear(setting: Setting) -> None:
+    """Remove what a kill has left unfinished."""
+    setting.folder.mkdir(parents=True, exist_ok=True)
+    trainer.clear(setting.folder)
+    for file in setting.work.glob(f".{setting.weights.name}.*"):
+        file.unlink()
 
 
 @dataclass(frozen=True)
@@ -225,9 +235,9 @@ def _mended(error: Exception, stage: Stage) -> Exception:
     if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
         return error
     return UserError(
-        f"out of memory: lower per_device_rows (now {stage.per_device_rows}) or max_length (now {stage.max_length}) of "
-        f"stage {stage.name}, set gradient_checkpointing = true, train with [stages.lora], or shard over more devices "
-        '(sharding = "full"); the last saved step is kept'
+        f"out of memory: lower per_device_rows (now {stage.per_device_rows}) of stage {stage.name} or set its "
+        "gradient_checkpointing = true, and call again: it goes on from the last saved step; or begin with --anew and "
+        f'a smaller max_length (now {stage.max_length}), [stages.lora], or sharding = "full" over more devices'
     )
 
 

@@ -28,6 +28,21 @@ class Start:
         self._workspace = workspace
         self._folder = folder / "tokenizer"
 
+    def refuse_absent(self) -> None:
+        """Find out before anything is read.
+
+        Raises:
+            UserError: what the recipe starts from is not there.
+        """
+        for name in self._names():
+            load.refuse_absent(self.local(name))
+
+    def contents(self) -> dict[str, str]:
+        """What tells each checkpoint that the recipe starts from, by its name there: another one may come to lie in
+        the same place.
+        """
+        return {name: load.content(self.local(name)) for name in self._names()}
+
     def prepare(self, corpora: list[Corpus]) -> None:
         """Train the tokenizer of a model from scratch, unless it is there."""
         start = self._recipe.model
@@ -69,6 +84,10 @@ class Start:
         """A folder of the workspace where there is such a one, else a name on the hub."""
         path = self._workspace / name
         return str(path) if path.is_dir() else name
+
+    def _names(self) -> list[str]:
+        start = self._recipe.model
+        return [name for name in (start.checkpoint, start.tower, start.language_model) if name]
 
     def _texts(self, corpora: list[Corpus]) -> Iterator[str]:
         """Texts for the tokenizer: all of training; exports' other splits in training and held-out languages."""

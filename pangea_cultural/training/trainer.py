@@ -3,6 +3,7 @@ and losses by source and language.
 """
 
 import contextlib
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +20,11 @@ from transformers.trainer_callback import ProgressCallback
 from pangea_cultural.console import Bar
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import write_json
+from pangea_cultural.training.begun import COMPLETE
 from pangea_cultural.training.measures import Log, Losses, Measures
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.steps import Steps, loader
 
-COMPLETE = "complete"
-"""Empty file in a checkpoint folder, written last: a checkpoint without it was cut off by a kill."""
 WEIGHTS = "weights.safetensors"
 MEASURES = "measures.json"
 LOG = "log.jsonl"
@@ -146,8 +146,7 @@ class StageTrainer(Trainer):
         for number, batch in enumerate(batches):
             with self._waiting(model, last=number == len(batches) - 1):
                 loss += self._learn(model, self._prepare_inputs(batch) | {"normalizer": normalizer})
-        if not torch.isfinite(loss):
-            raise self._not_finite(loss)
+        self._refuse_no_number("loss", loss)
         return loss
 
     def _waiting(self, model: torch.nn.Module, *, last: bool) -> contextlib.AbstractContextManager:
@@ -174,13 +173,23 @@ class StageTrainer(Trainer):
         """A number summed over all processes."""
         return self.accelerator.reduce(torch.tensor(value, device=self.args.device), "sum")
 
-    def _not_finite(self, loss: torch.Tensor) -> UserError:
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
+        """As in `Trainer`; a loss that is a number can have gradients that are none, which would ruin all weights."""
+        norm = super()._clip_grad_norm(model)
+        if isinstance(norm, torch.Tensor):  # DeepSpeed looks at its own
+            self._refuse_no_number("norm of the gradients", norm)
+        return norm
+
+    def _refuse_no_number(self, what: str, value: torch.Tensor) -> None:
+        number = value.item()
+        if math.isfinite(number):
+            return
         step = self.state.global_step + 1
-        path = Path(self.args.output_dir).parent / f"bad-step-{step}.json"
-        write_json(path, {"step": step, "loss": str(loss.item()), "questions": self.current["ids"]})
-        return UserError(
-            f"the loss is {loss.item()} at step {step}, whose questions are listed in {path}: lower learning_rate in "
-            "the recipe; the last saved step is kept"
+        path = Path(self.args.output_dir).parent / f"bad-step-{step}-process-{self.args.process_index}.json"
+        write_json(path, {"step": step, what: str(number), "questions": self.current["ids"]})
+        raise UserError(
+            f"the {what} is {number} at step {step}, whose questions are listed in {path}: lower learning_rate in the "
+            "recipe and begin with --anew; until then the last saved step is kept"
         )
 
     def count_skipped(self) -> None:
@@ -196,8 +205,8 @@ class StageTrainer(Trainer):
         if len(skipped) > self._most_skipped:
             file, reason = next(iter(skipped.items()))
             raise UserError(
-                f"{len(skipped)} pictures are broken, such as {file} ({reason}): mend them, or raise "
-                "max_skipped in the recipe; the last saved step is kept"
+                f"{len(skipped)} pictures are broken, such as {file} ({reason}): mend them, or raise max_skipped in "
+                "the recipe, and call again: it goes on from the last saved step"
             )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -213,9 +222,8 @@ class StageTrainer(Trainer):
             }
             if self.is_world_process_zero():
                 self.log_file.write(entry)
-            logs |= {
-                f"loss_{name}": value for part in ("by_language", "by_source") for name, value in means[part].items()
-            }
+            for part in ("language", "source"):
+                logs |= {f"loss_{part}_{name}": value for name, value in means[f"by_{part}"].items()}
         super().log(logs, start_time)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
@@ -226,7 +234,8 @@ class StageTrainer(Trainer):
             entry = self._evaluate_with(self)
         if self.is_world_process_zero():
             self.log_file.write({"step": self.state.global_step, "validation": entry})
-        metrics = {"eval_loss": entry["loss"]} | {f"eval_loss_{k}": v for k, v in entry["by_language"].items()}
+        by_language = {f"eval_loss_language_{name}": value for name, value in entry["by_language"].items()}
+        metrics = {"eval_loss": entry["loss"], **by_language}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         self.measures.start_clock()
@@ -263,21 +272,22 @@ class StageTrainer(Trainer):
         """The last act of saving: everything of the checkpoint is on disk, older ones may go."""
         # These sums also make the main process wait until all others have saved.
         sums = self.accelerator.reduce(self.measures.losses.sums, "sum")
-        skipped = self.gather_skipped()
+        skipped = self.gather(self.measures.skipped)
         if self.is_world_process_zero():
             self.measures.save(checkpoint / MEASURES, sums, skipped)
             (checkpoint / COMPLETE).touch()
             for older in complete(checkpoint.parent)[:-save_total]:
+                (older / COMPLETE).unlink()  # first: half of a checkpoint is none
                 shutil.rmtree(older)
         self._refuse_skipped(skipped)
 
-    def gather_skipped(self) -> dict[str, str]:
-        """Broken pictures that any process has met, and why."""
-        own: list[dict[str, str]] = [self.measures.skipped]
+    def gather(self, own: dict[str, str]) -> dict[str, str]:
+        """What any process has met: broken pictures, and why."""
+        all_own = [own]
         if self.args.world_size > 1:
-            own = [{}] * self.args.world_size
-            torch.distributed.all_gather_object(own, self.measures.skipped)
-        return {file: reason for part in own for file, reason in part.items()}
+            all_own = [{}] * self.args.world_size
+            torch.distributed.all_gather_object(all_own, own)
+        return {file: reason for part in all_own for file, reason in part.items()}
 
 
 def learnt(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -334,7 +344,8 @@ def said(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
     losses = [entry["loss"] for entry in history[-2:] if "loss" in entry]
     words = [f"loss {losses[-1]:.3f}"] if losses else []
     if totals["seconds"]:
-        words.append(f"{totals['questions'] / totals['seconds']:.0f} questions/s")
+        speed = totals["questions"] / totals["seconds"]
+        words.append(f"{speed:.{0 if speed >= 10 else 1 if speed >= 1 else 2}f} questions/s")
     if totals["image_tokens_apart"]:
         words.append(f"{1 - totals['image_tokens'] / totals['image_tokens_apart']:.0%} of image tokens saved")
     return ", ".join(words)
@@ -419,6 +430,13 @@ def complete(folder: Path) -> list[Path]:
     """The checkpoints of a stage that were saved to their end, oldest first."""
     found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
     return sorted(found, key=_step)
+
+
+def clear(folder: Path) -> None:
+    """Remove checkpoints of a stage that were cut off by a kill, while they were saved or removed."""
+    for checkpoint in folder.glob("checkpoint-*"):
+        if not (checkpoint / COMPLETE).is_file():
+            shutil.rmtree(checkpoint)
 
 
 def _step(checkpoint: Path) -> int:

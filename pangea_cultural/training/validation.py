@@ -1,7 +1,7 @@
 """Questions that are only asked while a model learns: losses by language, held-out ones too, and answers to read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ import numpy as np
 from transformers import LlavaNextProcessor
 
 from pangea_cultural.console import Reporter
+from pangea_cultural.export import Export
 from pangea_cultural.training.collate import Collator
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.data import Data, held_out, measure_all
 from pangea_cultural.training.measures import Losses
-from pangea_cultural.training.pictures import read
+from pangea_cultural.training.pictures import BrokenPictureError, read
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.records import Group
 from pangea_cultural.training.sources import ExportSource, open_source
@@ -28,6 +29,7 @@ class Validation:
 
     Args:
         steps: every question once.
+        left_out: questions that cannot be asked, by reason.
         keys: each (source, language) of the steps' measures.
         asked: groups of one question each, whose answers are generated.
         processor: of the model.
@@ -35,16 +37,20 @@ class Validation:
     """
 
     steps: Steps
+    left_out: dict[str, int]
     keys: list[tuple[str, str]]
     asked: Sequence[Group]
     processor: LlavaNextProcessor
     max_new_tokens: int
 
     def __call__(self, trainer: StageTrainer) -> dict[str, Any]:
-        """Mean loss of a target, of all and by language, and the generated answers."""
+        """Mean loss of a target, of all and by language, the generated answers, and what could not be asked."""
         losses = Losses(self.keys, trainer.args.device)
+        skipped: dict[str, str] = {}
         for number in range(len(self.steps)):
-            for batch in self.steps[number]["micro_batches"]:
+            step = self.steps[number]
+            skipped |= dict(step["skipped"])
+            for batch in step["micro_batches"]:
                 inputs = trainer._prepare_inputs(batch)
                 keys = inputs.pop("keys")
                 with trainer.compute_loss_context_manager():
@@ -52,7 +58,13 @@ class Validation:
         means = losses.means(trainer.accelerator.reduce(losses.sums, "sum"))
         model = trainer.accelerator.unwrap_model(trainer.model)
         answers = [self._answer(model, group, trainer) for group in self.asked]
-        return {"loss": means["loss"], "by_language": means["by_language"], "answers": answers}
+        return {
+            "loss": means["loss"],
+            "by_language": means["by_language"],
+            "answers": answers,
+            "left_out": self.left_out,
+            "broken_pictures": trainer.gather(skipped),
+        }
 
     def _answer(self, model: Any, group: Group, trainer: StageTrainer) -> dict[str, str]:
         """What the model says to a question, greedily."""
@@ -60,18 +72,16 @@ class Validation:
         question, answer = conversation.turns[0]
         content = [*({"type": "image"} for _ in group.images), {"type": "text", "text": question}]
         text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        images = [read(path) for path in group.images] or None
+        told = {"id": conversation.id, "language": conversation.language, "question": question, "answer": answer}
+        try:
+            images = [read(path) for path in group.images] or None
+        except BrokenPictureError as error:
+            return told | {"said": "", "problem": str(error)}
         inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
         together = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
         said = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=together)
         new = said[0, inputs["input_ids"].shape[1] :]
-        return {
-            "id": conversation.id,
-            "language": conversation.language,
-            "question": question,
-            "answer": answer,
-            "said": self.processor.tokenizer.decode(new, skip_special_tokens=True).strip(),
-        }
+        return told | {"said": self.processor.tokenizer.decode(new, skip_special_tokens=True).strip()}
 
 
 def open_validation(
@@ -91,24 +101,28 @@ def open_validation(
     assert recipe.validation is not None, "called only where a recipe validates"
     asked = recipe.validation
     source = ExportSource(kind="export", path=asked.path, split=asked.split, questions=asked.questions)
-    languages = (*recipe.languages, *sorted(held_out(recipe, workspace))) if recipe.languages else ()
+    # Those that its own export holds out are asked, too: sources that are no exports hold nothing out.
+    unlearnt = held_out(recipe, workspace) | set(Export.open(workspace / asked.path).held_out_languages)
+    languages = (*recipe.languages, *sorted(unlearnt)) if recipe.languages else ()
     quiet = Reporter(quiet=True)
     corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)
     measured = measure_all([corpus], processor, cache, "validation", quiet)
-    chosen = _evenly(corpus, asked.questions_per_language)
+    settings = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
+    data = Data(recipe.model_copy(update={"sources": (source,)}), [corpus], measured)
+    left_out = data.unusable(0, settings)
+    chosen = _evenly(corpus, data.usable(0, settings), asked.questions_per_language)
     mask = np.zeros(corpus.num_conversations, bool)
     mask[chosen] = True
-    data = Data(recipe.model_copy(update={"sources": (source,)}), [corpus], measured, [mask])
+    data = replace(data, chosen=[mask])
     collator = Collator(processor, keys=data.key_numbers)
-    settings = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
     steps = data.steps(settings, collator, processes=processes, rank=rank)
     shown = [_group(corpus, number) for number in chosen[spread(len(chosen), asked.answers)]]
-    return Validation(steps, data.keys, shown, processor, asked.max_new_tokens)
+    return Validation(steps, left_out, data.keys, shown, processor, asked.max_new_tokens)
 
 
-def _evenly(corpus: Corpus, most: int) -> np.ndarray:
-    """Numbers of at most so many conversations of each language, evenly spread over the source; by language."""
-    places = [np.flatnonzero(corpus.language_codes == code) for code in range(len(corpus.languages))]
+def _evenly(corpus: Corpus, usable: np.ndarray, most: int) -> np.ndarray:
+    """Numbers of at most so many usable conversations of each language, evenly spread over the source; by language."""
+    places = [np.flatnonzero(usable & (corpus.language_codes == code)) for code in range(len(corpus.languages))]
     return np.concatenate([own[spread(len(own), most)] for own in places])
 
 

@@ -1,7 +1,5 @@
 """Trainings from a checkpoint, in this process: adapters, learning rates, validation, and what goes wrong."""
 
-import shutil
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -186,6 +184,7 @@ def test_a_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(works
 def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
     validation = {"path": "exports/colours", "questions": ["open"], "questions_per_language": 4, "steps": 2}
     validation |= {"answers": 5, "max_new_tokens": 3}
+    learnt_pictures(workspace, "dev")[0].unlink()
     record = train(workspace, start, validation=validation, languages=["en", "de"])
     entries = record["stages"][0]["validation"]
     assert [entry["step"] for entry in entries] == [2, 3]
@@ -194,6 +193,7 @@ def test_validation_tells_losses_by_language_and_shows_answers(workspace, start)
     assert len(entries[0]["answers"]) == 5
     assert not any(answer["id"].endswith("-choice") for answer in entries[0]["answers"])
     assert {"question", "answer", "said", "language", "id"} <= set(entries[0]["answers"][0])
+    assert entries[0]["left_out"]["picture missing or broken"] > 0 and not entries[0]["broken_pictures"]
 
 
 def test_an_epoch_learns_every_question_once(workspace, start):
@@ -219,8 +219,8 @@ def pictures(workspace):
     return sorted((workspace.exports / "colours/images").iterdir())
 
 
-def learnt_pictures(workspace):
-    shown = set(Export.open(workspace.exports / "colours").table("train")["image"].to_pylist())
+def learnt_pictures(workspace, split="train"):
+    shown = set(Export.open(workspace.exports / "colours").table(split)["image"].to_pylist())
     return [path for path in pictures(workspace) if f"images/{path.name}" in shown]
 
 
@@ -238,6 +238,8 @@ def test_few_broken_pictures_are_counted_and_listed(workspace, start):
     own[1].write_bytes(own[1].read_bytes()[:300])
     record = train(workspace, start, max_skipped=0.5, stage={"steps": None, "epochs": 1})
     assert record["broken_pictures"] == {"picture does not decode": 1}
+    listed = read_json(workspace.checkpoints / "micro/logs/broken-pictures.json")
+    assert listed == {str(own[0]): "picture does not decode"}
     assert record["stages"][0]["left_out"]["colours"]["picture missing or broken"] >= 4
     assert record["stages"][0]["skipped"] == {str(own[1]): "picture does not decode"}
 
@@ -264,7 +266,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("pangea_cultural.training.trainer.StageTrainer._learn", full)
-    with pytest.raises(UserError, match=r"lower per_device_rows \(now 4\) or max_length \(now 300\)"):
+    with pytest.raises(UserError, match=r"lower per_device_rows \(now 4\) of stage main .*max_length \(now 300\)"):
         train(workspace, start)
 
 
@@ -280,6 +282,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
         ({"sources": [{"kind": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
+        ({"validation": {"path": "exports/color"}}, "no complete export at .*exports/color"),
         ({"stages": [STAGE, STAGE]}, "two stages have the same name"),
         ({"stages": [STAGE | {"epochs": 1}]}, "give either steps or epochs"),
         ({"stages": [{**STAGE, "batch_question": 3}]}, "did you mean batch_questions"),
@@ -289,15 +292,6 @@ def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, messag
     write_json(workspace.root / "stage3.json", {"zero_optimization": {"stage": 3}})
     with pytest.raises(UserError, match=message):
         train(workspace, start, **fields)
-
-
-def test_another_number_of_processes_does_not_go_on(workspace, start):
-    train(workspace, start)
-    begun = read_json(workspace.checkpoints / "micro/training.json")["begun"]
-    shutil.rmtree(workspace.checkpoints / "micro")
-    write_json(workspace.checkpoints / ".micro.work/begun.json", begun | {"processes": 2})
-    with pytest.raises(UserError, match=r"processes was 2, now is 1.*--anew"):
-        train(workspace, start)
 
 
 def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):

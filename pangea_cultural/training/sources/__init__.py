@@ -60,7 +60,8 @@ def open_source(
     path = workspace / source.path
     files = _files(source, path)
     filters = _filters(source, languages)
-    key = _key(source, files, filters, held_out, reporter)
+    digests = _digests(source, files, reporter)
+    key = _key(source, digests, filters, held_out)
     folder, root = cache / f"{path.stem}-{key[:16]}", _pictures(source, workspace)
     corpus = Corpus.open(folder, key, source=number, root=root)
     if corpus is None:
@@ -70,6 +71,7 @@ def open_source(
                 _rows(source, files, Listener(rejected.add, notes.add, bar.advance)),
                 folder,
                 key=key,
+                files=digests,
                 name=str(path),
                 filters=filters,
                 held_out=held_out,
@@ -115,16 +117,21 @@ def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
     return Filters(wanted)
 
 
-def _key(source: Source, files: list[Path], filters: Filters, held_out: frozenset[str], reporter: Reporter) -> str:
-    """A hash of all that decides what the corpus holds; where pictures lie and how much is taken do not."""
+def _digests(source: Source, files: list[Path], reporter: Reporter) -> dict[str, str]:
+    """SHA-256 of each file that decides what a source holds; of an export that is its manifest."""
     with reporter.bar(f"{source.path.name}: checksum", sum(map(mebibytes, files)), "MB") as bar:
-        content = {
-            "format": FORMAT,
-            "files": [(file.name, _sha256(file, bar.advance)) for file in files],
-            "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "assumed"}),
-            "languages": sorted(filters.languages),
-            "held_out": sorted(held_out),
-        }
+        return {file.name: _sha256(file, bar.advance) for file in files}
+
+
+def _key(source: Source, digests: dict[str, str], filters: Filters, held_out: frozenset[str]) -> str:
+    """A hash of all that decides what the corpus holds; where pictures lie and how much is taken do not."""
+    content = {
+        "format": FORMAT,
+        "files": list(digests.items()),
+        "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "assumed"}),
+        "languages": sorted(filters.languages),
+        "held_out": sorted(held_out),
+    }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
