@@ -2,7 +2,8 @@
 
     python child.py PARENT_PID PROGRAM ARGUMENT ...
 
-`pcult serve` killed with SIGKILL can stop nothing any more, and vLLM would stay, with its port and all its memory.
+`pcult serve` killed with SIGKILL can stop nothing any more, and vLLM would stay, with its port and all its memory; so
+would the training of a `pcult quickstart`, beside the one that the next call starts.
 Linux can send a signal when a parent dies (prctl(2), PR_SET_PDEATHSIG), and the wish survives the exec; elsewhere
 nothing is lost, and nothing gained. The parent counts as dead when the thread that started the child ends: start it
 from the main thread.
@@ -14,6 +15,11 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
+
+
+def command(*program: str) -> list[str]:
+    """The command that runs a program as a child of this process that ends with it."""
+    return [sys.executable, __file__, str(os.getpid()), *program]
 
 
 def main() -> None:

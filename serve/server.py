@@ -92,8 +92,7 @@ class Server:
     def _command(self) -> list[str]:
         # `python -m`, because the `vllm` script of the CPU build does not start.
         return [
-            *(sys.executable, str(Path(child.__file__)), str(os.getpid())),
-            *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
+            *child.command(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
             f"--model={self._checkpoint}",
             f"--served-model-name={self.model}",
             f"--host={self.host}",

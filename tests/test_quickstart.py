@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import time
 
 import orjson
+import psutil
 import pytest
 
 from pangea_cultural.cli.quickstart import SUMMARY
@@ -19,6 +21,17 @@ def walked(tmp_path_factory):
     done = subprocess.run([*command, "--steps", "30", "--limit", "4"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return workspace, done.stdout, orjson.loads((workspace / "quickstart.json").read_bytes())
+
+
+def test_a_quickstart_that_is_killed_takes_its_command_with_it(tmp_path):
+    """Or the next one would train beside it."""
+    words = ["quickstart", "--workspace", str(tmp_path), "--quiet"]
+    walk = psutil.Popen([sys.executable, "-m", "pangea_cultural", *words], stdout=subprocess.DEVNULL)
+    while not (children := walk.children()):
+        time.sleep(0.05)
+    walk.kill()
+    walk.wait()
+    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 def test_the_summary_ends_with_what_to_try_next(walked):

@@ -19,6 +19,7 @@ from pangea_cultural.cli.options import json_option, quiet_option, workspace_opt
 from pangea_cultural.console import Reporter, table
 from pangea_cultural.export import Export
 from pangea_cultural.workspace import Workspace
+from serve import child
 
 RECIPE = "tiny"
 PACKAGES = ("pangea-cultural", "torch", "transformers", "lighteval", "duckdb", "gradio", "pillow")
@@ -47,11 +48,12 @@ class Walk:
         self.commands.append(" ".join(["pcult", *words]))
         self.reporter.note(f"   $ {self.commands[-1]}")
         options = ["--json"] * as_json + ["--quiet"] * (self.reporter.quiet and as_json)
-        child = subprocess.run([sys.executable, "-m", "pangea_cultural", *words, *options], stdout=subprocess.PIPE)
-        if child.returncode != 0:
+        command = child.command(sys.executable, "-m", "pangea_cultural", *words, *options)
+        done = subprocess.run(command, stdout=subprocess.PIPE)
+        if done.returncode != 0:
             # The command has said on stderr what is wrong and what to do: nothing to add.
-            raise click.exceptions.Exit(child.returncode)
-        return orjson.loads(child.stdout) if as_json else child.stdout.decode()
+            raise click.exceptions.Exit(done.returncode)
+        return orjson.loads(done.stdout) if as_json else done.stdout.decode()
 
 
 @click.command()

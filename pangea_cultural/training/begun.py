@@ -12,11 +12,10 @@ from filelock import FileLock, Timeout
 from pangea_cultural import __version__
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import read_json, write_json
+from pangea_cultural.training.checkpoints import COMPLETE
 from pangea_cultural.training.recipe import Recipe
 
 FILE = "begun.json"
-COMPLETE = "complete"
-"""Empty file in a checkpoint folder, written last: a checkpoint without it was cut off by a kill."""
 PATIENCE_S = 15
 """Data workers of a process that was killed hold its lock until they notice, after five seconds."""
 MAY_CHANGE: Any = {

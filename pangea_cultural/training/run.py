@@ -22,7 +22,7 @@ from pangea_cultural.files import read_json, sha256_file, write_json
 from pangea_cultural.model import build
 from pangea_cultural.model.export import export
 from pangea_cultural.model.packed import PackedLlavaNext
-from pangea_cultural.training import begun, card, data, lengths, stage, trainer
+from pangea_cultural.training import begun, card, checkpoints, data, lengths, stage
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.data import Data
 from pangea_cultural.training.lengths import Measured
@@ -110,9 +110,10 @@ def _run(job: Job, processes: Processes, *, anew: bool) -> dict[str, Any]:
         if is_new:
             stage.train(setting, opened, model, processor, processes)
             processes.wait()
-        if processes.is_main or number + 1 < len(job.recipe.stages):  # the others have nothing to export
+        goes_on = number + 1 < len(job.recipe.stages)
+        if goes_on or processes.is_main:  # which exports
             model = _whole(job, start, model, number) if is_new else model
-            trainer.put(model, load_file(setting.weights))
+            checkpoints.put(model, load_file(setting.weights))
     processes.once(lambda: _finish(job, model, processor, opened, began))
     return read_json(job.checkpoint / RECORD)
 
@@ -152,7 +153,7 @@ def _whole(job: Job, start: Start, model: PackedLlavaNext, number: int) -> Packe
     if job.recipe.is_sharded:
         model = start.make()[0]
         for setting in job.stages[:number]:
-            trainer.put(model, load_file(setting.weights))
+            checkpoints.put(model, load_file(setting.weights))
     return model
 
 

@@ -12,12 +12,12 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from transformers import LlavaNextProcessor
 from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
-from pangea_cultural.console import Bar, Reporter
+from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import atomic_path, write_json
 from pangea_cultural.model import build
 from pangea_cultural.model.packed import PackedLlavaNext
-from pangea_cultural.training import adapters, trainer
+from pangea_cultural.training import adapters, checkpoints, settings
 from pangea_cultural.training.collate import CaptionCollator, Collator
 from pangea_cultural.training.contrastive import Contrastive
 from pangea_cultural.training.data import Data
@@ -26,7 +26,7 @@ from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.reporters import reporters
 from pangea_cultural.training.spread import spread
 from pangea_cultural.training.steps import Steps
-from pangea_cultural.training.trainer import StageTrainer
+from pangea_cultural.training.trainer import StageTrainer, Watch
 from pangea_cultural.training.validation import Validation, open_validation
 from pangea_cultural.training.vary import Vary
 
@@ -91,10 +91,11 @@ def train(
     learning = _learning(setting, data, model, processor)
     _widen(learning.module)
     steps = data.steps(stage, learning.collator, processes=processes.number, rank=processes.rank)
-    saved = trainer.complete(folder)
+    saved = checkpoints.complete(folder)
     with setting.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(setting, processor, processes)
-        loop = _loop(setting, data, learning, steps, bar, validation)
+        loop = _loop(setting, data, learning, steps, validation)
+        loop.add_callback(Watch(loop, bar, stage.save_total))
         if saved:
             loop.resume(saved[-1])
         elif loop.is_world_process_zero():
@@ -112,7 +113,7 @@ def train(
 def _clear(setting: Setting) -> None:
     """Remove what a kill has left unfinished."""
     setting.folder.mkdir(parents=True, exist_ok=True)
-    trainer.clear(setting.folder)
+    checkpoints.clear(setting.folder)
     for file in setting.work.glob(f".{setting.weights.name}.*"):
         file.unlink()
 
@@ -156,29 +157,54 @@ class Learning:
 
 
 def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> Learning:
-    stage, recipe = setting.stage, setting.recipe
+    stage = setting.stage
+    _freeze(model, stage)
+    vary = Vary(f"{setting.recipe.seed} {stage.name}") if stage.vary_pictures else None
+    make = _answers if stage.objective == "answers" else _names
+    return make(setting, data, model, processor, vary)
+
+
+def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
     for part, parameters in build.parts(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in stage.train)
     for parameter in build.unread(model):
         parameter.requires_grad_(False)
-    frozen = [] if "tower" in stage.train else [model.model.vision_tower]
-    vary = Vary(f"{recipe.seed} {stage.name}") if stage.vary_pictures else None
-    if stage.objective == "answers":
-        names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
-        adapted = adapters.attach(model, stage.lora, seed=recipe.seed) if stage.lora else None
-        collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=vary)
-        return Learning(model, model, names, frozen, collator, adapted)
+
+
+def _answers(
+    setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor, vary: Vary | None
+) -> Learning:
+    stage = setting.stage
+    # Before adapters freeze what they adapt and give it other names.
+    names = _learnt(model)
+    adapted = adapters.attach(model, stage.lora, seed=setting.recipe.seed) if stage.lora else None
+    collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=vary)
+    return Learning(model, model, names, _frozen(model, stage), collator, adapted)
+
+
+def _names(
+    setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor, vary: Vary | None
+) -> Learning:
     # The names are learnt with the pictures: input embeddings, and nothing else of the language model.
     model.get_input_embeddings().weight.requires_grad_(True)
-    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     captions = data.captions()
     if not captions:
-        raise UserError(f"stage {stage.name}: no picture has an English name (property `label`) to learn from")
+        name = setting.stage.name
+        raise UserError(f"stage {name}: no picture has an English name (property `label`) to learn from")
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(recipe.seed)
+        torch.manual_seed(setting.recipe.seed)
         module = Contrastive(model, processor.tokenizer, captions)
-    return Learning(model, module, names, frozen, CaptionCollator(processor, captions, data.key_numbers, vary))
+    collator = CaptionCollator(processor, captions, data.key_numbers, vary)
+    return Learning(model, module, _learnt(model), _frozen(model, setting.stage), collator)
+
+
+def _learnt(model: PackedLlavaNext) -> list[str]:
+    return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _frozen(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Module]:
+    return [] if "tower" in stage.train else [model.model.vision_tower]
 
 
 def _widen(model: torch.nn.Module) -> None:
@@ -197,7 +223,7 @@ def _validation(setting: Setting, processor: LlavaNextProcessor, processes: Proc
 
 
 def _loop(
-    setting: Setting, data: Data, learning: Learning, steps: Steps, bar: Bar, validation: Validation | None
+    setting: Setting, data: Data, learning: Learning, steps: Steps, validation: Validation | None
 ) -> StageTrainer:
     stage, recipe = setting.stage, setting.recipe
     rates = {
@@ -209,7 +235,7 @@ def _loop(
     known = sum(data.broken.values())
     return StageTrainer(
         model=learning.module,
-        args=trainer.arguments(
+        args=settings.arguments(
             recipe,
             stage,
             setting.folder,
@@ -223,8 +249,6 @@ def _loop(
         rates=rates,
         keys=data.keys,
         most_skipped=int(recipe.max_skipped * data.num_pictures) - known,
-        save_total=stage.save_total,
-        bar=bar,
         reporters=reporters(recipe.report_to, setting.workspace / "tensorboard" / recipe.name / stage.name),
         evaluate_with=validation,
     )

@@ -4,7 +4,6 @@ and losses by source and language.
 
 import contextlib
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,10 @@ from transformers.trainer_callback import ProgressCallback
 from pangea_cultural.console import Bar
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import write_json
-from pangea_cultural.training.begun import COMPLETE
+from pangea_cultural.training import checkpoints
 from pangea_cultural.training.measures import Log, Losses, Measures
-from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.steps import Steps, loader
 
-WEIGHTS = "weights.safetensors"
-MEASURES = "measures.json"
 LOG = "log.jsonl"
 
 Evaluate = Callable[["StageTrainer"], dict[str, Any]]
@@ -40,7 +36,6 @@ class StageTrainer(Trainer):
         rates: learning rates of single parameters, by identity; others have the stage's.
         keys: each (source, language) of the measures.
         most_skipped: broken pictures above which the training stops.
-        bar: shows progress.
         reporters: tell others of the log.
         evaluate_with: makes an entry of the log from this trainer, whose model is in evaluation mode; None for nothing
             to validate on.
@@ -62,8 +57,6 @@ class StageTrainer(Trainer):
         rates: dict[int, float],
         keys: list[tuple[str, str]],
         most_skipped: int,
-        save_total: int,
-        bar: Bar,
         reporters: list[TrainerCallback],
         evaluate_with: Evaluate | None = None,
     ) -> None:
@@ -79,7 +72,6 @@ class StageTrainer(Trainer):
         self.measures = Measures(Losses(keys, args.device))
         self.current: dict[str, Any] = {}
         """What is known of the step under way."""
-        self.add_callback(Watch(self, bar, save_total))
 
     def create_accelerator_and_postprocess(self) -> None:
         """As in `Trainer`, but for FSDP: accelerate passes over it in silence where there is no GPU, so it is switched
@@ -250,23 +242,23 @@ class StageTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        weights = learnt(self.model)
+        weights = checkpoints.learnt(self.model)
         if state_dict is not None:  # DeepSpeed's, whose third stage leaves empty parameters in the model
             weights = {name: state_dict[name].contiguous() for name in weights}
-        save_file(weights, folder / WEIGHTS)
+        save_file(weights, folder / checkpoints.WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: torch.nn.Module | None = None) -> None:
         if self.is_fsdp_enabled:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         else:
-            put(self.model, load_file(Path(resume_from_checkpoint) / WEIGHTS))
+            checkpoints.put(self.model, load_file(Path(resume_from_checkpoint) / checkpoints.WEIGHTS))
 
     def resume(self, checkpoint: Path) -> None:
         """Go on from a checkpoint: what `Trainer` does not know of. To be called before `train`."""
-        refuse_missing(checkpoint, self.args.world_size)
-        self.measures.load(checkpoint / MEASURES, is_main=self.is_world_process_zero())
+        checkpoints.refuse_missing(checkpoint, self.args.world_size)
+        self.measures.load(checkpoint / checkpoints.MEASURES, is_main=self.is_world_process_zero())
         if self.is_world_process_zero():
-            self.log_file.cut(_step(checkpoint))
+            self.log_file.cut(checkpoints.step_of(checkpoint))
 
     def finish_save(self, checkpoint: Path, save_total: int) -> None:
         """The last act of saving: everything of the checkpoint is on disk, older ones may go."""
@@ -274,11 +266,8 @@ class StageTrainer(Trainer):
         sums = self.accelerator.reduce(self.measures.losses.sums, "sum")
         skipped = self.gather(self.measures.skipped)
         if self.is_world_process_zero():
-            self.measures.save(checkpoint / MEASURES, sums, skipped)
-            (checkpoint / COMPLETE).touch()
-            for older in complete(checkpoint.parent)[:-save_total]:
-                (older / COMPLETE).unlink()  # first: half of a checkpoint is none
-                shutil.rmtree(older)
+            self.measures.save(checkpoint / checkpoints.MEASURES, sums, skipped)
+            checkpoints.finish(checkpoint, save_total)
         self._refuse_skipped(skipped)
 
     def gather(self, own: dict[str, str]) -> dict[str, str]:
@@ -288,26 +277,6 @@ class StageTrainer(Trainer):
             all_own = [{}] * self.args.world_size
             torch.distributed.all_gather_object(all_own, own)
         return {file: reason for part in all_own for file, reason in part.items()}
-
-
-def learnt(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The parameters that learn, by name."""
-    return {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
-
-
-def put(model: torch.nn.Module, saved: dict[str, torch.Tensor]) -> None:
-    """Put saved parameters into a model, which holds them in their precision from then on.
-
-    Raises:
-        ValueError: the model has no parameter of such a name.
-    """
-    own = dict(model.named_parameters())
-    if saved.keys() - own.keys():
-        raise ValueError(f"the model has no parameters {sorted(saved.keys() - own.keys())[:3]}")
-    with torch.no_grad():
-        for name, value in saved.items():
-            own[name].data = own[name].data.to(value.dtype)
-            own[name].copy_(value)
 
 
 class Watch(TrainerCallback):
@@ -331,7 +300,7 @@ class Watch(TrainerCallback):
         if state.global_step == state.max_steps:
             control.should_log = True
             control.should_evaluate = trainer.eval_dataset is not None
-        self._bar.advance(1, extra=said(trainer.measures.totals, state.log_history))
+        self._bar.advance(1, extra=progress_text(trainer.measures.totals, state.log_history))
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Finish a checkpoint."""
@@ -339,7 +308,7 @@ class Watch(TrainerCallback):
         self._trainer.measures.start_clock()
 
 
-def said(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
+def progress_text(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
     """What stands behind the progress bar: loss, speed, and how many of the pictures' tokens sharing has saved."""
     losses = [entry["loss"] for entry in history[-2:] if "loss" in entry]
     words = [f"loss {losses[-1]:.3f}"] if losses else []
@@ -349,96 +318,3 @@ def said(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
     if totals["image_tokens_apart"]:
         words.append(f"{1 - totals['image_tokens'] / totals['image_tokens_apart']:.0%} of image tokens saved")
     return ", ".join(words)
-
-
-SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
-
-
-def arguments(
-    recipe: Recipe, stage: Stage, folder: Path, *, workspace: Path, steps: int, validates: bool, layer: str
-) -> TrainingArguments:
-    """The settings of a stage, as transformers names them; `layer` is the class of the language model's layers."""
-    on_gpu = torch.cuda.is_available()
-    made = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=steps,
-        per_device_train_batch_size=1,  # one step: its rows are ours to lay out
-        learning_rate=stage.learning_rate,
-        warmup_steps=stage.warmup,
-        lr_scheduler_type=SCHEDULES[stage.schedule],
-        lr_scheduler_kwargs={"min_lr_rate": stage.min_learning_rate} if stage.schedule == "cosine" else {},
-        weight_decay=stage.weight_decay,
-        max_grad_norm=stage.max_gradient_norm,
-        adam_beta2=stage.adam_beta2,
-        bf16=on_gpu or recipe.model.precision == "bfloat16",
-        use_cpu=not on_gpu,
-        gradient_checkpointing=stage.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-        save_steps=stage.save_steps,
-        save_total_limit=None,  # ours: only complete ones count
-        logging_steps=stage.log_steps,
-        logging_nan_inf_filter=False,
-        eval_strategy="steps" if validates else "no",
-        eval_steps=recipe.validation.steps if recipe.validation and validates else None,
-        dataloader_num_workers=recipe.workers,
-        ddp_find_unused_parameters=False,
-        ddp_timeout=7200,
-        seed=recipe.seed,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",  # see training/reporters.py
-        run_name=f"{recipe.name} {stage.name}",
-        project=recipe.name,
-        **_sharding(recipe, workspace, layer),
-    )
-    # Where several GPUs are seen, `Trainer` would split each batch over them in this process; torchrun is for that.
-    made._n_gpu = min(made.n_gpu, 1)
-    return made
-
-
-def _sharding(recipe: Recipe, workspace: Path, layer: str) -> dict[str, Any]:
-    if recipe.deepspeed:
-        return {"deepspeed": str(workspace / recipe.deepspeed)}
-    if recipe.sharding == "none":
-        return {}
-    return {
-        "fsdp": True,
-        "fsdp_config": {
-            "version": 2,
-            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-            "transformer_layer_cls_to_wrap": [layer],
-            "state_dict_type": "SHARDED_STATE_DICT",
-        },
-    }
-
-
-def refuse_missing(checkpoint: Path, processes: int) -> None:
-    """A checkpoint must have what each process needs.
-
-    Raises:
-        UserError: a process's file is not there.
-    """
-    names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
-    for name in names:
-        if not (checkpoint / name).is_file():
-            raise UserError(
-                f"cannot go on from {checkpoint}: {name} is missing; delete the folder to go on from the one before"
-            )
-
-
-def complete(folder: Path) -> list[Path]:
-    """The checkpoints of a stage that were saved to their end, oldest first."""
-    found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return sorted(found, key=_step)
-
-
-def clear(folder: Path) -> None:
-    """Remove checkpoints of a stage that were cut off by a kill, while they were saved or removed."""
-    for checkpoint in folder.glob("checkpoint-*"):
-        if not (checkpoint / COMPLETE).is_file():
-            shutil.rmtree(checkpoint)
-
-
-def _step(checkpoint: Path) -> int:
-    """After which a checkpoint was saved."""
-    return int(checkpoint.name.rpartition("-")[2])

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, sha256_file, write_json
-from pangea_cultural.training import begun, trainer
+from pangea_cultural.training import begun, checkpoints, trainer
 from pangea_cultural.training import run as training
 from pangea_cultural.workspace import Workspace
 from tests import tiny
@@ -163,9 +163,9 @@ def test_gradients_that_are_no_number_do_not_reach_the_weights(workspace, start,
     message = r"the norm of the gradients is nan at step 3, .*listed in \S+: lower learning_rate"
     with pytest.raises(UserError, match=message):
         train(workspace, start, stage=SAVED)
-    saved = trainer.complete(work(workspace) / "0-main")
+    saved = checkpoints.complete(work(workspace) / "0-main")
     assert saved[-1].name == "checkpoint-2"
-    assert all(value.isfinite().all() for value in load_file(saved[-1] / trainer.WEIGHTS).values())
+    assert all(value.isfinite().all() for value in load_file(saved[-1] / checkpoints.WEIGHTS).values())
 
 
 def test_only_so_many_checkpoints_are_kept(workspace, start, stop):

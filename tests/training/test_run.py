@@ -10,7 +10,7 @@ from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, write_json
-from pangea_cultural.training import adapters, lengths, trainer
+from pangea_cultural.training import adapters, checkpoints, lengths
 from pangea_cultural.training import run as training
 from pangea_cultural.training.recipe import Lora, Recipe, find
 from pangea_cultural.workspace import Workspace
@@ -297,7 +297,7 @@ def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, messag
 def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):
     (tmp_path / "rng_state_0.pth").touch()
     with pytest.raises(UserError, match=r"rng_state_1\.pth is missing"):
-        trainer.refuse_missing(tmp_path, 2)
+        checkpoints.refuse_missing(tmp_path, 2)
 
 
 @pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
