@@ -10,6 +10,7 @@ runs/NAME/
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -127,6 +128,8 @@ def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tupl
     from evalsuite import lighteval_tasks
     from evalsuite.model import EndpointModel
 
+    # lighteval names its files by the time: what it wrote of a run before, or of half a run, would stay beside these.
+    shutil.rmtree(folder / "lighteval", ignore_errors=True)
     model = EndpointModel(plan.connect, name=plan.model, answers=folder / "answers.jsonl", bar=bar)
     tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=plan.fingerprint()[:8])
     pipeline = Pipeline(
