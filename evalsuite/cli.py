@@ -88,10 +88,12 @@ def evaluate(
             endpoint, name = server.url, server.model
         else:
             name = runner.model_name(lambda: Endpoint(str(endpoint), api_key=key))
+        checkpoint = model or place.checkpoints / name
         plan = runner.Plan(
             connect=lambda: Endpoint(str(endpoint), api_key=key, model=name),
             model=name,
-            training=runner.training_record(model or place.checkpoints / name),
+            training=runner.training_record(checkpoint),
+            weights=runner.weights_state(checkpoint),
             export=export,
             splits=splits,
             languages=codes,

@@ -10,6 +10,7 @@ runs/NAME/
 import asyncio
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,7 +28,7 @@ from evalsuite.text import exact_match
 from pangea_cultural import __version__
 from pangea_cultural.console import Reporter
 from pangea_cultural.export import MANIFEST, Export
-from pangea_cultural.files import atomic_path, read_json, sha256_file, write_json
+from pangea_cultural.files import atomic_path, read_json, sha256_file, write_bytes, write_json
 from serve.client import Endpoint
 
 PACKAGES = ("lighteval", "openai", "datasets")
@@ -44,6 +45,8 @@ class Plan:
     """The name that the endpoint serves."""
     training: dict[str, Any]
     """The checkpoint's training.json; empty where it is not known."""
+    weights: list[list[Any]]
+    """What tells the checkpoint's files from others under the same name; empty where they are not here."""
     export: Export
     splits: tuple[str, ...]
     languages: tuple[str, ...]
@@ -52,8 +55,11 @@ class Plan:
     seed: int
 
     def trained(self) -> tuple[str, ...]:
-        """Languages that the model was trained in: what its record says, or else those of the export's train split."""
-        if self.training:
+        """Languages that the model was trained in: what its record says, or else those of the export's train split.
+
+        Records of older versions name none where a training took all languages of its data.
+        """
+        if self.training.get("languages"):
             return tuple(self.training["languages"])
         rows = self.export.table("train")["language"].unique().to_pylist()
         return tuple(sorted(rows))
@@ -66,7 +72,7 @@ class Plan:
         """What the answers depend on."""
         parts = (
             self.model,
-            self.training.get("weights_sha256", ""),
+            self.training.get("weights_sha256") or self.weights,
             sha256_file(self.export.path / MANIFEST),
             self.splits,
             self.asked(),
@@ -105,9 +111,10 @@ def _keep_or_clear(plan: Plan, folder: Path) -> None:
     """Keep the answers of a killed run of the same plan; forget another's."""
     mark = folder / "fingerprint"
     if not (mark.is_file() and mark.read_text() == plan.fingerprint()):
+        # First what says that the run is finished: a kill on the way leaves no figures that a report would take.
+        (folder / "results.json").unlink(missing_ok=True)
         (folder / "answers.jsonl").unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(plan.fingerprint())
+        write_bytes(mark, plan.fingerprint().encode())
 
 
 def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tuple[dict[str, float], dict[str, dict]]:
@@ -121,6 +128,8 @@ def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tupl
     from evalsuite import lighteval_tasks
     from evalsuite.model import EndpointModel
 
+    # lighteval names its files by the time: what it wrote of a run before, or of half a run, would stay beside these.
+    shutil.rmtree(folder / "lighteval", ignore_errors=True)
     model = EndpointModel(plan.connect, name=plan.model, answers=folder / "answers.jsonl", bar=bar)
     tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=plan.fingerprint()[:8])
     pipeline = Pipeline(
@@ -207,3 +216,9 @@ def training_record(checkpoint: Path) -> dict[str, Any]:
     """The record of how a checkpoint was trained; empty where it has none."""
     path = checkpoint / "training.json"
     return read_json(path) if path.is_file() else {}
+
+
+def weights_state(checkpoint: Path) -> list[list[Any]]:
+    """What tells a checkpoint's weights from others under the same name: hashing 15 GB at every start takes long."""
+    files = [(path.name, path.stat()) for path in sorted(checkpoint.glob("*.safetensors"))]
+    return [[name, state.st_size, state.st_mtime_ns] for name, state in files]

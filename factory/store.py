@@ -1,6 +1,8 @@
 """The store: one DuckDB file with everything that a build knows. Its tables are in schema.sql."""
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -30,6 +32,8 @@ class Store:
         if read_only and not path.exists():
             raise UserError(f"no store at {path}: run `pcult build RECIPE` first")
         try:
+            if not path.exists():
+                _make_empty(path)
             connection = duckdb.connect(path, read_only=read_only)
         except duckdb.IOException as error:
             raise _cannot_open(path, error) from error
@@ -102,6 +106,22 @@ class Store:
         # All rows are fetched: DuckDB refuses other work on a connection whose last result is unfinished.
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
+
+
+def _make_empty(path: Path) -> None:
+    """Put an empty database at `path`, whole: killed before it has written a header, DuckDB leaves a file that it does
+    not open again.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        duckdb.connect(made).close()
+        try:
+            # A link, because a rename would replace what another process has made and opened meanwhile.
+            os.link(made, path)
+        except FileExistsError:
+            return
+        except OSError:
+            made.rename(path)  # a file system without links
 
 
 def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:

@@ -1,10 +1,10 @@
 """Selecting on all cores: batches of lines go to worker processes, their rows come back in order."""
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 
+from factory.pools import pool
 from factory.rows import Finished, Rows
 from factory.select import Selector
 from factory.wikidata import dump
@@ -59,12 +59,7 @@ class Workers:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                num_cores(),
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_begin,
-                initargs=(self._selector,),
-            )
+            self._pool = pool(num_cores(), _begin, self._selector)
         return self._pool
 
 

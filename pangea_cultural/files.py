@@ -46,16 +46,38 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; put it in its place when the block succeeds, remove it when it fails.
 
     Nobody else may write to `path` meanwhile. What a kill has left of an earlier try is removed.
+
+    A folder cannot be renamed over another: the old one is put aside first, so whoever opens `path` between the two
+    renames finds nothing there. A kill between them leaves it so until `restore_folder` or the next try; whoever needs
+    the old folder for that try calls `restore_folder` before looking for it.
     """
     partial = path.with_name(f".{path.name}.partial")
+    restore_folder(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
-        shutil.rmtree(path, ignore_errors=True)
+        # A file or a link is not put aside: the rename over it fails, and it stays.
+        if path.is_dir() and not path.is_symlink():
+            path.rename(_old(path))
         partial.rename(path)
     finally:
+        restore_folder(path)
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def restore_folder(path: Path) -> None:
+    """Put back a folder that `atomic_folder` has put aside, or remove it where the new one is in its place."""
+    old = _old(path)
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    elif old.exists():
+        old.rename(path)
+
+
+def _old(path: Path) -> Path:
+    """Where a folder lies while another takes its place."""
+    return path.with_name(f".{path.name}.old")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -5,11 +5,9 @@ installed package brings), `categories`, `author`, `licence`, `licence_url`, `so
 optionally `style` (CSS laid over the drawing, for example to hide a layer). View 01 is the plain drawing.
 """
 
-import concurrent.futures
 import functools
 import io
 import itertools
-import multiprocessing
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +21,7 @@ from PIL import Image
 
 from factory.commons import views
 from factory.commons.source import Fetched, PictureInfo
+from factory.pools import pool
 from pangea_cultural.errors import UserError
 
 NUM_PROCESSES = 2
@@ -103,9 +102,8 @@ class Drawings:
         chunks = [
             list(group) for _, group in itertools.groupby(names, key=lambda title: title.rpartition(" (view ")[0])
         ]
-        spawn = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(NUM_PROCESSES, mp_context=spawn) as pool:
-            contents = itertools.chain.from_iterable(pool.map(self._draw_all, chunks, chunksize=4))
+        with pool(NUM_PROCESSES) as workers:
+            contents = itertools.chain.from_iterable(workers.map(self._draw_all, chunks, chunksize=4))
             yield from zip(infos, contents, strict=True)
 
     def draw(self, title: str) -> bytes:

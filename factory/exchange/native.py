@@ -47,7 +47,10 @@ def run(store: Store, recipe: Recipe, images: Path, folder: Path, reporter: Repo
         counts[split] = table.num_rows
     pictures = store.table(IMAGES)
     files["images.parquet"] = _write_parquet(pictures, folder / "images.parquet")
-    _place_pictures(pictures["image"].to_pylist(), images, folder, reporter)
+    names = pictures["image"].to_pylist()
+    _place_pictures(names, images, folder, reporter)
+    _remove_cut_off([*files, export.MANIFEST], folder)
+    _remove_unlisted(set(names), folder)
     write_json(folder / export.MANIFEST, _manifest(store, recipe, files, counts))
     return store.value("SELECT count(*) FROM question"), sum(counts.values())
 
@@ -73,6 +76,30 @@ def _place_pictures(names: list[str], images: Path, folder: Path, reporter: Repo
                     with atomic_path(target) as temporary:
                         shutil.copyfile(source, temporary)
             bar.advance()
+
+
+def _remove_cut_off(names: list[str], folder: Path) -> None:
+    """Remove what kills have left of files that were being written; what a user keeps in the folder stays."""
+    for name in names:
+        for path in folder.glob(f".{name}.*"):
+            path.unlink()
+
+
+def _remove_unlisted(names: set[str], folder: Path) -> None:
+    """Remove pictures of an earlier recipe, whose authors and licences no table tells any more.
+
+    Links to folders are left alone: what lies behind them may be the workspace's own pictures.
+    """
+    if (folder / "images").is_symlink():
+        return
+    for name, _, found in os.walk(folder / "images", topdown=False):
+        place = Path(name)
+        inside = place.relative_to(folder).as_posix()
+        for picture in found:
+            if f"{inside}/{picture}" not in names:
+                (place / picture).unlink()
+        if not any(place.iterdir()):
+            place.rmdir()
 
 
 def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[str, int]) -> dict:

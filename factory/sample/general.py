@@ -64,6 +64,8 @@ def write_general(folder: Path, *, languages: Sequence[str], num_images: int, se
     for code in languages:
         if code not in _templates():
             raise unknown("language of the general questions", code, _templates())
+    # Written last: while it is away, nobody takes pictures of two seeds for one set.
+    (folder / FILE).unlink(missing_ok=True)
     rows = []
     for number in range(num_images):
         chance = random.Random(f"{seed} general {number}")

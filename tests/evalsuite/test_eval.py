@@ -62,9 +62,13 @@ def test_the_likeliest_option_is_the_answer(run, workspace):
         assert row["correct"] == (row["said"] in row["answers"])
 
 
+def details(workspace):
+    """How many files of details lighteval has left."""
+    return len(list((workspace / "runs/tiny-test-dev/lighteval/details").rglob("*.parquet")))
+
+
 def test_lighteval_has_kept_its_own_details(run, workspace):
-    details = list((workspace / "runs/tiny-test-dev/lighteval/details").rglob("*.parquet"))
-    assert len(details) == 2 * 2 * 2 * 3  # splits, kinds, conditions, languages
+    assert details(workspace) == 2 * 2 * 2 * 3  # splits, kinds, conditions, languages
 
 
 def test_an_interrupted_evaluation_asks_only_what_is_missing(run, server, workspace):
@@ -78,6 +82,7 @@ def test_an_interrupted_evaluation_asks_only_what_is_missing(run, server, worksp
     lines = path.read_bytes().splitlines()
     assert lines[:kept] == whole.splitlines()[:kept]
     assert len(lines) == whole.count(b"\n") + 1  # the broken line is still there, and its question was asked again
+    assert details(workspace) == 2 * 2 * 2 * 3, "those of the first run are not left beside them"
 
 
 def test_another_plan_forgets_the_answers(run, server, workspace):

@@ -168,6 +168,48 @@ def test_a_changed_recipe_redoes_what_it_must(castles, tmp_path):
     assert check(opened) == []
 
 
+def test_an_export_keeps_no_pictures_of_an_earlier_recipe(castles, tmp_path):
+    build(castles / "world/recipe.toml", tmp_path)
+    pictures = tmp_path / "exports/castles/images"
+    before = {path.name for path in pictures.rglob("*.png")}
+    few = castles / "world/few.toml"
+    few.write_text((castles / "world/recipe.toml").read_text().replace("per_entity = 5", "per_entity = 1"))
+    build(few, tmp_path)
+    listed = Export.open(tmp_path / "exports/castles").images()["image"].to_pylist()
+    assert {f"images/{path.relative_to(pictures)}" for path in pictures.rglob("*.png")} == set(listed)
+    assert 0 < len(listed) < len(before)
+    assert all(list(place.iterdir()) for place in pictures.iterdir()), "folders without pictures"
+    assert before == {path.name for path in (tmp_path / "images").rglob("*.png")}, "the workspace has them still"
+
+
+def test_an_export_keeps_nothing_that_a_kill_has_cut_off(castles, tmp_path):
+    recipe, folder = castles / "world/recipe.toml", tmp_path / "exports/castles"
+    build(recipe, tmp_path)
+    whole = fingerprint(folder)
+    (folder / "export.json").unlink()
+    (folder / "README.md").write_text("a user's own")
+    picture = next((folder / "images").rglob("*.png"))
+    for path in (folder / "questions-train.parquet", folder / "images.parquet", folder / "export.json", picture):
+        path.with_name(f".{path.name}.k3j2h1").write_bytes(b"half")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/own.png").write_bytes(b"a user's own")
+    (folder / "images/linked").symlink_to(tmp_path / "elsewhere")
+    build(recipe, tmp_path)
+    assert fingerprint(folder) == whole | {"README.md": b"a user's own"}
+    assert (tmp_path / "elsewhere/own.png").exists()
+
+
+def test_pictures_behind_a_link_are_not_the_exports_to_remove(castles, tmp_path):
+    recipe, folder = castles / "world/recipe.toml", tmp_path / "exports/castles"
+    folder.mkdir(parents=True)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/own.png").write_bytes(b"a user's own")
+    (folder / "images").symlink_to(tmp_path / "images")
+    build(recipe, tmp_path)
+    assert (tmp_path / "images/own.png").exists()
+    assert check(Export.open(folder)) == []
+
+
 KILLED_AFTER_A_WRITE = """
 import contextlib, os, signal, sys
 from factory.store import Store

@@ -64,6 +64,18 @@ def test_equal_seeds_give_equal_files(tmp_path, written):
     assert files(tmp_path / "b") != files(written)
 
 
+def test_a_set_that_is_overwritten_is_not_whole_before_its_last_picture(tmp_path, monkeypatch):
+    general.write_general(tmp_path, languages=["en"], num_images=3, seed=1)
+
+    def killed(path, content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(general, "write_bytes", killed)
+    with pytest.raises(KeyboardInterrupt):
+        general.write_general(tmp_path, languages=["en"], num_images=3, seed=2)
+    assert not (tmp_path / "general.json").exists()
+
+
 def test_every_language_has_all_words():
     for code, words in general._templates().items():
         for name in ("colours", "as_quality"):

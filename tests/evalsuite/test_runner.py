@@ -1,0 +1,73 @@
+"""What an evaluation keeps of an earlier one in the same folder."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from evalsuite import runner
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return tiny.write_export(tmp_path_factory.mktemp("data") / "export")
+
+
+def plan(data, **changes):
+    settings = {"model": "tiny", "training": {}, "weights": [], "splits": ("test",), "languages": (), "limit": 6}
+    return runner.Plan(connect=lambda: None, export=data, seed=0, **settings | changes)
+
+
+@pytest.fixture
+def finished(data, tmp_path):
+    """Folder of a finished run."""
+    runner._keep_or_clear(plan(data), tmp_path)
+    (tmp_path / "answers.jsonl").write_text('{"item": "q|picture", "text": "Peru"}\n')
+    (tmp_path / "results.json").write_text("{}")
+    return tmp_path
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_same_plan_keeps_everything(data, finished):
+    runner._keep_or_clear(plan(data), finished)
+    assert names(finished) == {"fingerprint", "answers.jsonl", "results.json"}
+
+
+def test_another_plan_leaves_no_figures_of_the_one_before(data, finished):
+    runner._keep_or_clear(plan(data, limit=7), finished)
+    assert names(finished) == {"fingerprint"}
+
+
+def test_a_kill_at_the_start_of_the_same_plan_loses_no_answers(data, finished, monkeypatch):
+    def killed(path, text):
+        """A file is cut before it is written."""
+        path.open("w").close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_text", killed)
+    monkeypatch.setattr(Path, "write_bytes", killed)
+    for _ in range(2):
+        with contextlib.suppress(KeyboardInterrupt):
+            runner._keep_or_clear(plan(data), finished)
+    assert (finished / "answers.jsonl").exists()
+
+
+def test_other_weights_under_the_same_name_are_another_plan(data, tmp_path):
+    def state(content):
+        (tmp_path / "model.safetensors").write_bytes(content)
+        return runner.weights_state(tmp_path)
+
+    first, second = state(b"weights"), state(b"other weights")
+    assert plan(data, weights=first).fingerprint() != plan(data, weights=second).fingerprint()
+    # A training notes its hashes: those files may be moved and copied.
+    noted = {"languages": ["en"], "weights_sha256": {"model.safetensors": "1f"}}
+    assert plan(data, weights=first, training=noted).fingerprint() == plan(data, training=noted).fingerprint()
+
+
+def test_languages_of_a_record_that_names_none_are_those_of_the_data(data):
+    assert plan(data, training={"languages": []}).trained() == plan(data).trained() == ("de", "en")
+    assert plan(data, training={"languages": ["en"]}).trained() == ("en",)
