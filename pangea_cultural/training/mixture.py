@@ -32,8 +32,8 @@ class Candidates:
     Args:
         starts: [groups + 1], where each group's conversations begin, in the order of the source.
         usable: [conversations], false for those that cannot be learnt (a broken picture, longer than a row).
-        weight: share of the questions, against the other sources' weights.
-        count: or the exact number of questions; None for all of them, once an epoch.
+        weight: with steps, share of the questions, against the other sources' weights.
+        count: with epochs, number of questions in each; None for every question once.
     """
 
     starts: np.ndarray
@@ -92,7 +92,7 @@ def plan(
         limit: most questions of a picture in a piece.
         name: seeds the draws.
         steps: number of steps, with sources drawn by weight; or
-        epochs: how often every question of every source comes.
+        epochs: how often every question of every source comes, or as many as its count.
     """
     limit = min(limit, batch_questions)
     quotas = _quotas(sources, batch_questions, steps, epochs)

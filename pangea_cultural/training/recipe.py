@@ -1,5 +1,6 @@
 """What to train: a recipe, as TOML. Named recipes lie in training/recipes/."""
 
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -186,6 +187,24 @@ class Recipe(config.Config):
         return self
 
     @model_validator(mode="after")
+    def _shares_are_used(self) -> "Recipe":
+        weighted = _paths(source for source in self.sources if source.weight is not None)
+        counted = _paths(source for source in self.sources if source.count is not None)
+        others = _paths(source for source in self.sources if source.count is None)
+        for stage in self.stages:
+            if stage.epochs and weighted:
+                raise ValueError(
+                    f"stage {stage.name} has epochs, in which all questions come, whatever the weight of {weighted}: "
+                    "give counts, or give the stage steps"
+                )
+            if stage.steps and counted and others:
+                raise ValueError(
+                    f"stage {stage.name} has steps, for which a count of {counted} is no share beside {others}: "
+                    "give all sources a weight, or all a count"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _shardable(self) -> "Recipe":
         if self.deepspeed and self.sharding == "full":
             raise ValueError("give either deepspeed or sharding")
@@ -201,11 +220,17 @@ class Recipe(config.Config):
         return self.sharding == "full" or self.deepspeed is not None
 
     def with_steps(self, steps: int | None) -> "Recipe":
-        """The recipe with another number of steps in its main stage, which is the last."""
+        """The recipe with another number of steps in its main stage, which is the last.
+
+        Raises:
+            UserError: some sources have a count and others none, which fits epochs only.
+        """
         if steps is None:
             return self
         main = self.stages[-1].model_copy(update={"steps": steps, "epochs": None})
-        return self.model_copy(update={"stages": (*self.stages[:-1], main)})
+        changed = self.model_copy(update={"stages": (*self.stages[:-1], main)})
+        # A copy is not validated, and what fits epochs need not fit steps.
+        return config.parse(Recipe, changed.model_dump(), where="with --steps")
 
     def with_data(self, name: str | None) -> "Recipe":
         """The recipe with another export in the place of its own."""
@@ -217,6 +242,10 @@ class Recipe(config.Config):
         if self.validation:
             update["validation"] = self.validation.model_copy(update={"path": path})
         return self.model_copy(update=update)
+
+
+def _paths(sources: Iterable[Source]) -> str:
+    return ", ".join(str(source.path) for source in sources)
 
 
 def find(name: str) -> Path:

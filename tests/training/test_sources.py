@@ -435,11 +435,11 @@ def test_a_wrong_source_is_refused_in_one_line(fields, message):
         config.parse(Recipe, {"sources": [fields]}, where="r.toml")
 
 
-def test_a_source_weighs_one_unless_it_says_otherwise():
-    assert source(kind="chat", path="a").weight == 1
-    assert source(kind="chat", path="a", weight=2).weight == 2
+def test_a_sources_share_is_one_unless_it_says_otherwise():
+    assert source(kind="chat", path="a").share == 1
+    assert source(kind="chat", path="a", weight=2).share == 2
     counted = source(kind="chat", path="a", count=5)
-    assert (counted.weight, counted.count) == (None, 5)
+    assert (counted.weight, counted.share) == (None, 5)
     assert source(**counted.model_dump()) == counted
 
 
