@@ -111,20 +111,20 @@ class ChatSource(FileSource):
 
 
 class M3lsSource(FileSource):
-    """M3LS, as chat data or with columns that the recipe names."""
+    """M3LS: folders as published, chat data, or rows with columns that the recipe names."""
 
     kind: Literal["m3ls"]
     default_language: LanguageCodeOrNone = ""
-    """Language of rows that do not name theirs; empty if each has to."""
+    """Language of rows that do not name theirs, and of folders whose name is none; empty if each has to."""
     columns: Columns | None = None
-    """Keys of the rows, where they are no chat data."""
+    """Keys of rows that are no chat data, in files that are not as published."""
     instruction: str = ""
-    """What to do with a text, where the rows are no chat data."""
+    """What to do with a text, where it is no chat data."""
 
     @model_validator(mode="after")
-    def _instruction_with_columns(self) -> "M3lsSource":
-        if (self.columns is None) != (not self.instruction):
-            raise ValueError("columns and instruction belong together: give both or neither")
+    def _columns_with_instruction(self) -> "M3lsSource":
+        if self.columns and not self.instruction:
+            raise ValueError("columns need an instruction: say what to do with a text")
         return self
 
 
