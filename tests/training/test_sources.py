@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pangea_cultural import config, vqa
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
+from pangea_cultural.files import write_json
 from pangea_cultural.training import recipe
 from pangea_cultural.training.records import Conversation, Row
 from pangea_cultural.training.sources import Source, chat, culturalground, export, fields, json_rows, m3ls, open_source
@@ -723,12 +724,32 @@ def test_a_held_out_row_is_refused_by_name(workspace):
     assert opened(workspace, ["de"], ["nl"], kind="chat", path="chat/a.json").num_conversations == 1
 
 
+def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_path):
+    leaky = tiny.write_export(tmp_path / "export", held_out=())
+    write_json(tmp_path / "export/export.json", leaky.manifest | {"held_out_languages": ["nl"]})
+    with pytest.raises(
+        UserError, match=r"export: row .* of train is in the held-out language nl: build the export again"
+    ):
+        opened(tmp_path, ["de"], ["nl"], kind="export", path="export")
+    dev = opened(tmp_path, ["de"], ["nl"], kind="export", path="export", split="dev")
+    assert dev.languages == ("de",), "other splits have held-out languages"
+
+
 @pytest.mark.parametrize(
     ("fields", "learnt", "message"),
     [
-        ({"kind": "chat", "path": "none.json"}, (), "pcult data general"),
-        ({"kind": "m3ls", "path": "none.json"}, (), "no data at .*none.json"),
-        ({"kind": "culturalground", "path": "cache"}, (), "no data at .*cache"),
+        (
+            {"kind": "chat", "path": "a/general.json"},
+            (),
+            "no chat data at .*/a/general.json: `pcult data general .*/a`",
+        ),
+        (
+            {"kind": "chat", "path": "PangeaIns.json"},
+            (),
+            "no chat data at .*/PangeaIns.json: put a file there, or a fold",
+        ),
+        ({"kind": "m3ls", "path": "none.json"}, (), "no m3ls data at .*none.json"),
+        ({"kind": "culturalground", "path": "cache"}, (), "no culturalground data at .*cache"),
         ({"kind": "export", "path": "chat"}, (), "no complete export"),
         ({"kind": "chat", "path": "chat/a.json"}, ("ja",), "no questions in ja"),
         ({"kind": "chat", "path": "chat/a.json", "languages": ["de"]}, ("ja",), "its languages de are none"),

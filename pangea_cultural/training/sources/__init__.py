@@ -32,6 +32,8 @@ __all__ = ["Assumed", "ExportSource", "Source", "open_source"]
 MOST_LISTED = 50
 SUFFIXES = (".json", ".jsonl")
 """Of the files that are read where a source is a folder."""
+GENERAL = "general.json"
+"""What `pcult data general` writes."""
 
 
 def open_source(
@@ -96,9 +98,11 @@ def _files(source: Source, path: Path) -> list[Path]:
         return [article for folder in folders for article in sorted((folder / m3ls.ARTICLES).glob("*.json"))]
     files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        if isinstance(source, ChatSource):
+        if path.name == GENERAL:
             raise UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
-        raise UserError(f"no data at {path}: give a file, or a folder with {' or '.join(SUFFIXES)} files")
+        raise UserError(
+            f"no {source.kind} data at {path}: put a file there, or a folder with {' or '.join(SUFFIXES)} files"
+        )
     return files
 
 
