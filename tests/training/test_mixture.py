@@ -166,6 +166,18 @@ def test_a_share_that_would_not_be_used_is_refused(sources, stage, message):
         recipe(*sources, **stage)
 
 
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"learning_rates": {"tower": 1e-4}}, "learning_rates names tower, which does not learn: name it in train"),
+        ({"schedule": "linear", "min_learning_rate": 0.1}, 'where a cosine ends, and the schedule is "linear"'),
+    ],
+)
+def test_a_rate_that_would_not_be_used_is_refused(stage, message):
+    with pytest.raises(UserError, match=message):
+        recipe({}, steps=1, **stage)
+
+
 def test_counts_that_fit_epochs_only_are_refused_for_steps():
     with pytest.raises(UserError, match=r"with --steps: stage main has steps, .* count of a is no share beside b"):
         recipe({"count": 5}, {}, epochs=1).with_steps(9)
