@@ -71,8 +71,8 @@ class Stage(config.Config):
     objective: Literal["contrastive", "answers"] = "answers"
     """`contrastive`: tower patches against names (CLIP's loss). `answers`: next-token loss on the answers."""
     train: tuple[Part, ...] = Field(min_length=1)
-    """Parts that learn; the others are frozen. A frozen tower is in evaluation mode. A frozen language model is not, for
-    its activations are checkpointed in training mode only; it has no dropout, so that the result is the same."""
+    """Parts that learn; the others are frozen. A frozen tower is in evaluation mode. A frozen language model is not:
+    activations are checkpointed in training mode only. It has no dropout, so that the result is the same."""
     lora: Lora | None = None
     """Learn adapters in the place of the language model's own weights."""
 

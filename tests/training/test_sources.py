@@ -659,6 +659,18 @@ def test_a_choice_without_its_answer_is_no_row():
         export._row(vqa.Question(**head, **said))
 
 
+def test_only_the_regions_that_a_source_names_are_taken(tmp_path):
+    rows = [
+        published(),
+        published(id="other", image="Pictures/india/1.jpg"),
+        published(id="none", image="x/mars/1.jpg"),
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    corpus = opened(tmp_path, kind="culturalground", path="a.json", regions=["india"])
+    assert [(asked.id, asked.region) for asked in conversations(corpus)] == [("other", "india")]
+    assert corpus.rejected == {"region not in the recipe": 2}
+
+
 def test_captions_are_english_whichever_languages_are_learnt(workspace):
     corpus = opened(workspace, ["de"], kind="export", path="export", questions=["choice"])
     assert {asked.language for asked in conversations(corpus)} == {"de"}
