@@ -144,8 +144,8 @@ def _write_rows(
     taken, captions = _Table(folder / "rows.arrow", ROWS), _Table(folder / "captions.arrow", CAPTIONS)
     for row in rows:
         asked, images = row.conversation, SEPARATOR.join(row.images)
-        if row.caption and len(row.images) == 1:
-            # English, whichever languages are learnt.
+        if row.caption and len(row.images) == 1 and asked.language not in held_out:
+            # English, whichever languages are learnt: those of rows that are dropped are taken too.
             captions.append(images, row.caption)
         reason = filters.reason(asked)
         if reason is not None:

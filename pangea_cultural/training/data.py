@@ -146,14 +146,14 @@ class Data:
             usable &= self.chosen[number]
         if not usable.any():
             raise UserError(f"{source.path}: no question can be learnt: {self.left_out(stage)}")
-        return Candidates(measured.lengths.starts, usable, source.weight or 0.0, source.count)
+        return Candidates(measured.lengths.starts, usable, source.share, source.count)
 
     def _captions(self, number: int, stage: Stage) -> Candidates:
         """Pictures with a name, each as one question. Sources without names, such as chat, have no part."""
         corpus, measured = self.corpora[number], self.measured[number]
         named = np.array([bool(corpus.caption(group)) for group in range(corpus.num_groups)])
         usable = named & ~measured.broken & (measured.lengths.image > 0)
-        weight = (self.recipe.sources[number].weight or 1.0) if usable.any() else 0.0
+        weight = self.recipe.sources[number].share if usable.any() else 0.0
         return Candidates(np.arange(corpus.num_groups + 1), usable, weight)
 
     def captions(self) -> list[str]:

@@ -219,10 +219,10 @@ def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candi
     """What an assumed source offers; weights as `Data` takes them."""
     if stage.objective == "contrastive":
         groups, has_names = len(own.image), source.kind == "export"
-        weight = (source.weight or 1.0) if has_names else 0.0
+        weight = source.share if has_names else 0.0
         return Candidates(np.arange(groups + 1), np.full(groups, has_names), weight)
     count = None if source.count is None else -(-source.count // every)
-    return Candidates(own.starts, np.ones(len(own.conversations), bool), source.weight or 0.0, count)
+    return Candidates(own.starts, np.ones(len(own.conversations), bool), source.share, count)
 
 
 def _pictures_alone(stage: Stage, number: int, devices: int) -> tuple[Held, Step]:

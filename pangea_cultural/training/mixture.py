@@ -32,8 +32,8 @@ class Candidates:
     Args:
         starts: [groups + 1], where each group's conversations begin, in the order of the source.
         usable: [conversations], false for those that cannot be learnt (a broken picture, longer than a row).
-        weight: share of the questions, against the other sources' weights.
-        count: or the exact number of questions; None for all of them, once an epoch.
+        weight: with steps, share of the questions, against the other sources' weights.
+        count: with epochs, number of questions in each; None for every question once.
     """
 
     starts: np.ndarray
@@ -92,29 +92,22 @@ def plan(
         limit: most questions of a picture in a piece.
         name: seeds the draws.
         steps: number of steps, with sources drawn by weight; or
-        epochs: how often every question of every source comes.
+        epochs: how often every question of every source comes, or as many as its count.
     """
     limit = min(limit, batch_questions)
     quotas = _quotas(sources, batch_questions, steps, epochs)
-    parts = [
-        _taken(source, quota, limit, f"{name} {n}")
-        for n, (source, quota) in enumerate(zip(sources, quotas, strict=True))
-    ]
+    parts = [_taken(*drawn, limit, f"{name} {n}") for n, drawn in enumerate(zip(sources, quotas, strict=True))]
     # Where in its own source a piece lies, 0 … 1, tells where in the whole training.
     middles = [
         (part.first[:-1] + part.first[1:]) / (2 * max(1, quota)) for part, quota in zip(parts, quotas, strict=True)
     ]
     order = np.argsort(np.concatenate(middles), kind="stable")
-    numbers = np.concatenate([np.full(len(part.groups), n, np.int16) for n, part in enumerate(parts)])[order]
-    groups = np.concatenate([part.groups for part in parts])[order]
-    offsets = np.cumsum([0, *(len(part.conversations) for part in parts)])
-    begins = np.concatenate([part.first[:-1] + offset for part, offset in zip(parts, offsets, strict=False)])[order]
-    sizes = np.concatenate([np.diff(part.first) for part in parts])[order]
-    conversations = _gather(np.concatenate([part.conversations for part in parts]), begins, sizes)
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    step_of = first[:-1] // batch_questions
+    numbers = np.repeat(np.arange(len(parts), dtype=np.int16), [len(part.groups) for part in parts])
+    whole = _joined(parts).reordered(order)
+    step_of = whole.first[:-1] // batch_questions
     bounds = np.searchsorted(step_of, np.arange(step_of[-1] + 2))
-    return Plan(numbers, groups.astype(np.int32), first, conversations.astype(np.int32), bounds)
+    groups, conversations = whole.groups.astype(np.int32), whole.conversations.astype(np.int32)
+    return Plan(numbers[order], groups, whole.first, conversations, bounds)
 
 
 def _quotas(sources: Sequence[Candidates], batch: int, steps: int | None, epochs: int | None) -> list[int]:
@@ -127,11 +120,39 @@ def _quotas(sources: Sequence[Candidates], batch: int, steps: int | None, epochs
 
 
 class _Part(NamedTuple):
-    """Pieces of one source: groups [pieces], first [pieces + 1], conversations [questions]."""
+    """Pieces, of one source or of all: groups [pieces], first [pieces + 1], conversations [questions]."""
 
     groups: np.ndarray
     first: np.ndarray
     conversations: np.ndarray
+
+    def reordered(self, order: np.ndarray) -> "_Part":
+        """The same pieces in another order."""
+        sizes = np.diff(self.first)[order]
+        first = _bounds(sizes)
+        # A question lies as far behind the start of its piece as before.
+        moved = np.arange(first[-1]) + np.repeat(self.first[:-1][order] - first[:-1], sizes)
+        return _Part(self.groups[order], first, self.conversations[moved])
+
+    def cut(self, questions: int) -> "_Part":
+        """The first so many questions; the last piece may lose some."""
+        kept = np.searchsorted(self.first, questions)
+        return _Part(self.groups[:kept], np.minimum(self.first[: kept + 1], questions), self.conversations[:questions])
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    """The pieces of several parts, one part after the other."""
+    none = np.zeros(0, np.int64)
+    return _Part(
+        np.concatenate([none, *(part.groups for part in parts)]),
+        _bounds(np.concatenate([none, *(np.diff(part.first) for part in parts)])),
+        np.concatenate([none, *(part.conversations for part in parts)]),
+    )
+
+
+def _bounds(sizes: np.ndarray) -> np.ndarray:
+    """Where pieces of these sizes begin, and the end of the last one."""
+    return np.concatenate([[0], np.cumsum(sizes)])
 
 
 def _taken(source: Candidates, quota: int, limit: int, name: str) -> _Part:
@@ -143,42 +164,47 @@ def _taken(source: Candidates, quota: int, limit: int, name: str) -> _Part:
     while taken < quota:
         epochs.append(_epoch(source, limit, f"{name} {len(epochs)}"))
         taken += len(epochs[-1].conversations)
-    groups = np.concatenate([np.zeros(0, np.int64), *(e.groups for e in epochs)])
-    sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(e.first) for e in epochs)])
-    conversations = np.concatenate([np.zeros(0, np.int64), *(e.conversations for e in epochs)])[:quota]
-    first = np.minimum(np.concatenate([[0], np.cumsum(sizes)]), quota)
-    kept = int(np.searchsorted(first, quota)) if quota else 0
-    return _Part(groups[:kept], first[: kept + 1], conversations)
+    return _joined(epochs).cut(quota)
 
 
 def _epoch(source: Candidates, limit: int, name: str) -> _Part:
-    """Every usable question of a source once."""
+    """Every usable question of a source once, in pieces that are shuffled."""
     draws = _draws(name)
+    pieces = _pieces(*_shuffled(source, draws), limit)
+    return pieces.reordered(np.argsort(draws.random_raw(len(pieces.groups)), kind="stable"))
+
+
+def _shuffled(source: Candidates, draws: np.random.Philox) -> tuple[np.ndarray, np.ndarray]:
+    """Group, and position within it, of every usable question: group after group, the questions of each shuffled."""
     sizes = np.diff(source.starts)
-    group_of = np.repeat(np.arange(len(sizes)), sizes)[source.usable]
-    position = (np.arange(len(source.usable)) - np.repeat(source.starts[:-1], sizes))[source.usable]
-    shuffled = np.lexsort((draws.random_raw(len(group_of)), group_of))
-    group_of, position = group_of[shuffled], position[shuffled]
-    usable = np.bincount(group_of, minlength=len(sizes))
-    pieces = -(-usable // limit)
-    # The j-th of n questions goes to piece j * pieces // n: pieces of a picture differ by one question at most.
-    rank = np.arange(len(group_of)) - np.repeat(np.cumsum(usable) - usable, usable)
-    piece_of = np.repeat(np.cumsum(pieces) - pieces, usable) + rank * np.repeat(pieces, usable) // np.repeat(
-        usable, usable
-    )
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    usable = np.flatnonzero(source.usable)
+    shuffled = usable[np.lexsort((draws.random_raw(len(usable)), groups[usable]))]
+    return groups[shuffled], shuffled - source.starts[groups[shuffled]]
+
+
+def _pieces(groups: np.ndarray, conversations: np.ndarray, limit: int) -> _Part:
+    """Cut the questions of each picture into as few pieces as can be, whose sizes differ by one at most.
+
+    Three pictures with 3, 1 and 5 questions and a limit of 2, question by question:
+
+        groups     0 0 0   1   2 2 2 2 2
+        rank       0 1 2   0   0 1 2 3 4    of the question in its picture
+        piece of   0 0 1   2   3 3 4 4 5    the picture's first piece + rank * its pieces // its questions
+
+    Args:
+        groups: [questions], the picture of each, ascending.
+        conversations: [questions], positions within the group.
+        limit: most questions in a piece.
+    """
+    questions = np.bincount(groups)
+    pieces = -(-questions // limit)
+    rank = np.arange(len(groups)) - _bounds(questions)[groups]
+    piece_of = _bounds(pieces)[groups] + rank * pieces[groups] // questions[groups]
     first = np.searchsorted(piece_of, np.arange(pieces.sum() + 1))
-    order = np.argsort(draws.random_raw(len(first) - 1), kind="stable")
-    lengths = np.diff(first)[order]
-    conversations = _gather(position, first[:-1][order], lengths)
-    return _Part(group_of[first[:-1]][order], np.concatenate([[0], np.cumsum(lengths)]), conversations)
+    return _Part(groups[first[:-1]], first, conversations)
 
 
 def _draws(name: str) -> np.random.Philox:
     # Only the raw stream is promised to stay the same in later versions of numpy, not what is made of it.
     return np.random.Philox(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little"))
-
-
-def _gather(values: np.ndarray, begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The stretches of `values` that begin at `begins` and are `sizes` long, one after the other."""
-    ends = np.cumsum(sizes)
-    return values[np.repeat(begins - (ends - sizes), sizes) + np.arange(ends[-1] if len(ends) else 0)]

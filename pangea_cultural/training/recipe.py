@@ -1,5 +1,6 @@
 """What to train: a recipe, as TOML. Named recipes lie in training/recipes/."""
 
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,9 +28,9 @@ class Model(config.Config):
     vocabulary: int = Field(default=2560, ge=300)
     """Size of the tokenizer that is trained for a model from scratch."""
     tower: str = ""
-    """A CLIP checkpoint, and"""
+    """A CLIP checkpoint. A fresh connector is put between it and the language model."""
     language_model: str = ""
-    """a causal language model: a fresh connector is put between them."""
+    """A causal language model, for the tower."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the weights that do not learn; what learns is held in float32. Matrices are multiplied in bfloat16 on a GPU
     in any case, elsewhere where this is bfloat16."""
@@ -70,14 +71,15 @@ class Stage(config.Config):
     objective: Literal["contrastive", "answers"] = "answers"
     """`contrastive`: tower patches against names (CLIP's loss). `answers`: next-token loss on the answers."""
     train: tuple[Part, ...] = Field(min_length=1)
-    """Parts that learn; the others are frozen and in evaluation mode."""
+    """Parts that learn; the others are frozen. A frozen tower is in evaluation mode. A frozen language model is not:
+    activations are checkpointed in training mode only. It has no dropout, so that the result is the same."""
     lora: Lora | None = None
     """Learn adapters in the place of the language model's own weights."""
 
     steps: int | None = Field(default=None, ge=1)
-    """Optimizer steps, with sources drawn by weight; or"""
+    """Optimizer steps, with sources drawn by their shares. A stage has either steps or epochs."""
     epochs: int | None = Field(default=None, ge=1)
-    """how often every question of every source comes."""
+    """How often every question of every source comes, or as many as its count."""
     batch_questions: int = Field(ge=1)
     """Questions in a step, over all processes; with the objective `contrastive`, pictures."""
     questions_per_picture: int = Field(default=8, ge=1)
@@ -93,12 +95,14 @@ class Stage(config.Config):
     """Compute activations again in the backward pass instead of keeping them."""
 
     loss_weighting: Literal["token", "question", "sqrt"] = "token"
-    """What a target counts; `token`, the mean over targets, is what separate rows have and what others report."""
+    """What a target counts. `token`: one, so that the loss is the mean over a step's targets; the default, for that is
+    what transformers makes of separate rows, and what others report. `question`: questions count alike, long answers no
+    more than short ones. `sqrt`: a picture with n questions in a step counts as much as √n pictures with one."""
     vary_pictures: bool = False
     """Change light (and, for `contrastive`, place) of the pictures by a draw each time: few pictures go further."""
     learning_rate: Rate
     learning_rates: dict[Part, Rate] = Field(default_factory=dict)
-    """Of single parts, where they have another."""
+    """Of single parts that learn, where they have another."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     min_learning_rate: float = Field(default=0.0, ge=0, lt=1)
     """Where a cosine ends, as a share of the learning rate."""
@@ -119,6 +123,15 @@ class Stage(config.Config):
             raise ValueError("give either steps or epochs")
         if self.lora and "language_model" not in self.train:
             raise ValueError("lora adapts the language model: name it in train")
+        return self
+
+    @model_validator(mode="after")
+    def _rates_are_used(self) -> "Stage":
+        idle = [part for part in self.learning_rates if part not in self.train]
+        if idle:
+            raise ValueError(f"learning_rates names {', '.join(idle)}, which does not learn: name it in train")
+        if self.min_learning_rate and self.schedule != "cosine":
+            raise ValueError(f'min_learning_rate is where a cosine ends, and the schedule is "{self.schedule}"')
         return self
 
 
@@ -186,6 +199,24 @@ class Recipe(config.Config):
         return self
 
     @model_validator(mode="after")
+    def _shares_are_used(self) -> "Recipe":
+        weighted = _paths(source for source in self.sources if source.weight is not None)
+        counted = _paths(source for source in self.sources if source.count is not None)
+        others = _paths(source for source in self.sources if source.count is None)
+        for stage in self.stages:
+            if stage.epochs and weighted:
+                raise ValueError(
+                    f"stage {stage.name} has epochs, in which all questions come, whatever the weight of {weighted}: "
+                    "give counts, or give the stage steps"
+                )
+            if stage.steps and counted and others:
+                raise ValueError(
+                    f"stage {stage.name} has steps, for which a count of {counted} is no share beside {others}: "
+                    "give all sources a weight, or all a count"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _shardable(self) -> "Recipe":
         if self.deepspeed and self.sharding == "full":
             raise ValueError("give either deepspeed or sharding")
@@ -201,11 +232,17 @@ class Recipe(config.Config):
         return self.sharding == "full" or self.deepspeed is not None
 
     def with_steps(self, steps: int | None) -> "Recipe":
-        """The recipe with another number of steps in its main stage, which is the last."""
+        """The recipe with another number of steps in its main stage, which is the last.
+
+        Raises:
+            UserError: some sources have a count and others none, which fits epochs only.
+        """
         if steps is None:
             return self
         main = self.stages[-1].model_copy(update={"steps": steps, "epochs": None})
-        return self.model_copy(update={"stages": (*self.stages[:-1], main)})
+        changed = self.model_copy(update={"stages": (*self.stages[:-1], main)})
+        # A copy is not validated, and what fits epochs need not fit steps.
+        return config.parse(Recipe, changed.model_dump(), where="with --steps")
 
     def with_data(self, name: str | None) -> "Recipe":
         """The recipe with another export in the place of its own."""
@@ -217,6 +254,10 @@ class Recipe(config.Config):
         if self.validation:
             update["validation"] = self.validation.model_copy(update={"path": path})
         return self.model_copy(update=update)
+
+
+def _paths(sources: Iterable[Source]) -> str:
+    return ", ".join(str(source.path) for source in sources)
 
 
 def find(name: str) -> Path:

@@ -118,6 +118,11 @@ def test_a_row_in_a_held_out_language_is_refused_by_name_and_leaves_nothing(tmp_
     assert build(tmp_path / "c", held_out=frozenset({"de"}), filters=wanted).languages == ("en",)
 
 
+def test_names_in_a_held_out_language_are_not_taken_from_rows_that_are_dropped(tmp_path):
+    corpus = build(tmp_path / "c", held_out=frozenset({"en"}), filters=Filters(languages=frozenset({"de"})))
+    assert ids(corpus) == ["a"] and corpus.group(0).caption == ""
+
+
 def test_equal_rows_give_equal_bytes(tmp_path):
     build(tmp_path / "one")
     build(tmp_path / "two")

@@ -7,8 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pangea_cultural import config
+from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
+from pangea_cultural.training.data import Data
+from pangea_cultural.training.dry_run import Devices, dry_run
+from pangea_cultural.training.lengths import Measured
 from pangea_cultural.training.mixture import Candidates, plan
+from pangea_cultural.training.packing import Lengths
+from pangea_cultural.training.recipe import Recipe, find
+from pangea_cultural.training.sources import Assumed
+from pangea_cultural.training.tally import Tally
 
 
 def candidates(*sizes, broken=(), **options):
@@ -83,6 +92,95 @@ def test_weights_are_shares_of_the_questions():
     for (source, _, _), count in seen(planned).items():
         counts[source] += count
     assert counts == {0: 3000, 1: 1000}
+
+
+def small(source):
+    """A source of which a few questions are assumed, as many as its count says in thousands."""
+    count = source.count and source.count // 1000
+    number = count or 100
+    return source.model_copy(update={"count": count, "assumed": Assumed(questions=number, pictures=number)})
+
+
+@pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
+def test_every_recipe_that_ships_can_be_tried_for_some_steps(tmp_path, name):
+    recipe = config.load(Recipe, find(name))
+    recipe = recipe.model_copy(update={"sources": tuple(map(small, recipe.sources))}).with_steps(5)
+    stage = dry_run(recipe, tmp_path, Devices(), Reporter(quiet=True))["stages"][-1]
+    assert stage["questions"] == 5 * recipe.stages[-1].batch_questions
+
+
+STAGE = {"name": "main", "train": ["connector"], "batch_questions": 40, "learning_rate": 1e-3}
+
+
+def recipe(*sources, **stage):
+    """A recipe with chat data `a`, `b` …"""
+    sources = [{"kind": "chat", "path": name} | fields for name, fields in zip("abc", sources, strict=False)]
+    content = {"name": "r", "model": {"size": "tiny"}, "sources": sources, "stages": [STAGE | stage]}
+    return config.parse(Recipe, content, where="r.toml")
+
+
+def opened(recipe, size):
+    """The data of a recipe: of each source so many pictures with two questions each."""
+    lengths = Lengths(np.arange(0, 2 * size + 1, 2), *np.ones((2, size), int), np.ones(2 * size, int))
+    measured = Measured(lengths, np.zeros(size, bool), Tally())
+    return Data(recipe, [None] * len(recipe.sources), [measured] * len(recipe.sources))
+
+
+@pytest.mark.parametrize(
+    ("sources", "stage", "questions"),
+    [
+        (({"count": 300}, {"count": 100}), {"steps": 10}, {0: 300, 1: 100}),
+        (({"count": 3000}, {"count": 1000}), {"steps": 10}, {0: 300, 1: 100}),
+        (({"count": 300}, {"count": 100}), {"epochs": 2}, {0: 600, 1: 200}),
+        (({"count": 300}, {}), {"epochs": 1}, {0: 300, 1: 80}),
+        (({"weight": 3}, {}), {"steps": 10}, {0: 300, 1: 100}),
+    ],
+)
+def test_counts_are_exact_in_an_epoch_and_shares_with_steps(sources, stage, questions):
+    what = recipe(*sources, **stage)
+    planned = opened(what, 40).plan(what.stages[0])
+    counts = Counter()
+    for (source, _, _), count in seen(planned).items():
+        counts[source] += count
+    assert counts == questions
+
+
+@pytest.mark.parametrize(
+    ("sources", "stage", "message"),
+    [
+        (
+            ({"count": 5}, {"weight": 2}),
+            {"steps": 9},
+            r"r.toml: stage main has steps, .* of a is no share beside b: give",
+        ),
+        (({"count": 5}, {}, {"count": 5}), {"steps": 9}, "count of a, c is no share beside b: give all"),
+        (
+            ({"weight": 3}, {"weight": 1}),
+            {"epochs": 1},
+            "main has epochs, .* whatever the weight of a, b: give counts",
+        ),
+    ],
+)
+def test_a_share_that_would_not_be_used_is_refused(sources, stage, message):
+    with pytest.raises(UserError, match=message):
+        recipe(*sources, **stage)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"learning_rates": {"tower": 1e-4}}, "learning_rates names tower, which does not learn: name it in train"),
+        ({"schedule": "linear", "min_learning_rate": 0.1}, 'where a cosine ends, and the schedule is "linear"'),
+    ],
+)
+def test_a_rate_that_would_not_be_used_is_refused(stage, message):
+    with pytest.raises(UserError, match=message):
+        recipe({}, steps=1, **stage)
+
+
+def test_counts_that_fit_epochs_only_are_refused_for_steps():
+    with pytest.raises(UserError, match=r"with --steps: stage main has steps, .* count of a is no share beside b"):
+        recipe({"count": 5}, {}, epochs=1).with_steps(9)
 
 
 def test_sources_are_interleaved_evenly():

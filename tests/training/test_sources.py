@@ -10,6 +10,8 @@ from pydantic import TypeAdapter
 from pangea_cultural import config, vqa
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
+from pangea_cultural.files import write_json
+from pangea_cultural.training import recipe
 from pangea_cultural.training.records import Conversation, Row
 from pangea_cultural.training.sources import Source, chat, culturalground, export, fields, json_rows, m3ls, open_source
 from pangea_cultural.training.tally import Listener, Tally
@@ -406,6 +408,151 @@ def test_nothing_is_guessed_of_a_row_of_another_form(tmp_path):
     assert told.rejected.counts == {"neither a chat object nor columns in the recipe": 1}
 
 
+def section(*images, **fields):
+    return {"images": [[name, None] for name in images], "para": ["Long. \n", " "], "subheading": "Head"} | fields
+
+
+def article(*sections, **fields):
+    head = {"url": "https://example.org", "title": "T", "summary": " S. ", "keyword": ["k"]}
+    return head | {str(number): section for number, section in enumerate(sections)} | fields
+
+
+def write_published(folder, articles, pictures=("there.jpg",)):
+    """A language of M3LS in its published layout."""
+    for name in ("articles", "imagefolder"):
+        (folder / name).mkdir(parents=True)
+    for name, content in articles.items():
+        (folder / f"articles/{name}.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    for name in pictures:
+        (folder / "imagefolder" / name).touch()
+
+
+PUBLISHED = {"kind": "m3ls", "path": "M3LS", "instruction": "Summarise."}
+
+
+def test_published_articles_are_read_folder_by_folder(tmp_path):
+    write_published(tmp_path / "M3LS/bbcindonesia", {"b": article(section("there.jpg")), "a": article(section())})
+    write_published(tmp_path / "M3LS/bbcnewsgujarati", {"c": article(section("gone.jpg", "there.jpg"))})
+    corpus = opened(tmp_path, **PUBLISHED)
+    asked = conversations(corpus)
+    names = ["bbcindonesia/a", "bbcindonesia/b", "bbcnewsgujarati/c"]
+    assert [(one.id, one.language) for one in asked] == list(zip(names, ["id", "id", "gu"], strict=True))
+    assert {one.turns for one in asked} == {(("Summarise.\n\nHead\nLong.", "S."),)}
+    shown = [corpus.images(number) for number in range(3)]
+    assert shown == [(), ("bbcindonesia/imagefolder/there.jpg",), ("bbcnewsgujarati/imagefolder/there.jpg",)]
+    assert all(path.is_file() for number in range(3) for path in corpus.group(number).images)
+
+
+def test_the_folder_of_one_language_is_read_alone(tmp_path):
+    write_published(tmp_path / "bbcmundo", {"a": article(section("there.jpg"))})
+    corpus = opened(tmp_path, **PUBLISHED | {"path": "bbcmundo"})
+    assert corpus.languages == ("es",) and corpus.images(0) == ("imagefolder/there.jpg",)
+
+
+def test_sections_come_by_number_and_may_lack_what_they_do_not_need(tmp_path):
+    long = {str(number): {"para": [f"Part {number}."]} for number in (10, 9, 1)} | {"2": {"subheading": None}}
+    write_published(tmp_path / "bbchindi", {"a": article(**long)})
+    (asked,) = conversations(opened(tmp_path, **PUBLISHED | {"path": "bbchindi"}))
+    assert asked.turns[0][0] == "Summarise.\n\nPart 1.\nPart 9.\nPart 10."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (article(section("gone.jpg")), "picture missing"),
+        (article(section("x" * 300)), "picture missing"),
+        (article(section("there.jpg", "../outside.jpg")), "picture path outside the images folder"),
+        (article(section("/etc/passwd")), "picture path outside the images folder"),
+        (article(section(images=["there.jpg"])), "a picture path that is none"),
+        (article(section(images="there.jpg")), "images that is no list"),
+        (article(section(para="Long.")), "para that is no list"),
+        (article(section(para=[3])), "a text that is not a string"),
+        (article([]), "a section that is none"),
+        (article(), "a question or answer without words"),
+        (article(section(), summary=""), "a question or answer without words"),
+        (article(section(), summary=None), "a text that is not a string"),
+        ([], "not a JSON object"),
+        ('{"summary": ', "not JSON"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_is_wrong_with_an_article_is_counted(tmp_path, wrong, reason):
+    write_published(tmp_path / "bbchindi", {"bad": wrong, "good": article(section())})
+    (tmp_path / "bbchindi/outside.jpg").touch()
+    corpus = opened(tmp_path, **PUBLISHED | {"path": "bbchindi"})
+    assert [asked.id for asked in conversations(corpus)] == ["bbchindi/good"]
+    assert (corpus.rejected, corpus.examples) == ({reason: 1}, {reason: ["bbchindi/bad"]})
+
+
+PUBLISHED_FOLDERS = {
+    "bn": "bangla",
+    "en": "english",
+    "es": "mundo",
+    "fr": "afrique",
+    "gu": "newsgujarati",
+    "hi": "hindi",
+    "id": "indonesia",
+    "ja": "japanese",
+    "mr": "marathi",
+    "ne": "nepali",
+    "pa": "newspunjabi",
+    "ps": "pashto",
+    "pt": "brasil",
+    "ru": "russian",
+    "si": "sinhala",
+    "ta": "tamil",
+    "te": "newstelugu",
+    "uk": "ua",
+    "ur": "urdu",
+    "zh": "chinese",
+}
+
+
+def test_the_language_of_every_published_folder_is_known():
+    assert {m3ls.language_of(f"bbc{name}"): name for name in PUBLISHED_FOLDERS.values()} == PUBLISHED_FOLDERS
+
+
+def test_articles_in_a_folder_of_no_language_are_dropped_unless_the_recipe_says_which(tmp_path):
+    write_published(tmp_path / "bbcklingon", {"a": article(section())})
+    with pytest.raises(UserError, match="no questions"):
+        opened(tmp_path, **PUBLISHED | {"path": "bbcklingon"})
+    assert opened(tmp_path, **PUBLISHED | {"path": "bbcklingon", "default_language": "mr"}).languages == ("mr",)
+
+
+def test_a_picture_that_is_there_now_makes_a_new_corpus(tmp_path):
+    write_published(tmp_path / "bbchindi", {"a": article(section("late.jpg")), "b": article(section())})
+    before = opened(tmp_path, **PUBLISHED | {"path": "bbchindi"})
+    (tmp_path / "bbchindi/imagefolder/late.jpg").touch()
+    now = opened(tmp_path, **PUBLISHED | {"path": "bbchindi"})
+    assert (before.num_conversations, now.num_conversations) == (1, 2)
+
+
+@pytest.mark.parametrize("change", [{"images": "p"}, {"columns": {"text": "t", "summary": "s"}}, {"instruction": ""}])
+def test_what_does_not_go_with_the_published_layout_is_refused(tmp_path, change):
+    write_published(tmp_path / "M3LS/bbchindi", {"a": article(section())})
+    with pytest.raises(UserError, match="M3LS as published: give it an instruction"):
+        opened(tmp_path, **PUBLISHED | change)
+
+
+def test_the_papers_recipe_reads_m3ls_as_published(tmp_path):
+    write_published(tmp_path / "data/M3LS/bbchindi", {"a": article(section("there.jpg"))})
+    said = config.load(recipe.Recipe, recipe.find("culturalpangea-7b")).sources[-1].model_dump()
+    assert opened(tmp_path, **said).languages == ("hi",)
+
+
+def test_articles_without_their_folder_of_pictures_are_refused(tmp_path):
+    write_published(tmp_path / "M3LS/bbchindi", {"a": article(section())}, pictures=())
+    (tmp_path / "M3LS/bbchindi/imagefolder").rmdir()
+    with pytest.raises(UserError, match=r"no pictures at .*imagefolder: unpack the whole archive"):
+        opened(tmp_path, **PUBLISHED)
+
+
+def test_a_file_that_the_user_has_made_may_lie_in_a_folder_called_articles(tmp_path):
+    (tmp_path / "articles").mkdir()
+    (tmp_path / "articles/m3ls.json").write_text(json.dumps([talk()]))
+    assert opened(tmp_path, kind="m3ls", path="articles/m3ls.json").num_conversations == 1
+
+
 # Recipe and cache
 
 
@@ -425,8 +572,7 @@ class Recipe(config.Config):
         ({"kind": "chat", "path": "e", "languages": ["xx"]}, "unknown language 'xx'"),
         ({"kind": "chat", "path": "e", "default_language": "xx"}, "unknown language 'xx'"),
         ({"kind": "chat", "path": "e", "split": "dev"}, "unknown key 'split': known: assumed, count, default_language"),
-        ({"kind": "m3ls", "path": "e", "instruction": "Summarise."}, "columns and instruction belong together"),
-        ({"kind": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns and instruction belong"),
+        ({"kind": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns need an instruction"),
         ({"kind": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
     ],
 )
@@ -435,11 +581,11 @@ def test_a_wrong_source_is_refused_in_one_line(fields, message):
         config.parse(Recipe, {"sources": [fields]}, where="r.toml")
 
 
-def test_a_source_weighs_one_unless_it_says_otherwise():
-    assert source(kind="chat", path="a").weight == 1
-    assert source(kind="chat", path="a", weight=2).weight == 2
+def test_a_sources_share_is_one_unless_it_says_otherwise():
+    assert source(kind="chat", path="a").share == 1
+    assert source(kind="chat", path="a", weight=2).share == 2
     counted = source(kind="chat", path="a", count=5)
-    assert (counted.weight, counted.count) == (None, 5)
+    assert (counted.weight, counted.share) == (None, 5)
     assert source(**counted.model_dump()) == counted
 
 
@@ -513,6 +659,18 @@ def test_a_choice_without_its_answer_is_no_row():
         export._row(vqa.Question(**head, **said))
 
 
+def test_only_the_regions_that_a_source_names_are_taken(tmp_path):
+    rows = [
+        published(),
+        published(id="other", image="Pictures/india/1.jpg"),
+        published(id="none", image="x/mars/1.jpg"),
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    corpus = opened(tmp_path, kind="culturalground", path="a.json", regions=["india"])
+    assert [(asked.id, asked.region) for asked in conversations(corpus)] == [("other", "india")]
+    assert corpus.rejected == {"region not in the recipe": 2}
+
+
 def test_captions_are_english_whichever_languages_are_learnt(workspace):
     corpus = opened(workspace, ["de"], kind="export", path="export", questions=["choice"])
     assert {asked.language for asked in conversations(corpus)} == {"de"}
@@ -578,12 +736,32 @@ def test_a_held_out_row_is_refused_by_name(workspace):
     assert opened(workspace, ["de"], ["nl"], kind="chat", path="chat/a.json").num_conversations == 1
 
 
+def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_path):
+    leaky = tiny.write_export(tmp_path / "export", held_out=())
+    write_json(tmp_path / "export/export.json", leaky.manifest | {"held_out_languages": ["nl"]})
+    with pytest.raises(
+        UserError, match=r"export: row .* of train is in the held-out language nl: build the export again"
+    ):
+        opened(tmp_path, ["de"], ["nl"], kind="export", path="export")
+    dev = opened(tmp_path, ["de"], ["nl"], kind="export", path="export", split="dev")
+    assert dev.languages == ("de",), "other splits have held-out languages"
+
+
 @pytest.mark.parametrize(
     ("fields", "learnt", "message"),
     [
-        ({"kind": "chat", "path": "none.json"}, (), "pcult data general"),
-        ({"kind": "m3ls", "path": "none.json"}, (), "no data at .*none.json"),
-        ({"kind": "culturalground", "path": "cache"}, (), "no data at .*cache"),
+        (
+            {"kind": "chat", "path": "a/general.json"},
+            (),
+            "no chat data at .*/a/general.json: `pcult data general .*/a`",
+        ),
+        (
+            {"kind": "chat", "path": "PangeaIns.json"},
+            (),
+            "no chat data at .*/PangeaIns.json: put a file there, or a fold",
+        ),
+        ({"kind": "m3ls", "path": "none.json"}, (), "no m3ls data at .*none.json"),
+        ({"kind": "culturalground", "path": "cache"}, (), "no culturalground data at .*cache"),
         ({"kind": "export", "path": "chat"}, (), "no complete export"),
         ({"kind": "chat", "path": "chat/a.json"}, ("ja",), "no questions in ja"),
         ({"kind": "chat", "path": "chat/a.json", "languages": ["de"]}, ("ja",), "its languages de are none"),

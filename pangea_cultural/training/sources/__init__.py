@@ -29,8 +29,11 @@ from pangea_cultural.training.tally import Advance, Listener, Tally
 
 __all__ = ["Assumed", "ExportSource", "Source", "open_source"]
 
+MOST_LISTED = 50
 SUFFIXES = (".json", ".jsonl")
 """Of the files that are read where a source is a folder."""
+GENERAL = "general.json"
+"""What `pcult data general` writes."""
 
 
 def open_source(
@@ -60,18 +63,18 @@ def open_source(
     path = workspace / source.path
     files = _files(source, path)
     filters = _filters(source, languages)
-    digests = _digests(source, files, reporter)
-    key = _key(source, digests, filters, held_out)
+    digests = _digests(path, files, reporter)
+    key = _key(source, path, digests, filters, held_out)
     folder, root = cache / f"{path.stem}-{key[:16]}", _pictures(source, workspace)
     corpus = Corpus.open(folder, key, source=number, root=root)
     if corpus is None:
         rejected, notes = Tally(), Tally()
         with reporter.bar(f"{path.name}: reading", *_length(source, files)) as bar:
             corpus = Corpus.build(
-                _rows(source, files, Listener(rejected.add, notes.add, bar.advance)),
+                _rows(source, files, root, Listener(rejected.add, notes.add, bar.advance)),
                 folder,
                 key=key,
-                files=digests,
+                files=_listed(digests),
                 name=str(path),
                 filters=filters,
                 held_out=held_out,
@@ -90,12 +93,22 @@ def _files(source: Source, path: Path) -> list[Path]:
     """The files whose content decides what a source holds."""
     if isinstance(source, ExportSource):
         return [Export.open(path).path / MANIFEST]
+    if isinstance(source, M3lsSource) and (folders := m3ls.folders(path)):
+        _refuse_unfit(source, path)
+        return [article for folder in folders for article in sorted((folder / m3ls.ARTICLES).glob("*.json"))]
     files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        if isinstance(source, ChatSource):
+        if path.name == GENERAL:
             raise UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
-        raise UserError(f"no data at {path}: give a file, or a folder with {' or '.join(SUFFIXES)} files")
+        raise UserError(
+            f"no {source.kind} data at {path}: put a file there, or a folder with {' or '.join(SUFFIXES)} files"
+        )
     return files
+
+
+def _refuse_unfit(source: M3lsSource, path: Path) -> None:
+    if source.images or source.columns or not source.instruction:
+        raise UserError(f"{path} is M3LS as published: give it an instruction, and neither columns nor images")
 
 
 def _pictures(source: Source, workspace: Path) -> Path:
@@ -117,13 +130,25 @@ def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
     return Filters(wanted)
 
 
-def _digests(source: Source, files: list[Path], reporter: Reporter) -> dict[str, str]:
+def _digests(path: Path, files: list[Path], reporter: Reporter) -> dict[str, str]:
     """SHA-256 of each file that decides what a source holds; of an export that is its manifest."""
-    with reporter.bar(f"{source.path.name}: checksum", sum(map(mebibytes, files)), "MB") as bar:
-        return {file.name: _sha256(file, bar.advance) for file in files}
+    with reporter.bar(f"{path.name}: checksum", sum(map(mebibytes, files)), _unit(files)) as bar:
+        return {_name(file, path): _sha256(file, bar.advance) for file in files}
 
 
-def _key(source: Source, digests: dict[str, str], filters: Filters, held_out: frozenset[str]) -> str:
+def _name(file: Path, path: Path) -> str:
+    return file.name if file == path else file.relative_to(path).as_posix()
+
+
+def _listed(digests: dict[str, str]) -> dict[str, str]:
+    """For records and cards: of very many files, one hash of them all."""
+    if len(digests) <= MOST_LISTED:
+        return digests
+    lines = "".join(f"{name} {digest}\n" for name, digest in digests.items())
+    return {f"{len(digests):,} files": hashlib.sha256(lines.encode()).hexdigest()}
+
+
+def _key(source: Source, path: Path, digests: dict[str, str], filters: Filters, held_out: frozenset[str]) -> str:
     """A hash of all that decides what the corpus holds; where pictures lie and how much is taken do not."""
     content = {
         "format": FORMAT,
@@ -131,6 +156,7 @@ def _key(source: Source, digests: dict[str, str], filters: Filters, held_out: fr
         "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "assumed"}),
         "languages": sorted(filters.languages),
         "held_out": sorted(held_out),
+        "pictures": m3ls.pictures_there(path) if isinstance(source, M3lsSource) else [],
     }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -144,10 +170,15 @@ def _length(source: Source, files: list[Path]) -> tuple[int, str]:
     """How much there is to read, and of what."""
     if isinstance(source, ExportSource):
         return Export.open(files[0].parent).manifest["questions"][source.split], "questions"
-    return sum(map(mebibytes, files)), "MB"
+    return sum(map(mebibytes, files)), _unit(files)
 
 
-def _rows(source: Source, files: list[Path], listener: Listener) -> Iterator[Row]:
+def _unit(files: list[Path]) -> str:
+    """What a bar counts; the file of an article is far below one mebibyte, and counts as one."""
+    return "articles" if files and m3ls.is_article(files[0]) else "MB"
+
+
+def _rows(source: Source, files: list[Path], root: Path, listener: Listener) -> Iterator[Row]:
     for file in files:
         match source:
             case ExportSource():
@@ -156,6 +187,10 @@ def _rows(source: Source, files: list[Path], listener: Listener) -> Iterator[Row
                 yield from chat.read(file, listener, default_language=source.default_language)
             case CulturalGroundSource():
                 yield from culturalground.read(file, listener)
+            case M3lsSource(instruction=instruction, default_language=default) if m3ls.is_article(file):
+                yield from m3ls.read_article(
+                    file, listener, root=root, instruction=instruction, default_language=default
+                )
             case M3lsSource(columns=columns, instruction=instruction, default_language=default):
                 yield from m3ls.read(file, listener, columns=columns, instruction=instruction, default_language=default)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow.parquet as pq
 
 from pangea_cultural import vqa
+from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.training.records import Conversation, Row
 from pangea_cultural.training.sources.fields import RowError, picture
@@ -20,10 +21,18 @@ def read(export: Export, split: str, listener: Listener) -> Iterator[Row]:
         export: the export.
         split: `train`, or one of `export.SPLITS` to validate on.
         listener: is told of rows that are not usable, and of questions.
+
+    Raises:
+        UserError: a row of `train` is in a language that the export says it holds out. Whichever languages are wanted,
+            such an export is not what it says.
     """
+    held_out = frozenset(export.held_out_languages if split == "train" else ())
     with pq.ParquetFile(export.path / f"questions-{split}.parquet") as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=vqa.QUESTION_SCHEMA.names):
             for question in map(vqa.from_row, batch.to_pylist()):
+                if question.language in held_out:
+                    leaked = f"row {question.id} of train is in the held-out language {question.language}"
+                    raise UserError(f"{export.path}: {leaked}: build the export again")
                 try:
                     yield _row(question)
                 except RowError as reason:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -53,26 +53,24 @@ class BaseSource(config.Config):
     path: Path
     """Relative to the workspace."""
     weight: float | None = Field(default=None, gt=0)
-    """Share of the questions that come from here, against the other sources' weights; 1 where no count is given."""
+    """For stages with `steps`: share of the questions that come from here, against the other sources' weights."""
     count: int | None = Field(default=None, ge=1)
-    """Exact number of questions to take from here, instead of a weight."""
+    """Instead of a weight: number of questions to take from here in an epoch. With `steps` counts are shares."""
     languages: tuple[LanguageCode, ...] = ()
     """Languages to take; all of the recipe's where none is named."""
     assumed: Assumed | None = None
     """For the dry run."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _weigh_one_where_nothing_is_said(cls, fields: Any) -> Any:
-        if isinstance(fields, dict) and fields.get("count") is None and fields.get("weight") is None:
-            return fields | {"weight": 1.0}
-        return fields
 
     @model_validator(mode="after")
     def _weight_or_count(self) -> "BaseSource":
         if self.weight is not None and self.count is not None:
             raise ValueError("give either weight or count")
         return self
+
+    @property
+    def share(self) -> float:
+        """What a stage with steps takes from here, against the other sources."""
+        return self.weight or self.count or 1.0
 
 
 class QuestionSource(BaseSource):
@@ -113,20 +111,20 @@ class ChatSource(FileSource):
 
 
 class M3lsSource(FileSource):
-    """M3LS, as chat data or with columns that the recipe names."""
+    """M3LS: folders as published, chat data, or rows with columns that the recipe names."""
 
     kind: Literal["m3ls"]
     default_language: LanguageCodeOrNone = ""
-    """Language of rows that do not name theirs; empty if each has to."""
+    """Language of rows that do not name theirs, and of folders whose name is none; empty if each has to."""
     columns: Columns | None = None
-    """Keys of the rows, where they are no chat data."""
+    """Keys of rows that are no chat data, in files that are not as published."""
     instruction: str = ""
-    """What to do with a text, where the rows are no chat data."""
+    """What to do with a text, where it is no chat data."""
 
     @model_validator(mode="after")
-    def _instruction_with_columns(self) -> "M3lsSource":
-        if (self.columns is None) != (not self.instruction):
-            raise ValueError("columns and instruction belong together: give both or neither")
+    def _columns_with_instruction(self) -> "M3lsSource":
+        if self.columns and not self.instruction:
+            raise ValueError("columns need an instruction: say what to do with a text")
         return self
 
 
