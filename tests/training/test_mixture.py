@@ -17,7 +17,6 @@ from pangea_cultural.training.mixture import Candidates, plan
 from pangea_cultural.training.packing import Lengths
 from pangea_cultural.training.recipe import Recipe, find
 from pangea_cultural.training.sources import Assumed
-from pangea_cultural.training.tally import Tally
 
 
 def candidates(*sizes, broken=(), **options):
@@ -122,7 +121,7 @@ def recipe(*sources, **stage):
 def opened(recipe, size):
     """The data of a recipe: of each source so many pictures with two questions each."""
     lengths = Lengths(np.arange(0, 2 * size + 1, 2), *np.ones((2, size), int), np.ones(2 * size, int))
-    measured = Measured(lengths, np.zeros(size, bool), Tally())
+    measured = Measured(lengths, np.zeros(size, bool), size, {})
     return Data(recipe, [None] * len(recipe.sources), [measured] * len(recipe.sources))
 
 
