@@ -13,13 +13,14 @@ from transformers import (
     CLIPVisionModel,
     LlavaNextConfig,
     LlavaNextProcessor,
+    PreTrainedTokenizerBase,
 )
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import sha256_file
 from pangea_cultural.model import build, processor
 from pangea_cultural.model.packed import PackedLlavaNext
-from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, IMAGE
+from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, START
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -33,7 +34,8 @@ def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaN
         attention: implementation in the language model, as transformers names it.
 
     Raises:
-        UserError: there is no such checkpoint, or it does not have exactly the weights of its configuration.
+        UserError: there is no such checkpoint, it does not have exactly the weights of its configuration, or its
+            tokenizer lacks a mark of the chat template.
     """
     model, info = _found(PackedLlavaNext, name, dtype=dtype, output_loading_info=True)
     wrong = {key: sorted(map(str, value))[:3] for key, value in info.items() if value}
@@ -41,8 +43,7 @@ def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaN
         raise UserError(f"{name} is no complete LLaVA-NeXT checkpoint: {wrong}")
     model.set_attn_implementation({"text_config": attention})
     tokenizer = _found(AutoTokenizer, name, padding_side="right")
-    if IMAGE not in tokenizer.get_vocab():
-        raise UserError(f"{name} has a tokenizer without {IMAGE}")
+    _refuse_unmarked(tokenizer, name)
     # Published processors lack fields (Pangea-7B-hf has neither patch size nor strategy): all follow from the model.
     made = processor.processor(model.config, tokenizer)
     # What it is trained on from here on; a language model's own template often takes no pictures.
@@ -64,12 +65,14 @@ def assemble(
         seed: of the connector.
 
     Raises:
-        UserError: one of them is not there, or the language model has no room for the picture's token.
+        UserError: one of them is not there, the language model has no room for the picture's token, or its tokenizer
+            lacks a mark of the chat template.
     """
     vision = _found(CLIPVisionModel, tower, dtype=dtype)
     text = _found(AutoModelForCausalLM, language_model, dtype=dtype)
     tokenizer = _found(AutoTokenizer, language_model, padding_side="right")
     tokenizer.add_tokens(IMAGE, special_tokens=True)
+    _refuse_unmarked(tokenizer, language_model)
     image = tokenizer.convert_tokens_to_ids(IMAGE)
     if image >= text.config.vocab_size:
         raise UserError(
@@ -111,6 +114,23 @@ def content(name: str) -> str:
         return str(config._commit_hash)
     files = sorted(Path(name).glob("*.safetensors"))
     return hashlib.sha256("".join(f"{file.name} {sha256_file(file)}" for file in files).encode()).hexdigest()
+
+
+def _refuse_unmarked(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    """Chats are trained in ChatML. What a tokenizer does not know, it takes for its unknown token without a word.
+
+    Raises:
+        UserError: the tokenizer lacks a mark of ChatML, the picture's token, or one to fill up rows with.
+    """
+    known = tokenizer.get_vocab()
+    missing = [mark for mark in (START, END, IMAGE) if mark not in known]
+    if tokenizer.pad_token is None:
+        missing.append("a padding token")
+    if missing:
+        raise UserError(
+            f"{name} has a tokenizer without {', '.join(missing)}: choose a model whose tokenizer knows ChatML, "
+            "as Qwen2's does"
+        )
 
 
 def _around(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:

@@ -1,12 +1,14 @@
 """Models that are there already."""
 
 import json
+import re
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoProcessor,
+    AutoTokenizer,
     CLIPVisionConfig,
     CLIPVisionModel,
     LlamaConfig,
@@ -19,6 +21,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import load, processor
 from pangea_cultural.model.export import export
 from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.model.tokenizer import END, IMAGE, START
 from tests import tiny
 
 HOW = {"dtype": torch.float32, "attention": "sdpa"}
@@ -62,6 +65,23 @@ def test_a_checkpoint_that_is_not_whole_is_refused_by_name(checkpoint, change):
         state["language_model.model.extra.weight"] = torch.zeros(3)
     save_file(state, path, metadata={"format": "pt"})
     with pytest.raises(UserError, match="image_newline" if change == "missing" else r"extra\.weight"):
+        load.load(str(checkpoint), **HOW)
+
+
+@pytest.mark.parametrize("mark", [START, END, IMAGE])
+def test_a_tokenizer_without_a_mark_is_refused(checkpoint, mark):
+    """It would be trained on as the unknown token, in silence."""
+    for path in checkpoint.glob("*token*.json"):
+        path.write_text(path.read_text().replace(mark, "<another>"))
+    with pytest.raises(UserError, match=re.escape(f"a tokenizer without {mark}: choose")):
+        load.load(str(checkpoint), **HOW)
+
+
+def test_a_tokenizer_without_padding_is_refused(checkpoint):
+    words = AutoTokenizer.from_pretrained(checkpoint)
+    words.pad_token = None
+    words.save_pretrained(checkpoint)
+    with pytest.raises(UserError, match="a tokenizer without a padding token: choose"):
         load.load(str(checkpoint), **HOW)
 
 
