@@ -24,6 +24,9 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import load, names
 from pangea_cultural.model.convert import convert
 from pangea_cultural.model.export import INDEX
+from serve.server import Server
+from tests.model.widened import with_wider_heads
+from tests.serve.test_serving import ask_raw
 
 GOLDEN = Path(__file__).with_name("golden")
 CASES = json.loads((GOLDEN / "golden.json").read_text())["cases"]
@@ -82,6 +85,8 @@ def test_a_picture_becomes_what_the_original_makes_of_it(case, loaded):
     assert int((inputs["input_ids"] == processor.image_token_id).sum()) == case["image_tokens"]
     assert tiles.mean((1, 2, 3)).tolist() == pytest.approx(case["tile_mean"], abs=1e-4)
     assert tiles.std((1, 2, 3)).tolist() == pytest.approx(case["tile_std"], abs=1e-4)
+    samples = tiles[:, :, 5::83, 7::83].flatten(1)
+    assert torch.allclose(samples, torch.tensor(case["tile_samples"]), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
@@ -94,6 +99,20 @@ def test_logits_and_greedy_tokens_are_the_originals(case, loaded):
     limit = PORTRAIT if case["width"] < case["height"] else 1e-4
     assert (last - torch.tensor(case["last_logits"])).abs().max().item() < limit
     assert said[0, inputs["input_ids"].shape[1] :].tolist() == case["greedy"]
+
+
+PROMPT = "<|endoftext|><|im_start|>user\n<image>\nWhat is this?<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.serving
+def test_greedy_tokens_through_vllm_are_the_originals(converted, tmp_path):
+    """From the original checkpoint to the endpoint: the way that Pangea goes."""
+    folder = with_wider_heads(converted, tmp_path / "golden")
+    # The reference asked without a system's turn; the template is what the server would else put around a question.
+    (folder / "chat_template.jinja").write_text(f"{{{{ {json.dumps(PROMPT)} }}}}")
+    with Server(folder, log=tmp_path / "log", api_key="secret") as server:
+        for case in CASES:
+            assert ask_raw(server, GOLDEN / case["file"], "What is this?") == case["greedy"], case["file"]
 
 
 PORTRAIT = 0.02
