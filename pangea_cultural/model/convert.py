@@ -30,7 +30,7 @@ from transformers import (
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import atomic_folder, read_json, write_json
 from pangea_cultural.model import build, names, processor
-from pangea_cultural.model.export import INDEX, save_card, save_generation
+from pangea_cultural.model.export import INDEX, hub_state, save_card, save_generation
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD
 
@@ -218,52 +218,71 @@ def _wanted(config: LlavaNextConfig) -> dict[str, list[int]]:
     """Names on the hub and shapes of all weights; nothing is allocated."""
     with torch.device("meta"):
         model = PackedLlavaNext(config)
-    tied = config.tie_word_embeddings
-    state = {name: list(value.shape) for name, value in model.state_dict().items()}
-    return {names.hub_name(name): shape for name, shape in state.items() if not (tied and name == "lm_head.weight")}
+    return {name: list(value.shape) for name, value in hub_state(model).items()}
 
 
 def _write(source: Path, work: Path, rename: Callable[[str], str], wanted: dict[str, list[int]]) -> dict[str, Any]:
     """Write all shards by other names; the same weights stay together.
 
     Raises:
-        UserError: weights are unknown, missing, or of another shape.
+        UserError: weights are unknown, missing, there twice, or of another shape.
     """
     places: dict[str, str] = {}
     total = 0
-    for shard in _shards(source):
-        tensors = {}
+    for shard, renamed in _mapped(source, rename, wanted).items():
         with safe_open(source / shard, framework="pt") as file:
-            for name in names.learnt(file.keys()):
-                tensors[_renamed(name, rename, wanted, file.get_slice(name).get_shape(), source)] = file.get_tensor(
-                    name
-                )
-        twice = sorted(tensors.keys() & places.keys())
-        if twice:
-            raise UserError(f"{source}: {twice[0]} is there twice")
+            tensors = {new: file.get_tensor(name) for name, new in renamed.items()}
         places |= dict.fromkeys(tensors, shard)
         total += sum(value.nbytes for value in tensors.values())
         save_file(tensors, work / shard, metadata={"format": "pt"})
-    missing = sorted(wanted.keys() - places.keys())
-    if missing:
-        raise UserError(f"{source} lacks {len(missing)} of {len(wanted)} weights, such as {missing[0]}")
     if set(places.values()) != {SINGLE}:
         write_json(work / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
     return {"tensors": len(places), "bytes": total, "shards": len(set(places.values()))}
 
 
-def _renamed(
-    name: str, rename: Callable[[str], str], wanted: dict[str, list[int]], shape: list[int], source: Path
-) -> str:
+def _mapped(source: Path, rename: Callable[[str], str], wanted: dict[str, list[int]]) -> dict[str, dict[str, str]]:
+    """New names of the weights in each shard. Only the shards' heads are read, so that what does not fit is told before
+    gigabytes are copied.
+
+    Raises:
+        UserError: weights are unknown, missing, there twice, or of another shape.
+    """
+    found = [(shard, *weight) for shard in _shards(source) for weight in _shapes(source / shard)]
+    new_names = {name: _new_name(name, rename) for _, name, _ in found}
+    unknown = sorted(name for name, new in new_names.items() if new not in wanted)
+    if unknown:
+        raise UserError(
+            f"{source}: {len(unknown)} of {len(new_names)} weights are not known to its configuration, such as "
+            f"{', '.join(unknown[:3])}"
+        )
+    mapped: dict[str, dict[str, str]] = {}
+    seen: set[str] = set()
+    for shard, name, shape in found:
+        new = new_names[name]
+        if new in seen:
+            raise UserError(f"{source}: {name} is there twice, the second time in {shard}")
+        if shape != wanted[new]:
+            raise UserError(f"{source}: {name} has shape {shape}, its configuration wants {wanted[new]}")
+        seen.add(new)
+        mapped.setdefault(shard, {})[name] = new
+    missing = sorted(wanted.keys() - seen)
+    if missing:
+        raise UserError(f"{source} lacks {len(missing)} of {len(wanted)} weights, such as {missing[0]}")
+    return mapped
+
+
+def _shapes(path: Path) -> list[tuple[str, list[int]]]:
+    """Names and shapes of the weights in a file."""
+    with safe_open(path, framework="pt") as file:
+        return [(name, list(file.get_slice(name).get_shape())) for name in names.learnt(file.keys())]
+
+
+def _new_name(name: str, rename: Callable[[str], str]) -> str:
+    """Empty for a name that has none in the other layout."""
     try:
-        new = rename(name)
-    except names.UnknownNameError as error:
-        raise UserError(f"{source} has a weight that is not known: {error}") from error
-    if new not in wanted:
-        raise UserError(f"{source} has a weight that its configuration has not: {name}")
-    if list(shape) != wanted[new]:
-        raise UserError(f"{source}: {name} has shape {list(shape)}, its configuration wants {wanted[new]}")
-    return new
+        return rename(name)
+    except names.UnknownNameError:
+        return ""
 
 
 def _shards(source: Path) -> Iterator[str]:

@@ -85,6 +85,7 @@ def test_a_picture_becomes_what_the_original_makes_of_it(case, loaded):
     assert int((inputs["input_ids"] == processor.image_token_id).sum()) == case["image_tokens"]
     assert tiles.mean((1, 2, 3)).tolist() == pytest.approx(case["tile_mean"], abs=1e-4)
     assert tiles.std((1, 2, 3)).tolist() == pytest.approx(case["tile_std"], abs=1e-4)
+    # The reference kept every 83rd pixel each way.
     samples = tiles[:, :, 5::83, 7::83].flatten(1)
     assert torch.allclose(samples, torch.tensor(case["tile_samples"]), rtol=0, atol=1e-6)
 
@@ -185,9 +186,17 @@ def widen(state):
     [
         (
             lambda state: state.update({"model.resampler.weight": torch.zeros(2)}),
-            r"not known: model\.resampler\.weight",
+            r"1 of 88 weights are not known to its configuration, such as model\.resampler\.weight$",
         ),
-        (lambda state: state.update({"model.layers.9.extra": torch.zeros(2)}), r"has not: model\.layers\.9\.extra"),
+        (
+            lambda state: state.update({f"model.extra.{number}": torch.zeros(2) for number in (4, 3, 2, 1)}),
+            r"4 of 91 weights are not known .* such as model\.extra\.1, model\.extra\.2, model\.extra\.3$",
+        ),
+        (
+            # It stands in the first shard, too.
+            lambda state: state.update({"model.norm.weight": torch.zeros(64)}),
+            r"model\.norm\.weight is there twice, the second time in model-00004-of-00004\.safetensors",
+        ),
         (lambda state: state.pop(next(iter(state))), "lacks 1 of 87 weights"),
         (widen, r"has shape \[3, 3\]"),
     ],

@@ -128,6 +128,30 @@ def test_a_failed_export_leaves_the_old_one(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["model"], "nothing half-written is left"
 
 
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda state: state["image_newline"].add_(1e-3), r"with other weights: \['model\.image_newline'\]"),
+        (lambda state: state.pop("image_newline"), "does not load: .*image_newline"),
+        (lambda state: state.update({"another": torch.zeros(1)}), "does not load: .*another"),
+    ],
+)
+def test_what_is_spoilt_on_the_way_to_disk_is_noticed(tmp_path, monkeypatch, spoil, message):
+    folder = tiny.checkpoint(tmp_path / "model")
+    before = (folder / "model.safetensors").read_bytes()
+    save = export.save_file
+
+    def spoiling(state, path, metadata):
+        state = {name: tensor.clone() for name, tensor in state.items()}
+        spoil(state)
+        save(state, path, metadata=metadata)
+
+    monkeypatch.setattr(export, "save_file", spoiling)
+    with pytest.raises(export.BrokenExportError, match=message):
+        tiny.checkpoint(folder)
+    assert (folder / "model.safetensors").read_bytes() == before
+
+
 def test_a_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "SHARD_BYTES", 2_000_000)
     model, model_processor = tiny.model_and_processor()

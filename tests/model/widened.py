@@ -23,7 +23,7 @@ def with_wider_heads(source: Path, target: Path) -> Path:
     config = read_json(target / "config.json")
     text = config["text_config"]
     text["hidden_size"] = 2 * HIDDEN
-    # The mean of squares is half of what it was; twice as many channels turn, each second one as before.
+    # The mean of squares is half of what it was. With twice the channels, theta squared turns each as fast as before.
     text["rms_norm_eps"] /= 2
     text["rope_parameters"]["rope_theta"] **= 2
     write_json(target / "config.json", config)
