@@ -233,18 +233,19 @@ def test_only_answers_and_their_ends_are_learnt(parts, groups):
     assert torch.equal(batch["labels"][chosen], batch["input_ids"][chosen])
 
 
-@pytest.mark.parametrize("which", [0, 3, 4])
-def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which):
-    """One picture, none, and several within the text."""
+@pytest.mark.parametrize(("which", "turns"), [(0, 1), (0, 2), (3, 1), (3, 2), (4, 1)])
+def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
+    """One picture, none, and several within the text; one question, and another one after it."""
     _, processor, _ = parts
-    group = dataclasses.replace(groups[which], conversations=groups[which].conversations[:1])
+    talk_of = next(talk for talk in groups[which].conversations if len(talk.turns) == turns)
+    group = dataclasses.replace(groups[which], conversations=(talk_of,))
     ids = batch_of(collator_for(processor), [group], processor)["input_ids"][0].tolist()
-    question, answer = group.conversations[0].turns[0]
     images = [{"type": "image"}] if len(group.images) == 1 else []
-    messages = [
-        {"role": "user", "content": [*images, {"type": "text", "text": question}]},
-        {"role": "assistant", "content": answer},
-    ]
+    messages = []
+    for question, answer in talk_of.turns:
+        messages.append({"role": "user", "content": [*images, {"type": "text", "text": question}]})
+        messages.append({"role": "assistant", "content": answer})
+        images = []
     text = processor.apply_chat_template(messages, tokenize=False).removesuffix("\n")
     counts = iter([ids.count(processor.image_token_id)] if len(group.images) == 1 else _counts(group, processor))
     spelled = "".join(processor.image_token * next(counts) if piece == "<image>" else piece for piece in _cut(text))
