@@ -152,6 +152,21 @@ def test_gradient_checkpointing_leaves_a_frozen_tower_alone():
     assert not tower(torch.rand(1, 3, 64, 64)).last_hidden_state.requires_grad
 
 
+def test_a_frozen_tower_is_in_evaluation_mode_while_the_rest_learns(workspace, start, monkeypatch):
+    """Its dropout, where it has one, would be noise in what the connector reads."""
+    modes = []
+    learn = trainer.StageTrainer._learn
+
+    def noting(self, model, batch):
+        tower, language_model = model.model.vision_tower, model.model.language_model
+        modes.append((any(part.training for part in tower.modules()), language_model.training))
+        return learn(self, model, batch)
+
+    monkeypatch.setattr(trainer.StageTrainer, "_learn", noting)
+    train(workspace, start, stage={"steps": 1})
+    assert set(modes) == {(False, True)}
+
+
 def test_a_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
     stage = {"objective": "contrastive", "train": ["tower"], "gradient_checkpointing": True}
     record = train(workspace, start, stage=stage)
