@@ -8,6 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+SPEED_PERIOD_S = 600
+"""Remaining time is estimated from the steps of so many seconds. Of rich's own 30 there is but one left where a step of
+a large model takes longer, and no time would be told.
+"""
+
 
 class Reporter:
     """Tells a person how far a long job is; a quiet one tells nothing."""
@@ -33,7 +38,7 @@ class Reporter:
             TextColumn("{task.fields[extra]}"),
         )
         hidden = self.quiet or not self.console.is_terminal
-        with Progress(*columns, console=self.console, disable=hidden) as progress:
+        with Progress(*columns, console=self.console, disable=hidden, speed_estimate_period=SPEED_PERIOD_S) as progress:
             yield Bar(progress, progress.add_task(label, total=total, extra=""))
 
 
