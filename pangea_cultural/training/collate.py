@@ -29,17 +29,37 @@ class Tensors:
     keys: list[int] = field(default_factory=list)
     """Of each position, which entry of the measures a target there counts for."""
 
-    def add(
-        self, ids: list[int], first: int, group: int, conversation: int, targets: list[bool], weight: float, key: int
+    def add_prefix(self, ids: list[int], *, group: int) -> None:
+        """Append what the conversations of a group share; nothing in it is a target."""
+        self._add(ids, first=0, group=group, conversation=PREFIX)
+        self.labels += [IGNORED] * len(ids)
+        self.weights += [0.0] * len(ids)
+        self.keys += [0] * len(ids)
+
+    def add_conversation(
+        self, ids: list[int], targets: list[bool], *, prefix: int, group: int, number: int, weight: float, key: int
     ) -> None:
-        """Append a prefix or a conversation, whose positions begin at `first`."""
+        """Append a conversation.
+
+        Args:
+            ids: its tokens.
+            targets: which of them are targets.
+            prefix: length of the group's prefix, after which its positions begin.
+            group: number of the group within the row.
+            number: of the conversation within the group.
+            weight: what a target counts.
+            key: entry of the measures that a target counts for.
+        """
+        self._add(ids, first=prefix, group=group, conversation=number)
+        self.labels += [token if is_target else IGNORED for token, is_target in zip(ids, targets, strict=True)]
+        self.weights += [weight] * len(ids)
+        self.keys += [key] * len(ids)
+
+    def _add(self, ids: list[int], *, first: int, group: int, conversation: int) -> None:
         self.input_ids += ids
         self.position_ids += range(first, first + len(ids))
         self.groups += [group] * len(ids)
         self.conversations += [conversation] * len(ids)
-        self.labels += [token if is_target else IGNORED for token, is_target in zip(ids, targets, strict=True)]
-        self.weights += [weight] * len(ids)
-        self.keys += [key] * len(ids)
 
 
 @dataclass(frozen=True)
@@ -57,7 +77,6 @@ class Collator:
 
     Args:
         processor: of the model.
-        groups: gives the group of a part.
         keys: number of each (source, language) among the measures.
         weighting: what a target counts. `token`: one, so that the loss is the mean over targets, as separate rows have
             it. `question`: one over the targets of its conversation, so that long answers do not outweigh short ones.
@@ -126,13 +145,20 @@ class Collator:
         for number, part in enumerate(parts):
             counts = [self._image_tokens.of(tiles.size) for tiles in part.tiles]
             prefix = self._template.header + [self._template.image] * (counts[0] if len(counts) == 1 else 0)
-            row.add(prefix, 0, number, PREFIX, [False] * len(prefix), 0.0, 0)
+            row.add_prefix(prefix, group=number)
             for place, (conversation, spans) in enumerate(
                 zip(part.group.conversations, part.spans, strict=True), PREFIX + 1
             ):
                 ids, targets = self._template.tokens(spans, texts, counts if len(counts) > 1 else ())
-                weight = self._weight(part.part, targets)
-                row.add(ids, len(prefix), number, place, targets, weight, self._key(part.group, conversation))
+                row.add_conversation(
+                    ids,
+                    targets,
+                    prefix=len(prefix),
+                    group=number,
+                    number=place,
+                    weight=self._weight(part.part, targets),
+                    key=self._key(part.group, conversation),
+                )
         return row
 
     def _weight(self, part: Part, targets: list[bool]) -> float:
@@ -145,8 +171,8 @@ class Collator:
 
     def _idle(self) -> Tensors:
         """A row without targets."""
-        row, header = Tensors(), self._template.header
-        row.add(header, 0, 0, PREFIX, [False] * len(header), 0.0, 0)
+        row = Tensors()
+        row.add_prefix(self._template.header, group=0)
         return row
 
     def _padded(self, rows: list[Tensors]) -> dict[str, torch.Tensor]:
