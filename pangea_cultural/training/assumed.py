@@ -9,9 +9,9 @@ from pangea_cultural.training.packing import Lengths
 from pangea_cultural.training.sources import Assumed
 
 HEADER_TOKENS = 14
-"""What Qwen2's tokenizer makes of the chat template before the picture, and"""
+"""What Qwen2's tokenizer makes of the chat template before the picture."""
 MARK_TOKENS = 6
-"""of the marks of one question and answer."""
+"""What it makes of the marks of one question and answer."""
 TEXTS = Assumed(questions=1, pictures=0)
 """For texts that are here without the tokenizer, where the recipe says nothing."""
 

@@ -39,8 +39,8 @@ class Held:
         pictures: shown.
         tokens: of all kinds.
         image_tokens: of pictures that are shared.
-        tokens_apart: what questions with rows of their own would take; and
-        image_tokens_apart: those of pictures among them.
+        tokens_apart: of all kinds, if each question had a row of its own.
+        image_tokens_apart: of pictures, if each question had a row of its own.
         targets: tokens that are predicted.
         pairs: of positions that see each other.
         tiles: of pictures.

@@ -22,9 +22,9 @@ class Sources:
     """The sources of a recipe, here or assumed.
 
     Args:
-        here: the recipe with the sources that are on this machine, and
-        corpora: these, open.
-        absent: the others, with what is assumed of them.
+        here: the recipe with only those sources that are on this machine.
+        corpora: the sources that are here, open.
+        absent: the sources that are not, with what is assumed of them.
     """
 
     here: Recipe
