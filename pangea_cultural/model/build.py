@@ -1,9 +1,11 @@
 """CulturalPangea of any size, from a table of sizes: a LLaVA-NeXT of a CLIP tower, a connector and Qwen2."""
 
-import tomllib
 from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field, ValidationInfo, field_validator
 from transformers import (
     CLIPVisionConfig,
     LlavaNextConfig,
@@ -11,6 +13,7 @@ from transformers import (
     Qwen2Config,
 )
 
+from pangea_cultural.config import Config, load
 from pangea_cultural.errors import unknown
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
@@ -20,32 +23,59 @@ FEATURE_LAYER = -2
 FEATURE_STRATEGY = "default"
 
 
-def size_table(size: str) -> dict:
-    """The table of a size.
+class Size(Config):
+    """How large a model is."""
+
+    tile_px: int = Field(ge=1)
+    """Edge of the tiles that pictures are cut into."""
+    image_grid_pinpoints: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(min_length=1)
+    """Height and width of each grid of tiles."""
+    vocabulary: int | None = None
+    """Rows of the published embeddings, where the size is that of a published model."""
+    vision: dict[str, Any]
+    """Of the tower, as transformers' CLIPVisionConfig names it."""
+    text: dict[str, Any]
+    """Of the language model, as transformers' Qwen2Config names it."""
+
+    @field_validator("vision", "text")
+    @classmethod
+    def _known_keys(cls, table: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """A misspelt key is taken by transformers without a word, and its own default for the one that was meant."""
+        kind = CLIPVisionConfig if info.field_name == "vision" else Qwen2Config
+        known = {*kind().to_dict(), "head_dim"}
+        for key in table.keys() - known:
+            raise ValueError(str(unknown("key", key, known)))
+        return table
+
+
+def size_table(size: str) -> Size:
+    """A size: one that ships with the package, by its name, or any other, by the path of its TOML file.
 
     Raises:
-        UserError: no such size; the message names those there are.
+        UserError: no such size or file, or one that does not fit; the message names the sizes there are.
     """
-    folder = resources.files("pangea_cultural.model") / "sizes"
+    if size.endswith(".toml"):
+        return load(Size, Path(size))
+    folder = Path(str(resources.files("pangea_cultural.model") / "sizes"))
     path = folder / f"{size}.toml"
     if not path.is_file():
-        raise unknown("model size", size, (p.name.removesuffix(".toml") for p in folder.iterdir()))
-    return tomllib.loads(path.read_text("utf-8"))
+        raise unknown("model size", size, (file.stem for file in folder.glob("*.toml")))
+    return load(Size, path)
 
 
-def config(size: str, tokenizer: PreTrainedTokenizerBase) -> LlavaNextConfig:
-    """The configuration of a size, with the tokenizer's vocabulary."""
+def config(size: str, tokenizer: PreTrainedTokenizerBase, *, vocabulary: int | None = None) -> LlavaNextConfig:
+    """The configuration of a size; its vocabulary is the tokenizer's where none is given."""
     table = size_table(size)
     special = {
         "eos_token_id": tokenizer.convert_tokens_to_ids(END),
         "pad_token_id": tokenizer.convert_tokens_to_ids(PAD),
     }
-    text = Qwen2Config(vocab_size=len(tokenizer), **special, **table["text"])
+    text = Qwen2Config(vocab_size=vocabulary or len(tokenizer), **special, **table.text)
     return LlavaNextConfig(
-        vision_config=CLIPVisionConfig(image_size=table["tile_px"], **table["vision"]),
+        vision_config=CLIPVisionConfig(image_size=table.tile_px, **table.vision),
         text_config=text,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
-        image_grid_pinpoints=table["image_grid_pinpoints"],
+        image_grid_pinpoints=table.image_grid_pinpoints,
         vision_feature_layer=FEATURE_LAYER,
         vision_feature_select_strategy=FEATURE_STRATEGY,
         tie_word_embeddings=text.tie_word_embeddings,

@@ -182,7 +182,7 @@ def original_config(config: LlavaNextConfig) -> dict[str, Any]:
 
 def _is_clip_l(vision: CLIPVisionConfig) -> bool:
     table = build.size_table("clip-l-qwen2-7b")
-    return all(getattr(vision, key) == value for key, value in table["vision"].items())
+    return all(getattr(vision, key) == value for key, value in table.vision.items())
 
 
 def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:
@@ -192,7 +192,7 @@ def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:
         return CLIPVisionConfig.from_pretrained(source / "vision_tower")
     if name == CLIP_L_336:
         table = build.size_table("clip-l-qwen2-7b")
-        return CLIPVisionConfig(image_size=table["tile_px"], **table["vision"])
+        return CLIPVisionConfig(image_size=table.tile_px, **table.vision)
     raise UserError(f"the tower {name} is not known: put its config.json into {source / 'vision_tower'}")
 
 

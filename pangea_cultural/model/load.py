@@ -59,7 +59,7 @@ def assemble(
     Args:
         tower: a CLIP checkpoint: a folder, or a name on the hub.
         language_model: a causal language model, likewise.
-        size: name of the size whose grids and tiles it has.
+        size: the size whose grids and tiles it has, as `build.size_table` takes it.
         dtype: of the weights.
         attention: implementation in the language model.
         seed: of the connector.
@@ -82,7 +82,7 @@ def assemble(
         vision_config=vision.config,
         text_config=text.config,
         image_token_index=image,
-        image_grid_pinpoints=build.size_table(size)["image_grid_pinpoints"],
+        image_grid_pinpoints=build.size_table(size).image_grid_pinpoints,
         vision_feature_layer=build.FEATURE_LAYER,
         vision_feature_select_strategy=build.FEATURE_STRATEGY,
         tie_word_embeddings=text.config.tie_word_embeddings,

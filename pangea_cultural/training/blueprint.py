@@ -114,10 +114,10 @@ Known = tuple[LlavaNextConfig, PreTrainedTokenizerBase | None, str]
 
 def _from_scratch(model: Model, start: Start, corpora: list[Corpus]) -> Known:
     if not corpora:
-        return _of_size(model.size, model.vocabulary), None, f"size {model.size}"
+        return build.config(start.size, _marks(), vocabulary=model.vocabulary), None, f"size {model.size}"
     start.prepare(corpora)
     words = start.tokenizer()
-    return build.config(model.size, words), words, f"size {model.size}"
+    return build.config(start.size, words), words, f"size {model.size}"
 
 
 def _published(model: Model, start: Start) -> Known:
@@ -130,8 +130,8 @@ def _published(model: Model, start: Start) -> Known:
         raise UserError(
             f"{name} is not on this machine: say in the recipe how large it is (model.size, such as clip-l-qwen2-7b)"
         )
-    vocabulary = build.size_table(model.size).get("vocabulary", model.vocabulary)
-    return _of_size(model.size, vocabulary), words, f"size {model.size}"
+    vocabulary = build.size_table(start.size).vocabulary or model.vocabulary
+    return build.config(start.size, _marks(), vocabulary=vocabulary), words, f"size {model.size}"
 
 
 def _config(name: str) -> LlavaNextConfig | None:
@@ -152,12 +152,6 @@ def _tokenizer(name: str) -> PreTrainedTokenizerBase | None:
         return None
 
 
-def _of_size(size: str, vocabulary: int) -> LlavaNextConfig:
-    config = build.config(size, _marks())
-    config.text_config.vocab_size = vocabulary
-    return config
-
-
 def _marks() -> PreTrainedTokenizerBase:
-    """A tokenizer that knows bytes and marks: enough to say how many tokens a picture has."""
+    """A tokenizer that knows bytes and marks, as processors want one: enough to say how many tokens a picture has."""
     return tokenizer.train([], vocabulary=0, max_length=0)

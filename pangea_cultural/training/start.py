@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase, Qwen2Config
 
 from pangea_cultural.export import SPLITS, Export
 from pangea_cultural.files import atomic_folder, sha256_file
@@ -47,7 +47,7 @@ class Start:
         """Train the tokenizer of a model from scratch, unless it is there."""
         start = self._recipe.model
         if start.from_scratch and not self._folder.exists():
-            longest = build.size_table(start.size)["text"]["max_position_embeddings"]
+            longest = Qwen2Config(**build.size_table(self.size).text).max_position_embeddings
             words = tokenizer.train(self._texts(corpora), vocabulary=start.vocabulary, max_length=longest)
             with atomic_folder(self._folder) as partial:
                 words.save_pretrained(partial)
@@ -69,12 +69,18 @@ class Start:
                 "attention": attention(start),
                 "seed": self._recipe.seed,
             }
-            return load.assemble(tower, language_model, size=start.size, **options)
+            return load.assemble(tower, language_model, size=self.size, **options)
         words = self.tokenizer()
-        made = build.build(start.size, words, seed=self._recipe.seed)
+        made = build.build(self.size, words, seed=self._recipe.seed)
         model_processor = processor.processor(made.config, words)
         made.set_attn_implementation({"text_config": attention(start)})
         return made.to(getattr(torch, start.precision)), model_processor
+
+    @property
+    def size(self) -> str:
+        """The recipe's, as `build.size_table` takes it: a path begins at the workspace."""
+        name = self._recipe.model.size
+        return str(self._workspace / name) if name.endswith(".toml") else name
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer of a model from scratch, once it is prepared."""

@@ -1,6 +1,7 @@
 """The model room: sizes, tokenizer, processor, export."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.languages import languages
 from pangea_cultural.model import build, export, names, processor, tokenizer
 from tests import tiny
+
+SIZE = Path(build.__file__).with_name("sizes") / "tiny.toml"
 
 
 def test_any_language_round_trips_through_the_tokenizer():
@@ -60,8 +63,7 @@ def test_parts_are_all_of_the_model():
 def test_seven_billion_is_pangeas_size():
     # On the meta device: nothing is allocated.
     words = tiny.tokenizer()
-    config = build.config("clip-l-qwen2-7b", words)
-    config.text_config.vocab_size = 152064
+    config = build.config("clip-l-qwen2-7b", words, vocabulary=152064)
     with torch.device("meta"):
         model = LlavaNextForConditionalGeneration(config)
     sizes = {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()}
@@ -73,6 +75,29 @@ def test_seven_billion_is_pangeas_size():
 def test_unknown_size_names_the_near_match():
     with pytest.raises(UserError, match="did you mean tiny"):
         build.size_table("tinny")
+
+
+def test_a_size_of_ones_own_is_a_file(tmp_path):
+    text = SIZE.read_text().replace("num_hidden_layers = 3", "num_hidden_layers = 1")
+    (tmp_path / "small.toml").write_text(text)
+    assert build.config(str(tmp_path / "small.toml"), tiny.tokenizer()).text_config.num_hidden_layers == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda path: path.unlink(), r"cannot read .*small\.toml"),
+        (lambda path: path.write_text(path.read_text().replace("tile_px", "tile_pix")), "did you mean tile_px"),
+        (lambda path: path.write_text(path.read_text().replace("[64, 128]", "[64]")), "image_grid_pinpoints.0:"),
+        (lambda path: path.write_text(path.read_text().replace("num_hidden", "num_hiden")), "mean num_hidden_layers"),
+    ],
+)
+def test_a_size_that_does_not_fit_is_told_in_one_line(tmp_path, change, message):
+    path = tmp_path / "small.toml"
+    path.write_text(SIZE.read_text())
+    change(path)
+    with pytest.raises(UserError, match=message):
+        build.size_table(str(path))
 
 
 # Counts that LLaVA-NeXT's original code gives at 336 pixels, and the tiny model's must equal the model's own features.

@@ -12,6 +12,7 @@ from pangea_cultural import config
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import write_json
+from pangea_cultural.model import build
 from pangea_cultural.training import data, recipe
 from pangea_cultural.training.assumed import thinned
 from pangea_cultural.training.cli import train
@@ -206,6 +207,15 @@ def test_a_local_checkpoint_tells_size_and_tokens(workspace, tmp_path):
     shares = result["stages"][0]["parameters"].values()
     assert sum(share["trained"] + share["frozen"] for share in shares) == sum(p.numel() for p in model.parameters())
     assert result["basis"]["texts"] == "counted"
+
+
+def test_a_size_of_ones_own_lies_in_the_workspace(tmp_path):
+    tiny.write_export(tmp_path / "exports/sample")
+    shipped = (Path(build.__file__).with_name("sizes") / "tiny.toml").read_text()
+    (tmp_path / "small.toml").write_text(shipped.replace("num_hidden_layers = 3", "num_hidden_layers = 1"))
+    small, whole = (estimate(made(model={"size": size}, epochs=1), tmp_path) for size in ("small.toml", "tiny"))
+    learnt = [result["stages"][0]["parameters"]["language_model"]["trained"] for result in (small, whole)]
+    assert learnt[0] < learnt[1] and small["model"]["from"] == "size small.toml"
 
 
 def test_some_sources_may_be_here_and_others_not(workspace):
