@@ -17,7 +17,7 @@ from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.packing import Template
 from pangea_cultural.training.pictures import ImageTokens
 from pangea_cultural.training.recipe import Model, Recipe, Stage
-from pangea_cultural.training.start import Start
+from pangea_cultural.training.start import Start, processor_key
 
 
 class Share(NamedTuple):
@@ -36,12 +36,14 @@ class Blueprint:
         image_tokens: of its pictures.
         template: of its texts; None where its tokenizer is not on this machine.
         origin: where the shape is from.
+        key: names the processor, as a training names it for what it has measured.
     """
 
     model: PackedLlavaNext
     image_tokens: ImageTokens
     template: Template | None
     origin: str
+    key: str
 
     def tiles(self, height_and_width: tuple[int, int]) -> int:
         """Tiles of a picture, the overview included."""
@@ -93,7 +95,7 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
         recipe: with those sources only that are here.
         workspace: where paths of the recipe begin.
         corpora: the sources, for the tokenizer of a model from scratch.
-        folder: for that tokenizer.
+        folder: for that tokenizer, and for the processor.
 
     Raises:
         UserError: nothing here tells how large the model is.
@@ -105,8 +107,9 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
         config, words, origin = _published(recipe.model, start)
     with torch.device("meta"):
         model = PackedLlavaNext(config)
-    image_tokens = ImageTokens(processor.processor(config, words or _marks()))
-    return Blueprint(model, image_tokens, Template(words) if words else None, origin)
+    own = processor.processor(config, words or _marks())
+    key = processor_key(own, folder / "processor")
+    return Blueprint(model, ImageTokens(own), Template(words) if words else None, origin, key)
 
 
 Known = tuple[LlavaNextConfig, PreTrainedTokenizerBase | None, str]

@@ -22,6 +22,8 @@ from pangea_cultural.training.flops import Work, flops
 from pangea_cultural.training.known import Sources
 from pangea_cultural.training.memory import memory
 from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.run import Job
+from pangea_cultural.workspace import Workspace
 
 DEFAULT_TFLOPS = 350.0
 """About what an H100 sustains in bfloat16."""
@@ -56,7 +58,8 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
 
     Args:
         recipe: what to train.
-        workspace: where paths of the recipe begin; nothing is written there.
+        workspace: where paths of the recipe begin; nothing is written there. What a training has read and measured
+            there is not read again.
         devices: what it would run on.
         reporter: shows how far reading and measuring are.
 
@@ -70,6 +73,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as name:
         cache = Path(name)
+        _begin_with(Job(recipe, Workspace(workspace), reporter).cache, cache)
         sources = known.open_sources(recipe, workspace, cache, reporter)
         blueprint = blueprints.draw(sources.here, workspace, sources.corpora, cache)
         measured = known.measure(sources, blueprint, cache, reporter)
@@ -84,6 +88,17 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         "stages": stages,
         "notes": list(_notes(recipe, workspace, sources, outliner, blueprint, devices)),
     }
+
+
+def _begin_with(trainings: Path, cache: Path) -> None:
+    """Let a cache begin with what trainings have read and measured. What is new lies beside the links, not behind them:
+    nothing is written to the trainings' own.
+    """
+    if trainings.is_dir():
+        for path in trainings.iterdir():
+            # What begins with a dot is under way, or was when a training was killed.
+            if not path.name.startswith("."):
+                (cache / path.name).symlink_to(path)
 
 
 def _stage(recipe: Recipe, stage: Stage, outliner: Outliner, blueprint: Blueprint, devices: Devices) -> dict[str, Any]:

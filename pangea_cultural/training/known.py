@@ -57,7 +57,8 @@ def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Repor
     """Measure what is on this machine: pictures in any case, texts where the model's tokenizer is here too."""
     image_tokens, template = blueprint.image_tokens, blueprint.template
     if template:
-        return [lengths.measure(c, template, image_tokens, cache, c.key, reporter) for c in sources.corpora]
+        key = blueprint.key
+        return [lengths.measure(c, template, image_tokens, cache, f"{c.key}-{key}", reporter) for c in sources.corpora]
     measured = []
     for source, corpus in zip(sources.here.sources, sources.corpora, strict=True):
         texts = np.full(corpus.num_conversations, assumed.conversation_tokens(source.assumed or TEXTS), np.int32)

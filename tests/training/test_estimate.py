@@ -1,6 +1,7 @@
 """The dry run says what the plan holds, and allocates nothing."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,16 @@ from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.files import write_json
 from pangea_cultural.model import build
-from pangea_cultural.training import data, recipe
+from pangea_cultural.training import data, lengths, recipe
 from pangea_cultural.training.assumed import thinned
 from pangea_cultural.training.cli import train
+from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.dry_run import Devices, dry_run
 from pangea_cultural.training.mixture import Candidates
+from pangea_cultural.training.run import Job
 from pangea_cultural.training.start import Start, processor_key
 from pangea_cultural.training.steps import counts
+from pangea_cultural.workspace import Workspace
 from tests import tiny
 
 QUIET = Reporter(quiet=True)
@@ -60,13 +64,13 @@ def estimate(what, workspace, **devices):
     return dry_run(what, workspace, Devices(**devices), QUIET)
 
 
-def planned(what, workspace, cache, number):
+def planned(what, workspace, cache, number, work=None):
     """The rows of every step of a stage, as the training itself lays them out, and the sources' lengths."""
     corpora = data.open_all(what, workspace, cache, QUIET)
-    start = Start(what, workspace, cache)
+    start = Start(what, workspace, work or cache)
     start.prepare(corpora)
     _, own = start.make()
-    measured = data.measure_all(corpora, own, cache, processor_key(own, cache), QUIET)
+    measured = data.measure_all(corpora, own, cache, processor_key(own, work or cache), QUIET)
     opened = data.Data(what, corpora, measured)
     steps = opened.steps(what.stages[number], None, processes=1, rank=0)
     return [steps.rows(step) for step in range(len(steps))], [m.lengths for m in measured]
@@ -260,6 +264,26 @@ def test_broken_pictures_are_told_beforehand(tmp_path):
 def test_the_workspace_stays_as_it_is(workspace, sampled):
     left = {path.relative_to(workspace).parts[0] for path in workspace.rglob("*")}
     assert left == {"exports"}
+
+
+@pytest.mark.parametrize("model", [{"size": "tiny"}, {"checkpoint": "random"}])
+def test_what_a_training_has_measured_is_not_measured_again(workspace, tmp_path, monkeypatch, model):
+    shutil.copytree(workspace / "exports", tmp_path / "exports")
+    tiny.checkpoint(tmp_path / "random")
+    what = made(model=model, epochs=1)
+    apart = estimate(what, tmp_path)
+    job = Job(what, Workspace(tmp_path), QUIET)
+    planned(what, tmp_path, job.cache, 0, work=job.work)
+    before = contents(tmp_path)
+    monkeypatch.setattr(Corpus, "build", None)
+    monkeypatch.setattr(lengths, "_text_lengths", None)
+    monkeypatch.setattr(lengths, "_size", None)
+    assert estimate(what, tmp_path) == apart
+    assert contents(tmp_path) == before
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_speed_and_devices_are_only_for_a_dry_run():

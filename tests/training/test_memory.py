@@ -137,7 +137,7 @@ def tiny_model():
 @pytest.fixture
 def blueprint(tiny_model):
     """Of the tiny model; what counts its tokens is not needed here."""
-    return Blueprint(tiny_model[0], None, None, "tests")
+    return Blueprint(tiny_model[0], None, None, "tests", "")
 
 
 def held(blueprint, what, *, devices=1):
