@@ -98,7 +98,7 @@ def _begin_with(trainings: Path, cache: Path) -> None:
         for path in trainings.iterdir():
             # What begins with a dot is under way, or was when a training was killed.
             if not path.name.startswith("."):
-                (cache / path.name).symlink_to(path)
+                (cache / path.name).symlink_to(path.absolute())
 
 
 def _stage(recipe: Recipe, stage: Stage, outliner: Outliner, blueprint: Blueprint, devices: Devices) -> dict[str, Any]:
