@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.files import atomic_folder, read_json, write_json
+from pangea_cultural.files import atomic_folder, read_json, restore_folder, write_json
 from pangea_cultural.model import build, names, processor
 from pangea_cultural.model.export import INDEX, hub_state, save_card, save_generation
 from pangea_cultural.model.packed import PackedLlavaNext
@@ -74,6 +74,7 @@ def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwr
         UserError: the source is no such checkpoint, a weight is unknown, missing or of another shape, or the target
             exists.
     """
+    restore_folder(target)  # also where it is the source of this very call
     if target.exists() and not overwrite:
         raise UserError(f"{target} exists: give --overwrite to replace it")
     config = _config(source)

@@ -28,6 +28,10 @@ HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
     """A LLaVA-NeXT checkpoint in Hugging Face layout, on the CPU, with its processor completed.
 
+    Its grids of tiles are taken as they are published, as transformers and vLLM take them. Where a checkpoint was
+    converted without swapping (width, height), as convert.py does, some sizes get another grid than the original code
+    gave them.
+
     Args:
         name: a folder, or a name on the hub.
         dtype: of the weights.

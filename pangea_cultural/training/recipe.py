@@ -23,8 +23,9 @@ class Model(config.Config):
     checkpoint: str = ""
     """A LLaVA-NeXT checkpoint in Hugging Face layout: a folder, relative to the workspace, or a name on the hub."""
     size: str = ""
-    """Name of a size (model/sizes/): from scratch, with random weights and a tokenizer of its own. Beside another start
-    it says to the dry run how large that is, where it is not on this machine."""
+    """Name of a size (model/sizes/), or a TOML file of one's own, relative to the workspace: from scratch, with random
+    weights and a tokenizer of its own. Beside another start it says to the dry run how large that is, where it is not
+    on this machine."""
     vocabulary: int = Field(default=2560, ge=300)
     """Size of the tokenizer that is trained for a model from scratch."""
     tower: str = ""

@@ -38,10 +38,12 @@ class Start:
             load.refuse_absent(self.local(name))
 
     def contents(self) -> dict[str, str]:
-        """What tells each checkpoint that the recipe starts from, by its name there: another one may come to lie in
-        the same place.
+        """What tells each checkpoint that the recipe starts from, and the file of a size, by its name there: another one
+        may come to lie in the same place.
         """
-        return {name: load.content(self.local(name)) for name in self._names()}
+        found = {name: load.content(self.local(name)) for name in self._names()}
+        size = self._recipe.model.size
+        return found | ({size: sha256_file(Path(self.size))} if size.endswith(".toml") else {})
 
     def prepare(self, corpora: list[Corpus]) -> None:
         """Train the tokenizer of a model from scratch, unless it is there."""

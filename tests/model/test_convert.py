@@ -218,6 +218,14 @@ def test_what_cannot_be_converted_says_why(tmp_path, tokenizer):
         convert(GOLDEN, tmp_path / "there", tokenizer=tokenizer)
 
 
+def test_a_folder_that_a_killed_conversion_had_put_aside_is_converted(tmp_path, tokenizer):
+    """Killed between two renames, in place: the only copy lies aside."""
+    shutil.copytree(GOLDEN, tmp_path / ".model.old")
+    model = tmp_path / "model"
+    assert convert(model, model, tokenizer=tokenizer, overwrite=True)["tensors"] == 87
+    assert not (tmp_path / ".model.old").exists()
+
+
 def test_the_command_converts(tmp_path, tokenizer):
     """A folder as it is published, with its tokenizer; transformers warns of a configuration that it does not know."""
     source = shutil.copytree(GOLDEN, tmp_path / "original")

@@ -10,7 +10,7 @@ from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, write_json
-from pangea_cultural.training import adapters, checkpoints, lengths
+from pangea_cultural.training import adapters, checkpoints, lengths, trainer
 from pangea_cultural.training import run as training
 from pangea_cultural.training.recipe import Lora, Recipe, find
 from pangea_cultural.workspace import Workspace
