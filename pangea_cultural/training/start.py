@@ -38,8 +38,8 @@ class Start:
             load.refuse_absent(self.local(name))
 
     def contents(self) -> dict[str, str]:
-        """What tells each checkpoint that the recipe starts from, and the file of a size, by its name there: another one
-        may come to lie in the same place.
+        """What tells each checkpoint that the recipe starts from, and the file of a size, by its name there: another
+        one may come to lie in the same place.
         """
         found = {name: load.content(self.local(name)) for name in self._names()}
         size = self._recipe.model.size
