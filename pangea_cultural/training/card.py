@@ -67,22 +67,22 @@ def statements(recipe: Recipe, languages: list[str], held_out: list[str]) -> lis
         languages: of the questions that it learnt.
         held_out: languages that none of them may be in.
     """
-    said = [f"Trained in: {', '.join(language(code).name for code in languages)}."]
+    sentences = [f"Trained in: {', '.join(language(code).name for code in languages)}."]
     if held_out:
-        said.append(
+        sentences.append(
             f"Held out: {', '.join(language(code).name for code in held_out)}; no training row is in these languages."
         )
     if recipe.model.from_scratch:
-        said.append(
+        sentences.append(
             "Trained from scratch: the tokenizer has seen the texts of all languages of the export, held-out ones "
             "included (strings only, no pictures)."
         )
     if any(stage.objective == "contrastive" for stage in recipe.stages):
-        said.append(
+        sentences.append(
             "The pre-training of the tower has seen the training pictures of the data's entities with their English "
             "names: it stands in for a CLIP that already knows them."
         )
-    return said
+    return sentences
 
 
 def card(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]]) -> str:
@@ -97,13 +97,13 @@ def card(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]])
         f"- {name}: `{file}`, SHA-256 `{digest}`" for name, files in data.items() for file, digest in files.items()
     )
     stages = "\n".join(map(_stage, recipe.stages))
-    said = "\n".join(f"- {sentence}" for sentence in statements)
+    known = "\n".join(f"- {sentence}" for sentence in statements)
     start = recipe.model
     parts = f"tower `{start.tower}` and language model `{start.language_model}`"
     base = start.checkpoint or (parts if start.tower else f"from scratch, size `{start.size}`")
     return (
         f"\n# {recipe.name}\n\nA CulturalPangea checkpoint (LLaVA-NeXT: CLIP tower, connector, Qwen2), {base}.\n\n"
-        f"## To know before use\n\n{said}\n\n## Data\n\n{sources}\n\n## Training\n\nSeed {recipe.seed}.\n\n{stages}\n"
+        f"## To know before use\n\n{known}\n\n## Data\n\n{sources}\n\n## Training\n\nSeed {recipe.seed}.\n\n{stages}\n"
     )
 
 

@@ -42,7 +42,7 @@ class Devices:
     number: int = 1
     tflops: float | None = None
 
-    def said(self) -> dict[str, Any]:
+    def as_record(self) -> dict[str, Any]:
         """For the result."""
         tflops_from = "default" if self.tflops is None else "stated"
         return {"number": self.number, "tflops": self.tflops or DEFAULT_TFLOPS, "tflops_from": tflops_from}
@@ -82,7 +82,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
     return {
         "recipe": recipe.name,
         "model": {"from": blueprint.origin},
-        "devices": devices.said(),
+        "devices": devices.as_record(),
         "basis": _basis(sources, blueprint),
         "sources": list(_sources(recipe, sources)),
         "stages": stages,

@@ -120,17 +120,19 @@ class Outliner:
         here = self.data.candidates(stage)
         questions = self._questions(here, stage)
         every = max(1, questions // (LAID_OUT_STEPS * stage.batch_questions)) if self._absent else 1
-        own = [*(m.lengths for m in self.data.measured), *(self._assumed(a, stage, every) for _, a in self._absent)]
+        counted = [measured.lengths for measured in self.data.measured]
+        guessed = [self._assumed(guess, stage, every) for _, guess in self._absent]
         candidates = [thinned(source, every) for source in here]
-        for (source, _), lengths_of in zip(self._absent, own[len(here) :], strict=True):
-            candidates.append(_candidates(source, lengths_of, stage, every))
+        for (source, _), own in zip(self._absent, guessed, strict=True):
+            candidates.append(_candidates(source, own, stage, every))
         if not any(source.usable.any() for source in candidates):
             raise UserError(f"stage {stage.name}: no picture has an English name (property `label`) to learn from")
         fewer = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
         plan = self.data.plan(fewer, candidates)
+        lengths = [*counted, *guessed]
         if every == 1:
-            return self._laid_out(stage, plan, own, plan.num_steps, plan.num_questions)
-        return self._laid_out(stage, plan, own, -(-questions // stage.batch_questions), questions)
+            return self._laid_out(stage, plan, lengths, plan.num_steps, plan.num_questions)
+        return self._laid_out(stage, plan, lengths, -(-questions // stage.batch_questions), questions)
 
     def _questions(self, here: list[Candidates], stage: Stage) -> int:
         """About how many questions a stage learns."""
@@ -138,8 +140,8 @@ class Outliner:
             return stage.steps * stage.batch_questions
         assert stage.epochs is not None, "a recipe has either steps or epochs"
         counted = [source.count or int(source.usable.sum()) for source in here]
-        said = [_learnable(source, own, stage) for source, own in self._absent]
-        return stage.epochs * sum(counted + said)
+        guessed = [_learnable(source, guess, stage) for source, guess in self._absent]
+        return stage.epochs * sum(counted + guessed)
 
     def _assumed(self, source: Assumed, stage: Stage, every: int) -> Lengths:
         made = assumed.lengths(source, self._blueprint.image_tokens.of(source.picture_px), every)
@@ -188,9 +190,9 @@ class Outliner:
         """A group, which has `size` conversations; in a training it comes more than once."""
         number = source - len(self.data.corpora)
         if number >= 0:
-            said = self._absent[number][1]
-            tiles = self._blueprint.tiles(said.picture_px) if said.pictures else 0
-            return Seen(int(said.pictures > 0), tiles, np.full(size, assumed.targets(said)))
+            guess = self._absent[number][1]
+            tiles = self._blueprint.tiles(guess.picture_px) if guess.pictures else 0
+            return Seen(int(guess.pictures > 0), tiles, np.full(size, assumed.targets(guess)))
         found = self.data.corpora[source].group(group)
         tiles = sum(self._blueprint.tiles(pictures.size(path)) for path in found.images)
         return Seen(len(found.images), tiles, np.array(self._targets(source, found)))
@@ -208,11 +210,11 @@ class Outliner:
         return [sum(len(next(texts)) if span.text else len(span.marks) for span in spans) for spans in learnt]
 
 
-def _learnable(source: Source, said: Assumed, stage: Stage) -> int:
+def _learnable(source: Source, guess: Assumed, stage: Stage) -> int:
     """How much an assumed source gives to an epoch: questions, or pictures with a name, which only exports know."""
     if stage.objective == "answers":
-        return source.count or said.questions
-    return said.pictures if source.kind == "export" else 0
+        return source.count or guess.questions
+    return guess.pictures if source.kind == "export" else 0
 
 
 def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candidates:

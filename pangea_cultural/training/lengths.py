@@ -1,6 +1,7 @@
 """How long everything is, before anything is learnt: packing, the dry run and exact resume stand on these numbers."""
 
 import hashlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from pangea_cultural.training.pictures import BrokenPictureError, ImageTokens
 
 CHUNK = 4096
 """Conversations, or pictures, that are measured at once."""
+SAVED_EVERY_S = 60
+"""Millions of pictures behind a network are looked at for an hour, of which a kill loses a minute."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,7 @@ def measure(
         key: names source, tokenizer and processor.
         reporter: shows how far it is.
     """
-    file = cache / f"{key}.npz"
-    if file.is_file():
-        text = np.load(file)["conversations"]
-    else:
-        text = _text_lengths(corpus, template, reporter)
-        with atomic_path(file) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, conversations=text)
+    text = _text_lengths(corpus, template, cache / f"{key}-texts.npy", reporter)
     # The same rows may be learnt with pictures of another folder.
     place = hashlib.sha256(str(corpus.root).encode()).hexdigest()[:8]
     sizes = cache / f"{corpus.key}-{place}-pictures.npy"
@@ -103,12 +100,35 @@ def left_out_since(file: Path, measured: list[Measured]) -> list[Measured]:
         return [replace(own, broken=kept[f"arr_{number}"]) for number, own in enumerate(measured)]
 
 
-def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.ndarray:
+class _Kept:
+    """Numbers on disk that are zero until they are known; saved while they become known.
+
+    Args:
+        file: keeps them; None for nowhere.
+        shape: of the array.
+    """
+
+    def __init__(self, file: Path | None, *shape: int) -> None:
+        self._file = file
+        self.values = np.load(file) if file and file.is_file() else np.zeros(shape, np.int32)
+        self._saved = time.monotonic()
+
+    def save(self, *, is_last: bool) -> None:
+        """To be called after every chunk."""
+        if self._file and (is_last or time.monotonic() > self._saved + SAVED_EVERY_S):
+            with atomic_path(self._file) as temporary, temporary.open("wb") as stream:
+                np.save(stream, self.values)
+            self._saved = time.monotonic()
+
+
+def _text_lengths(corpus: Corpus, template: Template, cache: Path, reporter: Reporter) -> np.ndarray:
     """[conversations], tokens of text and marks."""
-    counts = np.zeros(corpus.num_conversations, np.int32)
+    kept = _Kept(cache, corpus.num_conversations)
+    counts = kept.values
+    begin = int(np.count_nonzero(counts))
     images = np.repeat([len(corpus.images(group)) for group in range(corpus.num_groups)], corpus.sizes)
-    with reporter.bar("measuring texts", corpus.num_conversations, "conversations") as bar:
-        for first in range(0, corpus.num_conversations, CHUNK):
+    with reporter.bar("measuring texts", corpus.num_conversations - begin, "conversations") as bar:
+        for first in range(begin, corpus.num_conversations, CHUNK):
             last = min(first + CHUNK, corpus.num_conversations)
             spans = [
                 list(template.spans(turns, num_images=number))
@@ -118,6 +138,7 @@ def _text_lengths(corpus: Corpus, template: Template, reporter: Reporter) -> np.
             for number, part in enumerate(spans):
                 counts[first + number] = sum(len(next(encoded)) if span.text else len(span.marks) for span in part)
             bar.advance(last - first)
+            kept.save(is_last=last == corpus.num_conversations)
     return counts
 
 
@@ -126,20 +147,20 @@ def _image_sizes(
 ) -> tuple[dict[Path, tuple[int, int]], dict[str, str]]:
     """Height and width of every picture, and what is wrong with those that have none."""
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
-    sizes = np.load(cache) if cache and cache.is_file() else np.zeros((len(paths), 2), np.int32)
+    kept = _Kept(cache, len(paths), 2)
+    sizes = kept.values
     problems = {}
     unknown = np.flatnonzero(sizes[:, 0] == 0)
     with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(unknown), "pictures") as bar:
-        for chunk in np.split(unknown, range(CHUNK, len(unknown), CHUNK)):
+        for first in range(0, len(unknown), CHUNK):
+            chunk = unknown[first : first + CHUNK]
             for number, found in zip(chunk, pool.map(_size, [paths[n] for n in chunk]), strict=True):
                 if isinstance(found, str):
                     problems[str(paths[number])] = found
                 else:
                     sizes[number] = found
             bar.advance(len(chunk))
-    if cache and len(unknown):
-        with atomic_path(cache) as temporary, temporary.open("wb") as stream:
-            np.save(stream, sizes)
+            kept.save(is_last=first + CHUNK >= len(unknown))
     known = zip(paths, sizes.tolist(), strict=True)
     return {path: (height, width) for path, (height, width) in known if height}, problems
 

@@ -79,8 +79,8 @@ class Validation:
             return told | {"said": "", "problem": str(error)}
         inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
         together = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-        said = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=together)
-        new = said[0, inputs["input_ids"].shape[1] :]
+        tokens = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=together)
+        new = tokens[0, inputs["input_ids"].shape[1] :]
         return told | {"said": self.processor.tokenizer.decode(new, skip_special_tokens=True).strip()}
 
 

@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, sha256_file, write_json
-from pangea_cultural.training import begun, checkpoints, trainer
+from pangea_cultural.training import begun, checkpoints, lengths, trainer
 from pangea_cultural.training import run as training
+from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.workspace import Workspace
 from tests import tiny
 from tests.training.test_run import learnt_pictures, pictures, train
@@ -132,6 +133,26 @@ def test_a_picture_that_is_mended_meanwhile_stays_left_out(workspace, start, sto
     broken.write_bytes(good)
     train(workspace, start, **options)
     assert weights(workspace) == weights(whole)
+
+
+@pytest.mark.parametrize(("place", "name"), [(lengths.pictures, "size"), (Corpus, "texts")])
+def test_what_was_measured_before_a_stop_is_not_measured_again(workspace, start, monkeypatch, place, name):
+    monkeypatch.setattr(lengths, "CHUNK", 1)
+    monkeypatch.setattr(lengths, "SAVED_EVERY_S", 0)
+    seen, measure = [], getattr(place, name)
+
+    def note(*arguments):
+        if len(seen) == 3:
+            seen.append("stop")
+            raise KeyboardInterrupt
+        seen.append(arguments[-1])
+        return measure(*arguments)
+
+    monkeypatch.setattr(place, name, note)
+    with pytest.raises(KeyboardInterrupt):
+        train(workspace, start)
+    train(workspace, start)
+    assert "stop" in seen and len(seen) == len(set(seen)) > 5
 
 
 def test_two_trainings_do_not_share_a_folder(workspace, start, monkeypatch):
