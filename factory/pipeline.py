@@ -53,8 +53,8 @@ class Stage:
     tables: tuple[str, ...] = ()
     """Tables that the stage fills; emptied when it has to start anew."""
     at_once: bool = False
-    """All its work is one transaction with the note that it is done: run twice, it would write its rows twice. The
-    other stages go on where they stopped, also behind their last row."""
+    """Its work and the note that it is done are one transaction, because a second run would write its rows again.
+    Other stages note how far they are, and go on from there."""
 
 
 STAGES = (

@@ -153,7 +153,7 @@ def take(walk: Walk, data: Data, *, seed: int, steps: int | None, limit: int) ->
     training = walk.step(
         "training",
         "Training: a tiny CulturalPangea from scratch",
-        lambda: walk.pcult("train", RECIPE, *where, "--seed", seed, *extra),
+        lambda: walk.pcult("train", RECIPE, *where, "--seed", seed, "--overwrite", *extra),
     )
     server = Server(place.checkpoints / RECIPE, log=place.logs / "vllm.log", reporter=walk.reporter)
     walk.commands.append(f"pcult serve {place.checkpoints / RECIPE} --port {server.port}")

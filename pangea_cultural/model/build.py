@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from pydantic import Field, ValidationInfo, field_validator
 from transformers import (
     CLIPVisionConfig,
@@ -21,6 +22,13 @@ from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 # Which of the tower's layers the connector reads, and that it leaves out the class token: as Pangea was trained.
 FEATURE_LAYER = -2
 FEATURE_STRATEGY = "default"
+
+
+KINDS: dict[str, tuple[Any, dict[str, str]]] = {
+    "vision": (CLIPVisionConfig, {"image_size": "tile_px"}),
+    "text": (Qwen2Config, dict.fromkeys(("vocab_size", "eos_token_id", "pad_token_id"), "the tokenizer")),
+}
+"""Of each table of a size: whose settings it has, and which of them come from elsewhere."""
 
 
 class Size(Config):
@@ -41,10 +49,16 @@ class Size(Config):
     @classmethod
     def _known_keys(cls, table: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         """A misspelt key is taken by transformers without a word, and its own default for the one that was meant."""
-        kind = CLIPVisionConfig if info.field_name == "vision" else Qwen2Config
+        kind, ours = KINDS[str(info.field_name)]
         known = {*kind().to_dict(), "head_dim"}
-        for key in table.keys() - known:
+        for key in sorted(table.keys() - known):
             raise ValueError(str(unknown("key", key, known)))
+        for key in sorted(table.keys() & ours.keys()):
+            raise ValueError(f"{key} comes from {ours[key]}: leave it out")
+        try:
+            kind(**table)
+        except (TypeError, ValueError, StrictDataclassError) as error:
+            raise ValueError(" ".join(str(error).split())) from error
         return table
 
 

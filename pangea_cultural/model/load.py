@@ -22,6 +22,7 @@ from pangea_cultural.model import build, processor
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, START
 
+LOADED = (".safetensors", ".bin", ".json", ".jinja", ".txt", ".model")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -108,7 +109,7 @@ def refuse_absent(name: str) -> None:
 
 
 def content(name: str) -> str:
-    """What tells a checkpoint from another one of its name: the SHA-256 of a folder's weights, or the hub's commit.
+    """What tells a checkpoint from another one of its name: a hash of a folder's files, or the hub's commit.
 
     Raises:
         UserError: there is none of this name.
@@ -116,7 +117,8 @@ def content(name: str) -> str:
     config = _found(AutoConfig, name)
     if not Path(name).is_dir():
         return str(config._commit_hash)
-    files = sorted(Path(name).glob("*.safetensors"))
+    # But not of our own record, which holds times.
+    files = sorted(file for file in Path(name).iterdir() if file.suffix in LOADED and file.name != "training.json")
     return hashlib.sha256("".join(f"{file.name} {sha256_file(file)}" for file in files).encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from pangea_cultural.training.recipe import Recipe
 
 FILE = "begun.json"
 PATIENCE_S = 15
-"""Data workers of a process that was killed hold its lock until they notice, after five seconds."""
+"""A process that was killed gives back gigabytes of memory first, and its lock then."""
 MAY_CHANGE: Any = {
     **dict.fromkeys(("workers", "report_to", "max_skipped"), True),
     "stages": {
@@ -28,14 +28,14 @@ MAY_CHANGE: Any = {
 micro-batches sums are rounded otherwise; all else stays."""
 
 
-def describe(
-    recipe: Recipe, *, data: list[str], start: dict[str, str], deepspeed: dict[str, Any] | None, processes: int
+def terms(
+    recipe: Recipe, *, data: dict[str, str], start: dict[str, str], deepspeed: dict[str, Any] | None, processes: int
 ) -> dict[str, Any]:
     """What must be the same for a training to go on, and for its result to be the same.
 
     Args:
         recipe: of the training.
-        data: key of each source's content.
+        data: key of the content of each source.
         start: content of each checkpoint that it starts from, by its name in the recipe.
         deepspeed: the user's configuration.
         processes: how many train together.
@@ -65,18 +65,20 @@ def alone(work: Path) -> Iterator[None]:
         raise UserError(f"another process is training into {work}: wait until it is done, or stop it") from error
 
 
-def hold(work: Path, begun: dict[str, Any]) -> None:
+def hold(work: Path, terms: dict[str, Any]) -> None:
     """Note in the work folder what is begun; what was begun there before, and has been saved, must be the same.
 
     Raises:
         UserError: another training was stopped here; the message says what differs.
     """
-    # Without the file the folder is nobody's: what a killed `discard` has left must not be taken for this training's.
-    found = differences(read_json(work / FILE), begun) if (work / FILE).is_file() else ["nothing is known of it"]
-    if found and not _has_learnt(work):
-        shutil.rmtree(work, ignore_errors=True)
-        write_json(work / FILE, begun)
-    elif found:
+    if not _has_learnt(work):
+        # Nor is what was found out about pictures: they may be mended now.
+        if work.exists():
+            shutil.rmtree(work)
+        write_json(work / FILE, terms)
+        return
+    found = differences(read_json(work / FILE), terms)
+    if found:
         raise UserError(
             f"a training of this name was stopped that differs: {'; '.join(found[:3])}. Call it with the same "
             "settings to go on, or with --anew to throw it away"
@@ -84,7 +86,9 @@ def hold(work: Path, begun: dict[str, Any]) -> None:
 
 
 def _has_learnt(work: Path) -> bool:
-    """Whether there is anything to go on from, and whose it is."""
+    """Whether there is anything to go on from. Without the file nobody knows whose it is: what a killed `discard` has
+    left must not be taken for this training's.
+    """
     saved = itertools.chain(work.glob(f"*/checkpoint-*/{COMPLETE}"), work.glob("*.safetensors"))
     return (work / FILE).is_file() and any(saved)
 
@@ -95,9 +99,9 @@ def discard(work: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
 
 
-def is_of(work: Path, begun: dict[str, Any]) -> bool:
-    """Whether a work folder is there and belongs to this training, or to none."""
-    return work.is_dir() and (not (work / FILE).is_file() or read_json(work / FILE) == begun)
+def is_under_way(work: Path, terms: dict[str, Any]) -> bool:
+    """Whether this training was begun in a work folder and not finished."""
+    return (work / FILE).is_file() and read_json(work / FILE) == terms
 
 
 def differences(before: Any, now: Any) -> list[str]:
@@ -109,8 +113,10 @@ def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
             yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
-    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        for number, (old, new) in enumerate(zip(before, now, strict=True)):
+    elif isinstance(before, list) and isinstance(now, list):
+        if len(before) != len(now):
+            yield f"{where} had {len(before)} entries, now has {len(now)}"
+        for number, (old, new) in enumerate(zip(before, now, strict=False)):
             yield from _differences(old, new, f"{where}[{number}]")
     elif before != now:
         yield f"{where} was {before}, now is {now}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
 @click.option("--data", help="Name of the export to learn from, in place of the recipe's exports.")
 @click.option("--resume/--anew", default=True, show_default=True, help="Go on where a stopped training was, or not.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished checkpoint that was trained otherwise.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be trained, in what memory and time.")
 @click.option("--devices", type=click.IntRange(min=1), help="For --dry-run: how many; WORLD_SIZE or 1 by default.")
 @click.option("--tflops", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: what a device sustains.")
@@ -31,6 +32,7 @@ def train(
     steps: int | None,
     data: str | None,
     resume: bool,
+    overwrite: bool,
     dry_run: bool,
     devices: int | None,
     tflops: float | None,
@@ -68,7 +70,7 @@ def train(
     # Of several processes the first one speaks.
     is_first = int(os.environ.get("RANK", "0")) == 0
     job = Job(plan, place, Reporter(quiet=quiet or not is_first))
-    record = run(job, anew=not resume)
+    record = run(job, anew=not resume, overwrite=overwrite)
     if not is_first:
         return
     if as_json:

@@ -64,6 +64,11 @@ class Data:
         return sum(measured.num_pictures for measured in self.measured)
 
     @property
+    def num_broken(self) -> int:
+        """Files that are missing or broken, counted alike."""
+        return sum(len(measured.problems) for measured in self.measured)
+
+    @property
     def files(self) -> dict[str, dict[str, str]]:
         """SHA-256 of each source's files; of an export that is its manifest."""
         names = source_names(self.recipe.sources)
@@ -82,13 +87,12 @@ class Data:
         Raises:
             UserError: more pictures are missing or broken than the recipe allows.
         """
-        problems = self.problems
-        if len(problems) > self.recipe.max_skipped * self.num_pictures:
-            example, reason = next(iter(problems.items()))
-            counted = ", ".join(f"{number} {reason}" for reason, number in self.broken.items())
+        if self.num_broken > self.recipe.max_skipped * self.num_pictures:
+            example, reason = next(iter(self.problems.items()))
+            counted = ", ".join(f"{reason}: {number}" for reason, number in self.broken.items())
             raise UserError(
-                f"of {self.num_pictures} pictures are {counted}, such as {example} ({reason}): mend them, or raise "
-                f"max_skipped (now {self.recipe.max_skipped}) in the recipe"
+                f"{self.num_broken} of {self.num_pictures} pictures cannot be used ({counted}), such as {example} "
+                f"({reason}): mend them, or raise max_skipped (now {self.recipe.max_skipped}) in the recipe"
             )
 
     def left_out(self, stage: Stage) -> dict[str, dict[str, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pangea_cultural.console import Reporter
-from pangea_cultural.files import atomic_path
+from pangea_cultural.files import atomic_path, read_json, write_json
 from pangea_cultural.training import pictures
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.packing import Lengths, Template
@@ -85,22 +85,27 @@ def with_pictures(
     return Measured(lengths, broken, len(sizes) + len(problems), problems)
 
 
-def left_out_since(file: Path, measured: list[Measured]) -> list[Measured]:
+def left_out_since(folder: Path, measured: list[Measured]) -> list[Measured]:
     """What was left out when a training began stays left out until its end: one picture that is mended meanwhile would
     change the order of all questions.
 
     Args:
-        file: keeps it.
+        folder: keeps it.
         measured: the sources, as they are now.
     """
-    if not file.is_file():
-        with atomic_path(file) as temporary, temporary.open("wb") as stream:
+    problems, broken = folder / "broken.json", folder / "broken.npz"
+    if not broken.is_file():
+        write_json(problems, [own.problems for own in measured])
+        with atomic_path(broken) as temporary, temporary.open("wb") as stream:
             np.savez(stream, *(own.broken for own in measured))
-    with np.load(file) as kept:
-        return [replace(own, broken=kept[f"arr_{number}"]) for number, own in enumerate(measured)]
+    with np.load(broken) as kept:
+        return [
+            replace(own, broken=kept[f"arr_{number}"], problems=known)
+            for number, (own, known) in enumerate(zip(measured, read_json(problems), strict=True))
+        ]
 
 
-class _Kept:
+class _Saved:
     """Numbers on disk that are zero until they are known; saved while they become known.
 
     Args:
@@ -123,9 +128,11 @@ class _Kept:
 
 def _text_lengths(corpus: Corpus, template: Template, cache: Path, reporter: Reporter) -> np.ndarray:
     """[conversations], tokens of text and marks."""
-    kept = _Kept(cache, corpus.num_conversations)
+    kept = _Saved(cache, corpus.num_conversations)
     counts = kept.values
     begin = int(np.count_nonzero(counts))
+    if begin == len(counts):
+        return counts
     images = np.repeat([len(corpus.images(group)) for group in range(corpus.num_groups)], corpus.sizes)
     with reporter.bar("measuring texts", corpus.num_conversations - begin, "conversations") as bar:
         for first in range(begin, corpus.num_conversations, CHUNK):
@@ -147,7 +154,7 @@ def _image_sizes(
 ) -> tuple[dict[Path, tuple[int, int]], dict[str, str]]:
     """Height and width of every picture, and what is wrong with those that have none."""
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
-    kept = _Kept(cache, len(paths), 2)
+    kept = _Saved(cache, len(paths), 2)
     sizes = kept.values
     problems = {}
     unknown = np.flatnonzero(sizes[:, 0] == 0)

@@ -128,7 +128,9 @@ class Stage(config.Config):
 
     @model_validator(mode="after")
     def _rates_are_used(self) -> "Stage":
-        idle = [part for part in self.learning_rates if part not in self.train]
+        # Input embeddings learn with the names, whether or not the language model does.
+        learning = {*self.train, *(["language_model"] if self.objective == "contrastive" else [])}
+        idle = [part for part in self.learning_rates if part not in learning]
         if idle:
             raise ValueError(f"learning_rates names {', '.join(idle)}, which does not learn: name it in train")
         if self.min_learning_rate and self.schedule != "cosine":

@@ -18,7 +18,7 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
-from pangea_cultural.files import read_json, sha256_file, write_json
+from pangea_cultural.files import read_json, restore_folder, sha256_file, write_json
 from pangea_cultural.model import build
 from pangea_cultural.model.export import export
 from pangea_cultural.model.packed import PackedLlavaNext
@@ -71,7 +71,7 @@ class Job:
         return [stage.Setting(self.recipe, number, *where) for number in range(len(self.recipe.stages))]
 
 
-def run(job: Job, *, anew: bool = False) -> dict[str, Any]:
+def run(job: Job, *, anew: bool = False, overwrite: bool = False) -> dict[str, Any]:
     """Train, and give the record that lies beside the checkpoint as training.json.
 
     Under `torchrun` every process calls this; the first one prepares and writes for all.
@@ -79,34 +79,38 @@ def run(job: Job, *, anew: bool = False) -> dict[str, Any]:
     Args:
         job: what to train, and where.
         anew: begin from the start, whatever was begun or finished; what is finished stays until it is replaced.
+        overwrite: replace a finished checkpoint that was trained otherwise.
 
     Raises:
-        UserError: the data is not there or does not fit, what was begun was another training, or the loss is not a
-            number any more.
+        UserError: the data is not there or does not fit, what was begun or finished was another training, or the loss
+            is not a number any more.
     """
     processes = Processes()
     torch.set_num_threads(job.recipe.threads)
     _raise_limits()
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
+    transformers.utils.logging.set_verbosity_error()  # or it warns of what may change on the way
     _refuse_absent(job)
     with contextlib.ExitStack() as stack:
         processes.once(lambda: stack.enter_context(begun.alone(job.work)))
-        return _run(job, processes, anew=anew)
+        return _run(job, processes, anew=anew, overwrite=overwrite)
 
 
-def _run(job: Job, processes: Processes, *, anew: bool) -> dict[str, Any]:
+def _run(job: Job, processes: Processes, *, anew: bool, overwrite: bool) -> dict[str, Any]:
     corpora = processes.once(lambda: data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
     start = Start(job.recipe, job.workspace.root, job.work)
-    began = processes.once(lambda: _describe(job, corpora, start, processes.number))
-    if processes.once(lambda: _is_done(job, began, anew=anew)):
+    terms = processes.once(lambda: _terms(job, corpora, start, processes.number))
+    if anew:
+        processes.once(lambda: begun.discard(job.work))
+    elif processes.once(lambda: _is_done(job, terms, overwrite=overwrite)):
         return read_json(job.checkpoint / RECORD)
-    processes.once(lambda: _prepare(job, began, start, corpora))
+    processes.once(lambda: _prepare(job, terms, start, corpora))
     model, processor = start.make()
     measured = processes.once(lambda: _measured(job, corpora, processor))
     opened = Data(job.recipe, corpora, measured)
     opened.refuse_broken()
     for number, setting in enumerate(job.stages):
-        is_new = not setting.record.is_file()
+        is_new = not processes.once(setting.record.is_file)
         if is_new:
             stage.train(setting, opened, model, processor, processes)
             processes.wait()
@@ -114,35 +118,40 @@ def _run(job: Job, processes: Processes, *, anew: bool) -> dict[str, Any]:
         if goes_on or processes.is_main:  # which exports
             model = _whole(job, start, model, number) if is_new else model
             checkpoints.put(model, load_file(setting.weights))
-    processes.once(lambda: _finish(job, model, processor, opened, began))
+    processes.once(lambda: _finish(job, model, processor, opened, terms))
     return read_json(job.checkpoint / RECORD)
 
 
-def _describe(job: Job, corpora: list[Corpus], start: Start, processes: int) -> dict[str, Any]:
+def _terms(job: Job, corpora: list[Corpus], start: Start, processes: int) -> dict[str, Any]:
     path = job.recipe.deepspeed
-    return begun.describe(
+    return begun.terms(
         job.recipe,
-        data=[corpus.key for corpus in corpora],
+        data=dict(zip(data.source_names(job.recipe.sources), [corpus.key for corpus in corpora], strict=True)),
         start=start.contents(),
         deepspeed=read_json(job.workspace.root / path) if path else None,
         processes=processes,
     )
 
 
-def _is_done(job: Job, began: dict[str, Any], *, anew: bool) -> bool:
-    """Whether the checkpoint is there already; what else was begun is thrown away where that is asked for."""
+def _is_done(job: Job, terms: dict[str, Any], *, overwrite: bool) -> bool:
+    """Whether the checkpoint is there already.
+
+    Raises:
+        UserError: it was trained otherwise.
+    """
+    restore_folder(job.checkpoint)
     record = job.checkpoint / RECORD
-    if anew:
-        begun.discard(job.work)
-    elif record.is_file():
-        differences = begun.differences(read_json(record)["begun"], began)
-        if not differences:
-            job.reporter.note(f"{job.recipe.name}: already trained")
-            if begun.is_of(job.work, began):
-                begun.discard(job.work)
-            return True
-        job.reporter.note(f"{job.checkpoint} will be replaced, of which {'; '.join(differences[:3])}")
-    return False
+    if not record.is_file() or begun.is_under_way(job.work, terms):
+        return False
+    found = begun.differences(read_json(record)["begun"], terms)
+    if not found:
+        job.reporter.note(f"{job.recipe.name}: already trained")
+    elif not overwrite:
+        raise UserError(
+            f"{job.checkpoint} was trained otherwise ({'; '.join(found[:3])}): give the recipe another name, or "
+            "--overwrite to replace it"
+        )
+    return not found
 
 
 def _whole(job: Job, start: Start, model: PackedLlavaNext, number: int) -> PackedLlavaNext:
@@ -188,8 +197,8 @@ def _refuse_absent(job: Job) -> None:
             raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (sharding = "full")')
 
 
-def _prepare(job: Job, began: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
-    begun.hold(job.work, began)
+def _prepare(job: Job, terms: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
+    begun.hold(job.work, terms)
     start.prepare(corpora)
 
 
@@ -197,11 +206,11 @@ def _measured(job: Job, corpora: list[Corpus], processor: LlavaNextProcessor) ->
     with tempfile.TemporaryDirectory() as folder:
         key = processor_key(processor, Path(folder))
     measured = data.measure_all(corpora, processor, job.cache, key, job.reporter)
-    return lengths.left_out_since(job.work / "broken.npz", measured)
+    return lengths.left_out_since(job.work, measured)
 
 
 def _finish(
-    job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, began: dict[str, Any]
+    job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, terms: dict[str, Any]
 ) -> None:
     recipe = job.recipe
     held_out = sorted(data.held_out(recipe, job.workspace.root))
@@ -214,7 +223,7 @@ def _finish(
     write_json(job.checkpoint / LOGS / BROKEN, opened.problems)
     record = {
         "name": recipe.name,
-        "begun": began,
+        "begun": terms,
         "recipe": recipe.model_dump(mode="json"),
         "seed": recipe.seed,
         "data": opened.files,

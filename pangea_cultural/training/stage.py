@@ -91,7 +91,7 @@ def train(
     learning = _learning(setting, data, model, processor)
     _widen(learning.module)
     steps = data.steps(stage, learning.collator, processes=processes.number, rank=processes.rank)
-    saved = checkpoints.complete(folder)
+    saved = processes.once(lambda: checkpoints.complete(folder))
     with setting.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(setting, processor, processes)
         loop = _loop(setting, data, learning, steps, validation)
@@ -232,7 +232,6 @@ def _loop(
         if part in stage.learning_rates
         for parameter in parameters
     }
-    known = sum(data.broken.values())
     return StageTrainer(
         model=learning.module,
         args=settings.arguments(
@@ -248,7 +247,7 @@ def _loop(
         frozen=learning.frozen,
         rates=rates,
         keys=data.keys,
-        most_skipped=int(recipe.max_skipped * data.num_pictures) - known,
+        most_skipped=int(recipe.max_skipped * data.num_pictures) - data.num_broken,
         reporters=reporters(recipe.report_to, setting.workspace / "tensorboard" / recipe.name / stage.name),
         evaluate_with=validation,
     )

@@ -36,14 +36,18 @@ class Start:
         """
         for name in self._names():
             load.refuse_absent(self.local(name))
+        if self._recipe.model.size:
+            build.size_table(self.size)
 
     def contents(self) -> dict[str, str]:
-        """What tells each checkpoint that the recipe starts from, and the file of a size, by its name there: another
+        """What tells each checkpoint that the recipe starts from, by its name there, and what its size says: another
         one may come to lie in the same place.
         """
         found = {name: load.content(self.local(name)) for name in self._names()}
-        size = self._recipe.model.size
-        return found | ({size: sha256_file(Path(self.size))} if size.endswith(".toml") else {})
+        start = self._recipe.model
+        if start.size and not start.checkpoint:
+            found[start.size] = build.size_table(self.size).model_dump_json()
+        return found
 
     def prepare(self, corpora: list[Corpus]) -> None:
         """Train the tokenizer of a model from scratch, unless it is there."""

@@ -288,7 +288,8 @@ class Watch(TrainerCallback):
         self._save_total = save_total
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """Count the steps of an earlier run."""
+        """Count the steps of an earlier run, whose checkpoint also remembers how often it was to save and to log."""
+        state.compute_steps(args, state.max_steps)
         self._bar.advance(state.global_step)
         self._trainer.measures.start_clock()
 

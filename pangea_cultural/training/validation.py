@@ -107,15 +107,15 @@ def open_validation(
     quiet = Reporter(quiet=True)
     corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)
     measured = measure_all([corpus], processor, cache, "validation", quiet)
-    settings = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
+    all_once = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
     data = Data(recipe.model_copy(update={"sources": (source,)}), [corpus], measured)
-    left_out = data.unusable(0, settings)
-    chosen = _evenly(corpus, data.usable(0, settings), asked.questions_per_language)
+    left_out = data.unusable(0, all_once)
+    chosen = _evenly(corpus, data.usable(0, all_once), asked.questions_per_language)
     mask = np.zeros(corpus.num_conversations, bool)
     mask[chosen] = True
     data = replace(data, chosen=[mask])
     collator = Collator(processor, keys=data.key_numbers)
-    steps = data.steps(settings, collator, processes=processes, rank=rank)
+    steps = data.steps(all_once, collator, processes=processes, rank=rank)
     shown = [_group(corpus, number) for number in chosen[spread(len(chosen), asked.answers)]]
     return Validation(steps, left_out, data.keys, shown, processor, asked.max_new_tokens)
 

@@ -90,6 +90,11 @@ def test_a_size_of_ones_own_is_a_file(tmp_path):
         (lambda path: path.write_text(path.read_text().replace("tile_px", "tile_pix")), "did you mean tile_px"),
         (lambda path: path.write_text(path.read_text().replace("[64, 128]", "[64]")), "image_grid_pinpoints.0:"),
         (lambda path: path.write_text(path.read_text().replace("num_hidden", "num_hiden")), "mean num_hidden_layers"),
+        (
+            lambda path: path.write_text(path.read_text().replace("[text]", "[text]\nvocab_size = 9")),
+            "the tokenizer: leave",
+        ),
+        (lambda path: path.write_text(path.read_text().replace("layers = 3", 'layers = "3"')), "expected int, got str"),
     ],
 )
 def test_a_size_that_does_not_fit_is_told_in_one_line(tmp_path, change, message):

@@ -11,7 +11,6 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, sha256_file, write_json
 from pangea_cultural.training import begun, checkpoints, lengths, trainer
-from pangea_cultural.training import run as training
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.workspace import Workspace
 from tests import tiny
@@ -58,20 +57,21 @@ def work(workspace):
 
 
 def test_what_only_costs_may_change(workspace, start, stop):
-    stop(workspace, start, before=3, stage=SAVED)
-    cheaper = {"per_device_rows": 1, "gradient_checkpointing": True, "log_steps": 3}
+    stop(workspace, start, before=3, stage=SAVED | {"steps": 6})
+    cheaper = {"per_device_rows": 1, "gradient_checkpointing": True, "log_steps": 3, "steps": 6}
     record = train(workspace, start, stage=cheaper, max_skipped=0.5, workers=1)
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
+    assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3, 6]
     assert record["begun"] == read_json(workspace.checkpoints / "micro/training.json")["begun"]
 
 
 @pytest.mark.parametrize("change", ["data", "deepspeed", "processes"])
 def test_what_was_begun_on_other_terms_does_not_go_on(tmp_path, change):
-    begun.hold(tmp_path, {"data": ["a"], "deepspeed": None, "processes": 1})
-    changed = {"data": ["a"], "deepspeed": None, "processes": 1} | {change: {"data": ["b"]}.get(change, 2)}
+    terms = {"data": {"colours": "a"}, "deepspeed": None, "processes": 1}
+    begun.hold(tmp_path, terms)
     (tmp_path / "0-main.safetensors").touch()
     with pytest.raises(UserError, match=rf"differs: {change}.*--anew"):
-        begun.hold(tmp_path, changed)
+        begun.hold(tmp_path, terms | {change: {"data": {"colours": "b"}}.get(change, 2)})
 
 
 def test_another_model_in_the_same_place_does_not_go_on(workspace, start, stop, tmp_path):
@@ -107,17 +107,30 @@ def test_a_work_folder_without_its_mark_is_nobodys(workspace, start, stop, tmp_p
 
 def test_what_is_trained_already_throws_nothing_of_another_training_away(workspace, start, stop):
     first = train(workspace, start, stage=SAVED)
-    stop(workspace, start, before=3, stage=SAVED, seed=1)
+    with pytest.raises(UserError, match=r"trained otherwise \(recipe.seed was 0, now is 1\): .*--overwrite"):
+        train(workspace, start, stage=SAVED, seed=1)
+    stop(workspace, start, before=3, stage=SAVED, seed=1, overwrite=True)
     assert train(workspace, start, stage=SAVED) == first
-    assert train(workspace, start, stage=SAVED, seed=1)["stages"][0]["resumed_from"] == "checkpoint-2"
+    record = train(workspace, start, stage=SAVED, seed=1, overwrite=True)
+    assert record["stages"][0]["resumed_from"] == "checkpoint-2"
 
 
-def test_anew_keeps_what_is_finished_until_it_is_replaced(workspace, start, stop, monkeypatch):
-    train(workspace, start)
-    run = training.run
-    monkeypatch.setattr(training, "run", lambda job: run(job, anew=True))
-    stop(workspace, start, before=2)
+def test_begun_anew_and_stopped_it_goes_on_without_losing_what_was_finished(workspace, start, stop):
+    train(workspace, start, stage=SAVED)
+    stop(workspace, start, before=3, stage=SAVED, anew=True)
     assert (workspace.checkpoints / "micro/training.json").is_file()
+    assert train(workspace, start, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
+
+
+def test_pictures_that_are_mended_before_anything_was_learnt_are_learnt(workspace, start):
+    broken = learnt_pictures(workspace)[0]
+    good = broken.read_bytes()
+    broken.unlink()
+    with pytest.raises(UserError, match="mend them"):
+        train(workspace, start)
+    broken.write_bytes(good)
+    record = train(workspace, start)
+    assert not record["broken_pictures"] and not record["stages"][0]["left_out"]["colours"]
 
 
 def test_a_picture_that_is_mended_meanwhile_stays_left_out(workspace, start, stop, tmp_path):
@@ -209,7 +222,7 @@ def test_of_rows_with_several_pictures_each_picture_counts(workspace, start):
     rows = [{"id": str(n), "image": [names[n], names[(n + 1) % 10]], "conversations": said} for n in range(10)]
     write_json(workspace.exports / "colours/pairs.json", rows)
     source = {"kind": "chat", "path": "exports/colours/pairs.json"}
-    with pytest.raises(UserError, match="of 10 pictures are 1 picture missing"):
+    with pytest.raises(UserError, match=r"1 of 10 pictures cannot be used \(picture missing: 1\)"):
         train(workspace, start, sources=[source], max_skipped=0.09)
     record = train(workspace, start, sources=[source], max_skipped=0.1, stage={"max_length": 600})
     assert record["broken_pictures"] == {"picture missing": 1}

@@ -258,7 +258,7 @@ def test_broken_pictures_are_told_beforehand(tmp_path):
         if path.stat().st_size % 2:
             path.write_bytes(b"no picture")
     notes = estimate(made(epochs=1), tmp_path)["notes"]
-    assert any("the training would stop: of 10 pictures are" in note for note in notes)
+    assert any("the training would stop: " in note and " of 10 pictures cannot be used" in note for note in notes)
 
 
 def test_the_workspace_stays_as_it_is(workspace, sampled):
@@ -276,7 +276,7 @@ def test_what_a_training_has_measured_is_not_measured_again(workspace, tmp_path,
     planned(what, tmp_path, job.cache, 0, work=job.work)
     before = contents(tmp_path)
     monkeypatch.setattr(Corpus, "build", None)
-    monkeypatch.setattr(lengths, "_text_lengths", None)
+    monkeypatch.setattr(lengths._Saved, "save", None)
     monkeypatch.setattr(lengths, "_size", None)
     assert estimate(what, tmp_path) == apart
     assert contents(tmp_path) == before

@@ -46,7 +46,7 @@ def workspace(tmp_path):
     return Workspace.create(tmp_path)
 
 
-def train(workspace, start, *, stage=None, **fields):
+def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields):
     content = {
         "name": "micro",
         "model": {"checkpoint": str(start)},
@@ -54,7 +54,7 @@ def train(workspace, start, *, stage=None, **fields):
         "stages": [STAGE | (stage or {})],
     }
     recipe = config.parse(Recipe, content | fields, where="test")
-    return training.run(training.Job(recipe, workspace, Reporter(quiet=True)))
+    return training.run(training.Job(recipe, workspace, Reporter(quiet=True)), anew=anew, overwrite=overwrite)
 
 
 def changed(workspace, start):
@@ -102,7 +102,7 @@ def test_pictures_are_looked_at_once_but_broken_ones_again(workspace, start, mon
     looked = []
     size = lengths.pictures.size
     monkeypatch.setattr(lengths.pictures, "size", lambda path: looked.append(path) or size(path))
-    again = train(workspace, start, max_skipped=0.5, seed=1)
+    again = train(workspace, start, max_skipped=0.5, seed=1, overwrite=True)
     assert first["broken_pictures"] and not again["broken_pictures"]
     assert looked == [broken]
 
@@ -242,7 +242,7 @@ def learnt_pictures(workspace, split="train"):
 def test_too_many_missing_pictures_stop_before_anything_is_learnt(workspace, start):
     for path in pictures(workspace)[:9]:
         path.unlink()
-    with pytest.raises(UserError, match=r"\d picture missing, such as .*mend them, or raise max_skipped"):
+    with pytest.raises(UserError, match=r"picture missing: \d\), such as .*mend them, or raise max_skipped"):
         train(workspace, start)
 
 
@@ -298,6 +298,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"sources": [{"kind": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
         ({"validation": {"path": "exports/color"}}, "no complete export at .*exports/color"),
+        ({"model": {"size": "sizes/mine.toml"}, "sources": [{"kind": "chat", "path": "no.json"}]}, "sizes/mine.toml"),
         ({"stages": [STAGE, STAGE]}, "two stages have the same name"),
         ({"stages": [STAGE | {"epochs": 1}]}, "give either steps or epochs"),
         ({"stages": [{**STAGE, "batch_question": 3}]}, "did you mean batch_questions"),

@@ -125,7 +125,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(trained, tmp_
     _, record = trained
     workspace = make(tmp_path)
     assert train(workspace)["weights_sha256"] == record["weights_sha256"]
-    assert train(workspace, "--seed", "1")["weights_sha256"] != record["weights_sha256"]
+    assert train(workspace, "--seed", "1", "--overwrite")["weights_sha256"] != record["weights_sha256"]
 
 
 def kill_at(workspace, wanted):
