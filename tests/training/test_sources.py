@@ -512,6 +512,11 @@ def test_the_language_of_every_published_folder_is_known():
     assert {m3ls.language_of(f"bbc{name}"): name for name in PUBLISHED_FOLDERS.values()} == PUBLISHED_FOLDERS
 
 
+def test_folders_in_capitals_are_read_too(tmp_path):
+    write_published(tmp_path / "M3LS/BBCHindi", {"a": article(section())})
+    assert opened(tmp_path, **PUBLISHED).languages == ("hi",)
+
+
 def test_articles_in_a_folder_of_no_language_are_dropped_unless_the_recipe_says_which(tmp_path):
     write_published(tmp_path / "bbcklingon", {"a": article(section())})
     with pytest.raises(UserError, match="no questions"):
@@ -545,6 +550,13 @@ def test_articles_without_their_folder_of_pictures_are_refused(tmp_path):
     (tmp_path / "M3LS/bbchindi/imagefolder").rmdir()
     with pytest.raises(UserError, match=r"no pictures at .*imagefolder: unpack the whole archive"):
         opened(tmp_path, **PUBLISHED)
+
+
+@pytest.mark.parametrize("part", ["articles", "articles/a.json"])
+def test_a_part_of_a_language_as_published_is_refused(tmp_path, part):
+    write_published(tmp_path / "bbchindi", {"a": article(section("there.jpg"))})
+    with pytest.raises(UserError, match=f"bbchindi/{part} is a part of .*: give the language's folder .*/bbchindi$"):
+        opened(tmp_path, **PUBLISHED | {"path": f"bbchindi/{part}"})
 
 
 def test_a_file_that_the_user_has_made_may_lie_in_a_folder_called_articles(tmp_path):
@@ -760,7 +772,7 @@ def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_
             (),
             "no chat data at .*/PangeaIns.json: put a file there, or a fold",
         ),
-        ({"kind": "m3ls", "path": "none.json"}, (), "no m3ls data at .*none.json"),
+        ({"kind": "m3ls", "path": "none.json"}, (), r"no m3ls data at .*none.json: .* archives \(bbc…/articles\)"),
         ({"kind": "culturalground", "path": "cache"}, (), "no culturalground data at .*cache"),
         ({"kind": "export", "path": "chat"}, (), "no complete export"),
         ({"kind": "chat", "path": "chat/a.json"}, ("ja",), "no questions in ja"),

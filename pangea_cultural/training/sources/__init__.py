@@ -95,15 +95,22 @@ def _files(source: Source, path: Path) -> list[Path]:
         return [Export.open(path).path / MANIFEST]
     if isinstance(source, M3lsSource) and (folders := m3ls.folders(path)):
         _refuse_unfit(source, path)
-        return [article for folder in folders for article in sorted((folder / m3ls.ARTICLES).glob("*.json"))]
+        return [article for folder in folders for article in m3ls.articles(folder)]
     files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
     if not files or not files[0].is_file():
-        if path.name == GENERAL:
-            raise UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
-        raise UserError(
-            f"no {source.kind} data at {path}: put a file there, or a folder with {' or '.join(SUFFIXES)} files"
-        )
+        raise _no_data(source, path)
+    if isinstance(source, M3lsSource) and m3ls.is_article(files[0]):
+        raise UserError(f"{path} is a part of M3LS as published: give the language's folder {files[0].parents[1]}")
     return files
+
+
+def _no_data(source: Source, path: Path) -> UserError:
+    if path.name == GENERAL:
+        return UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
+    fitting = f"a file there, or a folder with {' or '.join(SUFFIXES)} files"
+    if isinstance(source, M3lsSource):
+        fitting += f" or unpacked archives (bbc…/{m3ls.ARTICLES})"
+    return UserError(f"no {source.kind} data at {path}: put {fitting}")
 
 
 def _refuse_unfit(source: M3lsSource, path: Path) -> None:

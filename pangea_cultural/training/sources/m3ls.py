@@ -57,11 +57,18 @@ def folders(path: Path) -> list[Path]:
     Raises:
         UserError: the pictures of a folder are not there.
     """
-    found = [folder for folder in (path, *sorted(path.glob("bbc*"))) if (folder / ARTICLES).is_dir()]
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    named = [folder for folder in inside if folder.name.lower().startswith("bbc")]
+    found = [folder for folder in (path, *named) if (folder / ARTICLES).is_dir()]
     for folder in found:
         if not (folder / PICTURES).is_dir():
             raise UserError(f"no pictures at {folder / PICTURES}: unpack the whole archive")
     return found
+
+
+def articles(folder: Path) -> list[Path]:
+    """The articles of a folder as published; to read what is no regular file might not come to an end."""
+    return sorted(path for path in (folder / ARTICLES).glob("*.json") if path.is_file())
 
 
 def is_article(path: Path) -> bool:
@@ -89,12 +96,10 @@ def read_article(
     folder = path.parent.parent
     id = f"{folder.name}/{path.stem}"
     try:
-        item = _from_article(json.loads(path.read_bytes()), folder, root, instruction)
+        item = _from_article(_parsed(path), folder, root, instruction)
         yield chat.conversation(item, id, default_language=default_language, note=listener.note)
     except RowError as reason:
         listener.reject(str(reason), id)
-    except (ValueError, RecursionError):
-        listener.reject("not JSON", id)
     listener.advance(json_rows.mebibytes(path))
 
 
@@ -107,6 +112,13 @@ def language_of(folder: str) -> str:
 @functools.cache
 def _codes() -> dict[str, str]:
     return {row.name.lower(): code for code, row in languages().items()}
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise RowError("not JSON") from error
 
 
 def _from_article(item: Any, folder: Path, root: Path, instruction: str) -> dict[str, Any]:
