@@ -1,6 +1,7 @@
 """Readers of training data: every row is taken as it should be, or dropped under a reason."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -482,6 +483,31 @@ def test_what_is_wrong_with_an_article_is_counted(tmp_path, wrong, reason):
     corpus = opened(tmp_path, **PUBLISHED | {"path": "bbchindi"})
     assert [asked.id for asked in conversations(corpus)] == ["bbchindi/good"]
     assert (corpus.rejected, corpus.examples) == ({reason: 1}, {reason: ["bbchindi/bad"]})
+
+
+def test_an_article_whose_name_is_not_utf_8_is_counted(tmp_path):
+    strange = os.fsdecode(b"\xff")
+    write_published(tmp_path / "M3LS/bbchindi", {"a": article(section()), strange: article(section())})
+    write_published(tmp_path / f"M3LS/bbc{strange}", {"a": article(section())})
+    corpus = opened(tmp_path, **PUBLISHED | {"default_language": "hi"})
+    assert [asked.id for asked in conversations(corpus)] == ["bbchindi/a"]
+    assert corpus.examples == {"file name that is not UTF-8": [r"bbchindi/\xff", r"bbc\xff/a"]}
+
+
+def test_an_article_without_end_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_rows, "LONGEST_ROW", 200)
+    write_published(tmp_path / "bbchindi", {"a": article(section()), "b": article(section(para=["Long." * 40]))})
+    corpus = opened(tmp_path, **PUBLISHED | {"path": "bbchindi"})
+    assert [asked.id for asked in conversations(corpus)] == ["bbchindi/a"]
+    assert corpus.examples == {"not JSON": ["bbchindi/b"]}
+
+
+@pytest.mark.timeout(20)
+def test_only_regular_files_are_articles(tmp_path):
+    write_published(tmp_path / "bbchindi", {"a": article(section())})
+    os.mkfifo(tmp_path / "bbchindi/articles/pipe.json")
+    (tmp_path / "bbchindi/articles/folder.json").mkdir()
+    assert opened(tmp_path, **PUBLISHED | {"path": "bbchindi"}).num_conversations == 1
 
 
 PUBLISHED_FOLDERS = {

@@ -14,6 +14,7 @@ from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.training.corpus_writer import FORMAT, Filters
 from pangea_cultural.training.records import Row
 from pangea_cultural.training.sources import chat, culturalground, export, m3ls
+from pangea_cultural.training.sources.fields import readable
 from pangea_cultural.training.sources.json_rows import MEBIBYTE, Watched, mebibytes
 from pangea_cultural.training.sources.recipe import (
     Assumed,
@@ -144,7 +145,7 @@ def _digests(path: Path, files: list[Path], reporter: Reporter) -> dict[str, str
 
 
 def _name(file: Path, path: Path) -> str:
-    return file.name if file == path else file.relative_to(path).as_posix()
+    return readable(file.name if file == path else file.relative_to(path).as_posix())
 
 
 def _listed(digests: dict[str, str]) -> dict[str, str]:

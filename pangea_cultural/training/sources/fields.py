@@ -1,6 +1,7 @@
 """What readers check in the fields of a row: ids, texts, languages, paths of pictures."""
 
 import functools
+import os
 from typing import Any
 
 from pangea_cultural.languages import languages
@@ -55,6 +56,11 @@ def _is_unicode(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def readable(name: str) -> str:
+    r"""A file's name that can be written down: bytes of it that are not UTF-8 are spelt as in `\xff`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def pictures(value: Any) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.languages import languages
 from pangea_cultural.training.records import IMAGE_MARK, Row
 from pangea_cultural.training.sources import chat, json_rows
-from pangea_cultural.training.sources.fields import RowError, picture, pictures, text
+from pangea_cultural.training.sources.fields import RowError, picture, pictures, readable, text
 from pangea_cultural.training.tally import Listener
 
 ARTICLES, PICTURES = "articles", "imagefolder"
@@ -78,7 +78,7 @@ def is_article(path: Path) -> bool:
 
 def pictures_there(path: Path) -> list[tuple[str, str]]:
     """Of each folder as published its name, and a hash of which pictures are there: both decide about its rows."""
-    return [(folder.name, _names(folder / PICTURES)) for folder in folders(path)]
+    return [(readable(folder.name), _names(folder / PICTURES)) for folder in folders(path)]
 
 
 def read_article(
@@ -94,8 +94,11 @@ def read_article(
         default_language: our code of the language of a folder whose name says none; empty if each has to.
     """
     folder = path.parent.parent
-    id = f"{folder.name}/{path.stem}"
+    name = f"{folder.name}/{path.stem}"
+    id = readable(name)
     try:
+        if id != name:
+            raise RowError("file name that is not UTF-8")
         item = _from_article(_parsed(path), folder, root, instruction)
         yield chat.conversation(item, id, default_language=default_language, note=listener.note)
     except RowError as reason:
@@ -115,6 +118,9 @@ def _codes() -> dict[str, str]:
 
 
 def _parsed(path: Path) -> Any:
+    # No article is that long: to parse it might take all memory.
+    if path.stat().st_size > json_rows.LONGEST_ROW:
+        raise RowError("not JSON")
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
