@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ def _umask() -> int:
 
 
 _UMASK = _umask()
+
+MADE_UP = "[a-z0-9_]{8}"
+"""What `tempfile` ends a name with."""
 
 
 @contextlib.contextmanager
@@ -39,6 +43,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporaries(path: Path) -> list[Path]:
+    """What lies beside `path` under a name that `tempfile` has made of its name."""
+    made = re.compile(re.escape(f".{path.name}.") + MADE_UP)
+    return [other for other in path.parent.iterdir() if made.fullmatch(other.name)]
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Our own export: Parquet files and a folder of pictures, as pangea_cultural/export.py reads them."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from factory.recipe import Recipe
 from factory.store import Store
 from pangea_cultural import __version__, export, vqa
 from pangea_cultural.console import Reporter
-from pangea_cultural.files import atomic_path, sha256_file, write_json
+from pangea_cultural.files import MADE_UP, atomic_path, sha256_file, temporaries, write_json
 
 QUESTIONS = """
 SELECT q.* EXCLUDE (image), CASE WHEN q.image = '' THEN '' ELSE 'images/' || i.path END AS image
@@ -33,6 +34,9 @@ FROM image i JOIN entity_image e USING (image)
 WHERE i.image IN (SELECT image FROM question)
 GROUP BY i.path ORDER BY i.path
 """
+
+OWN_PICTURE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{MADE_UP})")
+"""A picture below `images/`, or what a kill has left of one."""
 
 
 def run(store: Store, recipe: Recipe, images: Path, folder: Path, reporter: Reporter) -> tuple[int, int]:
@@ -81,25 +85,29 @@ def _place_pictures(names: list[str], images: Path, folder: Path, reporter: Repo
 def _remove_cut_off(names: list[str], folder: Path) -> None:
     """Remove what kills have left of files that were being written; what a user keeps in the folder stays."""
     for name in names:
-        for path in folder.glob(f".{name}.*"):
-            path.unlink()
+        for path in temporaries(folder / name):
+            if path.is_file():
+                path.unlink()
 
 
 def _remove_unlisted(names: set[str], folder: Path) -> None:
     """Remove pictures of an earlier recipe, whose authors and licences no table tells any more.
 
-    Links to folders are left alone: what lies behind them may be the workspace's own pictures.
+    Links to folders are left alone: what lies behind them may be the workspace's own pictures. So is what has not the
+    form of our pictures: it is a user's own, or of `pcult data general`.
     """
-    if (folder / "images").is_symlink():
+    images = folder / "images"
+    if images.is_symlink() or not images.is_dir():
         return
-    for name, _, found in os.walk(folder / "images", topdown=False):
-        place = Path(name)
-        inside = place.relative_to(folder).as_posix()
-        for picture in found:
-            if f"{inside}/{picture}" not in names:
-                (place / picture).unlink()
+    for place in [path for path in images.glob("[0-9a-f][0-9a-f]") if path.is_dir() and not path.is_symlink()]:
+        for picture in list(place.iterdir()):
+            name = picture.relative_to(images).as_posix()
+            if f"images/{name}" not in names and OWN_PICTURE.fullmatch(name) and picture.is_file():
+                picture.unlink()
         if not any(place.iterdir()):
             place.rmdir()
+    if not any(images.iterdir()):
+        images.rmdir()
 
 
 def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[str, int]) -> dict:

@@ -190,13 +190,28 @@ def test_an_export_keeps_nothing_that_a_kill_has_cut_off(castles, tmp_path):
     (folder / "README.md").write_text("a user's own")
     picture = next((folder / "images").rglob("*.png"))
     for path in (folder / "questions-train.parquet", folder / "images.parquet", folder / "export.json", picture):
-        path.with_name(f".{path.name}.k3j2h1").write_bytes(b"half")
+        path.with_name(f".{path.name}.k3j2h1_a").write_bytes(b"half")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/own.png").write_bytes(b"a user's own")
     (folder / "images/linked").symlink_to(tmp_path / "elsewhere")
     build(recipe, tmp_path)
     assert fingerprint(folder) == whole | {"README.md": b"a user's own"}
     assert (tmp_path / "elsewhere/own.png").exists()
+
+
+def test_what_a_user_keeps_in_an_export_stays(castles, tmp_path):
+    recipe, folder = castles / "world/recipe.toml", tmp_path / "exports/castles"
+    build(recipe, tmp_path)
+    whole = fingerprint(folder)
+    picture = next((folder / "images").rglob("*.png"))
+    own = [folder / ".export.json.swp", folder / ".images.parquet.original/a", folder / "images/general-000000.png"]
+    own += [folder / "images/mine/a.png", picture.with_name("a.png"), picture.with_name(f"{'g' * 64}.png")]
+    for path in own:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"a user's own")
+    (folder / "export.json").unlink()
+    build(recipe, tmp_path)
+    assert fingerprint(folder) == whole | {str(path.relative_to(folder)): b"a user's own" for path in own}
 
 
 def test_pictures_behind_a_link_are_not_the_exports_to_remove(castles, tmp_path):
