@@ -75,6 +75,8 @@ def evaluate(
     for split in splits:
         if split not in runner.SPLITS:
             raise unknown("split", split, runner.SPLITS)
+    if out is not None:
+        runner.refuse_foreign(out)
     codes = tuple(language(code.strip()).code for code in languages.split(",") if code.strip())
     place = Workspace.create(workspace)
     export = Export.open(place.exports / data)

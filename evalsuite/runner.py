@@ -27,8 +27,9 @@ from evalsuite.figures import figures
 from evalsuite.text import exact_match
 from pangea_cultural import __version__
 from pangea_cultural.console import Reporter
+from pangea_cultural.errors import UserError
 from pangea_cultural.export import MANIFEST, Export
-from pangea_cultural.files import atomic_path, read_json, sha256_file, write_bytes, write_json
+from pangea_cultural.files import atomic_path, read_json, sha256_file, temporaries, write_bytes, write_json
 from serve.client import Endpoint
 
 PACKAGES = ("lighteval", "openai", "datasets")
@@ -107,6 +108,18 @@ def evaluate(plan: Plan, folder: Path, reporter: Reporter) -> dict[str, Any]:
     return results
 
 
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder whose files are not of a run: an evaluation replaces some of them.
+
+    Raises:
+        UserError: it is such a folder.
+    """
+    # A run writes its fingerprint first, and a kill may cut that off.
+    mark = folder / "fingerprint"
+    if folder.is_dir() and not mark.is_file() and set(folder.iterdir()) - set(temporaries(mark)):
+        raise UserError(f"{folder} is not empty and is no run of ours: give another --out")
+
+
 def _keep_or_clear(plan: Plan, folder: Path) -> None:
     """Keep the answers of a killed run of the same plan; forget another's."""
     mark = folder / "fingerprint"
@@ -128,8 +141,7 @@ def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tupl
     from evalsuite import lighteval_tasks
     from evalsuite.model import EndpointModel
 
-    # lighteval names its files by the time: what it wrote of a run before, or of half a run, would stay beside these.
-    shutil.rmtree(folder / "lighteval", ignore_errors=True)
+    _clear_lighteval(folder / "lighteval")
     model = EndpointModel(plan.connect, name=plan.model, answers=folder / "answers.jsonl", bar=bar)
     tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=plan.fingerprint()[:8])
     pipeline = Pipeline(
@@ -144,6 +156,12 @@ def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tupl
     pipeline.save_and_push_results()
     results = pipeline.get_results()["results"]
     return {name.rsplit(":", 1)[0]: next(iter(scores.values())) for name, scores in results.items()}, model.answers
+
+
+def _clear_lighteval(folder: Path) -> None:
+    """Of a run before, or of half a run: lighteval names its files by the time, so they would stay beside the new."""
+    for name in ("results", "details", "data"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _answers(plan: Plan, items: list[Item], given: dict[str, dict]) -> list[dict[str, Any]]:

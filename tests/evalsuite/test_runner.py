@@ -4,8 +4,11 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from evalsuite import runner
+from pangea_cultural.cli.main import pcult
+from pangea_cultural.errors import UserError
 from tests import tiny
 
 
@@ -54,6 +57,30 @@ def test_a_kill_at_the_start_of_the_same_plan_loses_no_answers(data, finished, m
         with contextlib.suppress(KeyboardInterrupt):
             runner._keep_or_clear(plan(data), finished)
     assert (finished / "answers.jsonl").exists()
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    (tmp_path / "results.json").write_text("another's")
+    words = ["eval", "--endpoint", "http://127.0.0.1:9/v1", "--workspace", str(tmp_path / "w"), "--out", str(tmp_path)]
+    with pytest.raises(UserError, match="is not empty and is no run of ours: give another --out"):
+        CliRunner().invoke(pcult, words, catch_exceptions=False)
+    assert names(tmp_path) == {"results.json"}
+
+
+def test_a_run_and_what_a_kill_has_left_of_one_are_not_refused(finished, tmp_path):
+    runner.refuse_foreign(finished)
+    begun = tmp_path / "begun"
+    runner.refuse_foreign(begun)
+    begun.mkdir()
+    (begun / ".fingerprint.a1b2c3d_").touch()
+    runner.refuse_foreign(begun)
+
+
+def test_only_what_lighteval_writes_is_removed_below_its_folder(tmp_path):
+    for name in ("results", "details", "data", "mine"):
+        (tmp_path / name / "inside").mkdir(parents=True)
+    runner._clear_lighteval(tmp_path)
+    assert names(tmp_path) == {"mine"}
 
 
 def test_other_weights_under_the_same_name_are_another_plan(data, tmp_path):
