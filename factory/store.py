@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from importlib import resources
@@ -12,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.files import temporaries
 
 SCHEMA_VERSION = "2"
 
@@ -110,7 +112,7 @@ class Store:
 
 def _make_empty(path: Path) -> None:
     """Put an empty database at `path`, whole: killed before it has written a header, DuckDB leaves a file that it does
-    not open again.
+    not open again. What a kill has left of an earlier try is removed.
     """
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
@@ -118,10 +120,12 @@ def _make_empty(path: Path) -> None:
         try:
             # A link, because a rename would replace what another process has made and opened meanwhile.
             os.link(made, path)
-        except FileExistsError:
-            return
         except OSError:
-            made.rename(path)  # a file system without links
+            # Another process has made it, and may have removed this one; or the file system has no links.
+            if not path.exists():
+                made.rename(path)
+    for left in temporaries(path):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:

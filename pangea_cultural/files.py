@@ -87,7 +87,7 @@ def restore_folder(path: Path) -> None:
 
 def _old(path: Path) -> Path:
     """Where a folder lies while another takes its place."""
-    return path.with_name(f".{path.name}.old")
+    return path.with_name(f".{path.name}.replaced")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -63,10 +63,18 @@ def test_a_folder_is_whole_whenever_its_replacement_is_killed(tmp_path):
 
 
 def test_a_folder_that_was_put_aside_comes_back(tmp_path):
-    write(tmp_path / ".folder.old", OLD)
+    write(tmp_path / ".folder.replaced", OLD)
     restore_folder(tmp_path / "folder")
     assert contents(tmp_path / "folder") == OLD
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_users_own_old_folder_stays(tmp_path):
+    write(tmp_path / "folder", OLD)
+    write(tmp_path / ".folder.old", {"mine": "own"})
+    with atomic_folder(tmp_path / "folder") as folder:
+        write(folder / "inside", NEW)
+    assert contents(tmp_path / ".folder.old") == {"mine": "own"}
 
 
 def test_a_failed_replacement_leaves_the_old_folder(tmp_path):

@@ -1,5 +1,6 @@
 """The store's file: made whole, and refused where it is something else."""
 
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -24,6 +25,26 @@ def test_a_kill_while_the_store_is_made_leaves_none(tmp_path, monkeypatch):
     with Store.open(tmp_path / "store.duckdb") as store:
         assert store.value("SELECT count(*) FROM entity") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["store.duckdb"]
+
+
+def test_what_a_kill_has_left_of_a_store_is_removed_by_the_next_one_made(tmp_path):
+    left, own = tmp_path / ".store.duckdb.a1b2c3d_", tmp_path / ".store.duckdb.bak"
+    for folder in (left, own):
+        folder.mkdir()
+        (folder / "store.duckdb").touch()
+    Store.open(tmp_path / "store.duckdb").connection.close()
+    assert (left.exists(), own.exists()) == (False, True)
+
+
+def test_a_store_is_the_other_processs_where_that_has_removed_this_ones(tmp_path, monkeypatch):
+    def removed(source, target):
+        connect(target).close()
+        shutil.rmtree(source.parent)
+        raise FileNotFoundError(source)
+
+    monkeypatch.setattr("os.link", removed)
+    with Store.open(tmp_path / "store.duckdb") as store:
+        assert store.value("SELECT count(*) FROM entity") == 0
 
 
 def test_a_store_that_another_process_has_made_meanwhile_is_not_replaced(tmp_path, monkeypatch):

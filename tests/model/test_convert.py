@@ -220,10 +220,10 @@ def test_what_cannot_be_converted_says_why(tmp_path, tokenizer):
 
 def test_a_folder_that_a_killed_conversion_had_put_aside_is_converted(tmp_path, tokenizer):
     """Killed between two renames, in place: the only copy lies aside."""
-    shutil.copytree(GOLDEN, tmp_path / ".model.old")
+    shutil.copytree(GOLDEN, tmp_path / ".model.replaced")
     model = tmp_path / "model"
     assert convert(model, model, tokenizer=tokenizer, overwrite=True)["tensors"] == 87
-    assert not (tmp_path / ".model.old").exists()
+    assert not (tmp_path / ".model.replaced").exists()
 
 
 def test_the_command_converts(tmp_path, tokenizer):
