@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+
+from tests.processes import outliving
 
 SELECTING = """
 import os
@@ -29,11 +30,6 @@ time.sleep(60)
 """
 
 
-def runs(process):
-    """Whether a process works still; one that nobody has waited for does not."""
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
 @pytest.mark.parametrize("work", [SELECTING, DRAWING], ids=["selecting", "drawing"])
 def test_workers_end_with_a_build_that_is_killed(work):
     build = psutil.Popen([sys.executable, "-c", work + AND_WAIT], stdout=subprocess.PIPE)
@@ -42,10 +38,4 @@ def test_workers_end_with_a_build_that_is_killed(work):
     assert len(workers) > 1
     build.kill()
     build.wait()
-    patience = time.monotonic() + 10
-    while any(map(runs, workers)) and time.monotonic() < patience:
-        time.sleep(0.02)
-    left = [process for process in workers if runs(process)]
-    for process in left:
-        process.kill()
-    assert left == []
+    assert outliving(workers) == []
