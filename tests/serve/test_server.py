@@ -14,6 +14,7 @@ from serve import child, settings
 from serve.cli import example
 from serve.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from serve.server import Server
+from tests.processes import outliving
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
@@ -93,8 +94,7 @@ def test_ctrl_c_stops_all_workers(workspace):
     assert family
     child.send_signal(signal.SIGINT)
     assert child.wait(60) == 0
-    time.sleep(1)
-    assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert outliving(family) == []
 
 
 PARENT = """
@@ -113,4 +113,4 @@ def test_a_killed_parent_leaves_no_server_behind():
         time.sleep(0.02)
     parent.kill()
     parent.wait()
-    orphan.wait(timeout=10)
+    assert outliving([orphan]) == []
