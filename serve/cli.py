@@ -48,9 +48,9 @@ def serve(checkpoint: Path, port: int, host: str, api_key_file: Path | None, wor
         checkpoint, log=place.logs / "vllm.log", port=port, host=host, api_key=key, reporter=Reporter(quiet=quiet)
     )
     with server:
-        click.echo(f"Serving {server.model} at {server.url} (stop with Ctrl-C). Ask it:\n")
-        click.echo(example(server.url, server.model, key))
         try:
+            click.echo(f"Serving {server.model} at {server.url} (stop with Ctrl-C). Ask it:\n")
+            click.echo(example(server.url, server.model, key))
             while server.poll() is None:
                 time.sleep(1)
         except KeyboardInterrupt:
