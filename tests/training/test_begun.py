@@ -14,20 +14,9 @@ from pangea_cultural.training import begun, checkpoints, lengths, trainer
 from pangea_cultural.training.corpus import Corpus
 from pangea_cultural.workspace import Workspace
 from tests import tiny
-from tests.training.test_run import learnt_pictures, pictures, train
+from tests.training.micro import learnt_pictures, pictures, train
 
 SAVED = {"save_steps": 1}
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    return tiny.checkpoint(tmp_path_factory.mktemp("start") / "random")
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    tiny.write_export(tmp_path / "exports/colours")
-    return Workspace.create(tmp_path)
 
 
 @pytest.fixture

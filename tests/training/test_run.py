@@ -6,55 +6,19 @@ from safetensors.torch import load_file
 from transformers import LlavaNextForConditionalGeneration
 
 from pangea_cultural import config
-from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
 from pangea_cultural.export import Export
 from pangea_cultural.files import read_json, write_json
 from pangea_cultural.training import adapters, checkpoints, lengths, trainer
-from pangea_cultural.training import run as training
 from pangea_cultural.training.recipe import Lora, Recipe, find
 from pangea_cultural.workspace import Workspace
 from tests import tiny
-
-STAGE = {
-    "name": "main",
-    "train": ["connector", "language_model"],
-    "steps": 3,
-    "batch_questions": 16,
-    "per_device_rows": 4,
-    "max_length": 300,
-    "learning_rate": 1e-3,
-    "log_steps": 1,
-    "warmup": 0,
-}
-
+from tests.training.micro import STAGE, learnt_pictures, pictures, train
 
 CONNECTOR = {
     *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
     "image_newline",
 }
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    return tiny.checkpoint(tmp_path_factory.mktemp("start") / "random")
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    tiny.write_export(tmp_path / "exports/colours")
-    return Workspace.create(tmp_path)
-
-
-def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields):
-    content = {
-        "name": "micro",
-        "model": {"checkpoint": str(start)},
-        "sources": [{"kind": "export", "path": "exports/colours"}],
-        "stages": [STAGE | (stage or {})],
-    }
-    recipe = config.parse(Recipe, content | fields, where="test")
-    return training.run(training.Job(recipe, workspace, Reporter(quiet=True)), anew=anew, overwrite=overwrite)
 
 
 def changed(workspace, start):
@@ -228,15 +192,6 @@ def test_a_question_longer_than_a_row_is_counted(workspace, start):
     sources = [{"kind": "export", "path": "exports/colours"}, {"kind": "chat", "path": "chat.json", "weight": 0.1}]
     record = train(workspace, start, sources=sources)
     assert record["stages"][0]["left_out"]["chat"] == {"longer than max_length": 1}
-
-
-def pictures(workspace):
-    return sorted((workspace.exports / "colours/images").iterdir())
-
-
-def learnt_pictures(workspace, split="train"):
-    shown = set(Export.open(workspace.exports / "colours").table(split)["image"].to_pylist())
-    return [path for path in pictures(workspace) if f"images/{path.name}" in shown]
 
 
 def test_too_many_missing_pictures_stop_before_anything_is_learnt(workspace, start):
