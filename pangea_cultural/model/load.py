@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -23,6 +24,9 @@ from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, START
 
 LOADED = (".safetensors", ".bin", ".json", ".jinja", ".txt", ".model")
+"""What the names of a checkpoint's files end with."""
+FETCHED = [f"*{suffix}" for suffix in LOADED if suffix != ".bin"]
+"""From the hub, where the same weights often lie as `.bin`, too."""
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -109,17 +113,27 @@ def refuse_absent(name: str) -> None:
 
 
 def content(name: str) -> str:
-    """What tells a checkpoint from another one of its name: a hash of a folder's files, or the hub's commit.
+    """What tells a checkpoint from another one of its name: a hash over the files that are loaded.
+
+    A model of the hub is fetched for it. Other files there, such as its card, may change.
 
     Raises:
         UserError: there is none of this name.
     """
-    config = _found(AutoConfig, name)
-    if not Path(name).is_dir():
-        return str(config._commit_hash)
+    here = Path(name).is_dir()
+    try:
+        folder = Path(name if here else snapshot_download(name, allow_patterns=FETCHED))
+    except (OSError, ValueError) as error:
+        raise _cannot_load(name, error) from error
     # But not of our own record, which holds times.
-    files = sorted(file for file in Path(name).iterdir() if file.suffix in LOADED and file.name != "training.json")
-    return hashlib.sha256("".join(f"{file.name} {sha256_file(file)}" for file in files).encode()).hexdigest()
+    files = sorted(file for file in folder.iterdir() if file.suffix in LOADED and file.name != "training.json")
+    lines = [f"{file.name} {sha256_file(file) if here else _blob(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _blob(file: Path) -> str:
+    """What the hub's cache names a file's content by: a hash, too."""
+    return file.resolve().name
 
 
 def _refuse_unmarked(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
@@ -165,4 +179,8 @@ def _found(kind: Any, name: str, **options: Any) -> Any:
     try:
         return kind.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot load {name}: {str(error).strip().splitlines()[0]}") from error
+        raise _cannot_load(name, error) from error
+
+
+def _cannot_load(name: str, error: Exception) -> UserError:
+    return UserError(f"cannot load {name}: {str(error).strip().splitlines()[0]}")

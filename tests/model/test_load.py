@@ -1,5 +1,6 @@
 """Models that are there already."""
 
+import hashlib
 import json
 import re
 
@@ -150,3 +151,48 @@ def test_what_is_not_there_is_said(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="cannot load"):
         load.load(str(tmp_path / "empty"), **HOW)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """The hub's cache, and no network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    folder = tmp_path / "cache/models--org--model"
+
+    def commit(name, **files):
+        """Make a commit of these files the newest one."""
+        snapshot = folder / "snapshots" / name
+        snapshot.mkdir(parents=True)
+        for file, content in files.items():
+            blob = folder / "blobs" / hashlib.sha256(content).hexdigest()
+            blob.parent.mkdir(exist_ok=True)
+            blob.write_bytes(content)
+            (snapshot / file.replace("_", ".")).symlink_to(blob)
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs/main").write_text(name)
+
+    return commit
+
+
+def test_a_model_of_the_hub_is_the_same_whatever_its_card_says(hub):
+    hub("a" * 40, config_json=b"{}", model_safetensors=b"weights", README_md=b"card")
+    before = load.content("org/model")
+    hub("b" * 40, config_json=b"{}", model_safetensors=b"weights", README_md=b"another card")
+    assert load.content("org/model") == before
+    hub("c" * 40, config_json=b"{}", model_safetensors=b"other weights", README_md=b"card")
+    assert load.content("org/model") != before
+
+
+def test_a_folder_is_another_one_with_another_grid_but_not_with_another_record(checkpoint):
+    before = load.content(str(checkpoint))
+    (checkpoint / "training.json").write_text("{}")
+    assert load.content(str(checkpoint)) == before
+    path = checkpoint / "config.json"
+    path.write_text(path.read_text().replace("128", "192"))
+    assert load.content(str(checkpoint)) != before
+
+
+def test_what_is_not_on_the_hub_either_is_one_line(hub):
+    with pytest.raises(UserError, match=r"cannot load org/none: [^\n]+$"):
+        load.content("org/none")
