@@ -24,12 +24,12 @@ def command(*program: str) -> list[str]:
 
 def main() -> None:
     """Ask for the signal, then become the program."""
-    parent, *command = sys.argv[1:]
+    parent, *program = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
         sys.exit("the parent has ended already")
-    os.execv(command[0], command)
+    os.execv(program[0], program)
 
 
 if __name__ == "__main__":

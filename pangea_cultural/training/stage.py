@@ -14,7 +14,7 @@ from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
 from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
-from pangea_cultural.files import atomic_path, write_json
+from pangea_cultural.files import atomic_path, temporaries, write_json
 from pangea_cultural.model import build
 from pangea_cultural.model.packed import PackedLlavaNext
 from pangea_cultural.training import adapters, checkpoints, settings
@@ -114,7 +114,7 @@ def _clear(setting: Setting) -> None:
     """Remove what a kill has left unfinished."""
     setting.folder.mkdir(parents=True, exist_ok=True)
     checkpoints.clear(setting.folder)
-    for file in setting.work.glob(f".{setting.weights.name}.*"):
+    for file in temporaries(setting.weights):
         file.unlink()
 
 
