@@ -43,12 +43,12 @@ def demo(
     import signal
     import time
 
-    from demos.examples import load
-    from demos.page import launch, page
-    from pangea_cultural.console import Reporter
-    from pangea_cultural.files import read_json
+    from demos.ask.examples import load
+    from demos.ask.page import launch, page
+    from pangea_cultural.endpoint.client import Endpoint
+    from pangea_cultural.utils.console import Reporter
+    from pangea_cultural.utils.files import read_json
     from pangea_cultural.workspace import Workspace
-    from serve.client import Endpoint
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     place = Workspace.create(workspace)

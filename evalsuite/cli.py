@@ -59,13 +59,14 @@ def evaluate(
     """
     import contextlib
 
-    from evalsuite import runner, tables
-    from pangea_cultural.console import Reporter
+    from evalsuite.harness import runner
+    from evalsuite.report import terminal as tables
+    from pangea_cultural.dataset.export import Export
+    from pangea_cultural.endpoint.client import Endpoint
     from pangea_cultural.errors import unknown
-    from pangea_cultural.export import Export
-    from pangea_cultural.languages import language
+    from pangea_cultural.reference.languages import language
+    from pangea_cultural.utils.console import Reporter
     from pangea_cultural.workspace import Workspace
-    from serve.client import Endpoint
 
     if (endpoint is None) == (model is None):
         raise click.UsageError("give either --endpoint or --model")
@@ -126,7 +127,7 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
     Example:
       pcult report pcult-workspace/runs/tiny-test
     """
-    from evalsuite.report import write
+    from evalsuite.report.html import write
 
     path = out or runs[0] / "report.html"
     write(runs, path)

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
-from pangea_cultural.console import Reporter, table
+from pangea_cultural.utils.console import Reporter, table
 
 SHOWN = {
     "claims": ["property", "value", "exactness", "rank", "best", "label"],
@@ -56,10 +56,11 @@ def build(
     Example:
       pcult build sample --workspace my-workspace
     """
-    from factory import pipeline, stats
+    from factory import pipeline
     from factory import recipe as recipes
-    from factory.commons import sources
-    from factory.store import Store
+    from factory.images.sources import open as sources
+    from factory.store import statistics
+    from factory.store.store import Store
     from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
@@ -76,8 +77,8 @@ def build(
     with Store.open(place.store) as store:
         job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
         pipeline.build(job, only)
-        result = stats.totals(store)
-        stages = stats.stages(store)
+        result = statistics.totals(store)
+        stages = statistics.stages(store)
     if as_json:
         _print_json(result | {"export": str(job.export)})
     else:
@@ -126,8 +127,8 @@ def stats(workspace: Path, as_json: bool) -> None:
     Example:
       pcult data stats --workspace my-workspace
     """
-    from factory import stats as counts
-    from factory.store import Store
+    from factory.store import statistics as counts
+    from factory.store.store import Store
     from pangea_cultural.workspace import Workspace
 
     with Store.open(Workspace(workspace).store, read_only=True) as store:
@@ -158,8 +159,8 @@ def show(entity: str, workspace: Path, as_json: bool) -> None:
     Example:
       pcult data show Q43175
     """
-    from factory import stats as counts
-    from factory.store import Store
+    from factory.store import statistics as counts
+    from factory.store.store import Store
     from pangea_cultural.workspace import Workspace
 
     with Store.open(Workspace(workspace).store, read_only=True) as store:
@@ -185,8 +186,8 @@ def reject_reasons(workspace: Path, as_json: bool) -> None:
     Example:
       pcult data reject-reasons
     """
-    from factory import stats as counts
-    from factory.store import Store
+    from factory.store import statistics as counts
+    from factory.store.store import Store
     from pangea_cultural.workspace import Workspace
 
     with Store.open(Workspace(workspace).store, read_only=True) as store:
@@ -206,9 +207,9 @@ def check(export: Path) -> None:
     Example:
       pcult data check pcult-workspace/exports/sample
     """
+    from pangea_cultural.dataset.export import Export
+    from pangea_cultural.dataset.export import check as check_export
     from pangea_cultural.errors import UserError
-    from pangea_cultural.export import Export
-    from pangea_cultural.export import check as check_export
 
     opened = Export.open(export)
     problems = check_export(opened)
@@ -230,7 +231,7 @@ def general(folder: Path, languages: str, pictures: int, seed: int) -> None:
     Example:
       pcult data general pcult-workspace/exports/general
     """
-    from factory.sample.general import write_general
+    from factory.sample.synthetic_chat import write_general
 
     codes = [code.strip() for code in languages.split(",")]
     write_general(folder, languages=codes, num_images=pictures, seed=seed)

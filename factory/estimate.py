@@ -15,17 +15,17 @@ from typing import Any
 
 from backports import zstd
 
-from factory.commons.imageinfo import MAX_TITLES
-from factory.doors import Dump, FoundBySparql, open_doors
+from factory.entities.base import LookupDoor, StreamDoor, TooMuchError
+from factory.entities.entity_rows import Rows
+from factory.entities.selector import CATEGORY_PROPERTIES, PICTURE_PROPERTIES, Selector
+from factory.entities.sources import api, dump
+from factory.entities.sources.open import Dump, FoundBySparql, open_doors
+from factory.entities.sources.sparql.source import SparqlDoor
+from factory.images.sources.commons.api import MAX_TITLES
 from factory.net.limits import DEFAULTS
 from factory.recipe import CommonsSource, Recipe
-from factory.rows import Rows
-from factory.select import CATEGORY_PROPERTIES, PICTURE_PROPERTIES, Selector
-from factory.wikidata import api, dump
-from factory.wikidata.door import LookupDoor, StreamDoor, TooMuchError
-from factory.wikidata.lookup import SparqlDoor
-from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.console import Reporter
 
 SAMPLE_BYTES = 24 << 20
 """Of the compressed file: some ten thousand documents."""

@@ -14,15 +14,15 @@ from typing import Any
 
 import orjson
 
-from factory.properties import properties
 from factory.recipe import CommonsSource, ImageSource, Recipe
-from factory.store import Store
+from factory.reference.properties import properties
+from factory.store.store import Store
 from pangea_cultural import __version__
-from pangea_cultural.console import Reporter
+from pangea_cultural.dataset.export import MANIFEST
 from pangea_cultural.errors import unknown
-from pangea_cultural.export import MANIFEST
-from pangea_cultural.languages import language
-from pangea_cultural.regions import ambiguous_states, region
+from pangea_cultural.reference.languages import language
+from pangea_cultural.reference.regions import ambiguous_states, region
+from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
 
 
@@ -129,27 +129,27 @@ def build(job: Build, only: tuple[str, ...] = ()) -> None:
 
 
 def _select(job: Build) -> tuple[int, int]:
-    from factory import ingest
+    from factory.entities import stage as ingest
 
     return ingest.run(job.store, job.recipe, job.reporter)
 
 
 def _images(job: Build) -> tuple[int, int]:
-    from factory import images
-    from factory.commons import sources
+    from factory.images import stage as images
+    from factory.images.sources import open as sources
 
     with sources.opened(job.recipe) as opened:
         return images.run(job.store, job.recipe, opened, job.workspace.images, job.reporter)
 
 
 def _questions(job: Build) -> tuple[int, int]:
-    from factory.questions import fill
+    from factory.questions import stage as fill
 
     return fill.run(job.store, job.recipe, job.reporter)
 
 
 def _split(job: Build) -> tuple[int, int]:
-    from factory import split
+    from factory.splits import stage as split
 
     return split.run(job.store, job.recipe)
 

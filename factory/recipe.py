@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 from yarl import URL
 
-from factory.commons import thumbnails
-from factory.commons.source import COMMONS
-from factory.net.network import Network
-from factory.properties import properties
+from factory.images.base import COMMONS
+from factory.images.sources.commons import thumbnails
+from factory.net.config import Network
 from factory.questions.templates import available_languages
+from factory.reference.properties import properties
 from pangea_cultural import config
 from pangea_cultural.errors import UserError, unknown
-from pangea_cultural.languages import language
-from pangea_cultural.regions import region, regions
+from pangea_cultural.reference.languages import language
+from pangea_cultural.reference.regions import region, regions
 
 
 class DumpDoor(config.Config):

@@ -33,8 +33,8 @@ def serve(checkpoint: Path, port: int, host: str, api_key_file: Path | None, wor
     import signal
     import time
 
-    from pangea_cultural.console import Reporter
     from pangea_cultural.errors import UserError
+    from pangea_cultural.utils.console import Reporter
     from pangea_cultural.workspace import Workspace
     from serve.server import Server
 

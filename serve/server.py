@@ -12,9 +12,10 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
-from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
-from serve import child, settings
+from pangea_cultural.utils import child_process
+from pangea_cultural.utils.console import Reporter
+from serve import vllm_flags
 
 START_TIMEOUT_S = 900
 """A 7B model on a cold disk takes minutes."""
@@ -47,7 +48,7 @@ class Server:
         api_key: str | None = None,
         reporter: Reporter | None = None,
     ) -> None:
-        self._config = settings.check_checkpoint(checkpoint)
+        self._config = vllm_flags.check_checkpoint(checkpoint)
         self._checkpoint = checkpoint
         self._log = log
         self.host = host
@@ -74,7 +75,7 @@ class Server:
                 self._command(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | settings.environment(self.api_key),
+                env=os.environ | vllm_flags.environment(self.api_key),
                 start_new_session=True,
             )
         try:
@@ -92,12 +93,12 @@ class Server:
     def _command(self) -> list[str]:
         # `python -m`, because the `vllm` script of the CPU build does not start.
         return [
-            *child.command(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
+            *child_process.command(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
             f"--model={self._checkpoint}",
             f"--served-model-name={self.model}",
             f"--host={self.host}",
             f"--port={self.port}",
-            *settings.flags(self._config),
+            *vllm_flags.flags(self._config),
         ]
 
     def _wait(self) -> None:

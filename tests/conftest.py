@@ -2,8 +2,8 @@
 
 import pytest
 
-from pangea_cultural.export import Export
-from tests import tiny
+from pangea_cultural.dataset.export import Export
+from tests.helpers import tiny
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.question import Question
 from pangea_cultural.errors import UserError
-from pangea_cultural.export import Export
-from pangea_cultural.vqa import Question
 
 NAME = "export"
 CONDITIONS = ("picture", "blind")

@@ -1,4 +1,4 @@
-"""Our own export: Parquet files and a folder of pictures, as pangea_cultural/export.py reads them."""
+"""Our own export: Parquet files and a folder of pictures, as pangea_cultural/dataset/export.py reads them."""
 
 import os
 import re
@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factory.recipe import Recipe
-from factory.store import Store
-from pangea_cultural import __version__, export, vqa
-from pangea_cultural.console import Reporter
-from pangea_cultural.files import MADE_UP, atomic_path, sha256_file, temporaries, write_json
+from factory.store.store import Store
+from pangea_cultural import __version__
+from pangea_cultural.dataset import export, question
+from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.files import MADE_UP, atomic_path, sha256_file, temporaries, write_json
 
 QUESTIONS = """
 SELECT q.* EXCLUDE (image), CASE WHEN q.image = '' THEN '' ELSE 'images/' || i.path END AS image
@@ -46,7 +47,7 @@ def run(store: Store, recipe: Recipe, images: Path, folder: Path, reporter: Repo
     counts = {}
     for split in export.SPLITS:
         table = store.table(QUESTIONS, {"split": split, "hold_out": list(recipe.hold_out)})
-        table = table.select(vqa.QUESTION_SCHEMA.names).cast(vqa.QUESTION_SCHEMA)
+        table = table.select(question.QUESTION_SCHEMA.names).cast(question.QUESTION_SCHEMA)
         files[f"questions-{split}.parquet"] = _write_parquet(table, folder / f"questions-{split}.parquet")
         counts[split] = table.num_rows
     pictures = store.table(IMAGES)

@@ -1,1 +1,1 @@
-"""One polite way to the network: limits by host, waiting when told to, and no private addresses unless named."""
+"""HTTP client with per-host limits, retries and an address check."""

@@ -12,12 +12,12 @@ from typing import Any, Self, TypeVar
 import aiohttp
 from yarl import URL
 
-from factory.net.addresses import Guard, PrivateAddressError
-from factory.net.answer import Answer, Expect, status_fault
-from factory.net.contact import require_contact, user_agent
 from factory.net.errors import EndpointDownError, FaultError, FetchError
 from factory.net.limits import Gate, Gates, HostLimits
-from factory.net.patience import Patience
+from factory.net.resolver import Guard, PrivateAddressError
+from factory.net.responses import Answer, Expect, status_fault
+from factory.net.retry import Patience
+from factory.net.user_agent import require_contact, user_agent
 
 MAX_REDIRECTS = 5
 READ_BUFFER_BYTES = 1 << 18

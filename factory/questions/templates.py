@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from factory.kinds import ANY, kinds
-from factory.properties import properties
+from factory.reference.entity_types import ANY, kinds
+from factory.reference.properties import properties
 from pangea_cultural.errors import UserError, unknown
-from pangea_cultural.languages import language
+from pangea_cultural.reference.languages import language
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ def folder() -> Path:
 @functools.cache
 def available_languages() -> tuple[str, ...]:
     """Languages that have templates, in the order of the language table."""
-    from pangea_cultural.languages import languages
+    from pangea_cultural.reference.languages import languages
 
     return tuple(code for code in languages() if (folder() / f"{code}.toml").is_file())
 

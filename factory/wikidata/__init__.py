@@ -1,1 +1,1 @@
-"""Three doors to the same rows: SPARQL, JSON dump, entity JSON."""
+"""Wikidata's data model: entities, values and their text."""

@@ -26,7 +26,7 @@ class Lazy:
 
 COMMANDS = {
     "quickstart": Lazy(
-        "pangea_cultural.cli.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
+        "pangea_cultural.cli.workflows.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
     ),
     "build": Lazy("factory.cli:build", "factory", "Build a data set from a recipe."),
     "data": Lazy("factory.cli:data", "factory", "Look into the store: statistics, entities, rejections."),

@@ -16,7 +16,7 @@ from transformers import (
 
 from pangea_cultural.config import Config, load
 from pangea_cultural.errors import unknown
-from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 
 # Which of the tower's layers the connector reads, and that it leaves out the class token: as Pangea was trained.

@@ -28,11 +28,11 @@ from transformers import (
 )
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.files import atomic_folder, read_json, restore_folder, write_json
-from pangea_cultural.model import build, names, processor
-from pangea_cultural.model.export import INDEX, hub_state, save_card, save_generation
-from pangea_cultural.model.packed import PackedLlavaNext
+from pangea_cultural.model import build, processor, weight_names
+from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation
+from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD
+from pangea_cultural.utils.files import atomic_folder, read_json, restore_folder, write_json
 
 SINGLE = "model.safetensors"
 ORIGINAL = "llava_qwen"
@@ -100,7 +100,7 @@ def _to_hub(source: Path, work: Path, original: dict[str, Any], tokenizer: Path 
     words = _tokenizer(tokenizer or source, original)
     config = hub_config(original, _vision(source, original), image_token=words.convert_tokens_to_ids(IMAGE))
     config.text_config.pad_token_id = words.convert_tokens_to_ids(PAD)
-    written = _write(source, work, names.from_original, _wanted(config))
+    written = _write(source, work, weight_names.from_original, _wanted(config))
     config.architectures = ["LlavaNextForConditionalGeneration"]
     config.dtype = original.get("torch_dtype", "bfloat16")
     config.save_pretrained(work)
@@ -113,8 +113,8 @@ def _to_hub(source: Path, work: Path, original: dict[str, Any], tokenizer: Path 
 
 def _to_original(source: Path, work: Path) -> dict[str, Any]:
     config = LlavaNextConfig.from_pretrained(source)
-    wanted = {names.to_original(name): shape for name, shape in _wanted(config).items()}
-    written = _write(source, work, names.to_original, wanted)
+    wanted = {weight_names.to_original(name): shape for name, shape in _wanted(config).items()}
+    written = _write(source, work, weight_names.to_original, wanted)
     write_json(work / "config.json", original_config(config))
     config.vision_config.save_pretrained(work / "vision_tower")
     AutoTokenizer.from_pretrained(source).save_pretrained(work)
@@ -275,14 +275,14 @@ def _mapped(source: Path, rename: Callable[[str], str], wanted: dict[str, list[i
 def _shapes(path: Path) -> list[tuple[str, list[int]]]:
     """Names and shapes of the weights in a file."""
     with safe_open(path, framework="pt") as file:
-        return [(name, list(file.get_slice(name).get_shape())) for name in names.learnt(file.keys())]
+        return [(name, list(file.get_slice(name).get_shape())) for name in weight_names.learnt(file.keys())]
 
 
 def _new_name(name: str, rename: Callable[[str], str]) -> str:
     """Empty for a name that has none in the other layout."""
     try:
         return rename(name)
-    except names.UnknownNameError:
+    except weight_names.UnknownNameError:
         return ""
 
 

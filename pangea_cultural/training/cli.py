@@ -52,8 +52,8 @@ def train(
 
     # Nothing is fetched unless the recipe names a model on the hub.
     from pangea_cultural import config
-    from pangea_cultural.console import Reporter
     from pangea_cultural.training import recipe as recipes
+    from pangea_cultural.utils.console import Reporter
     from pangea_cultural.workspace import Workspace
 
     if not dry_run and (devices or tflops):
@@ -65,7 +65,7 @@ def train(
         _dry_run(plan, workspace, devices, tflops, as_json=as_json, quiet=quiet)
         return
     place = Workspace.create(workspace)
-    from pangea_cultural.training.run import Job, run
+    from pangea_cultural.training.loop.run import Job, run
 
     # Of several processes the first one speaks.
     is_first = int(os.environ.get("RANK", "0")) == 0
@@ -88,13 +88,13 @@ def _dry_run(
 
     from rich.console import Console
 
-    from pangea_cultural.console import Reporter
-    from pangea_cultural.training import dry_run_tables
-    from pangea_cultural.training.dry_run import Devices, dry_run
+    from pangea_cultural.training.estimate import tables
+    from pangea_cultural.training.estimate.dry_run import Devices, dry_run
+    from pangea_cultural.utils.console import Reporter
 
     number = devices or int(os.environ.get("WORLD_SIZE", "1"))
     result = dry_run(recipe, workspace.absolute(), Devices(number, tflops), Reporter(quiet=quiet))
     if as_json:
         click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
     else:
-        dry_run_tables.show(result, Console())
+        tables.show(result, Console())

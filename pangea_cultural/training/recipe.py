@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pangea_cultural import config
+from pangea_cultural.dataset.question import Kind
 from pangea_cultural.errors import UserError, unknown
-from pangea_cultural.languages import language
-from pangea_cultural.training.sources import Source
-from pangea_cultural.vqa import Kind
+from pangea_cultural.reference.languages import language
+from pangea_cultural.training.data.sources import Source
 
 Part = Literal["tower", "connector", "language_model"]
 Rate = Annotated[float, Field(gt=0)]

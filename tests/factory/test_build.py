@@ -11,12 +11,12 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from factory.store import Store
+from factory.store.store import Store
 from pangea_cultural.cli import pcult
+from pangea_cultural.dataset.export import SPLITS, Export, check
 from pangea_cultural.errors import UserError
-from pangea_cultural.export import SPLITS, Export, check
-from tests.factory import world
-from tests.factory.contents import differences
+from tests.helpers import world
+from tests.helpers.store_contents import differences
 
 
 def pcult_json(*arguments):

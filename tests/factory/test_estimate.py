@@ -10,9 +10,9 @@ from backports import zstd
 
 from factory import estimate
 from factory.recipe import Recipe
-from pangea_cultural.console import Reporter
 from pangea_cultural.errors import UserError
-from tests.factory.world import item, labels, text, year
+from pangea_cultural.utils.console import Reporter
+from tests.helpers.world import item, labels, text, year
 
 NUM_LINES = 4000
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from factory.store import Store
-from pangea_cultural.export import Export, check
-from tests.factory import model, rdf_world
-from tests.factory.commons_server import CommonsServer, File
-from tests.factory.contents import contents, differences
-from tests.factory.wikibase_server import WikibaseServer
+from factory.store.store import Store
+from pangea_cultural.dataset.export import Export, check
+from tests.helpers import rdf_export, wikibase
+from tests.helpers.commons_server import CommonsServer, File
+from tests.helpers.store_contents import contents, differences
+from tests.helpers.wikibase_server import WikibaseServer
 
 NUM_KILLS = 20
 NUM_CASTLES = 240
@@ -54,27 +54,29 @@ COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy"
 def castle(number, door):
     country = sorted(COUNTRIES)[number % 4]
     claims = {
-        "P31": [model.item("Q23413")],
-        "P17": [model.item(country)],
-        "P571": [model.time(f"+{1000 + number}-00-00T00:00:00Z", 9)],
-        "P84": [model.item(f"Q{7000 + number % 9}")],
-        "P373": [model.string(f"Castle {door}{number}")],
+        "P31": [wikibase.item("Q23413")],
+        "P17": [wikibase.item(country)],
+        "P571": [wikibase.time(f"+{1000 + number}-00-00T00:00:00Z", 9)],
+        "P84": [wikibase.item(f"Q{7000 + number % 9}")],
+        "P373": [wikibase.string(f"Castle {door}{number}")],
     }
     if number % 7:
-        claims["P18"] = [model.string(f"Castle {door}{number} front.jpg")]
+        claims["P18"] = [wikibase.string(f"Castle {door}{number} front.jpg")]
     if number % 11 == 0:
         claims.pop("P373"), claims.pop("P18", None)
-    statements = {name: [model.statement(value) for value in values] for name, values in claims.items()}
-    return model.document(f"Q{door}{number:05}", statements, labels=(("en", f"Castle {door}{number}"),))
+    statements = {name: [wikibase.statement(value) for value in values] for name, values in claims.items()}
+    return wikibase.document(f"Q{door}{number:05}", statements, labels=(("en", f"Castle {door}{number}"),))
 
 
 def values():
     for name, label in COUNTRIES.items():
-        yield model.document(
-            name, {"P31": [model.statement(model.item("Q6256"))]}, labels=(("en", label), ("de", label))
+        yield wikibase.document(
+            name,
+            {"P31": [wikibase.statement(wikibase.item("Q6256"))]},
+            labels=(("en", label), ("de", label)),
         )
     for number in range(9):
-        yield model.document(f"Q{7000 + number}", {}, labels=(("en", f"Architect {number}"),))
+        yield wikibase.document(f"Q{7000 + number}", {}, labels=(("en", f"Architect {number}"),))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def services(oxigraph):
             # Every castle has a front; some share a picture, and some of the category are too small.
             files.append(File(title=f"{name} front.jpg", categories=(name,), picture=f"{number % 100}"))
             files += [File(title=f"{name} side.jpg", categories=(name,), width=1600 if number % 3 else 300)]
-    oxigraph.load(rdf_world.triples([*doors[1], *values()]))
+    oxigraph.load(rdf_export.triples([*doors[1], *values()]))
     with (
         WikibaseServer([*doors[2], *values()]).running() as wikibase,
         CommonsServer(files, fault_share=0.03, seed=4, latency_s=0.004) as commons,

@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from factory import recipe as recipes
-from factory.store import Store
-from pangea_cultural.export import SPLITS, Export, check
-from tests.factory import rdf_world
-from tests.factory.commons_server import CommonsServer, File
-from tests.factory.wikibase_server import WikibaseServer
+from factory.store.store import Store
+from pangea_cultural.dataset.export import SPLITS, Export, check
+from tests.helpers import rdf_export
+from tests.helpers.commons_server import CommonsServer, File
+from tests.helpers.wikibase_server import WikibaseServer
 
 SAMPLE = [
     orjson.loads(line)
@@ -30,7 +30,7 @@ def categories():
 def services(oxigraph):
     """Wikidata's query service, its entity API, and Commons."""
     files = [File(title=f"{name} {n}.jpg", categories=(name,)) for name in sorted(set(categories())) for n in range(4)]
-    oxigraph.load(rdf_world.triples(SAMPLE))
+    oxigraph.load(rdf_export.triples(SAMPLE))
     with WikibaseServer(SAMPLE).running() as wikibase, CommonsServer(files) as commons:
         yield oxigraph, wikibase, commons
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import click
 import torch
 
-from pangea_cultural.files import read_json, sha256_file
-from pangea_cultural.model import export
-from tests.perf import moderate, process, record
+from pangea_cultural.model import checkpoint
+from pangea_cultural.utils.files import read_json, sha256_file
+from tests.perf import moderate_model, process, record
 
 SHARD_BYTES = 300_000_000
 LAYERS = {"small": 1, "large": 24}
@@ -50,12 +50,12 @@ def main(folder: Path, make: str | None) -> None:
 
 def write(folder: Path, layers: int) -> None:
     """A checkpoint with random weights."""
-    export.SHARD_BYTES = SHARD_BYTES
-    words = moderate.words()
-    settings = moderate.config(words)
+    checkpoint.SHARD_BYTES = SHARD_BYTES
+    words = moderate_model.words()
+    settings = moderate_model.config(words)
     settings.text_config.update({"num_hidden_layers": layers, "hidden_size": HIDDEN, "intermediate_size": 4 * HIDDEN})
     settings.text_config.layer_types = ["full_attention"] * layers
-    moderate.write(folder, settings, words, torch.bfloat16)
+    moderate_model.write(folder, settings, words, torch.bfloat16)
 
 
 def pcult(source: Path, target: Path) -> float:
@@ -65,7 +65,7 @@ def pcult(source: Path, target: Path) -> float:
 
 def weights(folder: Path) -> dict[str, str]:
     """SHA-256 of the files of weights, and where each weight lies."""
-    index = folder / export.INDEX
+    index = folder / checkpoint.INDEX
     places = read_json(index)["weight_map"] if index.is_file() else {}
     return places | {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
 

@@ -20,11 +20,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
-from pangea_cultural import export, vqa
-from pangea_cultural.console import Reporter
-from pangea_cultural.files import write_json
-from pangea_cultural.languages import training_languages
-from pangea_cultural.training.sources import Source, open_source
+from pangea_cultural.dataset import export
+from pangea_cultural.dataset import question as vqa
+from pangea_cultural.reference.languages import training_languages
+from pangea_cultural.training.data.sources import Source, open_source
+from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.files import write_json
 from tests.perf import record
 
 ROWS_PER_PICTURE = 8

@@ -14,13 +14,13 @@ import click
 import torch
 
 from pangea_cultural import config
-from pangea_cultural.console import Reporter
-from pangea_cultural.model.packed import PADDING
-from pangea_cultural.training import data
-from pangea_cultural.training.collate import Collator
+from pangea_cultural.model.modeling import PADDING
+from pangea_cultural.training.batching import training_data
+from pangea_cultural.training.batching.collate import Collator
+from pangea_cultural.training.batching.dataset import Steps
 from pangea_cultural.training.recipe import Recipe
-from pangea_cultural.training.start import Start
-from pangea_cultural.training.steps import Steps
+from pangea_cultural.training.setup.base_model import Start
+from pangea_cultural.utils.console import Reporter
 
 
 @click.command()
@@ -35,9 +35,11 @@ def main(recipe: Path, workspace: Path) -> None:
 
 def _steps(recipe: Recipe, workspace: Path, folder: Path) -> Steps:
     reporter = Reporter(quiet=True)
-    corpora = data.open_all(recipe, workspace, folder, reporter)
+    corpora = training_data.open_all(recipe, workspace, folder, reporter)
     _, processor = Start(recipe, workspace, folder).make()
-    opened = data.Data(recipe, corpora, data.measure_all(corpora, processor, folder, "data-path", reporter))
+    opened = training_data.Data(
+        recipe, corpora, training_data.measure_all(corpora, processor, folder, "data-path", reporter)
+    )
     collator = Collator(processor, keys=opened.key_numbers)
     return opened.steps(recipe.stages[-1], collator, processes=1, rank=0)
 

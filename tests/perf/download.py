@@ -24,12 +24,12 @@ from pathlib import Path
 import click
 import orjson
 
-from factory.net.patience import Patience
-from tests.factory import world
-from tests.factory.commons_server import CommonsServer, File
+from factory.net.retry import Patience
+from tests.helpers import world
+from tests.helpers.commons_server import CommonsServer, File
 from tests.perf import record
+from tests.perf.images import jpeg
 from tests.perf.peers import environment
-from tests.perf.pictures import jpeg
 
 CONNECTIONS = 8
 LATENCY_S = 0.02

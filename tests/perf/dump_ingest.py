@@ -23,8 +23,8 @@ from pathlib import Path
 import click
 from isal import igzip
 
-from factory.wikidata import dump
-from pangea_cultural.cli.meter import PeakMemory
+from factory.entities.sources import dump
+from pangea_cultural.cli.memory_meter import PeakMemory
 from tests.perf import record
 from tests.perf.peers import environment
 
@@ -116,7 +116,7 @@ def _documents(path: Path | None) -> list[bytes]:
 
 
 def _regions() -> list[str]:
-    from pangea_cultural.regions import regions
+    from pangea_cultural.reference.regions import regions
 
     return [item for row in regions().values() for item in row.items]
 

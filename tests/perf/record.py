@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from pangea_cultural.console import table
-from pangea_cultural.files import write_json
+from pangea_cultural.utils.console import table
+from pangea_cultural.utils.files import write_json
 
 RESULTS = Path(__file__).with_name("results")
 

@@ -16,8 +16,8 @@ import click
 import orjson
 from isal import igzip
 
-from factory.store import Store
-from tests.factory.world import COUNTRIES, GERMAN, item, labels, year
+from factory.store.store import Store
+from tests.helpers.world import COUNTRIES, GERMAN, item, labels, year
 from tests.perf import record
 
 RECIPE = """

@@ -8,25 +8,25 @@ import pytest
 
 from pangea_cultural.model.processor import processor
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE
-from pangea_cultural.training.packing import Template
-from pangea_cultural.training.pictures import ImageTokens
-from tests.perf import chat, moderate, peers
+from pangea_cultural.training.batching.images import ImageTokens
+from pangea_cultural.training.batching.packing import Template
+from tests.perf import chat_data, moderate_model, peers
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    path = chat.write(tmp_path_factory.mktemp("chat"), pictures=2, questions_per_picture=4, seed=0)
+    path = chat_data.write(tmp_path_factory.mktemp("chat"), pictures=2, questions_per_picture=4, seed=0)
     return path.parent, orjson.loads(path.read_bytes())
 
 
 @pytest.fixture(scope="module")
 def words():
-    return moderate.words()
+    return moderate_model.words()
 
 
 def peer_template():
     """TRL's side can only be imported where TRL is; its template is a constant."""
-    tree = ast.parse(Path(chat.__file__).with_name("trl_peer.py").read_text())
+    tree = ast.parse(Path(chat_data.__file__).with_name("trl_peer.py").read_text())
     found = [n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "TEMPLATE"]
     return ast.literal_eval(found[0])
 
@@ -54,18 +54,18 @@ def test_every_picture_has_its_questions(rows):
 
 def test_the_same_seed_gives_the_same_bytes(rows, tmp_path):
     folder, made = rows
-    again = chat.write(tmp_path, pictures=2, questions_per_picture=4, seed=0)
+    again = chat_data.write(tmp_path, pictures=2, questions_per_picture=4, seed=0)
     assert orjson.loads(again.read_bytes()) == made
     assert all((tmp_path / row["image"]).read_bytes() == (folder / row["image"]).read_bytes() for row in made)
 
 
 def test_a_question_has_forty_to_sixty_tokens_and_a_picture_about_six_hundred(rows, words):
     assert all(40 <= len(our_tokens(row, words)[0]) <= 60 for row in rows[1])
-    assert 590 <= ImageTokens(processor(moderate.config(words), words)).of((720, 960)) <= 630
+    assert 590 <= ImageTokens(processor(moderate_model.config(words), words)).of((720, 960)) <= 630
 
 
 def test_the_peer_writes_the_same_text(rows, words):
-    made = processor(moderate.config(words), words)
+    made = processor(moderate_model.config(words), words)
     for row in rows[1]:
         ours = made.apply_chat_template(messages(row), chat_template=CHAT_TEMPLATE)
         assert made.apply_chat_template(messages(row), chat_template=peer_template()) == ours

@@ -16,8 +16,8 @@ from typing import Any
 import click
 
 from pangea_cultural import config
-from pangea_cultural.files import read_json
 from pangea_cultural.training.recipe import Recipe, find
+from pangea_cultural.utils.files import read_json
 from tests.perf import record
 
 KINDS = ("shared", "rows")

@@ -2,10 +2,10 @@
 
     python -m tests.perf.train_throughput --folder /tmp/throughput
 
-All three train the same LLaVA-NeXT (tests/perf/moderate.py) in float32 from the same folder on the same conversations
-(tests/perf/chat.py; a picture is about 620 tokens, a question with its answer 40 to 60), with 1 to 16 questions about
-each picture. Ours is `pcult train` with the two kinds of packing. TRL's `SFTTrainer` cannot pack pictures: it has a row
-for each question.
+All three train the same LLaVA-NeXT (tests/perf/moderate_model.py) in float32, from the same folder, on the same
+conversations (tests/perf/chat_data.py; a picture is about 620 tokens, a question with its answer 40 to 60), with 1 to
+16 questions about each picture. Ours is `pcult train` with the two kinds of packing. TRL's `SFTTrainer` cannot pack
+pictures: it has a row for each question.
 
 Equal for all: questions a step, threads, a frozen tower, no gradient checkpointing, batches made in the training
 process, and a loss on the answers alone; before anything is timed, the targets of all rows are counted on both sides
@@ -29,7 +29,7 @@ from typing import Any
 
 import click
 
-from tests.perf import chat, peers, process, record
+from tests.perf import chat_data, peers, process, record
 
 BATCH_QUESTIONS = 16
 THREADS = 2
@@ -101,8 +101,10 @@ class Bench:
         shutil.rmtree(self._workspace, ignore_errors=True)
         for questions, steps in STEPS.items():
             pictures = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
-            chat.write(self._workspace / "chat", pictures=pictures, questions_per_picture=questions, seed=questions)
-        self._run("model", [sys.executable, "-m", "tests.perf.moderate", str(self._workspace / "model")])
+            chat_data.write(
+                self._workspace / "chat", pictures=pictures, questions_per_picture=questions, seed=questions
+            )
+        self._run("model", [sys.executable, "-m", "tests.perf.moderate_model", str(self._workspace / "model")])
 
     def fastest_rows(self, kind: str) -> int:
         """How many rows in a forward pass are fastest."""

@@ -9,12 +9,13 @@ import time
 import psutil
 import pytest
 
+from pangea_cultural.endpoint.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from pangea_cultural.errors import UserError
-from serve import child, settings
+from pangea_cultural.utils import child_process
+from serve import vllm_flags
 from serve.cli import example
-from serve.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from serve.server import Server
-from tests.processes import outliving
+from tests.helpers.processes import outliving
 
 
 def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
@@ -57,9 +58,9 @@ def test_a_huge_picture_is_not_sent():
 
 
 def test_the_key_goes_through_the_environment(workspace):
-    config = settings.check_checkpoint(workspace / "checkpoints/tiny")
-    assert settings.environment("secret")["VLLM_API_KEY"] == "secret"
-    assert not any("secret" in flag for flag in settings.flags(config))
+    config = vllm_flags.check_checkpoint(workspace / "checkpoints/tiny")
+    assert vllm_flags.environment("secret")["VLLM_API_KEY"] == "secret"
+    assert not any("secret" in flag for flag in vllm_flags.flags(config))
 
 
 def test_the_example_can_be_pasted(tmp_path):
@@ -82,18 +83,18 @@ def test_ctrl_c_stops_all_workers(workspace):
     import psutil
 
     command = [sys.executable, "-m", "pangea_cultural", "serve", str(workspace / "checkpoints/tiny"), "--port", "0"]
-    child = subprocess.Popen(
+    child_process = subprocess.Popen(
         [*command, "--workspace", str(workspace / "other")],
         stdout=subprocess.PIPE,
         text=True,
         # What runs in a shell's background ignores Ctrl-C, and so would its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    assert "Serving tiny at http://127.0.0.1:" in child.stdout.readline()
-    family = psutil.Process(child.pid).children(recursive=True)
+    assert "Serving tiny at http://127.0.0.1:" in child_process.stdout.readline()
+    family = psutil.Process(child_process.pid).children(recursive=True)
     assert family
-    child.send_signal(signal.SIGINT)
-    assert child.wait(60) == 0
+    child_process.send_signal(signal.SIGINT)
+    assert child_process.wait(60) == 0
     assert outliving(family) == []
 
 
@@ -107,7 +108,7 @@ time.sleep(60)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
 def test_a_killed_parent_leaves_no_server_behind():
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, child.__file__], stdout=subprocess.PIPE)
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, child_process.__file__], stdout=subprocess.PIPE)
     orphan = psutil.Process(int(parent.stdout.readline()))
     while orphan.name() != "sleep":
         time.sleep(0.02)

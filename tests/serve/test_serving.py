@@ -8,9 +8,9 @@ from openai import OpenAI
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration
 
+from pangea_cultural.endpoint.client import Endpoint, data_url, gather
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
-from serve.client import Endpoint, data_url, gather
 
 pytestmark = pytest.mark.serving
 

@@ -1,0 +1,1 @@
+"""lighteval as the host of our benchmarks."""

@@ -1,0 +1,117 @@
+"""Items as lighteval tasks: one Parquet folder and one configuration a task."""
+
+import types
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from lighteval.metrics.metrics_sample import SampleLevelComputation
+from lighteval.metrics.utils.metric_utils import SampleLevelMetric
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.lighteval_task import LightevalTaskConfig
+from lighteval.tasks.requests import Doc, SamplingMethod
+
+from evalsuite.benchmarks.export import Item
+from evalsuite.metrics.exact_match import exact_match
+
+MAX_ANSWER_TOKENS = 32
+
+
+class LikeliestOption(SampleLevelComputation):
+    """1 where the right option is the likeliest per token, else 0."""
+
+    def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
+        """Score one document."""
+        return float(int(np.argmax(model_response.logprobs)) == doc.gold_index)
+
+
+class ExactMatch(SampleLevelComputation):
+    """1 where the answer equals a right one after normalisation, else 0."""
+
+    def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
+        """Score one document."""
+        return float(exact_match(model_response.final_text[0], doc.choices))
+
+
+METRICS = {
+    "choice": SampleLevelMetric(
+        metric_name="choice_accuracy",
+        higher_is_better=True,
+        category=SamplingMethod.LOGPROBS,
+        sample_level_fn=LikeliestOption(),
+        corpus_level_fn=np.mean,
+    ),
+    "open": SampleLevelMetric(
+        metric_name="exact_match",
+        higher_is_better=True,
+        category=SamplingMethod.GENERATIVE,
+        sample_level_fn=ExactMatch(),
+        corpus_level_fn=np.mean,
+    ),
+}
+
+
+def prompt(line: dict, task_name: str) -> Doc:
+    """A row of a task's Parquet file as lighteval's document; pictures stay paths, opened when they are sent."""
+    choice = line["kind"] == "choice"
+    return Doc(
+        task_name=task_name,
+        query=line["question"],
+        choices=line["choices"] if choice else line["answers"],
+        gold_index=line["choices"].index(line["answer"]) if choice else list(range(len(line["answers"]))),
+        images=[line["image"]],
+        specific={"item": line["item"]},
+    )
+
+
+def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType:
+    """Write the items as Parquet folders and give the module of tasks that lighteval asks for.
+
+    Args:
+        items: what is asked.
+        folder: takes one folder a task.
+        version: what the tasks' data depends on; lighteval keeps results of other versions apart.
+    """
+    by_task: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        by_task[item.task].append(item)
+    configs = []
+    for name, part in by_task.items():
+        place = folder / name.replace(":", "-")
+        _write(part, place)
+        kind = part[0].question.kind
+        configs.append(
+            LightevalTaskConfig(
+                name=name,
+                prompt_function=prompt,
+                hf_repo=str(place),
+                hf_subset="default",
+                hf_avail_splits=["test"],
+                evaluation_splits=["test"],
+                metrics=[METRICS[kind]],
+                generation_size=MAX_ANSWER_TOKENS,
+                version=version,
+            )
+        )
+    tasks = types.ModuleType("evalsuite_tasks_of_this_run")
+    vars(tasks)["TASKS_TABLE"] = configs
+    return tasks
+
+
+def _write(items: list[Item], folder: Path) -> None:
+    rows = [
+        {
+            "item": f"{item.question.id}|{item.condition}",
+            "kind": item.question.kind,
+            "question": item.question.question,
+            "answer": item.question.answer,
+            "answers": list(item.question.answers),
+            "choices": list(item.question.choices),
+            "image": str(item.image),
+        }
+        for item in items
+    ]
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "test-00000-of-00001.parquet")

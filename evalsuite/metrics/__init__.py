@@ -1,0 +1,1 @@
+"""Metrics over model answers: exact match, accuracy, standard error."""

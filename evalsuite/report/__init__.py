@@ -1,0 +1,1 @@
+"""The report of evaluation runs, as HTML and in the terminal."""

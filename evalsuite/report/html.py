@@ -1,0 +1,216 @@
+"""The HTML report: one file, with figures, their controls, example pictures and where everything came from."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import pyarrow.parquet as pq
+
+from evalsuite.metrics.accuracy import CHANCE, find
+from evalsuite.report import terminal as tables
+from pangea_cultural.dataset.export import Export
+from pangea_cultural.errors import UserError
+from pangea_cultural.reference.languages import language
+from pangea_cultural.utils.files import read_json, write_bytes
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+
+COLOURS = {"picture": "#0b6e4f", "blind": "#c9b79c", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
+NUM_EXAMPLES = 12
+
+
+def write(runs: Sequence[Path], path: Path) -> None:
+    """Write the report of one or more runs.
+
+    Raises:
+        UserError: a folder is no finished run.
+    """
+    sections = [_section(run) for run in runs]
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    template = environment.from_string(
+        resources.files("evalsuite.report").joinpath("templates/report.html").read_text("utf-8")
+    )
+    write_bytes(path, template.render(sections=sections, language=language).encode())
+
+
+def _section(run: Path) -> dict[str, Any]:
+    if not (run / "results.json").is_file():
+        raise UserError(f"{run} is no finished run: `pcult eval` makes one")
+    results = read_json(run / "results.json")
+    answers = pq.read_table(run / "answers.parquet").to_pylist()
+    export = Export.open(Path(results["export"]["path"]))
+    training = _training(export, results["model"])
+    examples = _examples(answers, export)
+    return {
+        "run": run.name,
+        "results": results,
+        "headline": _headline(results),
+        "splits": [
+            {
+                "name": split,
+                "title": tables.TITLES[split],
+                "rows": tables.rows(results, split),
+                "plot": _plot(results, split),
+            }
+            for split in results["splits"]
+        ],
+        "held_out_plots": [plot for split in results["splits"] if (plot := _held_out_plot(results, split))],
+        "loss_plot": _loss_plot(training) if training else "",
+        "examples": examples,
+        "credits": _credits(examples, export),
+        "manifest": export.manifest,
+        "training": training,
+    }
+
+
+def _training(export: Export, model: str) -> dict[str, Any]:
+    path = export.path.parent.parent / "checkpoints" / model / "training.json"
+    return read_json(path) if path.is_file() else {}
+
+
+def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
+    """The few numbers that stand at the top, each with its control in the same breath."""
+    cards = []
+    for split, group, subset, title in (
+        ("test", "trained", "all", "Trained languages"),
+        ("unseen", "trained", "all", "Unseen drawings, trained languages"),
+        ("test", "held-out", "shared", "Held-out languages, answer known from a trained one"),
+        ("test", "held-out", "novel", "Held-out languages, novel answer"),
+    ):
+        same = {"split": split, "group": group, "subset": subset, "language": "*"}
+        choice = find(results["figures"], kind="choice", **same)
+        exact = find(results["figures"], kind="open", **same)
+        if choice and exact and choice["picture"]["n"]:
+            cards.append(
+                {
+                    "title": title,
+                    "value": f"{100 * choice['picture']['accuracy']:.0f} %",
+                    "control": f"4-way choice; {100 * (choice['blind']['accuracy'] or 0):.0f} % without looking, "
+                    f"{100 * CHANCE['choice']:.0f} % by chance",
+                    "exact": f"exact match {tables.percent(exact['picture'])} %, without looking "
+                    f"{tables.percent(exact['blind'])} %",
+                }
+            )
+    return cards
+
+
+def _plot(results: dict[str, Any], split: str) -> str:
+    """Bars of each language: choice accuracy with the picture and without looking, chance as a line."""
+    figures = [
+        row
+        for row in results["figures"]
+        if row["split"] == split and row["kind"] == "choice" and row["subset"] == "all" and row["language"] != "*"
+    ]
+    names = [language(row["language"]).name + ("" if row["group"] == "trained" else "\n(held out)") for row in figures]
+    figure, axes = plt.subplots(figsize=(8, 3.2))
+    for offset, condition, label in ((-0.2, "picture", "with the picture"), (0.2, "blind", "without looking")):
+        heights = [row[condition]["accuracy"] or 0 for row in figures]
+        errors = [row[condition]["stderr"] or 0 for row in figures]
+        places = [i + offset for i in range(len(figures))]
+        axes.bar(places, heights, 0.38, yerr=errors, color=COLOURS[condition], label=label, ecolor="#555", capsize=2)
+    axes.axhline(CHANCE["choice"], color="#555", linewidth=0.8, linestyle="--", label="chance")
+    axes.set_xticks(range(len(figures)), names)
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("4-way choice accuracy")
+    axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
+    return _svg(figure)
+
+
+def _held_out_plot(results: dict[str, Any], split: str) -> str:
+    """Bars of each held-out language: answers shared with a trained language, and novel ones."""
+    rows = [
+        row
+        for row in results["figures"]
+        if row["split"] == split and row["kind"] == "choice" and row["group"] == "held-out"
+    ]
+    codes = list(dict.fromkeys(row["language"] for row in rows if row["language"] != "*"))
+    if not codes:
+        return ""
+    figure, axes = plt.subplots(figsize=(8, 2.8))
+    for offset, subset, label in (
+        (-0.2, "shared", "answer also in a trained language"),
+        (0.2, "novel", "novel answer"),
+    ):
+        scores = [
+            (find(rows, language=code, subset=subset) or {"picture": {"accuracy": 0, "n": 0}})["picture"]
+            for code in codes
+        ]
+        bars = axes.bar(
+            [i + offset for i in range(len(codes))],
+            [score["accuracy"] or 0 for score in scores],
+            0.38,
+            color=COLOURS[subset],
+            label=label,
+        )
+        axes.bar_label(bars, [f"n={score['n']}" for score in scores], fontsize=8, color="#555")
+    axes.axhline(CHANCE["choice"], color="#555", linewidth=0.8, linestyle="--", label="chance")
+    axes.set_xticks(range(len(codes)), [f"{language(code).name}, {split}" for code in codes])
+    axes.set_ylim(0, 1.08)
+    axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.22))
+    return _svg(figure)
+
+
+def _loss_plot(training: dict[str, Any]) -> str:
+    figure, panels = plt.subplots(1, len(training["stages"]), figsize=(8, 2.4), squeeze=False)
+    for axes, stage in zip(panels[0], training["stages"], strict=True):
+        axes.plot([e["step"] for e in stage["log"]], [e["loss"] for e in stage["log"]], color=COLOURS["loss"])
+        axes.set_title(f"{stage['stage']} ({stage['seconds']:.0f} s)", fontsize=10)
+        axes.set_xlabel("step")
+        axes.set_ylim(bottom=0)
+    panels[0][0].set_ylabel("training loss")
+    return _svg(figure)
+
+
+def _svg(figure: Any) -> str:
+    for axes in figure.axes:
+        axes.spines[["top", "right"]].set_visible(False)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    text = buffer.getvalue()
+    # Inside HTML, only the element itself; and it may shrink with the page.
+    return text[text.index("<svg") :].replace("<svg ", '<svg style="width:100%;height:auto" ', 1)
+
+
+def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
+    """Questions with their pictures: of each language in turn, right and wrong answers alike, drawn by hash."""
+    asked = [a for a in answers if a["kind"] == "choice" and a["condition"] == "picture"]
+    open_said = {
+        (a["image"], a["entity"], a["property"], a["language"]): a["said"]
+        for a in answers
+        if a["kind"] == "open" and a["condition"] == "picture"
+    }
+    asked.sort(key=lambda a: hashlib.sha256(a["id"].encode()).digest())
+    chosen: list[dict[str, Any]] = []
+    languages = list(dict.fromkeys(a["language"] for a in asked))
+    while asked and languages and len(chosen) < NUM_EXAMPLES:
+        for code in languages:
+            wanted = len(chosen) % 3 != 2  # one in three shall be wrong, where there are wrong ones
+            fitting = [a for a in asked if a["language"] == code]
+            shown = {a["entity"] for a in chosen}
+            # No entity twice, and a right or wrong answer as wanted, where there is such a one.
+            found = min(fitting, key=lambda a: (a["entity"] in shown, a["correct"] != wanted), default=None)
+            if found and len(chosen) < NUM_EXAMPLES:
+                asked.remove(found)
+                key = (found["image"], found["entity"], found["property"], found["language"])
+                chosen.append(found | {"src": _picture(export, found["image"]), "open_said": open_said.get(key)})
+    return chosen
+
+
+def _picture(export: Export, image: str) -> str:
+    kind = {".jpg": "jpeg"}.get(Path(image).suffix, Path(image).suffix[1:])
+    return f"data:image/{kind};base64,{base64.b64encode((export.path / image).read_bytes()).decode()}"
+
+
+def _credits(examples: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
+    shown = {example["image"] for example in examples}
+    return [row for row in export.images().to_pylist() if row["image"] in shown]

@@ -1,1 +1,0 @@
-"""Pictures: where they come from, their licences, and the content-addressed folder they go to."""

@@ -1,0 +1,1 @@
+"""The stage `select`: entity documents from sources to rows of the store."""

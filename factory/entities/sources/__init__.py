@@ -1,0 +1,1 @@
+"""Sources of entity documents, one module or package each."""

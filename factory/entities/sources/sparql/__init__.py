@@ -1,0 +1,1 @@
+"""Entity documents from a SPARQL endpoint with Wikidata's RDF."""

@@ -1,0 +1,203 @@
+"""Entity documents rebuilt from a SPARQL endpoint: rows about statement nodes in, Wikidata's JSON shape out.
+
+The documents then take the same way as those of a dump (entity.py), and give the same rows.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from factory.entities.sources.sparql import queries, rdf_values
+from factory.entities.sources.sparql.rdf_values import Term
+from factory.wikidata import values
+from factory.wikidata.entity import COMMONS
+
+Row = dict[str, Term]
+"""A binding of SPARQL's JSON results; an unbound variable has no key."""
+Ask = Callable[[str], list[Row]]
+"""Sends a query and gives its rows."""
+
+REDIRECTED = "redirected from"
+"""Key of a document that stands for a redirect: the id that was asked for."""
+HOPS = 4
+_REVISION = re.compile("[0-9]{1,18}")
+RANKS = {
+    f"{queries.ONTOLOGY}PreferredRank": "preferred",
+    f"{queries.ONTOLOGY}NormalRank": "normal",
+    f"{queries.ONTOLOGY}DeprecatedRank": "deprecated",
+}
+
+
+@dataclass(slots=True)
+class Head:
+    """What is known of an item before its labels and claims are asked for."""
+
+    revisions: list[int] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    titles: set[str] = field(default_factory=set)
+    """Of its page on Commons."""
+
+
+@dataclass(slots=True)
+class Statement:
+    """The parts of a statement node, as its rows bring them."""
+
+    item: str
+    property: str
+    ranks: set[str] = field(default_factory=set)
+    simple: dict[tuple, Term] = field(default_factory=dict)
+    nodes: set[str] = field(default_factory=set)
+    no_value: bool = False
+
+    def take(self, part: str, term: Term) -> None:
+        """Add a row; qualifiers, references and normalised values are nobody's business here."""
+        if part == f"{queries.ONTOLOGY}rank":
+            self.ranks.add(RANKS.get(term["value"], ""))
+        elif part == queries.SIMPLE + self.property:
+            self.simple[tuple(sorted(term.items()))] = term
+        elif part == queries.DEEP + self.property and term["value"].startswith(queries.NODE):
+            self.nodes.add(term["value"].removeprefix(queries.NODE))
+        elif part == queries.TYPE and term["value"] == queries.NO_VALUE + self.property:
+            self.no_value = True
+
+
+def documents(ask: Ask, ids: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:
+    """The documents of ids, with the claims of some properties and the labels in some languages.
+
+    An id that the endpoint does not know gives `{"id": …, "missing": ""}`; a redirect gives its target's document, with
+    the key `redirected from`; an id of something other than an item gives a document without content.
+
+    Raises:
+        KeyError, TypeError, AttributeError: rows that do not answer the queries.
+    """
+    heads = _all_heads(ask, [name for name in ids if values.ITEM.fullmatch(name)])
+    goals = {name: _follow(name, heads) for name in ids}
+    bodies = _bodies(ask, sorted({goal for goal in goals.values() if goal}), properties, codes)
+    found = {}
+    for name, goal in goals.items():
+        if not values.ITEM.fullmatch(name):
+            found[name] = {"id": name}
+        elif goal is None:
+            found[name] = {"id": name, "missing": ""}
+        else:
+            body = {"type": "item", "id": goal} | _version(heads[goal]) | bodies[goal] | _sitelinks(heads[goal])
+            found[name] = body if goal == name else body | {REDIRECTED: name}
+    return found
+
+
+def _all_heads(ask: Ask, items: Sequence[str]) -> dict[str, Head]:
+    """Heads of the items, and of those that they redirect to; an item without triples has none."""
+    heads: dict[str, Head] = {}
+    asked: set[str] = set()
+    new = sorted(set(items))
+    for _ in range(HOPS):
+        if not new:
+            break
+        asked.update(new)
+        _add_heads(heads, ask(queries.heads(new)), asked)
+        targets = {target for head in heads.values() for target in head.targets}
+        new = sorted(target for target in targets - asked if values.ITEM.fullmatch(target))
+    return heads
+
+
+def _add_heads(heads: dict[str, Head], rows: Iterable[Row], asked: set[str]) -> None:
+    for row in rows:
+        name = local_name(row["item"])
+        if name not in asked:
+            raise KeyError(name)
+        head = heads.setdefault(name, Head())
+        if "target" in row:
+            head.targets.append(local_name(row["target"]))
+        if "title" in row:
+            head.titles.add(row["title"]["value"])
+        if "revision" in row and _REVISION.fullmatch(row["revision"]["value"]):
+            head.revisions.append(int(row["revision"]["value"]))
+
+
+def _follow(name: str, heads: dict[str, Head]) -> str | None:
+    """Where an id leads; None where that is nothing, or a circle."""
+    for _ in range(HOPS):
+        head = heads.get(name)
+        if head is None:
+            return None
+        if not head.targets:
+            return name
+        name = min(head.targets)
+    return None
+
+
+def _version(head: Head) -> dict[str, int]:
+    # A server behind on updates can hold two versions for a moment.
+    return {"lastrevid": max(head.revisions)} if head.revisions else {}
+
+
+def _sitelinks(head: Head) -> dict[str, dict]:
+    if not head.titles:
+        return {}
+    # As with labels: of an old title and a new one none is the right one.
+    title = next(iter(head.titles)) if len(head.titles) == 1 else None
+    return {"sitelinks": {COMMONS: {"site": COMMONS, "title": title}}}
+
+
+def _bodies(ask: Ask, items: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:
+    """Labels and claims of items that are there."""
+    bodies: dict[str, dict] = {name: {"labels": {}, "claims": {}} for name in items}
+    if items and codes:
+        _add_labels(bodies, ask(queries.labels(items, codes)))
+    if items and properties:
+        statements = _statements(ask(queries.statements(items, properties)))
+        nodes = _nodes(ask, sorted({node for row in statements.values() for node in row.nodes}))
+        for _, statement in sorted(statements.items()):
+            claims = bodies[statement.item]["claims"].setdefault(statement.property, [])
+            claims.append(_as_json(statement, nodes))
+    return bodies
+
+
+def _add_labels(bodies: dict[str, dict], rows: Iterable[Row]) -> None:
+    for row in rows:
+        labels, code = bodies[local_name(row["item"])]["labels"], row["label"].get("xml:lang", "").lower()
+        text = row["label"]["value"]
+        # Two labels in one language: the server holds an old and a new one, and does not say which is which.
+        value = text if labels.get(code, {"value": text})["value"] == text else None
+        labels[code] = {"language": code, "value": value}
+
+
+def _statements(rows: Iterable[Row]) -> dict[str, Statement]:
+    statements: dict[str, Statement] = {}
+    for row in rows:
+        node = row["statement"]["value"]
+        if node not in statements:
+            name = row["claim"]["value"].removeprefix(queries.CLAIM)
+            statements[node] = Statement(local_name(row["item"]), name)
+        statements[node].take(row["part"]["value"], row["value"])
+    return statements
+
+
+def _nodes(ask: Ask, hashes: Sequence[str]) -> dict[str, dict[str, Term]]:
+    """Value nodes by the last part of their IRI; each with its parts by name."""
+    known = [name for name in hashes if name.isascii() and name.isalnum()]
+    nodes: dict[str, dict[str, Term]] = {name: {} for name in hashes}
+    for row in ask(queries.nodes(known)) if known else ():
+        parts = nodes[row["node"]["value"].removeprefix(queries.NODE)]
+        parts[row["part"]["value"].removeprefix(queries.ONTOLOGY)] = row["value"]
+    return nodes
+
+
+def _as_json(statement: Statement, nodes: dict[str, dict[str, Term]]) -> dict:
+    snak: dict = {"property": statement.property, "snaktype": "value"}
+    terms = list(statement.simple.values())
+    if statement.no_value:
+        snak["snaktype"] = "novalue"
+    elif any(rdf_values.is_unknown(term) for term in terms):
+        snak["snaktype"] = "somevalue"
+    elif len(terms) == 1 and len(statement.nodes) <= 1:
+        # Otherwise the server holds half of a statement, or two versions of it: a snak without a value is a rejection.
+        deep = [rdf_values.deep(nodes[name]) for name in statement.nodes]
+        snak["datavalue"] = deep[0] if deep else rdf_values.simple(terms[0])
+    rank = statement.ranks.pop() if len(statement.ranks) == 1 else None
+    return {"type": "statement", "mainsnak": snak, "rank": rank}
+
+
+def local_name(term: Term) -> str:
+    """The id in an entity's IRI; an IRI of something else as it is."""
+    return term["value"].removeprefix(queries.ENTITY)

@@ -1,0 +1,105 @@
+"""The values of claims: the items that selected entities point to (the country, the architect), with their names.
+
+What a door has shown while it was read has been kept; of doors that are asked for ids, the rest is asked for. Along a
+path such as P17/P36 a value's own claim leads on to the next values.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from factory.entities.base import LookupDoor, StreamDoor
+from factory.entities.entity_rows import Rows
+from factory.entities.selector import BIRTHPLACE, Selector
+from factory.entities.sources.dump import Line
+from factory.store.store import Store
+from factory.wikidata.entity import Entity, MalformedDocumentError
+from factory.wikidata.values import by_number
+from pangea_cultural.utils.console import Reporter
+
+STAGE = "select"
+BATCH_IDS = 500
+"""Documents that are asked for between two writes."""
+
+WANTED = """
+CREATE OR REPLACE TEMP TABLE wanted AS
+SELECT DISTINCT value AS entity FROM claim
+WHERE best AND value_type = 'item' AND property IN (SELECT unnest($properties))
+      AND value NOT IN (SELECT entity FROM entity)
+"""
+
+# An item can have been passed in several doors: the first one counts.
+FROM_PASSING = """
+CREATE OR REPLACE TEMP TABLE taken AS
+SELECT entity, arg_min(p, (list_position($doors, door), number)) AS chosen
+FROM (SELECT entity, door, number, struct_pack(door := door, number := number, revision := revision) AS p
+      FROM passing_entity SEMI JOIN wanted USING (entity))
+GROUP BY entity;
+
+INSERT INTO entity SELECT entity, false, 'any', chosen.revision, chosen.door FROM taken;
+
+INSERT INTO label SELECT l.entity, language, text, l.door
+FROM passing_label l JOIN taken t ON t.entity = l.entity AND t.chosen.door = l.door AND t.chosen.number = l.number;
+
+INSERT INTO claim SELECT c.entity, property, ordinal, best, rank, value, value_type, bounds
+FROM passing_claim c JOIN taken t ON t.entity = c.entity AND t.chosen.door = c.door AND t.chosen.number = c.number;
+"""
+
+
+def look_up(store: Store, selector: Selector, doors: Sequence[StreamDoor | LookupDoor], reporter: Reporter) -> None:
+    """Find the documents of the values, and of the values of path steps, until nothing new is pointed to."""
+    asked_for: set[str] = set()
+    while True:
+        taken = _take_passing(store, selector, doors)
+        missing = {row[0] for row in store.rows("SELECT entity FROM wanted EXCEPT SELECT entity FROM entity")}
+        missing -= asked_for
+        if not taken and not missing:
+            break
+        asked_for |= missing
+        for door in doors:
+            if isinstance(door, LookupDoor):
+                missing -= _ask(store, selector, door, missing, reporter)
+    with store.transaction():
+        for table in ("passing_entity", "passing_label", "passing_claim"):
+            store.execute(f"DELETE FROM {table}")
+
+
+def _take_passing(store: Store, selector: Selector, doors: Sequence[StreamDoor | LookupDoor]) -> int:
+    """Take over what has been kept of wanted values; gives how many."""
+    properties = sorted({*selector.asked, *selector.links, BIRTHPLACE})
+    store.execute(WANTED, {"properties": properties})
+    with store.transaction():
+        store.script(FROM_PASSING, {"doors": [door.name for door in doors]})
+    return store.value("SELECT count(*) FROM taken")
+
+
+def _ask(store: Store, selector: Selector, door: LookupDoor, wanted: set[str], reporter: Reporter) -> set[str]:
+    """Ask a door for the documents of values; gives the ids that it had."""
+    found: set[str] = set()
+    with reporter.bar(f"values: {door.name}", len(wanted), "documents") as bar:
+        for part in _parts(door, wanted):
+            found |= _write(store, selector, part, door.name)
+            bar.advance(len(part))
+    return found
+
+
+def _parts(door: LookupDoor, wanted: set[str]) -> Iterator[list[Line]]:
+    ids = by_number(wanted)
+    for begin in range(0, len(ids), BATCH_IDS):
+        answers = door.documents(ids[begin : begin + BATCH_IDS])
+        yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]
+
+
+def _write(store: Store, selector: Selector, lines: list[Line], door: str) -> set[str]:
+    """Write documents of values; gives their ids."""
+    rows, written = Rows(door), set()
+    for line in lines:
+        try:
+            found = selector.read(line)
+        except MalformedDocumentError:
+            continue  # a value without a name is counted when questions are made
+        claims = [claim for claim in found.claims if claim.property in selector.steps]
+        # A value that redirects keeps the id by which claims know it.
+        rows.add(Entity(line.asked, found.revision, found.labels, claims), selected=False, link=[])
+        written.add(line.asked)
+    with store.transaction():
+        rows.finish().write(store, STAGE)
+    return written

@@ -1,0 +1,1 @@
+"""The stage `images`: image sources, licenses and the content-addressed image folder."""

@@ -1,0 +1,1 @@
+"""Images of Wikimedia Commons, or of another wiki with its API."""

@@ -1,0 +1,118 @@
+"""A picture source over Wikimedia Commons, or another MediaWiki with its API."""
+
+import functools
+import hashlib
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, TypeVar
+
+from factory.images.base import COMMONS, BadPictureError, Fetched, PictureInfo
+from factory.images.sources.commons import metadata, photo_rules, thumbnails
+from factory.images.sources.commons.api import MAX_TITLES, Api
+from factory.images.sources.commons.photo_rules import Rules
+from factory.images.titles import is_valid, normalised
+from factory.net import responses
+from factory.net.client import Client
+from factory.net.errors import KEPT, FaultError, FetchError
+from pangea_cultural.errors import UserError
+
+MAX_BYTES = 20_000_000
+"""Of any copy of a file."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commons:
+    """Pictures of a wiki, within the limits of the client."""
+
+    client: Client
+    """Open, and closed by whoever made it."""
+    api: str = COMMONS
+    """URL of api.php."""
+    width: int = 960
+    """Of the thumbnails, in pixels; one of `thumbnails.STEPS`."""
+    rules: Rules = field(default_factory=Rules)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+        """What Commons tells of files, by the titles asked for; those that it does not have are left out."""
+        wanted = {title: normalised(title) for title in titles}
+        names = list(dict.fromkeys(filter(is_valid, wanted.values())))
+        batches = [names[start : start + MAX_TITLES] for start in range(0, len(names), MAX_TITLES)]
+        pages: dict[str, Any] = {}
+        for part in self.client.each(
+            functools.partial(self._told, functools.partial(self._api.files, batch)) for batch in batches
+        ):
+            pages |= part
+        infos = {name: metadata.read(page, self.rules) for name, page in pages.items()}
+        return {title: infos[name] for title, name in wanted.items() if name in infos}
+
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+        """The first files of each category, by title."""
+        works = (functools.partial(self._category, name, limit) for name in dict.fromkeys(names))
+        found = dict(self.client.each(works))
+        return {name: found[name] for name in names}
+
+    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+        """Fetch files as thumbnails, in the order in which they come."""
+        return self.client.each(functools.partial(self._fetch, info) for info in infos)
+
+    @property
+    def _api(self) -> Api:
+        return Api(self.client, self.api, self.width)
+
+    async def _told(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer to a request; without one no picture can be judged, so that the build has to stop."""
+        try:
+            return await request()
+        except FetchError as error:
+            problem = f"no answer from {self.api}: {error.reason} ({error.detail})"
+            raise UserError(f"{problem}; {KEPT}") from error
+
+    async def _category(self, name: str, limit: int) -> tuple[str, list[PictureInfo]]:
+        title = normalised(name)
+        request = functools.partial(self._api.category, title, limit)
+        pages = await self._told(request) if is_valid(title) else []
+        return name, [metadata.read(page, self.rules, in_category=True) for page in pages]
+
+    async def _fetch(self, info: PictureInfo) -> Fetched:
+        if info.refused:
+            return info, info.refused
+        problem: FetchError | None = None
+        for copy in thumbnails.copies(info, photo_rules.form_of(info.mime), self.width):
+            try:
+                content = await self.client.fetch(copy.url, _expected(info, copy))
+            except FetchError as error:
+                problem = problem or error
+                if not _is_about_copy(error):
+                    break
+            else:
+                return replace(info, changes=copy.changes), content
+        if problem is None:
+            return info, BadPictureError("original too large, and no thumbnail", f"{info.size_bytes} bytes")
+        return info, BadPictureError(problem.reason, problem.detail)
+
+
+def _is_about_copy(error: FetchError) -> bool:
+    """Whether another copy of the file may do: this one is missing, or the server cannot make it."""
+    return error.status is not None and error.status not in (401, 403)
+
+
+def _expected(info: PictureInfo, copy: thumbnails.Copy) -> responses.Expect[bytes]:
+    """Expect a picture; of an original the SHA-1 is known."""
+    expected = responses.picture(MAX_BYTES)
+    if copy.changes or not info.sha1:
+        return expected
+
+    def read(answered: responses.Answer) -> bytes:
+        if hashlib.sha1(answered.content, usedforsecurity=False).hexdigest() != info.sha1:
+            raise FaultError(reason="content differs from its SHA-1")
+        return answered.content
+
+    return replace(expected, read=read)

@@ -1,0 +1,84 @@
+"""A picture source over a local folder: photos of one's own, or fetched earlier, with a list that says whose they are.
+
+The list is a JSON array or JSON Lines; each entry has `file` (relative to the list's folder), `title` (the Commons
+file name that claims use; `commons_title` is read too), `author`, `licence` (or `license`), and optionally
+`licence_url`, `source`, `categories`.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import orjson
+
+from factory.images.base import BadPictureError, Fetched, PictureInfo
+from factory.images.titles import normalised
+from pangea_cultural.errors import UserError
+
+
+class Folder:
+    """Pictures of a local folder."""
+
+    def __init__(self, listing: Path) -> None:
+        self._paths: dict[str, Path] = {}
+        self._infos: dict[str, PictureInfo] = {}
+        self._categories: dict[str, list[str]] = {}
+        for row in _entries(listing):
+            self._add(row, listing)
+
+    def _add(self, row: dict, listing: Path) -> None:
+        title = row.get("title") or row.get("commons_title")
+        if not title or not row.get("file"):
+            raise UserError(f"{listing}: an entry without file or title: {row}")
+        path = (listing.parent / row["file"]).resolve()
+        if not path.is_relative_to(listing.parent.resolve()):
+            raise UserError(f"{listing}: {row['file']} lies outside the list's folder")
+        title = normalised(title)
+        self._paths[title] = path
+        self._infos[title] = PictureInfo(
+            title=title,
+            author=row.get("author") or "",
+            licence=row.get("licence") or row.get("license") or "",
+            licence_url=row.get("licence_url") or row.get("license_url") or "",
+            source=row.get("source") or str(row["file"]),
+            categories=tuple(row.get("categories") or ()),
+        )
+        for category in self._infos[title].categories:
+            self._categories.setdefault(category, []).append(title)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+        """The first files of each category, in the list's order."""
+        return {name: list(self.metadata(self._categories.get(name, [])[:limit]).values()) for name in names}
+
+    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+        """What is known of files; those that the folder does not hold are left out."""
+        known = {title: normalised(title) for title in titles}
+        return {
+            title: self._infos[name]
+            for title, name in known.items()
+            if name in self._paths and self._paths[name].is_file()
+        }
+
+    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+        """The contents of files, in order."""
+        for info in infos:
+            try:
+                yield info, self._paths[info.title].read_bytes()
+            except OSError as error:
+                yield info, BadPictureError("file cannot be read", str(error))
+
+
+def _entries(listing: Path) -> list[dict]:
+    content = listing.read_bytes()
+    try:
+        if content.lstrip().startswith(b"["):
+            return orjson.loads(content)
+        return [orjson.loads(line) for line in content.splitlines() if line.strip()]
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{listing} is neither JSON nor JSON Lines: {error}") from error

@@ -1,0 +1,1 @@
+"""Tables that users extend: properties and entity types."""

@@ -1,0 +1,1 @@
+"""Scripts that write the embedded sample. They are run by hand and not installed."""

@@ -1,0 +1,143 @@
+"""Questions that are not about culture: coloured shapes, asked for colour, shape and number.
+
+They stand in for the general instruction data that CulturalPangea's training interleaves (LLaVA's chat JSON), which is
+too large for a sample and not at hand without a network.
+"""
+
+import functools
+import io
+import math
+import random
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from pangea_cultural.errors import unknown
+from pangea_cultural.utils.files import write_bytes, write_json
+
+FILE = "general.json"
+PICTURE_SIDE_PX = 112
+COLOURS = {
+    "red": (208, 32, 38),
+    "green": (38, 148, 62),
+    "blue": (36, 78, 196),
+    "yellow": (242, 205, 36),
+    "purple": (128, 54, 158),
+    "orange": (240, 132, 32),
+}
+SHAPES = ("circle", "square", "triangle", "star")
+MAX_QUESTIONS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thing:
+    """A shape in a picture."""
+
+    shape: str
+    colour: str
+    cell: int
+    """Quarter of the picture, row by row."""
+
+
+def known_languages() -> list[str]:
+    """Codes of the languages that have templates."""
+    return list(_templates())
+
+
+def write_general(folder: Path, *, languages: Sequence[str], num_images: int, seed: int) -> None:
+    """Write general.json and the pictures that it names.
+
+    Args:
+        folder: where to; made where it does not exist.
+        languages: codes; picture n is asked about in language n modulo their number.
+        num_images: how many pictures, with one conversation of one to three questions each.
+        seed: equal seeds give equal files.
+
+    Raises:
+        UserError: a language without templates.
+    """
+    for code in languages:
+        if code not in _templates():
+            raise unknown("language of the general questions", code, _templates())
+    # Written last: while it is away, nobody takes pictures of two seeds for one set.
+    (folder / FILE).unlink(missing_ok=True)
+    rows = []
+    for number in range(num_images):
+        chance = random.Random(f"{seed} general {number}")
+        things = _arrange(chance)
+        image = f"images/general-{number:06d}.png"
+        write_bytes(folder / image, _draw(things, chance))
+        code = languages[number % len(languages)]
+        conversation = _conversation(things, _templates()[code], chance)
+        rows.append({"id": f"general-{number:06d}", "image": image, "language": code, "conversations": conversation})
+    write_json(folder / FILE, rows)
+
+
+@functools.cache
+def _templates() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(resources.files("factory.sample").joinpath("synthetic_chat.toml").read_text("utf-8"))
+
+
+def _arrange(chance: random.Random) -> list[Thing]:
+    """One to four things; no two share a shape, a colour or a place, so that each question has one answer."""
+    count = chance.randint(1, len(SHAPES))
+    picks = (chance.sample(SHAPES, count), chance.sample(list(COLOURS), count), chance.sample(range(4), count))
+    return [Thing(shape=shape, colour=colour, cell=cell) for shape, colour, cell in zip(*picks, strict=True)]
+
+
+def _conversation(things: list[Thing], words: dict[str, Any], chance: random.Random) -> list[dict[str, str]]:
+    pairs = list(_questions(things, words))
+    asked = chance.sample(pairs, min(len(pairs), chance.randint(1, MAX_QUESTIONS)))
+    turns = []
+    for number, (question, answer) in enumerate(asked):
+        turns.append({"from": "human", "value": question if number else f"<image>\n{question}"})
+        turns.append({"from": "gpt", "value": answer})
+    return turns
+
+
+def _questions(things: list[Thing], words: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """All questions that can be asked, with their answers."""
+    yield words["how_many"], words["numbers"][len(things) - 1]
+    for thing in things:
+        yield words["colour_of"][thing.shape], words["colours"][thing.colour]
+        colour = words.get("as_quality", words["colours"])[thing.colour]
+        yield words["shape_with"].format(colour=colour), words["shapes"][thing.shape]
+
+
+def _draw(things: list[Thing], chance: random.Random) -> bytes:
+    """The picture as PNG, on a light background of its own."""
+    background = tuple(chance.randint(200, 255) for _ in range(3))
+    picture = Image.new("RGB", (PICTURE_SIDE_PX, PICTURE_SIDE_PX), background)
+    canvas = ImageDraw.Draw(picture)
+    half = PICTURE_SIDE_PX / 2
+    for thing in things:
+        radius = chance.uniform(0.28, 0.42) * half
+        row, column = divmod(thing.cell, 2)
+        x, y = (half * (place + 0.5) + chance.uniform(-0.07, 0.07) * half for place in (column, row))
+        _draw_shape(canvas, thing.shape, COLOURS[thing.colour], x, y, radius)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _draw_shape(
+    canvas: ImageDraw.ImageDraw, shape: str, colour: tuple[int, int, int], x: float, y: float, r: float
+) -> None:
+    if shape == "circle":
+        canvas.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+    elif shape == "square":
+        side = 0.85 * r
+        canvas.rectangle((x - side, y - side, x + side, y + side), fill=colour)
+    else:
+        radii = (r, r) if shape == "triangle" else (r, 0.42 * r)
+        num_corners = 3 if shape == "triangle" else 10
+        angles = (2 * math.pi * n / num_corners for n in range(num_corners))
+        canvas.polygon(
+            [(x + radii[n % 2] * math.sin(a), y - radii[n % 2] * math.cos(a)) for n, a in enumerate(angles)],
+            fill=colour,
+        )

@@ -1,0 +1,1 @@
+"""The stage `split`: images to train, dev, test and unseen."""

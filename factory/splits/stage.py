@@ -1,0 +1,48 @@
+"""The stage `split`: which pictures training never sees."""
+
+from factory.recipe import Recipe
+from factory.store.store import Store
+
+# A picture's split is drawn by its content alone: a picture that shows two entities, or is found again in another
+# build, is always in the same split.
+ASSIGN = """
+INSERT INTO split
+WITH place AS (
+    SELECT DISTINCT CASE WHEN image = '' THEN entity ELSE image END AS image FROM question
+),
+drawn AS (
+    SELECT p.image, (md5_number(concat_ws('|', $seed, p.image)) % 1000000)::DOUBLE / 1000000 AS draw,
+           list_has_any(coalesce(i.categories, []), $unseen_categories::VARCHAR[]) AS unseen
+    FROM place p LEFT JOIN image i USING (image)
+)
+SELECT image, CASE WHEN unseen THEN 'unseen'
+                   WHEN draw < $test THEN 'test'
+                   WHEN draw < $test + $dev THEN 'dev'
+                   ELSE 'train' END
+FROM drawn
+"""
+
+HOLD_OUT = """
+INSERT INTO rejection (stage, item, reason, items)
+SELECT 'split', q.language, 'held-out language on a training picture', count(*)
+FROM question q JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
+WHERE s.split = 'train' AND list_contains($hold_out::VARCHAR[], q.language)
+GROUP BY q.language ORDER BY q.language
+"""
+
+
+def run(store: Store, recipe: Recipe) -> tuple[int, int]:
+    """Assign every picture to a split. Returns how many questions went in and how many can be exported."""
+    store.execute(
+        ASSIGN,
+        {
+            "seed": str(recipe.seed),
+            "unseen_categories": list(recipe.split.unseen_categories),
+            "test": recipe.split.test,
+            "dev": recipe.split.dev,
+        },
+    )
+    store.execute(HOLD_OUT, {"hold_out": list(recipe.hold_out)})
+    questions = store.value("SELECT count(*) FROM question")
+    dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = 'split'")
+    return questions, questions - dropped

@@ -1,0 +1,169 @@
+"""What is in a store, as plain data: counts, one entity, reasons of rejections."""
+
+from typing import Any
+
+from factory.reference.properties import properties
+from factory.store.store import Store
+from factory.wikidata.values import exactness
+from pangea_cultural.errors import UserError
+
+SUPPORT = {
+    "P18": "image",
+    "P30": "continent",
+    "P36": "capital",
+    "P37": "official language",
+    "P373": "Commons category",
+    "commonswiki": "category on Commons, by its link",
+    "P19/P17": "country of the place of birth",
+    "P8592": "aerial view",
+    "P5775": "image of interior",
+    "P3451": "nighttime view",
+    "P4291": "panoramic view",
+    "P8517": "view",
+    "P9721": "entrance",
+    "P1801": "plaque image",
+}
+"""Names of what is read without being asked about."""
+Table = tuple[list[str], list[list[Any]]]
+"""Column names and rows."""
+
+
+def stages(store: Store) -> Table:
+    """What went into each stage, what came out, and what was rejected with a reason."""
+    rows = store.rows(
+        """SELECT s.name, s.done, s.inputs, s.kept,
+                  (SELECT coalesce(sum(items), 0)::BIGINT FROM rejection r WHERE r.stage = s.name), round(s.seconds, 1)
+           FROM stage s WHERE contains('select images questions split export', s.name)
+           ORDER BY strpos('select images questions split export', s.name)"""
+    )
+    return ["stage", "done", "inputs", "kept", "rejections", "seconds"], [list(row) for row in rows]
+
+
+def totals(store: Store) -> dict[str, int]:
+    """Rows of the main tables."""
+    return {
+        "entities": store.value("SELECT count(*) FROM entity WHERE selected"),
+        "values": store.value("SELECT count(*) FROM entity WHERE NOT selected"),
+        "claims": store.value("SELECT count(*) FROM claim"),
+        "labels": store.value("SELECT count(*) FROM label"),
+        "pictures": store.value("SELECT count(*) FROM image"),
+        "questions": store.value("SELECT count(*) FROM question"),
+        "rejections": store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection"),
+    }
+
+
+def by_language(store: Store) -> Table:
+    """Questions of each language and split."""
+    rows = store.rows(
+        """SELECT language, count(*) FILTER (kind = 'open'), count(*) FILTER (kind = 'choice'), count(DISTINCT entity),
+                  count(DISTINCT property)
+           FROM question GROUP BY language ORDER BY language"""
+    )
+    return ["language", "open", "choice", "entities", "properties"], [list(row) for row in rows]
+
+
+def by_region(store: Store) -> Table:
+    """Selected entities, those with pictures, and questions of each region."""
+    rows = store.rows(
+        """SELECT region, count(DISTINCT r.entity), count(DISTINCT i.entity), count(DISTINCT q.id)
+           FROM entity_region r LEFT JOIN entity_image i USING (entity) LEFT JOIN question q USING (entity, region)
+           GROUP BY region ORDER BY region"""
+    )
+    return ["region", "entities", "with picture", "questions"], [list(row) for row in rows]
+
+
+def by_property(store: Store) -> Table:
+    """What each property brought: selected entities that have it, different values, questions, different answers."""
+    rows = store.rows(
+        """WITH claimed AS (
+               SELECT property, count(DISTINCT entity) AS entities, count(DISTINCT value) AS distinct_values
+               FROM claim JOIN entity USING (entity) WHERE selected AND best GROUP BY property
+           ),
+           asked AS (
+               SELECT property, count(*) AS questions, count(DISTINCT answer) AS answers FROM question GROUP BY property
+           )
+           SELECT property, coalesce(entities, 0), coalesce(distinct_values, 0), coalesce(questions, 0),
+                  coalesce(answers, 0)
+           FROM claimed FULL JOIN asked USING (property) ORDER BY 4 DESC, 2 DESC, property"""
+    )
+    return (
+        ["property", "name", "entities", "values", "questions", "answers"],
+        [[row[0], _label(row[0]), *row[1:]] for row in rows],
+    )
+
+
+def _label(name: str) -> str:
+    return properties()[name].label if name in properties() else SUPPORT.get(name, "")
+
+
+def by_link(store: Store) -> Table:
+    """Through which claims entities belong to regions."""
+    rows = store.rows(
+        """SELECT property, count(DISTINCT entity), count(DISTINCT region) FROM entity_region
+           GROUP BY property ORDER BY 2 DESC, property"""
+    )
+    return ["property", "name", "entities", "regions"], [[row[0], _label(row[0]), *row[1:]] for row in rows]
+
+
+def reject_reasons(store: Store) -> Table:
+    """Why things were dropped, with an example each."""
+    rows = store.rows(
+        """SELECT stage, reason, sum(items)::BIGINT AS n, min(item) FROM rejection
+           GROUP BY stage, reason ORDER BY strpos('select images questions split export', stage), n DESC, reason"""
+    )
+    return ["stage", "reason", "items", "example"], [list(row) for row in rows]
+
+
+def entity(store: Store, name: str) -> dict[str, Any]:
+    """Everything that the store knows of an entity.
+
+    Raises:
+        UserError: the store does not hold it; the message says whether it was rejected and why.
+    """
+    found = store.rows("SELECT selected, kind, revision, door FROM entity WHERE entity = ?", [name])
+    if not found:
+        reasons = store.rows("SELECT DISTINCT reason FROM rejection WHERE item = ?", [name])
+        why = f": rejected, {reasons[0][0]}" if reasons else "; see `pcult data reject-reasons`"
+        raise UserError(f"{name} is not in the store{why}")
+    selected, kind, revision, door = found[0]
+    return {
+        "entity": name,
+        "selected": selected,
+        "kind": kind,
+        "revision": revision,
+        "door": door,
+        "regions": [row[0] for row in store.rows("SELECT region FROM entity_region WHERE entity = ?", [name])],
+        "labels": _records(store, "SELECT language, text, source FROM label WHERE entity = ? ORDER BY language", name),
+        "claims": _claims(store, name),
+        "pictures": _records(
+            store,
+            """SELECT i.file, e.via, i.author,
+                      CASE WHEN i.attribution = '' THEN i.author ELSE i.attribution END AS attribution,
+                      i.licence, i.licence_code, i.licence_url, i.restrictions, i.source, i.changes,
+                      i.width, i.height, i.path
+               FROM entity_image e JOIN image i USING (image) WHERE e.entity = ? ORDER BY e.ordinal""",
+            name,
+        ),
+        "questions": store.value("SELECT count(*) FROM question WHERE entity = ?", [name]),
+        "rejections": _records(
+            store,
+            """SELECT stage, reason, item FROM rejection
+               WHERE item = $1 OR starts_with(item, $1 || ' ') OR starts_with(item, $1 || '-')""",
+            name,
+        ),
+    }
+
+
+def _claims(store: Store, name: str) -> list[dict[str, Any]]:
+    rows = _records(
+        store,
+        """SELECT c.property, c.value, c.value_type, c.bounds, c.rank, c.best,
+                  (SELECT min(text) FROM label l WHERE l.entity = c.value AND language = 'en') AS label
+           FROM claim c WHERE c.entity = ? ORDER BY c.property, c.ordinal""",
+        name,
+    )
+    return [row | {"exactness": exactness(row["value_type"], row["value"], row["bounds"])} for row in rows]
+
+
+def _records(store: Store, sql: str, name: str) -> list[dict[str, Any]]:
+    return store.table(sql, [name]).to_pylist()

@@ -1,0 +1,136 @@
+"""The store: one DuckDB file with everything that a build knows. Its tables are in schema.sql."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pangea_cultural.errors import UserError
+from pangea_cultural.utils.files import temporaries
+
+SCHEMA_VERSION = "2"
+
+
+class Store:
+    """An open store. Use it as a context manager; only one process can hold it for writing."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> "Store":
+        """Open the store of a workspace, making it if it is not there (unless read-only).
+
+        Raises:
+            UserError: another process holds it, it is not a store, or another version wrote it.
+        """
+        if read_only and not path.exists():
+            raise UserError(f"no store at {path}: run `pcult build RECIPE` first")
+        try:
+            if not path.exists():
+                _make_empty(path)
+            connection = duckdb.connect(path, read_only=read_only)
+        except duckdb.IOException as error:
+            raise _cannot_open(path, error) from error
+        store = cls(connection)
+        found = store._schema_version()
+        if found is None and not read_only:
+            found = store._make_schema()
+        if found != SCHEMA_VERSION:
+            connection.close()
+            problem = f"the store {path} has schema {found}, this version writes {SCHEMA_VERSION}"
+            raise UserError(f"{problem}: choose another --workspace")
+        return store
+
+    def _schema_version(self) -> str | None:
+        """The version that the file was made with; None for an empty file."""
+        if not self.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'meta'"):
+            return None
+        return self.value("SELECT value FROM meta WHERE key = 'schema'")
+
+    def _make_schema(self) -> str:
+        with self.transaction():
+            self.connection.execute(resources.files("factory.store").joinpath("schema.sql").read_text("utf-8"))
+            self.connection.execute("INSERT INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
+        return SCHEMA_VERSION
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything in the block happens, or nothing does."""
+        self.connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table; columns are matched by name."""
+        self.connection.register("appended", rows)
+        columns = ", ".join(f'"{name}"' for name in rows.column_names)
+        self.connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM appended")
+        self.connection.unregister("appended")
+
+    def execute(self, sql: str, parameters: list | dict | None = None) -> None:
+        """Run a statement for its effect."""
+        self.connection.execute(sql, parameters)
+
+    def script(self, sql: str, parameters: dict[str, Any]) -> None:
+        """Run several statements; each gets those of the named parameters that it names."""
+        for statement in duckdb.extract_statements(sql):
+            own = {name: parameters[name] for name in statement.named_parameters}
+            self.connection.execute(statement, own)
+
+    def table(self, sql: str, parameters: list | dict | None = None) -> pa.Table:
+        """The result of a query as an Arrow table."""
+        return self.connection.sql(sql, params=parameters).to_arrow_table()
+
+    def rows(self, sql: str, parameters: list | dict | None = None) -> list[tuple]:
+        """The result of a query as tuples."""
+        return self.connection.execute(sql, parameters).fetchall()
+
+    def value(self, sql: str, parameters: list | dict | None = None) -> Any:
+        """The single value that a query gives; None where it gives no row."""
+        # All rows are fetched: DuckDB refuses other work on a connection whose last result is unfinished.
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
+
+
+def _make_empty(path: Path) -> None:
+    """Put an empty database at `path`, whole: killed before it has written a header, DuckDB leaves a file that it does
+    not open again. What a kill has left of an earlier try is removed.
+    """
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        duckdb.connect(made).close()
+        try:
+            # A link, because a rename would replace what another process has made and opened meanwhile.
+            os.link(made, path)
+        except OSError:
+            # Another process has made it, and may have removed this one; or the file system has no links.
+            if not path.exists():
+                made.rename(path)
+    for left in temporaries(path):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:
+    if "lock" in str(error).lower():
+        return UserError(f"another process is using the store {path}: wait until it is done, or stop it")
+    if "not a valid DuckDB database" in str(error):
+        return UserError(f"{path} is not a DuckDB store: move it away, or choose another --workspace")
+    return UserError(f"cannot open the store {path}: {' '.join(str(error).split())}")

@@ -1,0 +1,1 @@
+"""Workflows that run `pcult` commands one after another."""

@@ -1,0 +1,1 @@
+"""The question record, the export reader and the export check."""

@@ -1,0 +1,1 @@
+"""Tables that users extend: languages and regions."""

@@ -1,0 +1,1 @@
+"""A corpus to micro-batches: mixture, lengths, packing, chat template, images, collation."""

@@ -1,0 +1,197 @@
+"""The shared picture: all questions about a picture behind one prefix, each seeing the prefix and itself only.
+
+    [system and user header, picture tokens][conversation 1][conversation 2] …
+
+Position ids restart after the prefix at every conversation; the loss is on the answers. The result is that of separate
+rows (a test holds loss and gradients equal), at a fraction of the cost: a picture's tokens go through the model once,
+not once a question. Several such groups fill a row up to its longest length; the mask (model/packed.py) keeps them
+apart.
+"""
+
+import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from pangea_cultural.model.tokenizer import END, IMAGE, START, SYSTEM
+from pangea_cultural.training.batching.mixture import Piece
+from pangea_cultural.training.data.types import IMAGE_MARK
+
+Turns = tuple[tuple[str, str], ...]
+"""Questions and answers of a conversation."""
+Packing = Literal["shared", "rows"]
+
+
+class Span(NamedTuple):
+    """A stretch of a conversation: text that is still to be made into tokens, marks, or the place of a picture."""
+
+    text: str = ""
+    marks: tuple[int, ...] = ()
+    is_picture: bool = False
+    is_target: bool = False
+
+
+class Template:
+    """The chat template, cut into stretches of which each is made into tokens by itself.
+
+    Text is cut where a mark stands (`<|im_end|>`, `<image>`) or the header ends, so that no token spans prefix and
+    question; marks in a question's own text are spelled as text.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        start, end, self.image = tokenizer.convert_tokens_to_ids([START, END, IMAGE])
+        text = self.encode([f"system\n{SYSTEM}", "user\n", "assistant\n", "\n", "\nuser\n"])
+        system, user, assistant, newline, _ = text
+        self.header = [start, *system, end, *newline, start, *user]
+        """Tokens before the picture."""
+        self._asked = (end, *newline, start, *assistant)
+        self._next = (*newline, start, *user)
+        self._end = (end,)
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of each text, without any marks."""
+        if not texts:
+            return []
+        return self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
+
+    def spans(self, turns: Turns, *, num_images: int) -> Iterator[Span]:
+        """A conversation after the prefix.
+
+        With one picture, which stands in the prefix, the first question follows it on a new line; with several, each
+        stands where the text has its mark.
+        """
+        for number, (question, answer) in enumerate(turns):
+            if number:
+                yield Span(marks=self._next)
+            lead = "\n" if num_images == 1 and number == 0 else ""
+            parts = (lead + question).split(IMAGE_MARK) if num_images > 1 else [lead + question]
+            for part_number, part in enumerate(parts):
+                if part_number:
+                    yield Span(is_picture=True)
+                if part:
+                    yield Span(text=part)
+            yield Span(marks=self._asked)
+            yield Span(text=answer, is_target=True)
+            yield Span(marks=self._end, is_target=True)
+
+    def tokens(
+        self, spans: Sequence[Span], texts: Iterator[list[int]], image_tokens: Sequence[int]
+    ) -> tuple[list[int], list[bool]]:
+        """Tokens of a conversation, and which of them are targets.
+
+        Args:
+            spans: the conversation.
+            texts: what `encode` made of the spans' texts, in order; as many are taken as the spans have.
+            image_tokens: how many tokens each picture within the text takes.
+        """
+        ids: list[int] = []
+        targets: list[bool] = []
+        pictures = iter(image_tokens)
+        for span in spans:
+            part = [self.image] * next(pictures) if span.is_picture else list(span.marks) or next(texts)
+            ids += part
+            targets += [span.is_target] * len(part)
+        return ids, targets
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the conversations of a source are, in tokens.
+
+    Args:
+        starts: [groups + 1], where each group's conversations begin.
+        prefix: [groups], of the shared prefix: header and picture.
+        image: [groups], of the picture in the prefix.
+        conversations: [conversations], behind the prefix; pictures within the text included.
+    """
+
+    starts: np.ndarray
+    prefix: np.ndarray
+    image: np.ndarray
+    conversations: np.ndarray
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a piece stands in one row."""
+
+    piece: Piece
+    conversations: np.ndarray
+    """Positions within the group."""
+    length: int
+    """Tokens, with the prefix."""
+
+
+Row = list[Part]
+AnyRow = TypeVar("AnyRow")
+
+
+def rows(pieces: Sequence[Piece], lengths: Sequence[Lengths], *, packing: Packing, max_length: int) -> list[Row]:
+    """The rows of a step, longest first.
+
+    `shared` packs as many groups into a row as fit: the longest first, each into the fullest row that has room
+    (best-fit decreasing). A group that is longer than a row is spread over rows, its prefix repeated. `rows` gives
+    every conversation a row of its own, which is how training without packing sees them.
+
+    Args:
+        pieces: of the step.
+        lengths: of each source.
+        packing: how rows are filled.
+        max_length: tokens in a row. No conversation may be longer with its prefix.
+    """
+    parts = [part for piece in pieces for part in _parts(piece, lengths[piece.source], packing, max_length)]
+    parts.sort(key=lambda part: -part.length)
+    if packing == "rows":
+        return [[part] for part in parts]
+    filled: list[Row] = []
+    room: list[tuple[int, int]] = []  # (room left, number of the row), sorted
+    for part in parts:
+        found = bisect.bisect_left(room, (part.length, -1))
+        left, number = room.pop(found) if found < len(room) else (max_length, len(filled))
+        if number == len(filled):
+            filled.append([])
+        filled[number].append(part)
+        bisect.insort(room, (left - part.length, number))
+    return sorted(filled, key=lambda row: -row_length(row))
+
+
+def row_length(row: Row) -> int:
+    """Tokens of a row."""
+    return sum(part.length for part in row)
+
+
+def _parts(piece: Piece, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Part]:
+    prefix = int(lengths.prefix[piece.group])
+    own = lengths.conversations[lengths.starts[piece.group] + piece.conversations].tolist()
+    begin, length = 0, prefix
+    for number, tokens in enumerate(own):
+        if number > begin and (packing == "rows" or length + tokens > max_length):
+            yield Part(piece, piece.conversations[begin:number], length)
+            begin, length = number, prefix
+        length += tokens
+    yield Part(piece, piece.conversations[begin:], length)
+
+
+def distribute(filled: Sequence[AnyRow], *, processes: int, per_device_rows: int) -> list[list[list[AnyRow]]]:
+    """Micro-batches of each process, alike in number and length, so that no process waits for another.
+
+    Args:
+        filled: rows, or what stands for them, longest first.
+        processes: how many there are.
+        per_device_rows: rows in one forward pass.
+
+    Returns:
+        For each process its micro-batches. A process that gets fewer rows than another has empty micro-batches: it must
+        take part in the others' communication all the same.
+    """
+    dealt: list[list[AnyRow]] = [[] for _ in range(processes)]
+    for number, row in enumerate(filled):
+        lap, place = divmod(number, processes)
+        # Forth and back, so that the first process does not always get the longer row.
+        dealt[place if lap % 2 == 0 else processes - 1 - place].append(row)
+    most = max(1, -(-max(map(len, dealt)) // per_device_rows))
+    return [[own[n * per_device_rows : (n + 1) * per_device_rows] for n in range(most)] for own in dealt]

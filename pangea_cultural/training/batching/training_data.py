@@ -1,0 +1,237 @@
+"""The data of a training, opened and measured: from sources to the steps of a stage."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from transformers import LlavaNextProcessor
+
+from pangea_cultural.dataset.export import Export
+from pangea_cultural.errors import UserError
+from pangea_cultural.training.batching import lengths, mixture
+from pangea_cultural.training.batching.dataset import Layout, Steps
+from pangea_cultural.training.batching.images import ImageTokens
+from pangea_cultural.training.batching.lengths import Measured
+from pangea_cultural.training.batching.mixture import Candidates, Plan
+from pangea_cultural.training.batching.packing import Lengths, Template
+from pangea_cultural.training.data.corpus import Corpus
+from pangea_cultural.training.data.corpus_writer import MEND_HELD_OUT
+from pangea_cultural.training.data.sources import Source, open_source
+from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.utils.console import Reporter
+
+TOO_LONG = "longer than max_length"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Sources that are open and measured for a processor."""
+
+    recipe: Recipe
+    corpora: list[Corpus]
+    measured: list[Measured]
+    chosen: list[np.ndarray] | None = None
+    """[conversations] of each source, true for those that shall be used; None for all."""
+
+    @property
+    def keys(self) -> list[tuple[str, str]]:
+        """Each (source, language) for which losses are counted, as names."""
+        names = source_names(self.recipe.sources)
+        return [(names[n], code) for n, corpus in enumerate(self.corpora) for code in _languages(corpus)]
+
+    @property
+    def key_numbers(self) -> dict[tuple[int, str], int]:
+        """Position of each (number of the source, language) among the keys."""
+        pairs = [(n, code) for n, corpus in enumerate(self.corpora) for code in _languages(corpus)]
+        return {pair: number for number, pair in enumerate(pairs)}
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Missing and broken pictures, and what is wrong with each."""
+        return {file: reason for measured in self.measured for file, reason in measured.problems.items()}
+
+    @property
+    def broken(self) -> dict[str, int]:
+        """How many pictures are missing or broken, by reason."""
+        return dict(Counter(self.problems.values()))
+
+    @property
+    def num_pictures(self) -> int:
+        """Files, broken ones included; one that two sources show counts twice."""
+        return sum(measured.num_pictures for measured in self.measured)
+
+    @property
+    def num_broken(self) -> int:
+        """Files that are missing or broken, counted alike."""
+        return sum(len(measured.problems) for measured in self.measured)
+
+    @property
+    def files(self) -> dict[str, dict[str, str]]:
+        """SHA-256 of each source's files; of an export that is its manifest."""
+        names = source_names(self.recipe.sources)
+        return {name: corpus.files for name, corpus in zip(names, self.corpora, strict=True)}
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages of the questions, in the recipe's order where it names them."""
+        found = {code for corpus in self.corpora for code in corpus.languages}
+        named = [code for code in self.recipe.languages if code in found]
+        return named + sorted(found.difference(named))
+
+    def refuse_broken(self) -> None:
+        """Stop before anything is learnt.
+
+        Raises:
+            UserError: more pictures are missing or broken than the recipe allows.
+        """
+        if self.num_broken > self.recipe.max_skipped * self.num_pictures:
+            example, reason = next(iter(self.problems.items()))
+            counted = ", ".join(f"{reason}: {number}" for reason, number in self.broken.items())
+            raise UserError(
+                f"{self.num_broken} of {self.num_pictures} pictures cannot be used ({counted}), such as {example} "
+                f"({reason}): mend them, or raise max_skipped (now {self.recipe.max_skipped}) in the recipe"
+            )
+
+    def left_out(self, stage: Stage) -> dict[str, dict[str, int]]:
+        """What is not learnt, by source, with the reason."""
+        names = source_names(self.recipe.sources)
+        return {name: self.corpora[number].rejected | self.unusable(number, stage) for number, name in enumerate(names)}
+
+    def unusable(self, number: int, stage: Stage) -> dict[str, int]:
+        """How many questions of a source cannot be learnt, by reason."""
+        measured = self.measured[number]
+        broken = _broken(measured)
+        counts = {
+            "picture missing or broken": int(broken.sum()),
+            TOO_LONG: int((_too_long(measured, stage) & ~broken).sum()),
+        }
+        return {reason: count for reason, count in counts.items() if count}
+
+    def usable(self, number: int, stage: Stage) -> np.ndarray:
+        """[conversations], true for what can be learnt of a source."""
+        measured = self.measured[number]
+        return ~(_too_long(measured, stage) | _broken(measured))
+
+    def plan(self, stage: Stage, candidates: list[Candidates] | None = None) -> Plan:
+        """Which questions a stage learns in which step.
+
+        Args:
+            stage: says how many, and how they are spread.
+            candidates: what there is to learn; where None, all that the sources have.
+
+        Raises:
+            UserError: there is nothing to learn.
+        """
+        return mixture.plan(
+            self.candidates(stage) if candidates is None else candidates,
+            batch_questions=stage.batch_questions,
+            limit=stage.questions_per_picture,
+            name=f"{self.recipe.seed} {stage.name}",
+            steps=stage.steps,
+            epochs=stage.epochs,
+        )
+
+    def candidates(self, stage: Stage) -> list[Candidates]:
+        """What a stage may learn from each source.
+
+        Raises:
+            UserError: a source has nothing to learn.
+        """
+        make = self._answers if stage.objective == "answers" else self._captions
+        return [make(number, stage) for number in range(len(self.corpora))]
+
+    def _answers(self, number: int, stage: Stage) -> Candidates:
+        source, measured = self.recipe.sources[number], self.measured[number]
+        usable = self.usable(number, stage)
+        if self.chosen is not None:
+            usable &= self.chosen[number]
+        if not usable.any():
+            raise UserError(f"{source.path}: no question can be learnt: {self.left_out(stage)}")
+        return Candidates(measured.lengths.starts, usable, source.share, source.count)
+
+    def _captions(self, number: int, stage: Stage) -> Candidates:
+        """Pictures with a name, each as one question. Sources without names, such as chat, have no part."""
+        corpus, measured = self.corpora[number], self.measured[number]
+        named = np.array([bool(corpus.caption(group)) for group in range(corpus.num_groups)])
+        usable = named & ~measured.broken & (measured.lengths.image > 0)
+        weight = self.recipe.sources[number].share if usable.any() else 0.0
+        return Candidates(np.arange(corpus.num_groups + 1), usable, weight)
+
+    def captions(self) -> list[str]:
+        """The names of all pictures, sorted."""
+        return sorted({c.caption(group) for c in self.corpora for group in range(c.num_groups)} - {""})
+
+    def steps(self, stage: Stage, collator: Callable[..., dict[str, Any]], *, processes: int, rank: int) -> Steps:
+        """The steps of a stage as one process sees them."""
+        if stage.objective == "contrastive":
+            # Names are no text here: every picture counts one.
+            own = [_of_captions(corpus.num_groups) for corpus in self.corpora]
+            layout = Layout("rows", 1, stage.per_device_rows, processes, rank)
+        else:
+            own = [measured.lengths for measured in self.measured]
+            layout = Layout(stage.packing, stage.max_length, stage.per_device_rows, processes, rank)
+        return Steps(self.plan(stage), self.corpora, own, layout, collator)
+
+
+def _languages(corpus: Corpus) -> list[str]:
+    # Captions are English, whatever the questions are in.
+    return sorted({*corpus.languages, "en"})
+
+
+def _too_long(measured: Measured, stage: Stage) -> np.ndarray:
+    own = measured.lengths
+    return own.conversations + np.repeat(own.prefix, np.diff(own.starts)) > stage.max_length
+
+
+def _broken(measured: Measured) -> np.ndarray:
+    """[conversations], true where a picture is missing or broken."""
+    return np.repeat(measured.broken, np.diff(measured.lengths.starts))
+
+
+def _of_captions(groups: int) -> Lengths:
+    ones = np.ones(groups, np.int32)
+    return Lengths(np.arange(groups + 1), 0 * ones, 0 * ones, ones)
+
+
+def source_names(sources: tuple[Source, ...]) -> list[str]:
+    """A name for each source: the last part of its path, with a number where that is not unique."""
+    names = [source.path.stem for source in sources]
+    return [name if names.count(name) == 1 else f"{name}-{number}" for number, name in enumerate(names, 1)]
+
+
+def held_out(recipe: Recipe, workspace: Path) -> frozenset[str]:
+    """Languages that must not be learnt.
+
+    Raises:
+        UserError: an export is not there, or the recipe asks for such a language.
+    """
+    exports = [workspace / source.path for source in recipe.sources if source.kind == "export"]
+    codes = {*recipe.held_out, *(code for path in exports for code in Export.open(path).held_out_languages)}
+    for code in recipe.languages:
+        if code in codes:
+            raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")
+    return frozenset(codes)
+
+
+def open_all(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporter) -> list[Corpus]:
+    """Open the sources of a recipe; each is read once, and then lies in the cache.
+
+    Raises:
+        UserError: a source is not there, is not what the recipe says, or has a row in a held-out language.
+    """
+    codes = held_out(recipe, workspace)
+    return [
+        open_source(number, source, workspace, cache, languages=recipe.languages, held_out=codes, reporter=reporter)
+        for number, source in enumerate(recipe.sources)
+    ]
+
+
+def measure_all(
+    corpora: list[Corpus], processor: LlavaNextProcessor, cache: Path, key: str, reporter: Reporter
+) -> list[Measured]:
+    """Measure sources for a processor; `key` names the processor and its tokenizer."""
+    template, tokens = Template(processor.tokenizer), ImageTokens(processor)
+    return [lengths.measure(corpus, template, tokens, cache, f"{corpus.key}-{key}", reporter) for corpus in corpora]

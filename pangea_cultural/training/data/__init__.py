@@ -1,0 +1,1 @@
+"""Source files to a corpus on disk."""

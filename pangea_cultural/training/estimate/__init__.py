@@ -1,0 +1,1 @@
+"""The dry run: memory, FLOPs and hours of a training run."""

@@ -1,0 +1,1 @@
+"""The training run: stages, trainer, checkpoints, resume, metrics, validation."""

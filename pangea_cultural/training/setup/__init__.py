@@ -1,0 +1,1 @@
+"""Base model, adapters and training objectives."""

@@ -1,0 +1,85 @@
+"""Figures and their controls, on answers made by hand."""
+
+import math
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalsuite.metrics.accuracy import figures, find
+from evalsuite.metrics.standard_error import clustered_stderr, mean
+from evalsuite.report import terminal as tables
+
+
+def answer(correct, *, condition="picture", language="en", image="a", shared=True, kind="choice"):
+    return {
+        "split": "test",
+        "kind": kind,
+        "language": language,
+        "condition": condition,
+        "correct": correct,
+        "image": image,
+        "shared": shared,
+    }
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=60))
+def test_without_clusters_the_error_is_the_one_everybody_knows(values):
+    expected = statistics.stdev(values) / math.sqrt(len(values))
+    assert clustered_stderr(values, range(len(values))) == pytest.approx(expected)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=30), st.integers(2, 5))
+def test_repeating_every_value_in_its_cluster_adds_no_certainty(values, times):
+    repeated = [value for value in values for _ in range(times)]
+    clusters = [i for i in range(len(values)) for _ in range(times)]
+    alone = clustered_stderr(values, range(len(values)))
+    assert clustered_stderr(repeated, clusters) == pytest.approx(alone)
+
+
+def test_of_nothing_and_of_one_picture_there_is_no_error():
+    assert mean([]) is None
+    assert clustered_stderr([], []) is None
+    assert clustered_stderr([1.0, 0.0], ["a", "a"]) is None
+
+
+def test_each_figure_has_its_controls():
+    rows = figures(
+        [
+            *[answer(True, image=str(n)) for n in range(3)],
+            answer(False, image="3"),
+            *[answer(n == 0, condition="blind", image=str(n)) for n in range(4)],
+            answer(True, language="nl", shared=True),
+            answer(False, language="nl", shared=False),
+            answer(False, language="nl", shared=False, image="b"),
+        ],
+        trained=["en"],
+    )
+    whole = find(rows, split="test", kind="choice", group="trained", language="*", subset="all")
+    assert (whole["picture"]["accuracy"], whole["blind"]["accuracy"], whole["chance"]) == (0.75, 0.25, 0.25)
+    held = {
+        subset: find(rows, split="test", kind="choice", group="held-out", language="nl", subset=subset)["picture"]
+        for subset in ("all", "shared", "novel")
+    }
+    assert [held[s]["n"] for s in held] == [3, 1, 2]
+    assert [held[s]["accuracy"] for s in held] == [pytest.approx(1 / 3), 1.0, 0.0]
+    assert find(rows, split="test", kind="choice", group="trained", language="en", subset="novel") is None
+    assert find(rows, split="test", kind="open", group="trained", language="en", subset="all") is None
+
+
+def test_the_tables_print_no_number_alone():
+    rows = figures([answer(True), answer(False, condition="blind"), answer(True, language="nl", shared=False)], ["en"])
+    results = {"figures": rows, "splits": ["test"], "model": "m"}
+    names = [row["cells"][0] for row in tables.rows(results, "test")]
+    assert names[:2] == ["English, trained in", "all trained in"]
+    assert "Dutch, held out" in names and "  novel answer" in names
+    (table,) = tables.summary(results)
+    assert [column.header.strip() for column in table.columns] == [
+        "language",
+        "questions",
+        "4-way choice",
+        "blind",
+        "exact match",
+        "blind",
+    ]

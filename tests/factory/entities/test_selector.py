@@ -1,0 +1,116 @@
+"""Which entities are selected, by which region, and why others are not."""
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from factory.entities.entity_rows import Rows
+from factory.entities.selector import Selector
+from factory.entities.sources.dump import Line
+from factory.recipe import Recipe
+from pangea_cultural.reference import regions
+from tests.helpers.world import item, labels, snak, text, year
+
+RECIPE = {
+    "name": "r",
+    "regions": ["japan", "france"],
+    "languages": ["en"],
+    "properties": ["P571", "P19"],
+    "doors": [{"kind": "dump", "path": "d"}],
+}
+
+
+def selector(**fields):
+    return Selector(Recipe.model_validate(RECIPE | fields))
+
+
+def document(**claims):
+    return {"type": "item", "id": "Q900", "labels": labels(en="thing"), "claims": claims}
+
+
+def castle(**claims):
+    return document(**{"P17": [item("Q17")], "P571": [year(1600)], "P18": [text("a.jpg")]} | claims)
+
+
+def outcome(chosen, found):
+    """The regions of a document, or the reason against it."""
+    rows = Rows("door")
+    chosen.take(Line(1, found), rows)
+    done = rows.finish()
+    if done.entities():
+        links = done.tables.get("entity_region")
+        return links["region"].to_pylist() if links else []
+    return next(reason for _, reason in done.rejections)
+
+
+def test_a_claim_ties_an_entity_to_a_region():
+    assert outcome(selector(), castle()) == ["japan"]
+    assert outcome(selector(), castle(P17=[item("Q142"), item("Q17")])) == ["france", "japan"]
+    assert outcome(selector(), castle(P17=[], P495=[item("Q142")])) == ["france"]
+
+
+def test_deprecated_links_do_not_count():
+    assert outcome(selector(), castle(P17=[item("Q17", "deprecated")])) == "no link to a region"
+    assert outcome(selector(), castle(P17=[item("Q17"), item("Q142", "preferred")])) == ["france"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"P18": []}, "no picture named"),
+        ({"P18": [], "P41": [text("flag.svg")]}, "no picture named"),
+        ({"P571": []}, "no property to ask about"),
+        ({"P31": [item("Q13406463")]}, "not culture: list article"),
+    ],
+)
+def test_why_an_entity_is_not_selected(change, reason):
+    assert outcome(selector(), castle(**change)) == reason
+
+
+def test_a_category_can_stand_for_a_picture_and_pictures_can_be_optional():
+    assert outcome(selector(), castle(P18=[], P373=[text("Castles")])) == ["japan"]
+    assert outcome(selector(images={"required": False}), castle(P18=[])) == ["japan"]
+
+
+def test_a_historic_state_of_several_regions_is_named_not_guessed():
+    state = next(iter(regions.ambiguous_states()))
+    assert "historic state of several regions" in outcome(selector(), castle(P17=[item(state)]))
+    assert outcome(selector(), castle(P17=[item(state), item("Q17")])) == ["japan"]
+
+
+def test_people_go_by_citizenship_and_only_without_it_wait_for_their_birthplace():
+    person = {"P31": [item("Q5")], "P19": [item("Q1490")], "P18": [text("a.jpg")]}
+    assert outcome(selector(), document(**person, P27=[item("Q142")])) == ["france"]
+    assert outcome(selector(), document(**person, P27=[item("Q30")])) == "no link to a region"
+    assert outcome(selector(), document(**person)) == [], "kept, without a region yet"
+    assert outcome(selector(), document(**person, P27=[item("Q15180")])) == [], "the Soviet Union decides nothing"
+    assert outcome(selector(), document(**person, P27=[item("Q15180"), item("Q142")])) == ["france"]
+    assert "Soviet Union" in outcome(selector(), document(**person, P27=[item("Q15180"), item("Q30")]))
+
+
+SNAKS = st.one_of(
+    st.sampled_from(["Q17", "Q142", "Q30", "Q5"]).map(lambda q: snak("wikibase-entityid", {"id": q})),
+    st.sampled_from([17, 142, 30]).map(lambda n: snak("wikibase-entityid", {"entity-type": "item", "numeric-id": n})),
+    st.text(max_size=5).map(lambda value: snak("string", value)),
+)
+STATEMENTS = st.lists(
+    st.builds(
+        lambda main, rank: {"mainsnak": main, "rank": rank, "type": "statement"},
+        SNAKS,
+        st.sampled_from(["normal", "preferred", "deprecated"]),
+    ),
+    max_size=3,
+)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(
+    claims=st.dictionaries(st.sampled_from(["P17", "P495", "P27", "P19", "P31", "P571"]), STATEMENTS),
+    indent=st.booleans(),
+)
+def test_a_line_that_is_passed_over_would_never_have_been_linked(claims, indent):
+    chosen = selector(images={"required": False})
+    written = orjson.dumps(document(**claims), option=orjson.OPT_INDENT_2 if indent else 0)
+    if not chosen.may_matter(written):
+        assert outcome(chosen, orjson.loads(written)) == "no link to a region"

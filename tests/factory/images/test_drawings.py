@@ -1,0 +1,128 @@
+import io
+
+import orjson
+import pytest
+from PIL import Image
+
+from factory.images.sources import drawings as module
+from factory.images.sources.drawings import Drawings
+from pangea_cultural.errors import UserError
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 20">
+<g id="paper"><rect width="30" height="20" fill="{colour}"/></g><circle cx="15" cy="10" r="6" fill="#bc002d"/></svg>"""
+
+
+def row(name, svg, views=5, **others):
+    return {
+        "name": name,
+        "svg": svg,
+        "categories": ["Signs", name],
+        "author": "A. Nobody",
+        "licence": "CC0",
+        "licence_url": "https://example.org/cc0",
+        "source": f"{name}, drawn for a test",
+        "views": views,
+    } | others
+
+
+@pytest.fixture
+def table(tmp_path):
+    for name, colour in (("white", "#fff"), ("green", "#006a4e")):
+        (tmp_path / f"{name}.svg").write_text(SVG.format(colour=colour))
+    rows = [row("White", "white.svg"), row("Green", "green.svg", 120), row("Disc", "white.svg", 1)]
+    rows.append(row("Bare", "white.svg", style="#paper { display: none }"))
+    path = tmp_path / "drawings.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps(r) for r in rows))
+    return path
+
+
+def opened(content):
+    picture = Image.open(io.BytesIO(content))
+    assert picture.format == "PNG"
+    return picture
+
+
+def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
+    source = Drawings(table, seed=0)
+    assert source.files_in_category("White") == [f"White (view {n:02d}).png" for n in range(1, 6)]
+    assert source.files_in_category("Signs")[4:6] == ["White (view 05).png", "Green (view 01).png"]
+    assert source.files_in_category("Green")[-1] == "Green (view 120).png"
+    assert source.files_in_category("Nothing") == []
+
+
+def test_metadata_names_the_drawings_author_licence_and_source(table):
+    info = Drawings(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
+    assert (info.author, info.licence, info.licence_url) == ("A. Nobody", "CC0", "https://example.org/cc0")
+    assert info.source == "White, drawn for a test"
+    assert info.categories == ("Signs", "White")
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["White (view 06).png", "White (view 00).png", "White (view 1).png", "White.png", "Blue (view 01).png", ""],
+)
+def test_unknown_titles(table, title):
+    source = Drawings(table, seed=0)
+    assert source.metadata([title]) == {}
+    with pytest.raises(KeyError):
+        source.draw(title)
+
+
+def test_view_01_is_the_plain_drawing(table):
+    source = Drawings(table, seed=0)
+    picture = opened(source.draw("Green (view 01).png"))
+    assert picture.size == (144, 96)
+    assert picture.getpixel((2, 2)) == picture.getpixel((141, 93)) == (0, 106, 78)
+    assert picture.getpixel((72, 48)) == (188, 0, 45)
+    assert source.draw("Green (view 01).png") == Drawings(table, seed=1).draw("Green (view 01).png")
+
+
+def test_style_hides_a_layer(table):
+    picture = opened(Drawings(table, seed=0).draw("Bare (view 01).png"))
+    assert picture.width == picture.height, "only the disc is left"
+
+
+def test_views_depend_on_seed_and_title_only(table):
+    titles = Drawings(table, seed=7).files_in_category("White")
+    first = {title: Drawings(table, seed=7).draw(title) for title in titles}
+    again = Drawings(table, seed=7)
+    assert {title: again.draw(title) for title in reversed(titles)} == first
+    assert len(set(first.values())) == len(titles)
+    other = Drawings(table, seed=8)
+    assert all(other.draw(title) != first[title] for title in titles[1:])
+
+
+def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
+    source = Drawings(table, seed=0)
+    for title in source.files_in_category("Green")[1:60]:
+        picture = opened(source.draw(title))
+        assert picture.mode == "RGB"
+        assert 96 <= max(picture.size) <= 160
+        # Light, tint and print move the disc's red; it stays by far the reddest thing on any of the backgrounds.
+        red = sum(1 for r, g, b in picture.get_flattened_data() if r > g + 40 and r > b + 25)
+        assert red > 0.02 * picture.width * picture.height, title
+
+
+def test_many_are_drawn_as_one_is_in_the_order_asked_for(table, monkeypatch):
+    monkeypatch.setattr(module, "NUM_FOR_POOL", 50)
+    source = Drawings(table, seed=3)
+    titles = [*reversed(source.files_in_category("Green")), *source.files_in_category("White"), "Disc (view 01).png"]
+    infos = list(source.metadata(titles).values())
+    many = list(source.fetch(infos))
+    assert [info.title for info, _ in many] == titles
+    assert all(content == source.draw(info.title) for info, content in many)
+    assert list(source.fetch(infos[:3])) == many[:3], "a few are drawn without workers"
+
+
+def test_a_bad_table_is_one_line_with_its_place(tmp_path):
+    path = tmp_path / "drawings.jsonl"
+    path.write_bytes(orjson.dumps(row("White", "white.svg")) + b'\n{"name": "Green"}\n')
+    with pytest.raises(UserError, match=r"drawings.jsonl:2 is not a row"):
+        Drawings(path, seed=0)
+
+
+def test_a_missing_package_is_named(tmp_path):
+    path = tmp_path / "drawings.jsonl"
+    path.write_bytes(orjson.dumps(row("White", "no_such_package:a.svg")))
+    with pytest.raises(UserError, match="no_such_package"):
+        Drawings(path, seed=0).draw("White (view 01).png")

@@ -1,0 +1,317 @@
+"""The stage `images` over a Commons server, through the command line."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from factory.images import stage as images
+from factory.recipe import Recipe
+from factory.store.store import Store
+from pangea_cultural.cli import pcult
+from pangea_cultural.dataset.export import Export, check
+from pangea_cultural.utils.console import Reporter
+from tests.helpers import world
+from tests.helpers.commons_server import CommonsServer, File
+
+RECIPE = """
+name = "castles"
+languages = ["en", "de"]
+properties = ["P17", "P571"]
+[images]
+per_entity = 3
+[[images.sources]]
+kind = "commons"
+api = "{api}"
+[split]
+dev = 0.1
+test = 0.1
+[network]
+private_hosts = {hosts}
+[network.patience]
+base_s = 0.001
+[network.limits."127.0.0.1"]
+connections = 6
+"""
+
+
+def castle(n, letter, **fields):
+    return File(title=f"Castle {n} {letter}.png", categories=(f"Castle {n}",), **fields)
+
+
+FILES = [
+    # A P18 and five more: three are taken.
+    *(castle(0, letter) for letter in "abcdef"),
+    # The P18 is gone, a map and a plan are no photos; two are left.
+    *(castle(1, letter) for letter in "bc"),
+    File(title="Map of castle 1.png", categories=("Castle 1",)),
+    File(title="Castle 1 plan.png", categories=("Castle 1",)),
+    # The P18 is not free; the next one is, by an author who wants to be named otherwise.
+    castle(2, "a", licence="cc-by-nc-4.0", licence_name="CC BY-NC 4.0"),
+    castle(2, "b", metadata={"Attribution": "City of Bonn"}, licence="cc-by-3.0", licence_name="CC BY 3.0"),
+    # Nothing but a drawing.
+    castle(3, "a", mime="image/svg+xml", mediatype="DRAWING"),
+    # A bomb, then the same picture twice.
+    *(castle(4, letter, picture=letter and "four") for letter in "abc"),
+    # The same picture as castle 4's.
+    castle(5, "a", picture="four"),
+]
+
+
+def write(folder, server, documents=None):
+    recipe = RECIPE.format(api=server.api, hosts=orjson.dumps(server.hosts).decode())
+    return world.lay_out(folder, recipe, documents or world.documents())
+
+
+def command(recipe, workspace, *options):
+    build = [sys.executable, "-m", "pangea_cultural", "build", str(recipe), "--workspace", str(workspace)]
+    return [*build, "--quiet", *options]
+
+
+def build(recipe, workspace, *options):
+    return subprocess.run(command(recipe, workspace, *options), capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def castles(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("castles")
+    with CommonsServer(FILES, faults={"Castle 4 a.png": ["bomb!"]}) as server:
+        result = build(write(folder, server), folder / "workspace")
+        assert result.returncode == 0, result.stderr
+    return folder / "workspace"
+
+
+def rows(workspace, sql):
+    with Store.open(workspace / "store.duckdb", read_only=True) as store:
+        return store.rows(sql)
+
+
+def pictures(workspace, entity):
+    return rows(
+        workspace,
+        f"""SELECT file, via FROM entity_image JOIN image USING (image)
+            WHERE entity = '{entity}' ORDER BY ordinal""",
+    )
+
+
+def rejected(workspace, entity):
+    found = rows(workspace, f"SELECT item, reason FROM rejection WHERE stage = 'images' AND item LIKE '{entity}%'")
+    return {item.removeprefix(entity).strip(): reason for item, reason in found}
+
+
+def test_the_photo_property_comes_first_and_the_category_fills_up(castles):
+    assert pictures(castles, "Q9000") == [
+        ("Castle 0 a.png", "P18"),
+        ("Castle 0 b.png", "category"),
+        ("Castle 0 c.png", "category"),
+    ]
+    assert rejected(castles, "Q9000") == {}
+
+
+def test_rejected_candidates_make_room(castles):
+    assert [file for file, _ in pictures(castles, "Q9001")] == ["Castle 1 b.png", "Castle 1 c.png"]
+    assert rejected(castles, "Q9001") == {
+        "Castle 1 a.png": "picture not in any source",
+        "Castle 1 plan.png": "no photo by its name: plan",
+        "Map of castle 1.png": "no photo by its name: map",
+    }
+
+
+def test_non_free_pictures_are_refused(castles):
+    assert rejected(castles, "Q9002") == {"Castle 2 a.png": "non-free licence: CC BY-NC 4.0"}
+    assert pictures(castles, "Q9002") == [("Castle 2 b.png", "category")]
+
+
+def test_an_entity_without_a_photo_is_rejected(castles):
+    assert rejected(castles, "Q9003") == {
+        "Castle 3 a.png": "no photo: SVG (a drawing; the recipe does not allow drawings)",
+        "": "no usable picture",
+    }
+
+
+def test_a_bomb_is_refused_and_a_copy_is_none(castles):
+    assert rejected(castles, "Q9004") == {
+        "Castle 4 a.png": "too many pixels",
+        "Castle 4 c.png": "same content as another file of the entity",
+    }
+
+
+def test_a_picture_of_two_entities_is_stored_once(castles):
+    shared = rows(castles, "SELECT image, count(*) FROM entity_image GROUP BY image HAVING count(*) > 1")
+    assert [n for _, n in shared] == [2]
+    stored = rows(castles, "SELECT count(*), count(DISTINCT image) FROM image")[0]
+    assert stored[0] == stored[1] == len(list(castles.glob("images/*/*.jpg")))
+
+
+def test_kept_and_rejected_are_the_inputs(castles):
+    inputs, kept = rows(castles, "SELECT inputs, kept FROM stage WHERE name = 'images'")[0]
+    lost = rows(castles, "SELECT count(*) FROM rejection WHERE stage = 'images' AND reason = 'no usable picture'")[0][0]
+    assert (inputs, kept, lost) == (6, 5, 1)
+
+
+def test_a_category_that_only_the_link_to_commons_names_gives_the_same(castles, tmp_path):
+    documents = list(world.documents())
+    for row in documents:
+        for name in row["claims"].pop("P373", ()):
+            title = f"Category:{name['mainsnak']['datavalue']['value']}"
+            row["sitelinks"] = {"commonswiki": {"site": "commonswiki", "title": title, "badges": []}}
+    with CommonsServer(FILES, faults={"Castle 4 a.png": ["bomb!"]}) as server:
+        recipe = write(tmp_path, server, documents)
+        assert build(recipe, tmp_path / "workspace", "--stage", "images").returncode == 0
+    assert tables(tmp_path / "workspace") == tables(castles)
+
+
+def test_the_export_can_be_cited(castles):
+    export = Export.open(castles / "exports/castles")
+    assert check(export) == []
+    row = next(row for row in export.images().to_pylist() if row["file"] == "Castle 2 b.png")
+    assert (row["author"], row["attribution"]) == ("A. Photographer", "City of Bonn")
+    assert (row["licence"], row["licence_code"]) == ("CC BY 3.0", "cc-by-3.0")
+    assert row["page"] == "https://commons.wikimedia.org/wiki/File:Castle_2_b.png"
+    assert row["changes"] == "thumbnail 960 px"
+
+
+def test_show_prints_the_licences(castles):
+    result = CliRunner().invoke(pcult, ["data", "show", "Q9002", "--workspace", str(castles)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert "CC BY 3.0" in result.output and "City of Bonn" in result.output
+    assert "CC BY-NC 4.0" in result.output, "and why the other one was dropped"
+
+
+def test_a_build_that_lost_its_endpoint_goes_on(castles, tmp_path):
+    with CommonsServer(FILES, faults={"api": ["503!"], "Castle 4 a.png": ["bomb!"]}) as server:
+        recipe = write(tmp_path, server)
+        result = build(recipe, tmp_path / "workspace")
+        assert result.returncode == 1
+        assert result.stderr.count("\n") == 1 and "run the same command again" in result.stderr
+        server.faults["api"] = []
+        assert build(recipe, tmp_path / "workspace").returncode == 0
+    assert tables(tmp_path / "workspace") == tables(castles)
+
+
+def test_without_a_contact_wikimedia_is_refused_before_anything_is_done(tmp_path):
+    with CommonsServer() as server:
+        recipe = write(tmp_path, server)
+    text = recipe.read_text().replace(server.api, "https://commons.wikimedia.org/w/api.php")
+    recipe.write_text(text)
+    result = build(recipe, tmp_path / "workspace")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "give --contact or set PCULT_CONTACT" in result.stderr
+    assert not (tmp_path / "workspace").exists()
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_the_contact_is_sent(tmp_path, monkeypatch, how):
+    monkeypatch.setenv("PCULT_CONTACT", "env@example.org" if how == "environment" else "")
+    options = ["--contact", "option@example.org"] if how == "option" else []
+    with CommonsServer(FILES) as server:
+        assert build(write(tmp_path, server), tmp_path / "workspace", "--stage", "images", *options).returncode == 0
+        agents = {agent for _, _, agent, _ in server.requests}
+    assert len(agents) == 1 and f"({'env' if how == 'environment' else how}@example.org)" in agents.pop()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('kind = "commons"', 'kind = "commons"\nwidth = 800'), "no thumbnails of 800 px: choose one of 20, 40"),
+        (("connections", "conections"), "did you mean connections"),
+        (("private_hosts", "privat_hosts"), "did you mean private_hosts"),
+        (("[network]", '[network]\ncontact = "me"'), "is no contact"),
+    ],
+)
+def test_a_wrong_network_is_one_line(tmp_path, change, message):
+    with CommonsServer() as server:
+        recipe = write(tmp_path, server)
+    recipe.write_text(recipe.read_text().replace(*change))
+    result = build(recipe, tmp_path / "workspace")
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1), result.stderr
+    assert message in result.stderr
+
+
+class LostError(Exception):
+    """What a source says that is killed."""
+
+
+class NoPictures:
+    """A source that has no file, and is killed at the n-th question."""
+
+    def __init__(self, questions=None):
+        self.left = questions
+
+    def metadata(self, titles):
+        if self.left == 0:
+            raise LostError
+        self.left = self.left and self.left - 1
+        return {}
+
+    def in_categories(self, names, limit):
+        return {}
+
+
+WISHES = """
+INSERT INTO entity SELECT 'Q' || n, n != 1, 'any', 1, 'dump' FROM range(10) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'string', '' FROM range(9) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '' FROM range(10) AS numbers (n);
+INSERT INTO stage (name, fingerprint) VALUES ('images', '');
+"""
+"""Q0 and Q3 to Q8 name a picture; Q1 is not selected, Q2 has a deprecated one, Q9 none."""
+
+
+@pytest.mark.parametrize("questions", [0, 1, 3, 4])
+def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
+    monkeypatch.setattr(images, "BATCH_ENTITIES", 2)
+    recipe = Recipe.model_validate({"name": "r", "doors": [{"kind": "dump", "path": "d"}]})
+    with Store.open(tmp_path / "store.duckdb") as store:
+        store.execute(WISHES)
+        if questions < 4:
+            with pytest.raises(LostError):
+                images.run(store, recipe, [NoPictures(questions)], tmp_path, Reporter(quiet=True))
+        for _ in range(2):  # the second time it was killed before it could say that it is done
+            assert images.run(store, recipe, [NoPictures()], tmp_path, Reporter(quiet=True)) == (9, 0)
+        found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
+    files = [(f"Q{n} {n}.jpg", "picture not in any source") for n in (0, *range(3, 9))]
+    assert found == sorted([*files, *((f"Q{n}", "no usable picture") for n in (0, *range(2, 10)))])
+
+
+def tables(workspace):
+    """The tables that the stage fills, sorted, without where the server was."""
+    image = "SELECT * REPLACE (regexp_replace(url, ':[0-9]+/', '/') AS url) FROM image ORDER BY ALL"
+    reasons = "SELECT item, reason FROM rejection WHERE stage = 'images' ORDER BY ALL"
+    return [rows(workspace, sql) for sql in (image, "SELECT * FROM entity_image ORDER BY ALL", reasons)]
+
+
+def many_castles(number):
+    """Castles with a P18 and a category; every third P18 is missing."""
+    for n in range(number):
+        claims = {"P17": [world.item("Q17")], "P571": [world.year(1600)]}
+        claims |= {"P18": [world.text(f"Castle {n} a.png")], "P373": [world.text(f"Castle {n}")]}
+        yield {"id": f"Q{10_000 + n}", "type": "item", "labels": {}, "claims": claims}
+
+
+def test_killed_builds_and_faults_change_nothing(tmp_path):
+    """SIGKILL at seeded random moments while one request in ten fails: the tables are those of a quiet run."""
+    files = [castle(n, letter) for n in range(300) for letter in ("ab" if n % 3 else "bc")]
+    with CommonsServer(files) as server:
+        recipe = write(tmp_path / "quiet", server, many_castles(300))
+        assert build(recipe, tmp_path / "quiet/workspace", "--stage", "images").returncode == 0
+    dice, kills = random.Random(5), 0
+    with CommonsServer(files, fault_share=0.1, seed=1, latency_s=0.01) as server:
+        server.retry_after_s = 0
+        recipe = write(tmp_path / "rough", server, many_castles(300))
+        arguments = command(recipe, tmp_path / "rough/workspace", "--stage", "images")
+        for _ in range(6):
+            child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(dice.uniform(0.5, 2))
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL)
+                kills += 1
+            child.wait()
+        assert build(recipe, tmp_path / "rough/workspace", "--stage", "images").returncode == 0
+    assert kills > 2
+    assert tables(tmp_path / "rough/workspace") == tables(tmp_path / "quiet/workspace")
+    assert rows(tmp_path / "rough/workspace", "SELECT count(*) FROM entity_image")[0][0] == 600

@@ -1,0 +1,186 @@
+"""A user adds a region, a language or a property by adding a row to a table: the next build uses it, without code."""
+
+import shutil
+
+import pytest
+
+from factory.questions import templates
+from factory.reference import properties as property_table
+from factory.store.store import Store
+from pangea_cultural.dataset.export import SPLITS, Export
+from pangea_cultural.reference import languages as language_table
+from pangea_cultural.reference import regions as region_table
+from tests.helpers import world
+from tests.helpers.world import item, labels, text
+
+CACHES = (
+    property_table.properties,
+    language_table.languages,
+    language_table._by_any_code,
+    region_table.regions,
+    region_table.ambiguous_states,
+    templates.available_languages,
+    templates.load,
+)
+
+
+def forget():
+    for cached in CACHES:
+        cached.cache_clear()
+
+
+@pytest.fixture
+def add_row(monkeypatch, tmp_path):
+    """Gives a function that appends a row to a table."""
+
+    def add(module, row, name="TABLE"):
+        path = tmp_path / getattr(module, name).name
+        path.write_text(getattr(module, name).read_text("utf-8") + row)
+        monkeypatch.setattr(module, name, path)
+        forget()
+
+    yield add
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.fixture
+def add_template(monkeypatch, tmp_path):
+    """Gives a function that appends to a language's templates."""
+    place = tmp_path / "templates"
+    shutil.copytree(templates.folder(), place)
+    monkeypatch.setattr(templates, "folder", lambda: place)
+
+    def add(code, content):
+        with (place / f"{code}.toml").open("a") as file:
+            file.write(content)
+        forget()
+
+    return add
+
+
+def document(qid, names, **claims):
+    return {"type": "item", "id": qid, "lastrevid": 1, "labels": labels(**names), "claims": claims}
+
+
+def build(folder, documents, recipe):
+    """Build from documents, without pictures; gives the questions and the store's rejections."""
+    whole = f'name = "own"\n{recipe}\n[images]\nrequired = false\n'
+    world.build(world.lay_out(folder, whole, documents), folder / "workspace")
+    export = Export.open(folder / "workspace/exports/own")
+    with Store.open(folder / "workspace/store.duckdb", read_only=True) as store:
+        rejections = store.rows("SELECT stage, item, reason, items FROM rejection")
+    return [row for split in SPLITS for row in export.questions(split)], rejections
+
+
+def test_a_region_added_as_a_row_is_asked_about(add_row, tmp_path):
+    row = '[atlantis]\nname = "Atlantis"\nqid = "Q99000000"\niso = "XZ"\nlanguages = ["el"]\nalso = ["Q99000001"]\n'
+    add_row(region_table, "\n" + row)
+    documents = [
+        document("Q1000", {"en": "Temple"}, P17=[item("Q99000000")]),
+        document("Q1001", {"en": "Harbour"}, P17=[item("Q99000001")]),
+        document("Q99000000", {"en": "Atlantis"}),
+        document("Q99000001", {"en": "Old Atlantis"}),
+    ]
+    rows, _ = build(tmp_path, documents, 'regions = ["atlantis"]\nlanguages = ["en"]\nproperties = ["P17"]')
+    assert {(row.entity, row.region, row.answer) for row in rows} == {
+        ("Q1000", "atlantis", "Atlantis"),
+        ("Q1001", "atlantis", "Old Atlantis"),
+    }
+
+
+def test_a_property_added_as_a_row_is_asked_for(add_row, add_template, tmp_path):
+    add_row(property_table, '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n')
+    add_template("en", '\n[P9990001]\nany = ["Who guards this?"]\n')
+    documents = [
+        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P9990001=[item("Q2000")]),
+        document("Q2000", {"en": "a dragon"}),
+    ]
+    rows, _ = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P9990001"]')
+    assert [(row.question, row.answer) for row in rows] == [("Who guards this?", "a dragon")]
+
+
+def test_a_link_property_added_as_a_row_ties_to_regions_in_the_next_build(add_row, tmp_path):
+    row = '[P9990002]\nlabel = "realm"\ntheme = "place"\nvalue_type = "item"\nregion_link = true\nquestion = false\n'
+    documents = [document("Q1000", {"en": "Temple"}, P9990002=[item("Q17")], P495=[item("Q142")])]
+    recipe = 'languages = ["en"]\nproperties = ["P495"]\nregions = ["japan"]'
+    assert build(tmp_path, documents, recipe)[0] == []
+    add_row(property_table, "\n" + row)
+    rows, _ = build(tmp_path, documents, recipe)
+    assert {row.region for row in rows} == {"japan"}
+
+
+def test_a_language_added_as_a_row_is_asked_in(add_row, add_template, tmp_path):
+    row = '[eo]\nname = "Esperanto"\nnative = "Esperanto"\nscript = "Latn"\naliases = ["epo"]\n'
+    add_row(language_table, "\n" + row)
+    add_template("eo", '[P17]\nany = ["En kiu lando ĝi estas?"]\n')
+    documents = [
+        document("Q1000", {"en": "Temple"}, P17=[item("Q17")]),
+        document("Q17", {"en": "Japan", "eo": "Japanio"}),
+    ]
+    rows, _ = build(tmp_path, documents, 'languages = ["en", "epo"]\nproperties = ["P17"]')
+    assert {(row.language, row.answer) for row in rows} == {("en", "Japan"), ("eo", "Japanio")}
+
+
+def test_an_ambiguous_state_added_as_a_row_is_named_in_the_rejections(add_row, tmp_path):
+    row = '[Q99000009]\nlabel = "Old Union"\ntoday = "Japan, France"\n'
+    add_row(region_table, "\n" + row, "STATES_TABLE")
+    documents = [
+        document("Q1000", {"en": "Bridge"}, P17=[item("Q99000009")]),
+        document("Q1001", {"en": "Tower"}, P17=[item("Q99000009"), item("Q142")]),
+        document("Q1002", {"en": "Hall"}, P17=[item("Q15180")]),
+        document("Q142", {"en": "France"}),
+    ]
+    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P17"]')
+    reasons = {reason: items for stage, _, reason, items in rejections if stage == "select"}
+    assert reasons["country is a historic state of several regions: Old Union"] == 1
+    assert reasons["country is a historic state of several regions: Soviet Union"] == 1
+    assert {(row.entity, row.region) for row in rows} == {("Q1001", "france")}
+
+
+def test_an_edited_row_makes_the_build_start_anew(add_row, add_template, tmp_path):
+    own = '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n'
+    add_row(property_table, own)
+    add_template("en", '\n[P9990001]\nany = ["Who guards this?"]\n')
+    documents = [
+        document("Q1000", {"en": "A person"}, P31=[item("Q5")], P27=[item("Q17")], P9990001=[item("Q2000")]),
+        document("Q2000", {"en": "a dragon"}),
+    ]
+    recipe = 'languages = ["en"]\nproperties = ["P9990001"]'
+    assert len(build(tmp_path, documents, recipe)[0]) == 1
+    add_row(property_table, "sensitive = true\n")
+    rows, rejections = build(tmp_path, documents, recipe)
+    assert rows == []
+    assert ("questions", "Q1000 P9990001", "sensitive about a person", 1) in rejections
+
+
+def test_faith_is_asked_of_a_temple_and_not_of_a_person(add_template, tmp_path):
+    add_template("en", '\n[P140]\nany = ["Which religion is this tied to?"]\n')
+    documents = [
+        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P140=[item("Q748")]),
+        document("Q1001", {"en": "A person"}, P31=[item("Q5")], P27=[item("Q17")], P140=[item("Q748")]),
+        document("Q748", {"en": "Buddhism"}),
+    ]
+    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P140"]')
+    assert {row.entity for row in rows} == {"Q1000"}
+    assert ("questions", "Q1001 P140", "sensitive about a person", 1) in rejections
+
+
+def test_a_property_without_templates_is_counted_and_harmless(tmp_path):
+    documents = [
+        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P2079=[item("Q2000")]),
+        document("Q17", {"en": "Japan"}),
+        document("Q2000", {"en": "weaving"}),
+    ]
+    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P17", "P2079"]')
+    assert {row.property for row in rows} == {"P17"}
+    assert ("questions", "P2079 any en", "no template", 1) in rejections
+
+
+def test_traditional_labels_are_kept_for_taiwan(tmp_path):
+    names = {"en": "Taipei 101", "zh-hant": "臺北101", "zh-hans": "台北101", "sq": "Taipei"}
+    documents = [document("Q83101", names, P17=[item("Q865")], P18=[text("a.jpg")])]
+    build(tmp_path, documents, 'languages = ["zh"]\nproperties = ["P17"]')
+    with Store.open(tmp_path / "workspace/store.duckdb", read_only=True) as store:
+        codes = store.rows("SELECT language FROM label WHERE entity = 'Q83101' ORDER BY language")
+    assert [code for (code,) in codes] == ["en", "zh-hans", "zh-hant"]

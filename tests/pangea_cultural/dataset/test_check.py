@@ -1,0 +1,102 @@
+"""The check that reads an export: every promise broken once must be seen."""
+
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pangea_cultural.dataset import export
+from pangea_cultural.dataset import question as vqa
+from pangea_cultural.errors import UserError
+from pangea_cultural.utils.files import sha256_file, write_json
+
+
+def question(language="en", image="a", **fields):
+    return {
+        "id": f"{language}-{image}",
+        "kind": "open",
+        "language": language,
+        "region": "japan",
+        "entity": "Q1",
+        "property": "P17",
+        "image": f"images/{sha(image)}.png",
+        "question": "?",
+        "answer": "Japan",
+        "answers": ["Japan"],
+        "choices": [],
+        "template": "t",
+        **fields,
+    }
+
+
+def sha(name):
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def write(folder, *, licence="CC0-1.0", **splits):
+    """An export with pictures a (in train by default) and b (in test)."""
+    splits = {"train": [question()], "test": [question(image="b")]} | splits
+    (folder / "images").mkdir()
+    pictures = []
+    for name in "ab":
+        path = f"images/{sha(name)}.png"
+        (folder / path).write_bytes(name.encode())
+        pictures.append({"image": path, "licence": licence, "author": "x", "source": "y"})
+    files = {}
+    pq.write_table(pa.Table.from_pylist(pictures), folder / "images.parquet")
+    for split in export.SPLITS:
+        table = pa.Table.from_pylist(splits.get(split, []), schema=vqa.QUESTION_SCHEMA)
+        pq.write_table(table, folder / f"questions-{split}.parquet")
+        files[f"questions-{split}.parquet"] = sha256_file(folder / f"questions-{split}.parquet")
+    manifest = {"format": export.FORMAT, "held_out_languages": ["nl"], "files": files}
+    write_json(folder / export.MANIFEST, manifest)
+    return export.Export.open(folder)
+
+
+def test_a_sound_export_passes(tmp_path):
+    assert export.check(write(tmp_path)) == []
+
+
+def test_a_held_out_language_in_train_is_seen(tmp_path):
+    problems = export.check(write(tmp_path, train=[question("nl")]))
+    assert problems == ["train: rows in held-out language nl"]
+
+
+def test_a_training_picture_in_test_is_seen(tmp_path):
+    problems = export.check(write(tmp_path, test=[question("nl", "a")]))
+    assert len(problems) == 1 and "1 pictures are also in train" in problems[0]
+
+
+def test_a_changed_picture_is_seen(tmp_path):
+    opened = write(tmp_path)
+    (tmp_path / f"images/{sha('a')}.png").write_bytes(b"other")
+    assert export.check(opened) == [f"images/{sha('a')}.png: content differs from its name"]
+
+
+def test_a_missing_licence_is_seen(tmp_path):
+    assert len(export.check(write(tmp_path, licence=""))) == 2
+
+
+def test_a_picture_without_credits_is_seen(tmp_path):
+    problems = export.check(write(tmp_path, dev=[question(image="c")]))
+    assert problems == [f"dev: picture images/{sha('c')}.png is not in images.parquet"]
+
+
+def test_a_changed_file_is_seen(tmp_path):
+    opened = write(tmp_path)
+    table = pa.Table.from_pylist([question("de")], schema=vqa.QUESTION_SCHEMA)
+    pq.write_table(table, tmp_path / "questions-train.parquet")
+    assert "questions-train.parquet: content differs from the manifest" in export.check(opened)
+
+
+def test_an_incomplete_export_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no complete export"):
+        export.Export.open(tmp_path)
+
+
+def test_prompt_and_target():
+    row = vqa.from_row(question(kind="choice", choices=["Peru", "Japan", "Chad", "Fiji"]))
+    assert row.prompt() == "?\nA. Peru\nB. Japan\nC. Chad\nD. Fiji"
+    assert row.target() == "B"
+    assert vqa.from_row(question()).target() == "Japan"

@@ -1,0 +1,139 @@
+"""Languages, regions and names that are looked up in tables."""
+
+import re
+
+import pytest
+
+from factory.questions.scripts import SCRIPTS, fits_script
+from pangea_cultural.errors import UserError
+from pangea_cultural.reference import languages as languages_module
+from pangea_cultural.reference import regions as regions_module
+from pangea_cultural.reference import table as tables
+from pangea_cultural.reference.languages import labels_for, language, languages, training_languages
+from pangea_cultural.reference.regions import Region, ambiguous_states, region, regions
+
+# CVQA, XM100, M3Exam, the chat benchmark and Kaleidoscope; then ALM-Bench.
+HELD_OUT = """
+af br da fi fil hr hu lt mi min mr ne om quz rw sr sv
+sq hy as az eu be bho bs ca ceb et gl ka gu ha haw is kn kk km ku ky lo la lb lv mk mg ml mt my or ps pa sa gd sn sd sk
+sl so tg ug uz cy yi yo
+"""
+ATLANTIS = '[atlantis]\nname = "Atlantis"\nqid = "Q99000000"\niso = "XZ"\nlanguages = ["el"]\n'
+
+
+def test_the_39_languages_and_their_aliases():
+    assert len(training_languages()) == 39
+    assert language("iw").code == "he" and language("nb").code == "no" and language("jw").code == "jv"
+    assert language("no").labels == ("nb", "no", "nn")
+
+
+def test_the_benchmarks_held_out_languages_are_in_the_table():
+    asked = HELD_OUT.split()
+    assert sorted(asked) == sorted(code for code, row in languages().items() if not row.cultural_ground)
+
+
+def test_right_to_left_languages():
+    rtl = [code for code, row in languages().items() if row.direction == "rtl"]
+    assert sorted(set(rtl) & set(training_languages())) == ["ar", "fa", "he", "ur"]
+    assert language("iw").direction == "rtl"
+    assert {row.code for row in languages().values() if row.script in ("Arab", "Hebr")} == set(rtl)
+
+
+def test_every_language_names_itself_in_a_script_that_the_factory_knows():
+    for row in languages().values():
+        assert row.script in SCRIPTS, row
+        assert fits_script(row.native, row.script), row
+
+
+def test_aliases_are_unambiguous():
+    codes = [*languages(), *(alias for row in languages().values() for alias in row.aliases)]
+    assert len(codes) == len(set(codes))
+
+
+def test_chinese_labels_are_traditional_in_taiwan_and_simplified_elsewhere():
+    assert labels_for("zh", "taiwan") == ("zh-hant", "zh-tw", "zh-hk", "zh")
+    for place in ("china", "singapore", "malaysia", None):
+        assert labels_for("zh", place) == ("zh-hans", "zh-cn", "zh-sg", "zh")
+
+
+def test_label_codes_without_a_regional_order_are_the_languages_own():
+    assert labels_for("nb", "taiwan") == ("nb", "no", "nn")
+    assert labels_for("iw") == ("he",)
+
+
+def test_regional_labels_name_regions():
+    for row in languages().values():
+        assert set(row.regional_labels) <= set(regions()), row
+
+
+def test_the_42_regions_speak_known_languages():
+    assert len(regions()) == 42
+    for row in regions().values():
+        assert row.languages and set(row.languages) <= set(training_languages()), row
+
+
+def test_an_item_stands_for_one_region_or_is_ambiguous():
+    items = [*(item for row in regions().values() for item in row.items), *ambiguous_states()]
+    assert len(items) == len(set(items))
+    assert region("netherlands").items[:2] == ("Q55", "Q29999")
+    assert "Q7318" in region("germany").items and "Q161885" in region("united_kingdom").items
+    assert ambiguous_states()["Q15180"] == "Soviet Union"
+
+
+def test_every_region_has_figures_with_year_and_source():
+    for row in regions().values():
+        assert row.population is not None and row.gdp_per_capita is not None, row
+        assert 1_000_000 < row.population.count < 2_000_000_000, row
+        assert 500 < row.gdp_per_capita.usd < 200_000, row
+        assert row.population.year == row.gdp_per_capita.year >= 2020, row
+        assert row.population.source and row.gdp_per_capita.source, row
+
+
+def test_only_taiwans_figures_are_not_the_world_banks():
+    other = [slug for slug, row in regions().items() if "World Bank" not in row.gdp_per_capita.source]
+    assert other == ["taiwan"]
+    assert region("china").population.source == "World Bank SP.POP.TOTL"
+    assert region("bangladesh").gdp_per_capita.usd == round(437_415_333_018 / 171_466_990)
+
+
+def test_unknown_names_show_near_matches():
+    with pytest.raises(UserError, match=r"unknown region 'jappan': did you mean japan"):
+        region("jappan")
+    with pytest.raises(UserError, match="unknown language 'xx'"):
+        language("xx")
+    with pytest.raises(UserError, match="unknown language 'xx'"):
+        labels_for("xx", "taiwan")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('qid = "Q99000000"\n', ""), "[atlantis]: qid: Field required"),
+        (("name =", "nmae ="), "[atlantis]: unknown key 'nmae': did you mean name"),
+        (("Q99000000", "99000000"), "[atlantis]: qid: String should match"),
+        (('iso = "XZ"', 'iso = "XZ"\npopulation = {count = 5, yaer = 1}'), "unknown key 'yaer': did you mean year"),
+        (("[atlantis]", "[atlantis"), "is not TOML"),
+        (("[atlantis]", "atlantis = 3\n[other]"), "atlantis must be a table"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_one_line(tmp_path, change, message):
+    path = tmp_path / "regions.toml"
+    path.write_text(ATLANTIS.replace(*change))
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        tables.read(Region, path, "slug")
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_new_row_needs_no_figures(tmp_path):
+    path = tmp_path / "regions.toml"
+    path.write_text(ATLANTIS)
+    assert tables.read(Region, path, "slug")["atlantis"].population is None
+
+
+def test_a_table_that_is_not_there_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read .*regions\.toml"):
+        tables.read(Region, tmp_path / "regions.toml", "slug")
+
+
+def test_tables_ship_with_the_package():
+    assert languages_module.TABLE.is_file() and regions_module.TABLE.is_file() and regions_module.STATES_TABLE.is_file()

@@ -1,0 +1,335 @@
+"""The shared picture: packed rows are worth as much as separate ones, in loss and in every gradient."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from pangea_cultural.model import build
+from pangea_cultural.model.modeling import IGNORED, PADDING, block_mask, causal, dense_mask, visible
+from pangea_cultural.training.batching.collate import Collator
+from pangea_cultural.training.batching.packing import Template, distribute, row_length
+from pangea_cultural.training.data.types import Conversation, Group
+from tests.helpers import tiny
+from tests.helpers.packed_rows import batch_of, lengths_of, rows_of
+
+
+def talk(number, *turns):
+    return Conversation(f"c{number}", "en", turns)
+
+
+TALKS = (
+    talk(1, ("Which country is this?", "Peru")),
+    talk(2, ("What is its capital?", "Lima"), ("And its continent?", "South America")),
+    talk(3, ("What is this called?", "the flag of Peru")),
+)
+BOTH = talk(4, ("Compare <image> with <image>: which is red?", "the first one"))
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(3):
+        tiny.picture("Q1", number).save(folder / f"{number}.png")
+    # With this grid beside the tiny model's two, a picture that is nearly a square has more tiles than a wide one.
+    tiny.picture("Q1", 0).resize((128, 64)).save(folder / "0.png")
+    model, processor = tiny.model_and_processor()
+    model.config.image_grid_pinpoints.append([128, 128])
+    processor.image_processor.image_grid_pinpoints = model.config.image_grid_pinpoints
+    for parameter in build.unread(model):
+        parameter.requires_grad_(False)
+    return model.double(), processor, folder
+
+
+@pytest.fixture(scope="module")
+def groups(parts):
+    """Pictures of three sizes, without a picture, and two pictures in one conversation."""
+    folder = parts[2]
+    paths = [folder / f"{number}.png" for number in range(3)]
+    one_each = [Group(0, (path,), TALKS[: 3 - n]) for n, path in enumerate(paths)]
+    return [*one_each, Group(0, (), TALKS[:2]), Group(0, (paths[1], paths[0]), (BOTH,))]
+
+
+def collator_for(processor, **options):
+    return Collator(processor, keys={(0, "en"): 0}, **options)
+
+
+def loss_and_gradients(model, batch):
+    model.zero_grad()
+    batch = {k: v.to(model.dtype) if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
+    loss = model(**batch).loss
+    loss.backward()
+    return loss.item(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+
+
+def assert_equal(one, other):
+    assert one[0] == pytest.approx(other[0], rel=1e-6)
+    assert one[1].keys() == other[1].keys()
+    for name, gradient in one[1].items():
+        assert torch.allclose(gradient, other[1][name], rtol=1e-6, atol=1e-8), name
+
+
+@pytest.mark.parametrize("max_length", [4096, 210])
+@pytest.mark.parametrize("weighting", ["token", "question", "sqrt"])
+def test_packed_rows_equal_separate_rows(parts, groups, weighting, max_length):
+    """One row with everything, and rows that are so short that groups are spread over them."""
+    model, processor, _ = parts
+    collator = collator_for(processor, weighting=weighting)
+    packed = batch_of(collator, groups, processor, max_length=max_length)
+    apart = batch_of(collator, groups, processor, how="rows")
+    assert len(packed["input_ids"]) == (1 if max_length == 4096 else 6) and len(apart["input_ids"]) == 9
+    assert_equal(loss_and_gradients(model, packed), loss_and_gradients(model, apart))
+
+
+@pytest.mark.parametrize("max_length", [4096, 210])
+def test_packed_rows_equal_separate_rows_in_float32(parts, groups, max_length):
+    """As they are trained. The loss is equal to 1e-6, every gradient to 2e-6 of its norm: at most 9.6e-7 was seen,
+    while separate rows alone are up to 1.4e-6 away from what they give in float64.
+
+    What is added to all keys changes no attention, but for the rotation: gradients of keys' biases are rounding errors,
+    or nearly so, and are measured by those of the keys' weights.
+    """
+    model, processor, _ = parts
+    model, collator = copy.deepcopy(model).float(), collator_for(processor)
+    loss, packed = loss_and_gradients(model, batch_of(collator, groups, processor, max_length=max_length))
+    expected, apart = loss_and_gradients(model, batch_of(collator, groups, processor, how="rows"))
+    assert loss == pytest.approx(expected, rel=1e-6)
+    assert packed.keys() == apart.keys()
+    for name, gradient in packed.items():
+        norm = apart[name.replace("k_proj.bias", "k_proj.weight")].norm()
+        assert gradient.dtype == torch.float32 and (gradient - apart[name]).norm() < 2e-6 * norm, name
+
+
+def test_pictures_of_unequal_numbers_of_tiles_are_filled_up(parts, groups):
+    """The equality above is of such pictures: the tensors say so, and the tiles are the processor's own."""
+    _, processor, _ = parts
+    pixels = batch_of(collator_for(processor), groups[:2], processor)["pixel_values"]
+    alone = [batch_of(collator_for(processor), [group], processor)["pixel_values"][0] for group in groups[:2]]
+    assert sorted(map(len, alone)) == [3, 5] and pixels.shape[1] == 5
+    for picture, tiles in zip(pixels, alone, strict=True):
+        assert torch.equal(picture[: len(tiles)], tiles) and not picture[len(tiles) :].any()
+
+
+def test_separate_rows_are_what_transformers_makes_of_them(parts, groups):
+    """The reference: each question through the model's own forward with a plain causal mask."""
+    model, processor, _ = parts
+    collator = collator_for(processor)
+    packed = loss_and_gradients(model, batch_of(collator, groups, processor))
+    model.zero_grad()
+    total, count = 0.0, 0
+    for group in groups:
+        for conversation in group.conversations:
+            single = dataclasses.replace(group, conversations=(conversation,))
+            batch = batch_of(collator, [single], processor)
+            inputs = {k: batch[k] for k in ("input_ids", "pixel_values", "image_sizes") if k in batch}
+            if "pixel_values" in inputs:
+                inputs["pixel_values"] = inputs["pixel_values"].double()
+            logits = super(type(model), model).forward(**inputs).logits[:, :-1].flatten(0, 1)
+            targets = batch["labels"][:, 1:].flatten()
+            total = total + torch.nn.functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
+            count += int((targets != IGNORED).sum())
+    (total / count).backward()
+    apart = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    assert_equal(packed, ((total / count).item(), apart))
+
+
+@pytest.mark.parametrize("wrong", ["conversation", "group"])
+def test_without_a_part_of_the_mask_the_loss_would_be_another(parts, groups, wrong):
+    """The equality above can fail: conversations, or groups, that see each other have another loss."""
+    model, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups[:2], processor)
+    right, _ = loss_and_gradients(model, batch)
+    segments = batch["segments"].clone()
+    segments[:, 1 if wrong == "conversation" else 0] = 0
+    assert abs(right - loss_and_gradients(model, batch | {"segments": segments})[0]) > 1e-4
+
+
+def test_micro_batches_add_up_to_the_whole(parts, groups):
+    model, processor, _ = parts
+    collator = collator_for(processor)
+    whole = batch_of(collator, groups, processor)
+    model.zero_grad()
+    total = sum(
+        loss_and_gradients_kept(model, batch_of(collator, [group], processor) | {"normalizer": whole["normalizer"]})
+        for group in groups
+    )
+    kept = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    assert_equal((total, kept), loss_and_gradients(model, whole))
+
+
+def loss_and_gradients_kept(model, batch):
+    batch = {k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
+    loss = model(**batch).loss
+    loss.backward()
+    return loss.item()
+
+
+def test_a_process_with_nothing_to_do_gives_the_connector_zero_gradients(parts):
+    model, processor, _ = parts
+    batch = collator_for(processor)([], [], [])
+    assert batch.pop("normalizer") == 0 and not len(batch.pop("keys"))
+    loss, gradients = loss_and_gradients(model, batch | {"normalizer": 7.0})
+    assert loss == 0
+    assert "model.multi_modal_projector.linear_1.weight" in gradients
+    assert not any(gradient.any() for gradient in gradients.values())
+
+
+def test_both_masks_let_the_same_be_seen(parts, groups):
+    _, processor, _ = parts
+    segments = batch_of(collator_for(processor), groups, processor, max_length=230)["segments"]
+    allowed = visible(segments)
+    assert torch.equal(dense_mask(segments, torch.float32)[:, 0] == 0, allowed)
+    mask = block_mask(segments)
+    length = segments.shape[-1]
+    for row in range(len(segments)):
+        query, key = torch.meshgrid(torch.arange(length), torch.arange(length), indexing="ij")
+        assert torch.equal(
+            mask.mask_mod(torch.full_like(query, row), torch.zeros_like(query), query, key), allowed[row]
+        )
+    assert (segments[:, 0] == PADDING).any(), "rows of unequal length were looked at"
+
+
+def test_rows_of_one_conversation_need_no_mask(parts, groups):
+    """Longer and shorter ones together: what fills up a row changes nothing."""
+    model, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups, processor, how="rows")
+    assert causal(batch["segments"]) and (batch["segments"][:, 0] == PADDING).any()
+    assert not causal(batch_of(collator_for(processor), groups[:1], processor)["segments"])
+    assert not causal(batch_of(collator_for(processor), groups[3:], processor)["segments"])
+    masks = []
+    hook = model.model.language_model.layers[0].self_attn.register_forward_pre_hook(
+        lambda _, args, options: masks.append(options["attention_mask"]), with_kwargs=True
+    )
+    loss_and_gradients(model, batch)
+    hook.remove()
+    assert masks == [None]
+
+
+def test_flex_attention_gives_the_loss_of_the_dense_mask(parts, groups):
+    model, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups, processor)
+    batch = {k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
+    with torch.no_grad():
+        dense = model(**batch).loss.item()
+        model.set_attn_implementation({"text_config": "flex_attention"})
+        try:
+            flex = model.float()(
+                **{k: v.float() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
+            )
+        finally:
+            model.set_attn_implementation({"text_config": "sdpa"})
+            model.double()
+    assert flex.loss.item() == pytest.approx(dense, rel=1e-5)
+
+
+def test_only_answers_and_their_ends_are_learnt(parts, groups):
+    _, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups[:1], processor)
+    learnt = processor.tokenizer.decode(batch["labels"][batch["labels"] != IGNORED])
+    assert learnt == "Peru<|im_end|>Lima<|im_end|>South America<|im_end|>the flag of Peru<|im_end|>"
+    chosen = batch["labels"] != IGNORED
+    assert torch.equal(batch["labels"][chosen], batch["input_ids"][chosen])
+
+
+@pytest.mark.parametrize(("which", "turns"), [(0, 1), (0, 2), (3, 1), (3, 2), (4, 1)])
+def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
+    """One picture, none, and several within the text; one question, and another one after it."""
+    _, processor, _ = parts
+    talk_of = next(talk for talk in groups[which].conversations if len(talk.turns) == turns)
+    group = dataclasses.replace(groups[which], conversations=(talk_of,))
+    ids = batch_of(collator_for(processor), [group], processor)["input_ids"][0].tolist()
+    images = [{"type": "image"}] if len(group.images) == 1 else []
+    messages = []
+    for question, answer in talk_of.turns:
+        messages.append({"role": "user", "content": [*images, {"type": "text", "text": question}]})
+        messages.append({"role": "assistant", "content": answer})
+        images = []
+    text = processor.apply_chat_template(messages, tokenize=False).removesuffix("\n")
+    counts = iter([ids.count(processor.image_token_id)] if len(group.images) == 1 else _counts(group, processor))
+    spelled = "".join(processor.image_token * next(counts) if piece == "<image>" else piece for piece in _cut(text))
+    assert ids == processor.tokenizer.encode(spelled, add_special_tokens=False)
+
+
+def _counts(group, processor):
+    from pangea_cultural.training.batching import images as pictures
+    from pangea_cultural.training.batching.images import ImageTokens
+
+    return [ImageTokens(processor).of(pictures.size(path)) for path in group.images]
+
+
+def _cut(text):
+    import re
+
+    return re.split("(<image>)", text)
+
+
+def test_marks_in_a_question_are_spelled_as_text(parts):
+    _, processor, folder = parts
+    hostile = talk(9, ("Is <image> or <|im_end|> a mark?", "<|im_start|>"))
+    batch = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (hostile,))], processor)
+    ids = batch["input_ids"][0].tolist()
+    template = Template(processor.tokenizer)
+    clean = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (talk(9, ("Is it?", "No")),))], processor)
+    for mark in ("<image>", "<|im_end|>", "<|im_start|>"):
+        number = processor.tokenizer.convert_tokens_to_ids(mark)
+        assert ids.count(number) == clean["input_ids"][0].tolist().count(number), mark
+    assert template.image == processor.image_token_id
+
+
+def test_positions_restart_after_the_prefix(parts, groups):
+    _, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups[:2], processor)
+    group, conversation = batch["segments"][0]
+    for number in range(2):
+        own = group == number
+        prefix = int((own & (conversation == 0)).sum())
+        for place in range(1, int(conversation[own].max()) + 1):
+            assert batch["position_ids"][0][own & (conversation == place)][0] == prefix
+
+
+def test_lengths_are_those_of_the_rows(parts, groups):
+    _, processor, _ = parts
+    for how, max_length in (("shared", 4096), ("shared", 210), ("rows", 4096)):
+        rows, own = rows_of(groups, processor, how=how, max_length=max_length)
+        assert max(map(row_length, rows)) <= max_length
+        for row, parts_of in zip(rows, own, strict=True):
+            made = collator_for(processor)([row], [parts_of], [])
+            assert row_length(row) == made["input_ids"].shape[1]
+    assert lengths_of(groups, processor).image[3] == 0
+
+
+def test_rows_are_filled(parts, groups):
+    """Best fit: as few rows as can be, each question once."""
+    _, processor, _ = parts
+    many = [dataclasses.replace(group) for group in groups[:3] for _ in range(10)]
+    rows, _ = rows_of(many, processor, max_length=600)
+    total = sum(map(row_length, rows))
+    assert len(rows) <= -(-total // 600) + 1
+    seen = sorted((part.piece.number, int(n)) for row in rows for part in row for n in part.conversations)
+    assert seen == [(n, k) for n, group in enumerate(many) for k in range(len(group.conversations))]
+
+
+@pytest.mark.parametrize(("rows", "processes", "per_device"), [(5, 2, 1), (4, 2, 2), (1, 3, 4), (7, 2, 3), (0, 2, 1)])
+def test_processes_get_equally_many_micro_batches(rows, processes, per_device):
+    dealt = distribute(list(range(rows)), processes=processes, per_device_rows=per_device)
+    assert len({len(own) for own in dealt}) == 1
+    assert sorted(row for own in dealt for batch in own for row in batch) == list(range(rows))
+    assert max((len(batch) for own in dealt for batch in own), default=0) <= per_device
+    sizes = [sum(map(len, own)) for own in dealt]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_broken_picture_is_left_out_and_named(parts, groups):
+    _, processor, folder = parts
+    (folder / "broken.png").write_bytes((folder / "0.png").read_bytes()[:500])
+    rows, own = rows_of(groups[:2], processor)
+    own = [
+        [dataclasses.replace(g, images=(folder / "broken.png",)) if g is own[0][0] else g for g in row] for row in own
+    ]
+    skipped = []
+    batch = collator_for(processor)(rows, own, skipped)
+    assert skipped == [[str(folder / "broken.png"), "picture does not decode"]]
+    assert len(batch["pixel_values"]) == 1
+    assert np.isclose(batch["normalizer"], int((batch["labels"] != IGNORED).sum()))

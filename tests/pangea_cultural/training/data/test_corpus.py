@@ -1,0 +1,239 @@
+"""A source on disk: the groups are those of the rows, whoever opens it, and nothing half-written is ever opened."""
+
+import multiprocessing
+import pickle
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pangea_cultural.errors import UserError
+from pangea_cultural.training.data import corpus_writer
+from pangea_cultural.training.data.corpus import Corpus
+from pangea_cultural.training.data.corpus_writer import Filters
+from pangea_cultural.training.data.rejections import Tally
+from pangea_cultural.training.data.types import Conversation, Group, Row
+
+
+def row(id, *images, language="en", region="", kind="open", caption=""):
+    turns = ((f"Q {id}?", f"A {id}"), ("And?", ""))
+    return Row(Conversation(id, language, turns, region, kind), images, caption)
+
+
+ROWS = [
+    row("a", "1.png", language="de", region="japan"),
+    row("b"),
+    row("c", "2.png", caption="two"),
+    row("d", "1.png", kind="choice", caption="first"),
+    row("e", "1.png", "2.png", kind="chat"),
+    row("f", "1.png", region="france", caption="one"),
+    row("g"),
+    row("h", "1.png", "2.png"),
+]
+GROUPS = ["adf", "b", "c", "e", "g", "h"]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    """Several record batches from a few rows."""
+    monkeypatch.setattr("pangea_cultural.training.data.corpus_writer.BATCH_ROWS", 3)
+    monkeypatch.setattr("pangea_cultural.training.data.corpus.BATCH_ROWS", 3)
+
+
+def build(folder, rows=ROWS, **fields):
+    return Corpus.build(
+        rows, folder, **{"key": "k", "name": "data.json", "source": 2, "root": Path("/pictures")} | fields
+    )
+
+
+def ids(corpus):
+    return ["".join(asked.id for asked in corpus.group(index).conversations) for index in range(corpus.num_groups)]
+
+
+def test_rows_with_the_same_single_picture_are_a_group_in_order_of_first_appearance(tmp_path):
+    corpus = build(tmp_path / "c")
+    assert ids(corpus) == GROUPS
+    assert corpus.num_conversations == len(ROWS)
+    assert corpus.sizes.tolist() == [3, 1, 1, 1, 1, 1]
+    assert corpus.starts.tolist() == [0, 3, 4, 5, 6, 7, 8]
+    assert (corpus.sizes.dtype, corpus.starts.dtype, corpus.language_codes.dtype) == (np.int32, np.int64, np.int16)
+
+
+def test_many_rows_of_a_group_keep_their_order(tmp_path):
+    corpus = build(tmp_path / "c", [row(f"{n} ", f"{n % 2}.png") for n in range(500)])
+    assert ids(corpus) == ["".join(f"{n} " for n in range(start, 500, 2)) for start in range(2)]
+
+
+def test_a_group_is_what_its_rows_were(tmp_path):
+    corpus = build(tmp_path / "c")
+    of = {row.conversation.id: row.conversation for row in ROWS}
+    assert corpus.group(0) == Group(2, (Path("/pictures/1.png"),), (of["a"], of["d"], of["f"]), "one")
+    assert corpus.group(1) == Group(2, (), (of["b"],))
+    assert corpus.group(3) == Group(2, (Path("/pictures/1.png"), Path("/pictures/2.png")), (of["e"],))
+    assert corpus.images(3) == ("1.png", "2.png")
+
+
+def test_some_conversations_of_a_group_can_be_picked(tmp_path):
+    corpus = build(tmp_path / "c")
+    assert [asked.id for asked in corpus.group(0, [2, 0]).conversations] == ["f", "a"]
+    with pytest.raises(IndexError):
+        corpus.group(0, [3])
+
+
+def test_codes_and_texts_follow_the_order_of_groups(tmp_path):
+    corpus = build(tmp_path / "c")
+    order = "".join(GROUPS)
+    of = {row.conversation.id: row.conversation for row in ROWS}
+    assert [corpus.languages[code] for code in corpus.language_codes] == [of[id].language for id in order]
+    assert [corpus.regions[code] for code in corpus.region_codes] == [of[id].region for id in order]
+    assert [corpus.kinds[code] for code in corpus.kind_codes] == [of[id].kind for id in order]
+    assert corpus.texts(1, 5) == [of[id].turns for id in order[1:5]]
+
+
+@pytest.mark.parametrize(
+    ("filters", "left", "reason"),
+    [
+        (Filters(languages=frozenset({"de", "fr"})), ["a"], "language not in the recipe"),
+        (Filters(regions=frozenset({"japan", "france"})), ["af"], "region not in the recipe"),
+        (Filters(kinds=frozenset({"choice"})), ["d"], "kind of question not in the recipe"),
+    ],
+)
+def test_what_the_recipe_does_not_ask_for_is_counted(tmp_path, filters, left, reason):
+    rejected = Tally()
+    corpus = build(tmp_path / "c", filters=filters, rejected=rejected)
+    assert ids(corpus) == left
+    assert corpus.rejected == {reason: len(ROWS) - len(left[0])}
+    assert len(corpus.examples[reason]) == 5
+    assert corpus.group(0).caption == "one", "captions of dropped rows stay"
+
+
+def test_a_row_in_a_held_out_language_is_refused_by_name_and_leaves_nothing(tmp_path):
+    with pytest.raises(UserError, match=r"data\.json: row a is in the held-out language de: leave"):
+        build(tmp_path / "c", held_out=frozenset({"de"}))
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
+    wanted = Filters(languages=frozenset({"en"}))
+    assert build(tmp_path / "c", held_out=frozenset({"de"}), filters=wanted).languages == ("en",)
+
+
+def test_names_in_a_held_out_language_are_not_taken_from_rows_that_are_dropped(tmp_path):
+    corpus = build(tmp_path / "c", held_out=frozenset({"en"}), filters=Filters(languages=frozenset({"de"})))
+    assert ids(corpus) == ["a"] and corpus.group(0).caption == ""
+
+
+def test_equal_rows_give_equal_bytes(tmp_path):
+    build(tmp_path / "one")
+    build(tmp_path / "two")
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(files) == 10
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+
+
+def test_a_corpus_without_rows_is_one(tmp_path):
+    corpus = build(tmp_path / "c", [])
+    assert (corpus.num_groups, corpus.num_conversations, corpus.texts(0, 0)) == (0, 0, [])
+
+
+def test_only_a_complete_corpus_with_the_key_is_opened(tmp_path):
+    assert Corpus.open(tmp_path / "c", "k") is None
+    build(tmp_path / "c")
+    assert ids(Corpus.open(tmp_path / "c", "k")) == GROUPS
+    assert Corpus.open(tmp_path / "c", "another") is None
+
+
+def test_another_format_is_built_again(tmp_path, monkeypatch):
+    build(tmp_path / "c")
+    monkeypatch.setattr("pangea_cultural.training.data.corpus.FORMAT", corpus_writer.FORMAT + 1)
+    assert Corpus.open(tmp_path / "c", "k") is None
+
+
+def test_a_build_that_was_cut_off_is_begun_anew(tmp_path):
+    def cut_off():
+        yield from ROWS[:4]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "c", cut_off())
+    left = tmp_path / ".c.partial"
+    left.mkdir()
+    (left / "rows.arrow").write_bytes(b"left by a kill")
+    assert Corpus.open(tmp_path / "c", "k") is None
+    assert ids(build(tmp_path / "c")) == GROUPS
+    assert not left.exists()
+
+
+def test_a_corpus_with_another_key_is_replaced(tmp_path):
+    build(tmp_path / "c")
+    assert ids(build(tmp_path / "c", ROWS[:1], key="new")) == ["a"]
+    assert Corpus.open(tmp_path / "c", "k") is None
+
+
+def test_of_two_that_build_at_once_one_waits_and_reads_nothing(tmp_path):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly():
+        begun.set()
+        go_on.wait(10)
+        yield from ROWS
+
+    def never():
+        pytest.fail("read although the other had built")
+        yield
+
+    found = []
+    first = threading.Thread(target=lambda: found.append(build(tmp_path / "c", slowly())))
+    second = threading.Thread(target=lambda: found.append(build(tmp_path / "c", never())))
+    first.start()
+    begun.wait(10)
+    second.start()
+    go_on.set()
+    first.join()
+    second.join()
+    assert [ids(corpus) for corpus in found] == [GROUPS, GROUPS]
+
+
+def test_a_pickled_corpus_is_small_and_the_same(tmp_path):
+    corpus = build(tmp_path / "c", [row(str(n), f"{n}.png") for n in range(1000)])
+    before = corpus.group(7)
+    pickled = pickle.dumps(corpus)
+    assert len(pickled) < 1000
+    assert pickle.loads(pickled).group(7) == before
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_process_reads_on(tmp_path):
+    corpus = build(tmp_path / "c")
+    before = [corpus.group(index) for index in range(corpus.num_groups)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(corpus.group, range(corpus.num_groups)) == before
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from("xyz"), max_size=2), st.sampled_from(["de", "en", "fr"]), st.booleans()),
+        max_size=12,
+    )
+)
+def test_groups_are_those_of_a_plain_dictionary(tmp_path_factory, drawn):
+    rows = [
+        row(str(n), *images, language=language, caption=f"caption {n}" if captioned else "")
+        for n, (images, language, captioned) in enumerate(drawn)
+    ]
+    expected, captions = {}, {}
+    for n, one in enumerate(rows):
+        if one.conversation.language != "fr":
+            expected.setdefault(one.images if len(one.images) == 1 else n, []).append(one)
+        if one.caption and len(one.images) == 1:
+            captions[one.images] = one.caption
+    wanted = Filters(languages=frozenset({"de", "en"}))
+    corpus = build(tmp_path_factory.mktemp("c") / "c", rows, filters=wanted)
+    found = [corpus.group(index) for index in range(corpus.num_groups)]
+    assert [group.conversations for group in found] == [
+        tuple(one.conversation for one in group) for group in expected.values()
+    ]
+    assert [corpus.images(index) for index in range(corpus.num_groups)] == [g[0].images for g in expected.values()]
+    assert [group.caption for group in found] == [captions.get(g[0].images, "") for g in expected.values()]

@@ -1,0 +1,41 @@
+"""No worker outlives a build that was killed."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from tests.helpers.processes import outliving
+
+SELECTING = """
+import os
+from factory.workers import Workers
+workers = Workers(None)
+workers._started().submit(os.getpid).result()
+"""
+DRAWING = """
+from pathlib import Path
+from factory.commons import drawings
+drawings.NUM_FOR_POOL = 1
+table = Path(drawings.__file__).parents[1] / "sample/drawings.jsonl"
+source = drawings.Drawings(table, seed=0)
+views = source.fetch(list(source.metadata([row.title(1) for row in source._drawings.values()][:2]).values()))
+next(views)
+"""
+AND_WAIT = """
+print("begun", flush=True)
+import time
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("work", [SELECTING, DRAWING], ids=["selecting", "drawing"])
+def test_workers_end_with_a_build_that_is_killed(work):
+    build = psutil.Popen([sys.executable, "-c", work + AND_WAIT], stdout=subprocess.PIPE)
+    assert build.stdout.readline() == b"begun\n"
+    workers = build.children(recursive=True)
+    assert len(workers) > 1
+    build.kill()
+    build.wait()
+    assert outliving(workers) == []

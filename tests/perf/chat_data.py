@@ -1,0 +1,69 @@
+"""Conversations for benchmarks of training: LLaVA's JSON and its pictures, of made-up words of known length."""
+
+import functools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pangea_cultural.utils.files import write_json
+from tests.perf.images import jpeg
+
+WORDS = 1200
+ANSWER_WORDS = (8, 16)
+TEXT_WORDS = (28, 44)
+"""Of question and answer together; marks and the words' rests make 40 to 60 tokens of it."""
+
+
+def write(folder: Path, *, pictures: int, questions_per_picture: int, seed: int) -> Path:
+    """Write conversations and pictures; the same arguments give the same bytes.
+
+    Args:
+        folder: for the file and the pictures.
+        pictures: how many.
+        questions_per_picture: conversations of one turn about each.
+        seed: of words and pictures.
+
+    Returns:
+        The file: as LLaVA has it, a row for each conversation.
+    """
+    chance = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    for number in range(pictures):
+        name = f"pictures/{questions_per_picture}-{number}.jpg"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(jpeg(chance))
+        rows += (_row(f"{number}-{place}", name, chance) for place in range(questions_per_picture))
+    path = folder / f"k{questions_per_picture}.json"
+    write_json(path, rows)
+    return path
+
+
+def _row(number: str, image: str, chance: random.Random) -> dict[str, Any]:
+    answer = chance.randint(*ANSWER_WORDS)
+    question = chance.randint(*TEXT_WORDS) - answer
+    said = [
+        {"from": "human", "value": f"<image>\n{_sentence(question, chance)}"},
+        {"from": "gpt", "value": _sentence(answer, chance)},
+    ]
+    return {"id": number, "image": image, "conversations": said}
+
+
+def _sentence(length: int, chance: random.Random) -> str:
+    return " ".join(chance.choices(vocabulary(), k=length))
+
+
+@functools.cache
+def vocabulary() -> tuple[str, ...]:
+    """Made-up words, most of which a tokenizer of a few thousand tokens that was trained on them knows whole."""
+    syllables = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
+    chance = random.Random("words")
+    return tuple("".join(chance.choices(syllables, k=3)) for _ in range(WORDS))
+
+
+def texts(repeat: int = 20) -> Iterator[str]:
+    """What to train a tokenizer on: every word alone and behind another."""
+    chance = random.Random("texts")
+    for _ in range(repeat):
+        for word in vocabulary():
+            yield f"{word} {chance.choice(vocabulary())}"

@@ -1,0 +1,81 @@
+"""A LLaVA-NeXT with random weights that is large enough to be measured, and small enough for two cores.
+
+    python -m tests.perf.moderate_model CHECKPOINT
+
+A process of its own makes it, so that the benchmark itself stays small: a child's peak memory is never counted as less
+than what its parent holds.
+"""
+
+from pathlib import Path
+
+import click
+import torch
+from transformers import CLIPVisionConfig, LlavaNextConfig, Qwen2Config
+
+from pangea_cultural.model import tokenizer
+from pangea_cultural.model.build import FEATURE_LAYER, FEATURE_STRATEGY
+from pangea_cultural.model.checkpoint import export
+from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.model.processor import processor
+from pangea_cultural.model.tokenizer import END, IMAGE, PAD
+from tests.perf import chat_data
+
+VOCABULARY = 4096
+MAX_LENGTH = 8192
+
+
+def words() -> tokenizer.PreTrainedTokenizerFast:
+    """The tokenizer."""
+    return tokenizer.train(chat_data.texts(), vocabulary=VOCABULARY, max_length=MAX_LENGTH)
+
+
+def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
+    """Qwen2 of 6 layers × 512 and a CLIP tower of 6 layers × 256; a 4:3 picture is three tiles, about 600 tokens."""
+    text = Qwen2Config(
+        vocab_size=len(made),
+        hidden_size=512,
+        intermediate_size=2048,
+        num_hidden_layers=6,
+        num_attention_heads=8,
+        num_key_value_heads=2,
+        max_position_embeddings=MAX_LENGTH,
+        eos_token_id=made.convert_tokens_to_ids(END),
+        pad_token_id=made.convert_tokens_to_ids(PAD),
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=256,
+        intermediate_size=1024,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        patch_size=14,
+        image_size=224,
+        projection_dim=256,
+    )
+    return LlavaNextConfig(
+        vision_config=vision,
+        text_config=text,
+        image_token_index=made.convert_tokens_to_ids(IMAGE),
+        image_grid_pinpoints=[[224, 448], [448, 224]],
+        vision_feature_layer=FEATURE_LAYER,
+        vision_feature_select_strategy=FEATURE_STRATEGY,
+        tie_word_embeddings=False,
+    )
+
+
+def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
+    """A checkpoint with random weights."""
+    model = PackedLlavaNext(settings).to(dtype)
+    export(model, processor(settings, made), folder, card="\n# Random weights\n", licence="apache-2.0")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def main(folder: Path) -> None:
+    """Write the checkpoint."""
+    torch.manual_seed(0)
+    made = words()
+    write(folder, config(made), made, torch.float32)
+
+
+if __name__ == "__main__":
+    main()
