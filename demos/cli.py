@@ -32,7 +32,7 @@ def demo(
     api_key_file: Path | None,
     quiet: bool,
 ) -> None:
-    """Open a web page to ask a model about pictures.
+    """Open a web page to ask a model about images.
 
     \b
     Example:

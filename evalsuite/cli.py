@@ -26,7 +26,7 @@ BENCHMARKS = ("export",)
 @click.option(
     "--limit", default=64, show_default=True, type=click.IntRange(min=1), help="Questions a language and kind."
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the draw of questions and blind pictures.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw of questions and blind images.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run, instead of runs/NAME."
 )
@@ -50,7 +50,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model with lighteval, controls included.
 
-    Every question is asked twice, with its picture and with another entity's: a score means something only beside what
+    Every question is asked twice, with its image and with another entity's: a score means something only beside what
     is reached without looking.
 
     \b

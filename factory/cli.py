@@ -11,7 +11,7 @@ from pangea_cultural.utils.console import Reporter, table
 
 SHOWN = {
     "claims": ["property", "value", "exactness", "rank", "best", "label"],
-    "pictures": ["file", "via", "attribution", "licence", "licence_url", "source"],
+    "images": ["file", "via", "attribution", "license", "license_url", "source"],
 }
 """Columns of a table that is too wide for a terminal; --json has them all."""
 
@@ -28,11 +28,9 @@ SHOWN = {
 @click.option(
     "--dump",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Read entities from this Wikidata dump instead of the recipe's doors.",
+    help="Read entities from this Wikidata dump instead of the recipe's sources.",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Build nothing: tell what to expect in queries, pictures, bytes and hours."
-)
+@click.option("--dry-run", is_flag=True, help="Build nothing: tell what to expect in queries, images, bytes and hours.")
 @json_option
 @quiet_option
 def build(
@@ -65,9 +63,9 @@ def build(
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hold_out is not None:
-        overrides["hold_out"] = [code.strip() for code in hold_out.split(",") if code.strip()]
+        overrides["held_out_languages"] = [code.strip() for code in hold_out.split(",") if code.strip()]
     if dump is not None:
-        overrides["doors"] = [{"kind": "dump", "path": str(dump.absolute())}]
+        overrides["sources"] = [{"kind": "dump", "path": str(dump.absolute())}]
     plan = recipes.load(recipes.find(recipe), overrides=overrides, contact=contact)
     sources.check(plan)
     if dry_run:
@@ -94,15 +92,15 @@ def _expect(plan: Any, reporter: Reporter, *, as_json: bool) -> None:
     if as_json:
         _print_json(expected)
         return
-    doors = expected.pop("doors")
-    columns = ["door", "queries", "documents", "entities", "pictures", "hours", "basis"]
-    _print_table(f"Expected of {plan.name}", (columns, [[row[key] for key in columns] for row in doors]))
+    sources = expected.pop("sources")
+    columns = ["source", "queries", "documents", "entities", "images", "hours", "basis"]
+    _print_table(f"Expected of {plan.name}", (columns, [[row[key] for key in columns] for row in sources]))
     names = {
         "entities": "entities, at most",
-        "pictures": "pictures, at most",
-        "picture_calls": "calls for what is known of pictures",
-        "picture_gigabytes": "gigabytes of pictures",
-        "picture_hours": "hours of fetching pictures",
+        "images": "images, at most",
+        "image_calls": "calls for what is known of images",
+        "image_gigabytes": "gigabytes of images",
+        "image_hours": "hours of fetching images",
     }
     _print_table("Together", (["", ""], [[name, expected[key]] for key, name in names.items()]))
 
@@ -153,7 +151,7 @@ def stats(workspace: Path, as_json: bool) -> None:
 @workspace_option
 @json_option
 def show(entity: str, workspace: Path, as_json: bool) -> None:
-    """Show an entity: labels, claims, pictures with their licences.
+    """Show an entity: labels, claims, images with their licenses.
 
     \b
     Example:
@@ -170,7 +168,7 @@ def show(entity: str, workspace: Path, as_json: bool) -> None:
         return
     plain = {key: value for key, value in found.items() if not isinstance(value, list) or key == "regions"}
     _print_table(entity, (["", ""], [[key, value] for key, value in plain.items()]))
-    for name in ("labels", "claims", "pictures", "rejections"):
+    for name in ("labels", "claims", "images", "rejections"):
         if found[name]:
             columns = SHOWN.get(name) or list(found[name][0])
             _print_table(name.capitalize(), (columns, [[row[column] for column in columns] for row in found[name]]))
@@ -201,7 +199,7 @@ def reject_reasons(workspace: Path, as_json: bool) -> None:
 @data.command()
 @click.argument("export", type=click.Path(file_okay=False, path_type=Path))
 def check(export: Path) -> None:
-    """Prove that an export keeps its promises: nothing held out in train, every picture there and licensed.
+    """Prove that an export keeps its promises: nothing held out in train, every image there and licensed.
 
     \b
     Example:
@@ -222,9 +220,9 @@ def check(export: Path) -> None:
 @data.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--languages", default="en,de,es,ru,id", show_default=True, help="Languages to ask in, as a comma list.")
-@click.option("--pictures", default=1500, show_default=True, help="How many pictures to draw.")
+@click.option("--images", default=1500, show_default=True, help="How many images to draw.")
 @click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
-def general(folder: Path, languages: str, pictures: int, seed: int) -> None:
+def general(folder: Path, languages: str, images: int, seed: int) -> None:
     """Write general questions (colours, shapes, counts) as LLaVA chat JSON, to interleave with cultural ones.
 
     \b
@@ -234,7 +232,7 @@ def general(folder: Path, languages: str, pictures: int, seed: int) -> None:
     from factory.sample.synthetic_chat import write_general
 
     codes = [code.strip() for code in languages.split(",")]
-    write_general(folder, languages=codes, num_images=pictures, seed=seed)
+    write_general(folder, languages=codes, num_images=images, seed=seed)
     click.echo(f"General questions: {folder / 'general.json'}")
 
 

@@ -1,4 +1,4 @@
-"""What a build would cost, before it is begun: queries, documents, pictures, gigabytes, hours.
+"""What a build would cost, before it is begun: queries, documents, images, gigabytes, hours.
 
 A dump is judged by its beginning: what was selected of the first megabytes is scaled up to the whole file. A SPARQL
 endpoint is asked to count.
@@ -15,12 +15,12 @@ from typing import Any
 
 from backports import zstd
 
-from factory.entities.base import LookupDoor, StreamDoor, TooMuchError
+from factory.entities.base import LookupSource, StreamSource, TooMuchError
 from factory.entities.entity_rows import Rows
-from factory.entities.selector import CATEGORY_PROPERTIES, PICTURE_PROPERTIES, Selector
+from factory.entities.selector import CATEGORY_PROPERTIES, IMAGE_PROPERTIES, Selector
 from factory.entities.sources import api, dump
-from factory.entities.sources.open import Dump, FoundBySparql, open_doors
-from factory.entities.sources.sparql.source import SparqlDoor
+from factory.entities.sources.open import Dump, FoundBySparql, open_sources
+from factory.entities.sources.sparql.source import SparqlSource
 from factory.images.sources.commons.api import MAX_TITLES
 from factory.net.limits import DEFAULTS
 from factory.recipe import CommonsSource, Recipe
@@ -41,18 +41,18 @@ _NEW_DECODER: dict[str, Callable[[], Any]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoorEstimate:
-    """What a door would be asked, and what it would give."""
+class SourceEstimate:
+    """What a source would be asked, and what it would give."""
 
-    door: str
+    source: str
     queries: int
     documents: int
     entities: int
     """That would be selected; an upper bound where a service has counted."""
-    pictures: int
+    images: int
     """That would be fetched, at most."""
     hours: float
-    """Of reading the door."""
+    """Of reading the source."""
     basis: str
     """How this is known."""
 
@@ -64,55 +64,57 @@ def estimate(recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
         UserError: a host wants a contact, or a file cannot be read.
     """
     selector = Selector(recipe)
-    with open_doors(recipe, selector) as doors:
-        parts = [_of_door(door, selector, recipe, reporter) for door in doors]
-    pictures = sum(part.pictures for part in parts)
+    with open_sources(recipe, selector) as sources:
+        parts = [_of_source(source, selector, recipe, reporter) for source in sources]
+    images = sum(part.images for part in parts)
     online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
     return {
-        "doors": [vars(part) for part in parts],
+        "sources": [vars(part) for part in parts],
         "entities": sum(part.entities for part in parts),
-        "pictures": pictures,
-        **_of_pictures(pictures if online else 0),
+        "images": images,
+        **_of_images(images if online else 0),
     }
 
 
-def _of_pictures(pictures: int) -> dict[str, float | int]:
-    """Calls, gigabytes and hours of fetching pictures within Wikimedia's published limits."""
-    calls = -(-pictures // MAX_TITLES)
+def _of_images(images: int) -> dict[str, float | int]:
+    """Calls, gigabytes and hours of fetching images within Wikimedia's published limits."""
+    calls = -(-images // MAX_TITLES)
     bytes_per_s = (DEFAULTS["wikimedia-files"].megabits_per_second or 25) * 1e6 / 8
     calls_per_s = (DEFAULTS["wikimedia-api"].requests_per_minute or 200) / 60
-    seconds = max(pictures * THUMBNAIL_BYTES / bytes_per_s, calls / calls_per_s)
+    seconds = max(images * THUMBNAIL_BYTES / bytes_per_s, calls / calls_per_s)
     return {
-        "picture_calls": calls,
-        "picture_gigabytes": round(pictures * THUMBNAIL_BYTES / 1e9, 2),
-        "picture_hours": round(seconds / 3600, 2),
+        "image_calls": calls,
+        "image_gigabytes": round(images * THUMBNAIL_BYTES / 1e9, 2),
+        "image_hours": round(seconds / 3600, 2),
     }
 
 
-def _of_door(door: StreamDoor | LookupDoor, selector: Selector, recipe: Recipe, reporter: Reporter) -> DoorEstimate:
-    if isinstance(door, Dump):
-        return _of_dump(door, selector, recipe)
-    if isinstance(door, StreamDoor):
-        lines = [line for batch in door.batches(selector.may_matter) for line in batch.lines]
-        found, pictures = _selected(lines, selector, recipe)
-        return DoorEstimate(
-            door=door.name, queries=0, documents=len(lines), entities=found, pictures=pictures, hours=0, basis="read"
+def _of_source(
+    source: StreamSource | LookupSource, selector: Selector, recipe: Recipe, reporter: Reporter
+) -> SourceEstimate:
+    if isinstance(source, Dump):
+        return _of_dump(source, selector, recipe)
+    if isinstance(source, StreamSource):
+        lines = [line for batch in source.batches(selector.may_matter) for line in batch.lines]
+        found, images = _selected(lines, selector, recipe)
+        return SourceEstimate(
+            source=source.name, queries=0, documents=len(lines), entities=found, images=images, hours=0, basis="read"
         )
-    return _of_service(door, recipe, reporter)
+    return _of_service(source, recipe, reporter)
 
 
-def _of_dump(door: Dump, selector: Selector, recipe: Recipe) -> DoorEstimate:
+def _of_dump(source: Dump, selector: Selector, recipe: Recipe) -> SourceEstimate:
     began = time.monotonic()
-    lines, share = _beginning(door.path)
+    lines, share = _beginning(source.path)
     wanted = [(n, text) for n, text in enumerate(lines, 1) if selector.may_matter(text)]
-    found, pictures = _selected(wanted, selector, recipe)
+    found, images = _selected(wanted, selector, recipe)
     scale = 1 / share
-    return DoorEstimate(
-        door=door.name,
+    return SourceEstimate(
+        source=source.name,
         queries=0,
         documents=round(len(lines) * scale),
         entities=round(found * scale),
-        pictures=round(pictures * scale),
+        images=round(images * scale),
         hours=round((time.monotonic() - began) * scale / 3600, 2),
         basis="read whole" if share == 1 else f"scaled up from the first {100 * share:.2g} % of the file",
     )
@@ -148,30 +150,30 @@ def _decoded(head: bytes, new: Callable[[], Any] | None) -> bytes:
 
 
 def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe) -> tuple[int, int]:
-    """How many of some documents are selected, and how many pictures they would have at most."""
+    """How many of some documents are selected, and how many images they would have at most."""
     rows = Rows("estimate")
     for number, text in lines:
         selector.take(dump.parse(number, text, selector.wanted, selector.labels), rows)
     done = rows.finish()
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
-        if claim["best"] and claim["property"] in PICTURE_PROPERTIES:
+        if claim["best"] and claim["property"] in IMAGE_PROPERTIES:
             many = recipe.images.per_entity if claim["property"] in CATEGORY_PROPERTIES else 1
             named[claim["entity"]] = min(recipe.images.per_entity, named.get(claim["entity"], 0) + many)
     return len(done.entities()), sum(named.values())
 
 
-def _of_service(door: LookupDoor, recipe: Recipe, reporter: Reporter) -> DoorEstimate:
-    if isinstance(door, api.ApiDoor):
-        ids = len(door.find(api.Listed()))
+def _of_service(source: LookupSource, recipe: Recipe, reporter: Reporter) -> SourceEstimate:
+    if isinstance(source, api.ApiSource):
+        ids = len(source.find(api.Listed()))
         calls = -(-ids // api.BATCH)
-        return _service_estimate(door, recipe, queries=calls, found=ids, hours=calls / 200 / 60, basis="listed")
-    finder = door.finder if isinstance(door, FoundBySparql) else door
-    assert isinstance(finder, SparqlDoor), door
+        return _service_estimate(source, recipe, queries=calls, found=ids, hours=calls / 200 / 60, basis="listed")
+    finder = source.finder if isinstance(source, FoundBySparql) else source
+    assert isinstance(finder, SparqlSource), source
     slices = finder.slices()
     found = 0
     basis = "counted by the endpoint; an entity with several links counts several times"
-    with reporter.bar(f"count: {door.name}", len(slices), "slices") as bar:
+    with reporter.bar(f"count: {source.name}", len(slices), "slices") as bar:
         for slice in slices:
             try:
                 found += finder.count(slice)
@@ -180,22 +182,22 @@ def _of_service(door: LookupDoor, recipe: Recipe, reporter: Reporter) -> DoorEst
             bar.advance()
     if finder.per_region:
         found = min(found, finder.per_region * len(recipe.asked_regions()))
-    batches = -(-found // (api.BATCH if isinstance(door, FoundBySparql) else finder.batch))
-    queries = len(slices) + (batches if isinstance(door, FoundBySparql) else QUERIES_PER_BATCH * batches)
+    batches = -(-found // (api.BATCH if isinstance(source, FoundBySparql) else finder.batch))
+    queries = len(slices) + (batches if isinstance(source, FoundBySparql) else QUERIES_PER_BATCH * batches)
     # A second of answering beside the pause between two queries.
     hours = queries * (finder.endpoint.politeness.pause_s + 1) / 3600
-    return _service_estimate(door, recipe, queries=queries, found=found, hours=hours, basis=basis)
+    return _service_estimate(source, recipe, queries=queries, found=found, hours=hours, basis=basis)
 
 
 def _service_estimate(
-    door: LookupDoor, recipe: Recipe, *, queries: int, found: int, hours: float, basis: str
-) -> DoorEstimate:
-    return DoorEstimate(
-        door=door.name,
+    source: LookupSource, recipe: Recipe, *, queries: int, found: int, hours: float, basis: str
+) -> SourceEstimate:
+    return SourceEstimate(
+        source=source.name,
         queries=queries,
         documents=found,
         entities=found,
-        pictures=found * recipe.images.per_entity,
+        images=found * recipe.images.per_entity,
         hours=round(hours, 2),
         basis=basis,
     )

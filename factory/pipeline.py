@@ -62,7 +62,7 @@ STAGES = (
         name="select",
         run=lambda b: _select(b),
         reads=lambda r: [
-            [_door_state(door, r.seed) for door in r.doors],
+            [_document_source_state(source, r.seed) for source in r.sources],
             # Whole rows, so that an edited table is noticed as an edited recipe is.
             [region(slug).model_dump() for slug in r.asked_regions()],
             [language(code).model_dump() for code in r.asked_languages()],
@@ -79,7 +79,7 @@ STAGES = (
     Stage(
         name="images",
         run=lambda b: _images(b),
-        reads=lambda r: [[_source_state(source) for source in r.images.sources], r.images.per_entity, r.seed],
+        reads=lambda r: [[_image_source_state(source) for source in r.images.sources], r.images.per_entity, r.seed],
         tables=("image", "entity_image"),
     ),
     Stage(
@@ -92,14 +92,14 @@ STAGES = (
     Stage(
         name="split",
         run=lambda b: _split(b),
-        reads=lambda r: [r.split.model_dump(), r.hold_out, r.seed],
+        reads=lambda r: [r.split.model_dump(), r.held_out_languages, r.seed],
         tables=("split",),
         at_once=True,
     ),
     Stage(
         name="export",
         run=lambda b: _export(b),
-        reads=lambda r: [r.name, r.hold_out],
+        reads=lambda r: [r.name, r.held_out_languages],
     ),
 )
 
@@ -187,17 +187,17 @@ def _start_anew(store: Store, stage: Stage, fingerprint: str) -> None:
             for table in other.tables:
                 store.execute(f"DELETE FROM {table}")
             store.execute("DELETE FROM rejection WHERE stage = ?", [other.name])
-            # A stage's own row, and the rows of its doors ("select /path/of/the/dump").
+            # A stage's own row, and the rows of its sources ("select /path/of/the/dump").
             store.execute("DELETE FROM stage WHERE name = $1 OR starts_with(name, $1 || ' ')", [other.name])
         store.execute("INSERT INTO stage (name, fingerprint) VALUES (?, ?)", [stage.name, fingerprint])
 
 
-def _door_state(door: Any, seed: int) -> list:
-    """What tells a changed door: its file or files, or for a service what it is asked."""
-    if hasattr(door, "path"):
-        paths = [door.path] if door.path.is_file() else sorted(door.path.rglob("*.json"))
+def _document_source_state(source: Any, seed: int) -> list:
+    """What tells a changed source: its file or files, or for a service what it is asked."""
+    if hasattr(source, "path"):
+        paths = [source.path] if source.path.is_file() else sorted(source.path.rglob("*.json"))
         return [_file_state(path) for path in paths]
-    return [door.model_dump(mode="json"), seed if getattr(door, "per_region", 0) else None]
+    return [source.model_dump(mode="json"), seed if getattr(source, "per_region", 0) else None]
 
 
 def _file_state(path: Path) -> list:
@@ -206,7 +206,7 @@ def _file_state(path: Path) -> list:
     return [str(path), state.st_size, state.st_mtime_ns]
 
 
-def _source_state(source: ImageSource) -> object:
+def _image_source_state(source: ImageSource) -> object:
     return source.model_dump() if isinstance(source, CommonsSource) else _file_state(source.path)
 
 

@@ -18,29 +18,29 @@ from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import region, regions
 
 
-class DumpDoor(config.Config):
+class DumpSource(config.Config):
     """Entity documents from a file: a Wikidata JSON dump or part of one, plain, .gz, .bz2 or .zst, or JSON lines."""
 
     kind: Literal["dump"]
     path: Path
 
     def label(self) -> str:
-        """What the door is called in the store and on the screen."""
+        """What the source is called in the store and on the screen."""
         return self.path.name
 
 
-class FilesDoor(config.Config):
+class FilesSource(config.Config):
     """Entity documents from JSON files: a file, or a folder of them (Special:EntityData, answers of the entity API)."""
 
     kind: Literal["files"]
     path: Path
 
     def label(self) -> str:
-        """What the door is called in the store and on the screen."""
+        """What the source is called in the store and on the screen."""
         return self.path.name
 
 
-class ApiDoor(config.Config):
+class ApiSource(config.Config):
     """Entity documents from a Wikibase's API, by id."""
 
     kind: Literal["api"]
@@ -50,11 +50,11 @@ class ApiDoor(config.Config):
     """Entities to look at."""
 
     def label(self) -> str:
-        """What the door is called in the store and on the screen."""
+        """What the source is called in the store and on the screen."""
         return f"api {URL(self.url).host}"
 
 
-class SparqlDoor(config.Config):
+class SparqlSource(config.Config):
     """A SPARQL endpoint with Wikidata's RDF: its query service, QLever, a server of one's own."""
 
     kind: Literal["sparql"]
@@ -72,26 +72,26 @@ class SparqlDoor(config.Config):
     empty they are rebuilt from the endpoint's own triples."""
 
     def label(self) -> str:
-        """What the door is called in the store and on the screen."""
+        """What the source is called in the store and on the screen."""
         return f"sparql {URL(self.url).host}"
 
 
-Door = Annotated[DumpDoor | FilesDoor | ApiDoor | SparqlDoor, Field(discriminator="kind")]
+Source = Annotated[DumpSource | FilesSource | ApiSource | SparqlSource, Field(discriminator="kind")]
 
 
 class DrawingsSource(config.Config):
-    """Pictures drawn from SVG files, in seeded views."""
+    """Images drawn from SVG files, in seeded views."""
 
     kind: Literal["drawings"]
     path: Path
 
 
 class FolderSource(config.Config):
-    """Pictures in a local folder, with a JSON or JSON Lines list of their titles, authors and licences."""
+    """Images in a local folder, with a JSON or JSON Lines list of their titles, authors and licenses."""
 
     kind: Literal["folder"]
     path: Path
-    """The list; picture files are named in it relative to the list's folder."""
+    """The list; image files are named in it relative to the list's folder."""
 
 
 class CommonsSource(config.Config):
@@ -119,23 +119,23 @@ ImageSource = Annotated[DrawingsSource | FolderSource | CommonsSource, Field(dis
 
 
 class Images(config.Config):
-    """Which pictures an entity gets."""
+    """Which images an entity gets."""
 
     sources: tuple[ImageSource, ...] = ()
     """Asked in order; the first that knows a file gives it."""
     required: bool = True
-    """Drop entities without a picture. Without: their questions are asked without one."""
+    """Drop entities without an image. Without: their questions are asked without one."""
     per_entity: int = Field(default=3, ge=1)
 
 
 class Split(config.Config):
-    """Which pictures training never sees."""
+    """Which images training never sees."""
 
     dev: float = Field(default=0.05, ge=0, lt=1)
     test: float = Field(default=0.05, ge=0, lt=1)
-    """Shares of the pictures, drawn by a hash of their content."""
+    """Shares of the images, drawn by a hash of their content."""
     unseen_categories: tuple[str, ...] = ()
-    """Pictures of these categories are never trained on: another artist's drawings, another museum's photos."""
+    """Images of these categories are never trained on: another artist's drawings, another museum's photos."""
 
 
 class Recipe(config.Config):
@@ -143,12 +143,12 @@ class Recipe(config.Config):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     seed: int = 0
-    doors: tuple[Door, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
     regions: tuple[str, ...] = ()
     """Slugs; all where none is named."""
     languages: tuple[str, ...] = ()
     """Languages to ask in; all that have templates where none is named."""
-    hold_out: tuple[str, ...] = ()
+    held_out_languages: tuple[str, ...] = ()
     """Languages that are asked in dev, test and unseen, but never in train."""
     properties: tuple[str, ...] = ()
     """Properties to ask for; all of properties.toml where none is named."""
@@ -161,7 +161,7 @@ class Recipe(config.Config):
     def _known_regions(cls, slugs: tuple[str, ...]) -> tuple[str, ...]:
         return _checked(slugs, lambda slug: region(slug).slug)
 
-    @field_validator("languages", "hold_out")
+    @field_validator("languages", "held_out_languages")
     @classmethod
     def _known_languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         return _checked(codes, _with_templates)
@@ -237,7 +237,7 @@ def load(path: Path, *, overrides: dict[str, Any] | None = None, contact: str | 
     recipe = config.load(Recipe, path, overrides=overrides)
     return recipe.model_copy(
         update={
-            "doors": tuple(_anchored(door, path.parent) for door in recipe.doors),
+            "sources": tuple(_anchored(source, path.parent) for source in recipe.sources),
             "network": recipe.network.model_copy(update={"contact": contact}) if contact else recipe.network,
             "images": recipe.images.model_copy(
                 update={"sources": tuple(_anchored(source, path.parent) for source in recipe.images.sources)}

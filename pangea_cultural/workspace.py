@@ -40,7 +40,7 @@ class Workspace:
 
     @property
     def images(self) -> Path:
-        """Pictures, content-addressed."""
+        """Images, content-addressed."""
         return self.root / "images"
 
     @property

@@ -60,11 +60,11 @@ def serve(checkpoint: Path, port: int, host: str, api_key_file: Path | None, wor
 
 
 def example(url: str, model: str, key: str | None) -> str:
-    """A request to paste into a shell: a question about picture.png."""
+    """A request to paste into a shell: a question about image.png."""
     header = "-H 'Authorization: Bearer YOUR-KEY' " if key else ""
     body = (
         '{"model": "' + model + '", "messages": [{"role": "user", "content": ['
-        '{"type": "image_url", "image_url": {"url": "data:image/png;base64,\'"$(base64 -w0 picture.png)"\'"}}, '
+        '{"type": "image_url", "image_url": {"url": "data:image/png;base64,\'"$(base64 -w0 image.png)"\'"}}, '
         '{"type": "text", "text": "Which country does this flag belong to?"}]}]}'
     )
     return f"  curl {shlex.quote(url + '/chat/completions')} {header}-H 'Content-Type: application/json' -d '{body}'"

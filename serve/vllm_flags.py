@@ -10,7 +10,7 @@ from pangea_cultural.utils.files import read_json
 
 NEEDED = ("config.json", "tokenizer.json", "processor_config.json")
 MAX_LENGTH = 8192
-"""Longest sequence that is served: a large picture takes up to 2,928 tokens of a 7B model."""
+"""Longest sequence that is served: a large image takes up to 2,928 tokens of a 7B model."""
 
 
 def check_checkpoint(checkpoint: Path) -> dict:
@@ -49,7 +49,7 @@ def flags(config: dict) -> list[str]:
         "--dtype=float32",
         # Compiling takes longer than it saves on a model that is small enough for a CPU.
         "--enforce-eager",
-        # The largest possible batch of pictures need not be tried before the first request.
+        # The largest possible batch of images need not be tried before the first request.
         "--skip-mm-profiling",
         "--max-num-seqs=64",
     ]

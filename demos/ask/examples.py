@@ -1,4 +1,4 @@
-"""Pictures and questions to try, from an export's splits that training has not seen."""
+"""Images and questions to try, from an export's splits that training has not seen."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,22 +8,22 @@ from pathlib import Path
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 
-NUM_PICTURES = 24
+NUM_IMAGES = 24
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures with their questions by language; all empty where there is no export."""
+    """Images with their questions by language; all empty where there is no export."""
 
-    pictures: list[Path]
+    images: list[Path]
     questions: dict[tuple[str, str], list[str]]
-    """By picture (its path as text) and language."""
+    """By image (its path as text) and language."""
     languages: list[str]
     held_out: list[str]
 
-    def ask(self, picture: str | None, language: str) -> list[str]:
-        """Questions in a language about a picture; about any picture where this one has none."""
-        own = self.questions.get((picture or "", language))
+    def ask(self, image: str | None, language: str) -> list[str]:
+        """Questions in a language about an image; about any image where this one has none."""
+        own = self.questions.get((image or "", language))
         if own:
             return own
         return list(dict.fromkeys(q for (_, code), part in self.questions.items() if code == language for q in part))[
@@ -45,16 +45,16 @@ def load(path: Path) -> Examples:
         languages[row.language] = None
         if row.image in chosen:
             questions.setdefault((str(export.path / row.image), row.language), []).append(row.question)
-    pictures = [export.path / image for image in sorted(chosen, key=_draw)]
-    return Examples(pictures, questions, list(languages), export.held_out_languages)
+    images = [export.path / image for image in sorted(chosen, key=_draw)]
+    return Examples(images, questions, list(languages), export.held_out_languages)
 
 
-def _spread(pictures: Iterable[tuple[str, str]]) -> list[str]:
-    """At most NUM_PICTURES pictures of as many entities, drawn by hash."""
+def _spread(images: Iterable[tuple[str, str]]) -> list[str]:
+    """At most NUM_IMAGES images of as many entities, drawn by hash."""
     by_entity: dict[str, str] = {}
-    for image, entity in sorted(pictures, key=lambda pair: _draw(pair[0])):
+    for image, entity in sorted(images, key=lambda pair: _draw(pair[0])):
         by_entity.setdefault(entity, image)
-    return list(by_entity.values())[:NUM_PICTURES]
+    return list(by_entity.values())[:NUM_IMAGES]
 
 
 def _draw(name: str) -> str:

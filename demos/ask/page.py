@@ -1,4 +1,4 @@
-"""The demo page: a picture, a language, a question, and the answer as it comes."""
+"""The demo page: an image, a language, a question, and the answer as it comes."""
 
 import os
 from collections.abc import AsyncIterator
@@ -36,7 +36,7 @@ def page(
 
     Args:
         endpoint_url: base of the API, ending in /v1.
-        examples: pictures and questions to try.
+        examples: images and questions to try.
         model: the model's name, to be shown.
         notes: what to know about the model, one sentence each.
         api_key: where the endpoint asks for one.
@@ -44,16 +44,16 @@ def page(
     codes = examples.languages or list(languages())
     first = "en" if "en" in codes else codes[0]
 
-    async def answer(picture: str | None, question: str) -> AsyncIterator[str]:
-        if not picture:
-            raise gr.Error("Choose or upload a picture first.", print_exception=False)
+    async def answer(image: str | None, question: str) -> AsyncIterator[str]:
+        if not image:
+            raise gr.Error("Choose or upload an image first.", print_exception=False)
         if not question.strip():
             raise gr.Error("Write a question, or choose one of the examples.", print_exception=False)
         if len(question) > MAX_QUESTION:
             raise gr.Error(f"The question is too long: at most {MAX_QUESTION} characters.", print_exception=False)
         said = ""
         try:
-            content = checked(Path(picture))
+            content = checked(Path(image))
             async with Endpoint(endpoint_url, api_key=api_key, model=model) as endpoint:
                 async for piece in endpoint.stream(content, question.strip()):
                     said += piece
@@ -63,8 +63,8 @@ def page(
         except UserError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    def in_language(code: str, picture: str | None, chosen: str | None) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
-        asked = examples.ask(chosen if picture else None, code)
+    def in_language(code: str, image: str | None, chosen: str | None) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
+        asked = examples.ask(chosen if image else None, code)
         side = [RIGHT_TO_LEFT] if language(code).direction == "rtl" else []
         return (
             gr.Dropdown(choices=asked, value=asked[0] if asked else None),
@@ -73,21 +73,21 @@ def page(
         )
 
     def choose(event: gr.SelectData, code: str) -> tuple[str, str, gr.Dropdown, gr.Textbox, gr.Textbox]:
-        path = str(examples.pictures[event.index])
+        path = str(examples.images[event.index])
         return path, path, *in_language(code, path, path)
 
     with gr.Blocks(title="CulturalPangea", analytics_enabled=False) as blocks:
-        gr.Markdown(f"# CulturalPangea\nAsk `{model}` about a picture.")
+        gr.Markdown(f"# CulturalPangea\nAsk `{model}` about an image.")
         chosen = gr.State(None)
         with gr.Row():
             with gr.Column(min_width=300):
-                picture = gr.Image(
-                    type="filepath", label="Picture", height=300, sources=["upload", "clipboard"], elem_id="picture"
+                image = gr.Image(
+                    type="filepath", label="Image", height=300, sources=["upload", "clipboard"], elem_id="image"
                 )
-                if examples.pictures:
+                if examples.images:
                     gr.Markdown("Or one that training has not seen:")
                     gallery = gr.Gallery(
-                        [str(path) for path in examples.pictures],
+                        [str(path) for path in examples.images],
                         show_label=False,
                         height=260,
                         object_fit="contain",
@@ -114,11 +114,11 @@ def page(
                 said = gr.Textbox(label="Answer", interactive=False, lines=2, elem_id="answer")
         if notes:
             gr.Markdown("### About this model\n" + "".join(f"- {note}\n" for note in notes))
-        gr.on([ask.click, question.submit], answer, [picture, question], said, concurrency_limit=8)
-        code.change(in_language, [code, picture, chosen], [suggested, question, said])
+        gr.on([ask.click, question.submit], answer, [image, question], said, concurrency_limit=8)
+        code.change(in_language, [code, image, chosen], [suggested, question, said])
         suggested.input(lambda text: text, suggested, question)
-        if examples.pictures:
-            gallery.select(choose, [code], [picture, chosen, suggested, question, said])
+        if examples.images:
+            gallery.select(choose, [code], [image, chosen, suggested, question, said])
     return blocks
 
 
@@ -128,20 +128,20 @@ def _name(code: str, held_out: list[str]) -> str:
     return f"{row.native} ({', '.join(remarks)})" if remarks else row.native
 
 
-def checked(picture: Path) -> bytes:
-    """The content of a picture that someone has uploaded.
+def checked(image: Path) -> bytes:
+    """The content of an image that someone has uploaded.
 
     Raises:
-        UserError: it has too many pixels, or is no picture.
+        UserError: it has too many pixels, or is no image.
     """
     try:
-        with Image.open(picture) as opened:
+        with Image.open(image) as opened:
             if opened.width * opened.height > MAX_PIXELS:
-                raise UserError("The picture has too many pixels: make it smaller.")
+                raise UserError("The image has too many pixels: make it smaller.")
             opened.verify()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError("This file is not a readable picture.") from error
-    return picture.read_bytes()
+        raise UserError("This file is not a readable image.") from error
+    return image.read_bytes()
 
 
 def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> str:
@@ -151,7 +151,7 @@ def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> s
         blocks: the page.
         host: address to listen on.
         port: TCP port.
-        allowed: folders whose pictures the page may show.
+        allowed: folders whose images the page may show.
 
     Raises:
         UserError: the port is in use.

@@ -6,7 +6,7 @@ Two families of tasks, one task a language:
              compared by mean log-probability per token
     open     the greedy answer, right when it equals one of the right answers after normalisation
 
-Each is asked twice: with the picture, and *blind*, with the picture of another entity of the same property and kind.
+Each is asked twice: with the image, and *blind*, with the image of another entity of the same property and kind.
 What a model scores blind it knows without looking: from the question, or from which answers are common.
 """
 
@@ -21,7 +21,7 @@ from pangea_cultural.dataset.question import Question
 from pangea_cultural.errors import UserError
 
 NAME = "export"
-CONDITIONS = ("picture", "blind")
+CONDITIONS = ("image", "blind")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,9 +31,9 @@ class Item:
     question: Question
     split: str
     condition: str
-    """`picture` or `blind`."""
+    """`image` or `blind`."""
     image: Path
-    """The picture that is shown: under `blind` that of another entity."""
+    """The image that is shown: under `blind` that of another entity."""
 
     @property
     def task(self) -> str:
@@ -60,7 +60,7 @@ def items(export: Export, split: str, languages: Iterable[str], *, limit: int, s
         if row.language in wanted and row.image:
             asked[row.language, row.kind].append(row)
     if not asked:
-        raise UserError(f"{export.path} has no questions with pictures in {', '.join(wanted)} in the split {split}")
+        raise UserError(f"{export.path} has no questions with images in {', '.join(wanted)} in the split {split}")
     chosen: list[Item] = []
     for language in wanted:
         for kind in ("choice", "open"):
@@ -72,11 +72,11 @@ def items(export: Export, split: str, languages: Iterable[str], *, limit: int, s
 def _conditions(
     export: Export, split: str, chosen: list[Question], everything: list[Question], seed: int
 ) -> Iterator[Item]:
-    pictures = blind_pictures(chosen, everything, seed)
+    images = blind_images(chosen, everything, seed)
     for row in chosen:
-        yield Item(question=row, split=split, condition="picture", image=export.path / row.image)
-        if row.id in pictures:
-            yield Item(question=row, split=split, condition="blind", image=export.path / pictures[row.id])
+        yield Item(question=row, split=split, condition="image", image=export.path / row.image)
+        if row.id in images:
+            yield Item(question=row, split=split, condition="blind", image=export.path / images[row.id])
 
 
 def spread(rows: list[Question], limit: int, seed: int) -> list[Question]:
@@ -96,23 +96,23 @@ def spread(rows: list[Question], limit: int, seed: int) -> list[Question]:
     return sorted(chosen, key=lambda row: row.id)
 
 
-def blind_pictures(rows: list[Question], everything: list[Question], seed: int) -> dict[str, str]:
-    """For each row the picture of another entity that the same property is asked about; by question id.
+def blind_images(rows: list[Question], everything: list[Question], seed: int) -> dict[str, str]:
+    """For each row the image of another entity that the same property is asked about; by question id.
 
-    A picture whose entity has the right answer too is none: looking at it would help. Rows without any other picture
+    An image whose entity has the right answer too is none: looking at it would help. Rows without any other image
     are left out.
     """
     by_property: dict[str, list[Question]] = defaultdict(list)
     for row in everything:
         by_property[row.property].append(row)
-    pictures = {}
+    images = {}
     for row in rows:
         others = [
             o for o in by_property[row.property] if o.entity != row.entity and not set(o.answers) & set(row.answers)
         ]
         if others:
-            pictures[row.id] = min(others, key=lambda other: draw(seed, f"{row.id} {other.id}")).image
-    return pictures
+            images[row.id] = min(others, key=lambda other: draw(seed, f"{row.id} {other.id}")).image
+    return images
 
 
 def draw(seed: int, name: str) -> str:

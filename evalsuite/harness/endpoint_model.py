@@ -1,4 +1,4 @@
-"""Our model for lighteval: an endpoint that is asked about pictures, and remembers what it has answered."""
+"""Our model for lighteval: an endpoint that is asked about images, and remembers what it has answered."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pangea_cultural.utils.console import Bar
 
 
 class NoCache:
-    """Stands where lighteval's pipeline wants its sample cache, which confuses pictures (it hashes none)."""
+    """Stands where lighteval's pipeline wants its sample cache, which confuses images (it hashes none)."""
 
     def _init_registry(self, registry: Any) -> None:
         """Called by the pipeline."""
@@ -59,7 +59,7 @@ class EndpointModel(LightevalModel):
         """Greedy answers, in the documents' order."""
 
         async def ask(endpoint: Endpoint, doc: Doc) -> dict:
-            text = await endpoint.answer(_picture(doc), doc.query, max_tokens=doc.generation_size)
+            text = await endpoint.answer(_image(doc), doc.query, max_tokens=doc.generation_size)
             return {"text": text}
 
         # `text` must be a list: of a bare string, lighteval takes the first letter.
@@ -69,7 +69,7 @@ class EndpointModel(LightevalModel):
         """Mean log-probabilities per token of the documents' choices, in the documents' order."""
 
         async def ask(endpoint: Endpoint, doc: Doc) -> dict:
-            found = await endpoint.choose(_picture(doc), doc.query, doc.choices)
+            found = await endpoint.choose(_image(doc), doc.query, doc.choices)
             return {"logprobs": [likelihood.mean for likelihood in found]}
 
         return [ModelResponse(logprobs=found["logprobs"]) for found in self._ask_all(docs, ask)]
@@ -78,9 +78,9 @@ class EndpointModel(LightevalModel):
         """Perplexity, which no task of ours asks for.
 
         Raises:
-            UserError: always; an endpoint has no such call for pictures.
+            UserError: always; an endpoint has no such call for images.
         """
-        raise UserError("an endpoint cannot tell the perplexity of a document with pictures: leave out that task")
+        raise UserError("an endpoint cannot tell the perplexity of a document with images: leave out that task")
 
     def _ask_all(self, docs: list[Doc], ask: Callable) -> list[dict]:
         asyncio.run(self._ask_missing([doc for doc in docs if _key(doc) not in self._known], ask))
@@ -111,7 +111,7 @@ def _key(doc: Doc) -> str:
     return doc.specific["item"]
 
 
-def _picture(doc: Doc) -> Path:
+def _image(doc: Doc) -> Path:
     return Path(doc.images[0])
 
 

@@ -54,7 +54,7 @@ METRICS = {
 
 
 def prompt(line: dict, task_name: str) -> Doc:
-    """A row of a task's Parquet file as lighteval's document; pictures stay paths, opened when they are sent."""
+    """A row of a task's Parquet file as lighteval's document; images stay paths, opened when they are sent."""
     choice = line["kind"] == "choice"
     return Doc(
         task_name=task_name,

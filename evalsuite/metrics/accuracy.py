@@ -18,7 +18,7 @@ def figures(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[dict[
         trained: languages that the model was trained in.
 
     Returns:
-        Rows with split, kind, language, group (`trained` or `held-out`), subset, chance, and under `picture` and
+        Rows with split, kind, language, group (`trained` or `held-out`), subset, chance, and under `image` and
         `blind` each n, accuracy and stderr. `language` is `*` for a whole group.
     """
     known = set(trained)
@@ -41,7 +41,7 @@ def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[s
     for subset in subsets:
         chosen = [a for a in answers if subset == "all" or a["shared"] == (subset == "shared")]
         scores = {
-            condition: _score([a for a in chosen if a["condition"] == condition]) for condition in ("picture", "blind")
+            condition: _score([a for a in chosen if a["condition"] == condition]) for condition in ("image", "blind")
         }
         rows.append(head | {"subset": subset, "chance": CHANCE[head["kind"]]} | scores)
     return rows

@@ -13,7 +13,7 @@ def mean(values: Sequence[float]) -> float | None:
 def clustered_stderr(values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
     """Standard error of the mean of values that come in clusters.
 
-    Questions about one picture are right or wrong together; as if they were independent, errors would look too small.
+    Questions about one image are right or wrong together; as if they were independent, errors would look too small.
     The estimate is the usual one for cluster-robust errors (Liang and Zeger, 1986), with the factor C / (C - 1) for
     few clusters; with every value a cluster of its own it is the standard error that everybody knows.
 

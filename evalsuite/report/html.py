@@ -1,4 +1,4 @@
-"""The HTML report: one file, with figures, their controls, example pictures and where everything came from."""
+"""The HTML report: one file, with figures, their controls, example images and where everything came from."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ from pangea_cultural.utils.files import read_json, write_bytes
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-COLOURS = {"picture": "#0b6e4f", "blind": "#c9b79c", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
+COLOURS = {"image": "#0b6e4f", "blind": "#c9b79c", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
 NUM_EXAMPLES = 12
 
 
@@ -89,14 +89,14 @@ def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
         same = {"split": split, "group": group, "subset": subset, "language": "*"}
         choice = find(results["figures"], kind="choice", **same)
         exact = find(results["figures"], kind="open", **same)
-        if choice and exact and choice["picture"]["n"]:
+        if choice and exact and choice["image"]["n"]:
             cards.append(
                 {
                     "title": title,
-                    "value": f"{100 * choice['picture']['accuracy']:.0f} %",
+                    "value": f"{100 * choice['image']['accuracy']:.0f} %",
                     "control": f"4-way choice; {100 * (choice['blind']['accuracy'] or 0):.0f} % without looking, "
                     f"{100 * CHANCE['choice']:.0f} % by chance",
-                    "exact": f"exact match {tables.percent(exact['picture'])} %, without looking "
+                    "exact": f"exact match {tables.percent(exact['image'])} %, without looking "
                     f"{tables.percent(exact['blind'])} %",
                 }
             )
@@ -104,7 +104,7 @@ def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _plot(results: dict[str, Any], split: str) -> str:
-    """Bars of each language: choice accuracy with the picture and without looking, chance as a line."""
+    """Bars of each language: choice accuracy with the image and without looking, chance as a line."""
     figures = [
         row
         for row in results["figures"]
@@ -112,7 +112,7 @@ def _plot(results: dict[str, Any], split: str) -> str:
     ]
     names = [language(row["language"]).name + ("" if row["group"] == "trained" else "\n(held out)") for row in figures]
     figure, axes = plt.subplots(figsize=(8, 3.2))
-    for offset, condition, label in ((-0.2, "picture", "with the picture"), (0.2, "blind", "without looking")):
+    for offset, condition, label in ((-0.2, "image", "with the image"), (0.2, "blind", "without looking")):
         heights = [row[condition]["accuracy"] or 0 for row in figures]
         errors = [row[condition]["stderr"] or 0 for row in figures]
         places = [i + offset for i in range(len(figures))]
@@ -141,8 +141,7 @@ def _held_out_plot(results: dict[str, Any], split: str) -> str:
         (0.2, "novel", "novel answer"),
     ):
         scores = [
-            (find(rows, language=code, subset=subset) or {"picture": {"accuracy": 0, "n": 0}})["picture"]
-            for code in codes
+            (find(rows, language=code, subset=subset) or {"image": {"accuracy": 0, "n": 0}})["image"] for code in codes
         ]
         bars = axes.bar(
             [i + offset for i in range(len(codes))],
@@ -182,12 +181,12 @@ def _svg(figure: Any) -> str:
 
 
 def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
-    """Questions with their pictures: of each language in turn, right and wrong answers alike, drawn by hash."""
-    asked = [a for a in answers if a["kind"] == "choice" and a["condition"] == "picture"]
+    """Questions with their images: of each language in turn, right and wrong answers alike, drawn by hash."""
+    asked = [a for a in answers if a["kind"] == "choice" and a["condition"] == "image"]
     open_said = {
         (a["image"], a["entity"], a["property"], a["language"]): a["said"]
         for a in answers
-        if a["kind"] == "open" and a["condition"] == "picture"
+        if a["kind"] == "open" and a["condition"] == "image"
     }
     asked.sort(key=lambda a: hashlib.sha256(a["id"].encode()).digest())
     chosen: list[dict[str, Any]] = []
@@ -202,11 +201,11 @@ def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, A
             if found and len(chosen) < NUM_EXAMPLES:
                 asked.remove(found)
                 key = (found["image"], found["entity"], found["property"], found["language"])
-                chosen.append(found | {"src": _picture(export, found["image"]), "open_said": open_said.get(key)})
+                chosen.append(found | {"src": _image(export, found["image"]), "open_said": open_said.get(key)})
     return chosen
 
 
-def _picture(export: Export, image: str) -> str:
+def _image(export: Export, image: str) -> str:
     kind = {".jpg": "jpeg"}.get(Path(image).suffix, Path(image).suffix[1:])
     return f"data:image/{kind};base64,{base64.b64encode((export.path / image).read_bytes()).decode()}"
 

@@ -8,9 +8,9 @@ from evalsuite.metrics.accuracy import find
 from pangea_cultural.reference.languages import language
 
 TITLES = {
-    "dev": "Development pictures (for tuning)",
+    "dev": "Development images (for tuning)",
     "test": "Test: other views of the drawings or photos that training saw",
-    "unseen": "Unseen: pictures from a source that training never saw",
+    "unseen": "Unseen: images from a source that training never saw",
 }
 
 
@@ -49,10 +49,10 @@ def rows(results: dict[str, Any], split: str) -> list[dict[str, Any]]:
             {
                 "cells": [
                     name_of(choice),
-                    str(choice["picture"]["n"]),
-                    percent(choice["picture"]),
+                    str(choice["image"]["n"]),
+                    percent(choice["image"]),
                     percent(choice["blind"]),
-                    percent(open_["picture"]) if open_ else "-",
+                    percent(open_["image"]) if open_ else "-",
                     percent(open_["blind"]) if open_ else "-",
                 ],
                 "whole": choice["language"] == "*" and choice["subset"] in ("all", "novel"),

@@ -1,4 +1,4 @@
-"""What the factory asks of a door. There are two kinds: one that streams documents, and one that is asked for ids."""
+"""What the factory asks of a source. There are two kinds: one that streams documents, and one that is asked for ids."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -7,7 +7,7 @@ from factory.entities.sources.dump import Batch
 
 
 @runtime_checkable
-class StreamDoor(Protocol):
+class StreamSource(Protocol):
     """Documents in an order of its own: a dump, files."""
 
     @property
@@ -23,7 +23,7 @@ class StreamDoor(Protocol):
 
 
 class Slice(Protocol):
-    """A part of what a door is asked for."""
+    """A part of what a source is asked for."""
 
     @property
     def key(self) -> str:
@@ -38,7 +38,7 @@ class Slice(Protocol):
 
 
 @runtime_checkable
-class LookupDoor(Protocol):
+class LookupSource(Protocol):
     """Ids first, slice by slice, then documents by id: SPARQL, the entity API."""
 
     @property

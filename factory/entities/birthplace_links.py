@@ -28,7 +28,7 @@ WHERE e.selected AND e.entity NOT IN (SELECT entity FROM entity_region)
 GROUP BY e.entity
 """
 # A person can be the answer to what others are asked about: who is pointed to stays, as a value with a name. Values to
-# which nothing leads any more go: doors that are asked for ids have never looked at them.
+# which nothing leads any more go: sources that are asked for ids have never looked at them.
 TAKE_OUT = """
 INSERT INTO rejection (stage, item, reason) SELECT 'select', entity, reason FROM unlinked ORDER BY entity;
 DELETE FROM claim WHERE entity IN (SELECT entity FROM unlinked) AND property NOT IN (SELECT unnest($steps));

@@ -16,11 +16,11 @@ class Rows:
     """Rows for the store's tables.
 
     Args:
-        door: stands in the store as the place that the rows came from.
+        source: stands in the store as the place that the rows came from.
     """
 
-    def __init__(self, door: str) -> None:
-        self._door = door
+    def __init__(self, source: str) -> None:
+        self._source = source
         self._tables: dict[str, list[dict]] = {name: [] for name in TABLES}
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._added: set[str] = set()
@@ -41,7 +41,7 @@ class Rows:
         self._added.add(found.id)
         kind = entity_types.kind_of(found.best("P31")) if selected else entity_types.ANY
         row = {"entity": found.id, "selected": selected, "kind": kind}
-        self._tables["entity"].append(row | {"revision": found.revision, "door": self._door})
+        self._tables["entity"].append(row | {"revision": found.revision, "source": self._source})
         for ordinal, (slug, name) in enumerate(link):
             self._tables["entity_region"].append(
                 {"entity": found.id, "region": slug, "property": name, "ordinal": ordinal}
@@ -49,7 +49,7 @@ class Rows:
         for claim in found.claims:
             self._tables["claim"].append({"entity": found.id} | {key: getattr(claim, key) for key in claim.__slots__})
         for code, text in found.labels.items():
-            self._tables["label"].append({"entity": found.id, "language": code, "text": text, "source": self._door})
+            self._tables["label"].append({"entity": found.id, "language": code, "text": text, "source": self._source})
         for name, reason in found.dropped:
             self.reject(f"{found.id} {name}", f"claim: {reason}")
 
@@ -57,11 +57,11 @@ class Rows:
         """Keep the names of an entity that is not selected, and some claims: selected ones may point to it.
 
         Args:
-            number: of the document, in its door.
+            number: of the document, in its source.
             found: the entity.
             steps: properties that lead on from a value.
         """
-        head = {"door": self._door, "number": number, "entity": found.id}
+        head = {"source": self._source, "number": number, "entity": found.id}
         self._tables["passing_entity"].append(head | {"revision": found.revision})
         for code, text in found.labels.items():
             self._tables["passing_label"].append(head | {"language": code, "text": text})

@@ -1,4 +1,4 @@
-"""The search for a door's ids, slice by slice.
+"""The search for a source's ids, slice by slice.
 
 A slice that is too much for the server is split, and never taken as empty; one that gets no answer in any
 part is given up.
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from factory.entities.base import LookupDoor, Slice, TooMuchError
+from factory.entities.base import LookupSource, Slice, TooMuchError
 from factory.entities.value_entities import STAGE
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
@@ -20,11 +20,11 @@ a server that got nowhere with a thousandth will not with the others, which woul
 GIVEN_UP = "given up"
 
 
-def find(store: Store, door: LookupDoor, reporter: Reporter) -> None:
-    """Ask a door for its ids and keep them in `found`; what was asked in an earlier run is not asked again."""
-    search = _Search(store, door, reporter)
-    waiting: list[Slice] = list(door.slices())
-    with reporter.bar(f"find: {door.name}", len(waiting), "slices") as bar:
+def find(store: Store, source: LookupSource, reporter: Reporter) -> None:
+    """Ask a source for its ids and keep them in `found`; what was asked in an earlier run is not asked again."""
+    search = _Search(store, source, reporter)
+    waiting: list[Slice] = list(source.slices())
+    with reporter.bar(f"find: {source.name}", len(waiting), "slices") as bar:
         while waiting:
             parts = search.ask(waiting.pop(0))
             waiting[:0] = parts
@@ -33,11 +33,11 @@ def find(store: Store, door: LookupDoor, reporter: Reporter) -> None:
 
 
 class _Search:
-    """What has been asked of a door."""
+    """What has been asked of a source."""
 
-    def __init__(self, store: Store, door: LookupDoor, reporter: Reporter) -> None:
-        self._store, self._door, self._reporter = store, door, reporter
-        self._state = dict(store.rows("SELECT slice, state FROM slice WHERE door = ?", [door.name]))
+    def __init__(self, store: Store, source: LookupSource, reporter: Reporter) -> None:
+        self._store, self._source, self._reporter = store, source, reporter
+        self._state = dict(store.rows("SELECT slice, state FROM slice WHERE source = ?", [source.name]))
         self._timeouts: Counter[str] = Counter()
         """In a row, by the whole slice; counted anew from the states in every run, to the same end."""
 
@@ -59,7 +59,7 @@ class _Search:
     def _ask(self, slice: Slice) -> str:
         """The slice's state after its ids were asked for and kept."""
         try:
-            ids = self._door.find(slice)
+            ids = self._source.find(slice)
             state = "done"
         except TooMuchError as error:
             ids = []
@@ -68,11 +68,11 @@ class _Search:
         with self._store.transaction():
             if ids:
                 region = getattr(slice, "region", "")
-                rows = {"door": [self._door.name] * len(ids), "region": [region] * len(ids), "entity": ids}
+                rows = {"source": [self._source.name] * len(ids), "region": [region] * len(ids), "entity": ids}
                 self._store.append("found", pa.table(rows))
             if state == "failed":
                 self._reject(slice.key, "slice too large however finely split", reason)
-            self._store.execute("INSERT INTO slice VALUES (?, ?, ?)", [self._door.name, slice.key, state])
+            self._store.execute("INSERT INTO slice VALUES (?, ?, ?)", [self._source.name, slice.key, state])
         return state
 
     def _give_up(self, whole: str) -> None:
@@ -80,10 +80,10 @@ class _Search:
         with self._store.transaction():
             self._reject(whole, f"slice given up: {MOST_TIMEOUTS} queries without an answer", remedy)
             self._store.execute(
-                "UPDATE slice SET state = ? WHERE door = ? AND slice = ?", [GIVEN_UP, self._door.name, whole]
+                "UPDATE slice SET state = ? WHERE source = ? AND slice = ?", [GIVEN_UP, self._source.name, whole]
             )
         self._state[whole] = GIVEN_UP
-        self._reporter.note(f"find: {self._door.name}: given up: {whole}: {remedy}")
+        self._reporter.note(f"find: {self._source.name}: given up: {whole}: {remedy}")
 
     def _reject(self, item: str, reason: str, detail: str) -> None:
         self._store.execute(

@@ -37,11 +37,11 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def select(self, door: str, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Finished]]:
+    def select(self, source: str, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Finished]]:
         """The rows of each batch, in the batches' order.
 
         Args:
-            door: stands in the rows as the place that they came from.
+            source: stands in the rows as the place that they came from.
             batches: read as workers become free, so that memory stays constant.
         """
         under_way: deque[tuple[Batch, Future[Finished]]] = deque()
@@ -49,9 +49,9 @@ class Workers:
         for batch in batches:
             num_bytes += sum(len(text) for _, text in batch.lines) + sum(len(names.labels) for names in batch.passed)
             if self._pool is None and (num_bytes < SMALL_BYTES or num_cores() <= FEW_CORES):
-                yield batch, select(self._selector, door, batch)
+                yield batch, select(self._selector, source, batch)
                 continue
-            under_way.append((batch, self._started().submit(_select, door, batch)))
+            under_way.append((batch, self._started().submit(_select, source, batch)))
             if len(under_way) > 2 * num_cores():
                 yield _first(under_way)
         while under_way:
@@ -63,9 +63,9 @@ class Workers:
         return self._pool
 
 
-def select(selector: Selector, door: str, batch: Batch) -> Finished:
+def select(selector: Selector, source: str, batch: Batch) -> Finished:
     """The rows of some lines of a dump."""
-    rows = Rows(door)
+    rows = Rows(source)
     for number, text in batch.lines:
         selector.take(dump.parse(number, text, selector.wanted, selector.labels), rows)
     for names in batch.passed:
@@ -83,5 +83,5 @@ def _begin(selector: Selector) -> None:
     _selector = selector
 
 
-def _select(door: str, batch: Batch) -> Finished:
-    return select(_selector, door, batch)
+def _select(source: str, batch: Batch) -> Finished:
+    return select(_selector, source, batch)

@@ -1,7 +1,7 @@
-"""Which entities are asked about: those that a claim ties to a region, with a picture, and something to ask for.
+"""Which entities are asked about: those that a claim ties to a region, with an image, and something to ask for.
 
 A document goes through a `Selector`, which gives rows for the store, or a rejection with its reason. It does not know
-which door the document came through.
+which source the document came through.
 """
 
 import re
@@ -14,12 +14,12 @@ from factory.wikidata import entity, partial_json
 from pangea_cultural.reference.languages import labels_for
 from pangea_cultural.reference.regions import ambiguous_states, region
 
-IMAGE_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
+PHOTO_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
 """Properties whose files are photos of the entity; flags, logos, maps, banners and signatures are none."""
 CATEGORY_PROPERTIES = ("P373", entity.COMMONS)
 """What leads to a Commons category: the property, which most have, before the link to Commons that replaces it."""
-PICTURE_PROPERTIES = (*IMAGE_PROPERTIES, *CATEGORY_PROPERTIES)
-SUPPORT_PROPERTIES = ("P31", *IMAGE_PROPERTIES, "P373")
+IMAGE_PROPERTIES = (*PHOTO_PROPERTIES, *CATEGORY_PROPERTIES)
+SUPPORT_PROPERTIES = ("P31", *PHOTO_PROPERTIES, "P373")
 
 HUMAN = "Q5"
 BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
@@ -48,7 +48,7 @@ class Selector:
         self.region_of = {qid: slug for slug in recipe.asked_regions() for qid in region(slug).items}
         self.historic = {qid: HISTORIC.format(label) for qid, label in ambiguous_states().items()}
         """States that are no single region, with the reason against an entity that has no other link."""
-        self._pictures_required = recipe.images.required
+        self._images_required = recipe.images.required
         self.steps = frozenset(step for row in asked for step in row.path[1:]) | {COUNTRY}
         """Properties of values that lead on: to a capital, or from a birthplace to its country."""
         # A value with a step of a path has to be parsed whole. (All places have P17; a birthplace needs it only where
@@ -139,8 +139,8 @@ class Selector:
                 return f"not culture: {NOT_CULTURE[value]}"
         if not any(claim.best and claim.property in self.asked for claim in found.claims):
             return "no property to ask about"
-        if self._pictures_required and not any(found.best(name) for name in PICTURE_PROPERTIES):
-            return "no picture named"
+        if self._images_required and not any(found.best(name) for name in IMAGE_PROPERTIES):
+            return "no image named"
         return ""
 
     def _why_unlinked(self, found: entity.Entity) -> str:

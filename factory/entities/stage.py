@@ -1,4 +1,4 @@
-"""The stage `select`: documents of all doors through the selector into the store, then those of their values.
+"""The stage `select`: documents of all sources through the selector into the store, then those of their values.
 
 A killed build goes on at the batch it was in.
 """
@@ -6,12 +6,12 @@ A killed build goes on at the batch it was in.
 import pyarrow as pa
 
 from factory.entities import birthplace_links, id_search, value_entities
-from factory.entities.base import LookupDoor, StreamDoor
+from factory.entities.base import LookupSource, StreamSource
 from factory.entities.entity_rows import Finished, Rows
 from factory.entities.parallel import Workers
 from factory.entities.selector import SEEN, Selector
 from factory.entities.sources.dump import Line
-from factory.entities.sources.open import open_doors
+from factory.entities.sources.open import open_sources
 from factory.entities.value_entities import BATCH_IDS, STAGE
 from factory.recipe import Recipe
 from factory.store.store import Store
@@ -24,16 +24,16 @@ MEGA = 1_000_000
 
 
 def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
-    """Select entities from all doors, then look up their values. Returns how many documents went in and were kept."""
+    """Select entities from all sources, then look up their values. Returns how many documents went in and were kept."""
     selector = Selector(recipe)
-    with open_doors(recipe, selector) as doors, Workers(selector) as workers:
+    with open_sources(recipe, selector) as sources, Workers(selector) as workers:
         job = _Job(store, selector, workers, reporter, seed=recipe.seed)
-        for door in doors:
-            if isinstance(door, LookupDoor):
-                job.look_up(door)
+        for source in sources:
+            if isinstance(source, LookupSource):
+                job.look_up(source)
             else:
-                job.stream(door)
-        value_entities.look_up(store, selector, doors, reporter)
+                job.stream(source)
+        value_entities.look_up(store, selector, sources, reporter)
     birthplace_links.link(store, selector)
     _add_region_names(store, recipe)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
@@ -41,7 +41,7 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
 
 
 class _Job:
-    """The reading of the doors: what every step needs."""
+    """The reading of the sources: what every step needs."""
 
     def __init__(self, store: Store, selector: Selector, workers: Workers, reporter: Reporter, *, seed: int) -> None:
         self.store, self.selector, self.workers, self.reporter = store, selector, workers, reporter
@@ -49,54 +49,54 @@ class _Job:
         # As numbers: 60 bytes an entity.
         self.known = {int(row[0][1:]) for row in store.rows("SELECT entity FROM entity WHERE selected")}
 
-    def stream(self, door: StreamDoor) -> None:
-        """Read a door to its end, a batch a transaction, from where a killed run has stopped."""
-        start = self._start(door.name)
+    def stream(self, source: StreamSource) -> None:
+        """Read a source to its end, a batch a transaction, from where a killed run has stopped."""
+        start = self._start(source.name)
         megabytes = documents = 0
-        with self.reporter.bar(f"select: {door.name}", door.size_bytes // MEGA, "MB") as bar:
-            batches = door.batches(self.selector.may_matter, start=start)
-            for batch, rows in self.workers.select(door.name, batches):
-                self._write(rows, f"{STAGE} {door.name}", batch.last)
+        with self.reporter.bar(f"select: {source.name}", source.size_bytes // MEGA, "MB") as bar:
+            batches = source.batches(self.selector.may_matter, start=start)
+            for batch, rows in self.workers.select(source.name, batches):
+                self._write(rows, f"{STAGE} {source.name}", batch.last)
                 documents += rows.inputs
                 bar.advance(batch.bytes_read // MEGA - megabytes, extra=f"{documents:,} documents")
                 megabytes = batch.bytes_read // MEGA
 
-    def look_up(self, door: LookupDoor) -> None:
-        """Find a door's ids slice by slice, then read their documents."""
-        self._start(door.name)
-        id_search.find(self.store, door, self.reporter)
-        start = self._start(door.name)
-        ids = self._drawn(door)
-        with self.reporter.bar(f"select: {door.name}", len(ids), "documents") as bar:
+    def look_up(self, source: LookupSource) -> None:
+        """Find a source's ids slice by slice, then read their documents."""
+        self._start(source.name)
+        id_search.find(self.store, source, self.reporter)
+        start = self._start(source.name)
+        ids = self._drawn(source)
+        with self.reporter.bar(f"select: {source.name}", len(ids), "documents") as bar:
             bar.advance(start)
             for begin in range(start, len(ids), BATCH_IDS):
                 part = ids[begin : begin + BATCH_IDS]
-                rows = Rows(door.name)
-                for number, (asked, document) in enumerate(door.documents(part), begin + 1):
+                rows = Rows(source.name)
+                for number, (asked, document) in enumerate(source.documents(part), begin + 1):
                     self.selector.take(Line(number, document, asked=asked), rows)
-                self._write(rows.finish(), f"{STAGE} {door.name}", begin + len(part))
+                self._write(rows.finish(), f"{STAGE} {source.name}", begin + len(part))
                 bar.advance(len(part))
 
-    def _drawn(self, door: LookupDoor) -> list[str]:
+    def _drawn(self, source: LookupSource) -> list[str]:
         """Ids of the documents to read: all that were found, or so many of each region, drawn by a hash."""
-        limit = getattr(door, "per_region", 0) or 2**31
-        rows = self.store.rows(DRAWN, [self.seed, door.name, limit])
+        limit = getattr(source, "per_region", 0) or 2**31
+        rows = self.store.rows(DRAWN, [self.seed, source.name, limit])
         drawn = by_number(name for name, chosen in rows if chosen)
         left = len({name for name, _ in rows}) - len(drawn)
-        stage = f"{STAGE} {door.name}"
+        stage = f"{STAGE} {source.name}"
         # Counted once, before the first document is.
         if left and self.store.value("SELECT inputs FROM stage WHERE name = ?", [stage]) == 0:
             with self.store.transaction():
                 self.store.execute(
                     "INSERT INTO rejection (stage, item, reason, items) VALUES (?, ?, 'not drawn: per_region', ?)",
-                    [STAGE, door.name, left],
+                    [STAGE, source.name, left],
                 )
                 self.store.execute("UPDATE stage SET inputs = ? WHERE name = ?", [left, stage])
         return drawn
 
-    def _start(self, door: str) -> int:
-        """The position of a door, which gets a row of its own in the table of stages."""
-        name = f"{STAGE} {door}"
+    def _start(self, source: str) -> int:
+        """The position of a source, which gets a row of its own in the table of stages."""
+        name = f"{STAGE} {source}"
         self.store.execute("INSERT OR IGNORE INTO stage (name, fingerprint, inputs) VALUES (?, '', 0)", [name])
         return self.store.value("SELECT position FROM stage WHERE name = ?", [name])
 
@@ -113,12 +113,12 @@ class _Job:
 
 DRAWN = """
 SELECT entity, row_number() OVER (PARTITION BY region ORDER BY md5(concat_ws('|', $1, entity)), entity) <= $3
-FROM (SELECT DISTINCT region, entity FROM found WHERE door = $2)
+FROM (SELECT DISTINCT region, entity FROM found WHERE source = $2)
 """
 
 
 def _add_region_names(store: Store, recipe: Recipe) -> None:
-    """Give regions their CLDR names in the languages in which no door had a label."""
+    """Give regions their CLDR names in the languages in which no source had a label."""
     known = {(row[0], row[1]) for row in store.rows("SELECT entity, language FROM label")}
     rows = [
         {"entity": qid, "language": row.labels[0], "text": text, "source": "cldr"}

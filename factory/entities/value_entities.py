@@ -1,12 +1,11 @@
 """The values of claims: the items that selected entities point to (the country, the architect), with their names.
 
-What a door has shown while it was read has been kept; of doors that are asked for ids, the rest is asked for. Along a
-path such as P17/P36 a value's own claim leads on to the next values.
-"""
+A streamed source keeps the documents it passed. A source that is asked for ids is asked for the rest. Along a path such
+as P17/P36 a value's own claim leads on to the next values.
 
 from collections.abc import Iterator, Sequence
 
-from factory.entities.base import LookupDoor, StreamDoor
+from factory.entities.base import LookupSource, StreamSource
 from factory.entities.entity_rows import Rows
 from factory.entities.selector import BIRTHPLACE, Selector
 from factory.entities.sources.dump import Line
@@ -26,71 +25,73 @@ WHERE best AND value_type = 'item' AND property IN (SELECT unnest($properties))
       AND value NOT IN (SELECT entity FROM entity)
 """
 
-# An item can have been passed in several doors: the first one counts.
+# An item can have been passed in several sources: the first one counts.
 FROM_PASSING = """
 CREATE OR REPLACE TEMP TABLE taken AS
-SELECT entity, arg_min(p, (list_position($doors, door), number)) AS chosen
-FROM (SELECT entity, door, number, struct_pack(door := door, number := number, revision := revision) AS p
+SELECT entity, arg_min(p, (list_position($sources, source), number)) AS chosen
+FROM (SELECT entity, source, number, struct_pack(source := source, number := number, revision := revision) AS p
       FROM passing_entity SEMI JOIN wanted USING (entity))
 GROUP BY entity;
 
-INSERT INTO entity SELECT entity, false, 'any', chosen.revision, chosen.door FROM taken;
+INSERT INTO entity SELECT entity, false, 'any', chosen.revision, chosen.source FROM taken;
 
-INSERT INTO label SELECT l.entity, language, text, l.door
-FROM passing_label l JOIN taken t ON t.entity = l.entity AND t.chosen.door = l.door AND t.chosen.number = l.number;
+INSERT INTO label SELECT l.entity, language, text, l.source
+FROM passing_label l JOIN taken t ON t.entity = l.entity AND t.chosen.source = l.source AND t.chosen.number = l.number;
 
 INSERT INTO claim SELECT c.entity, property, ordinal, best, rank, value, value_type, bounds
-FROM passing_claim c JOIN taken t ON t.entity = c.entity AND t.chosen.door = c.door AND t.chosen.number = c.number;
+FROM passing_claim c JOIN taken t ON t.entity = c.entity AND t.chosen.source = c.source AND t.chosen.number = c.number;
 """
 
 
-def look_up(store: Store, selector: Selector, doors: Sequence[StreamDoor | LookupDoor], reporter: Reporter) -> None:
+def look_up(
+    store: Store, selector: Selector, sources: Sequence[StreamSource | LookupSource], reporter: Reporter
+) -> None:
     """Find the documents of the values, and of the values of path steps, until nothing new is pointed to."""
     asked_for: set[str] = set()
     while True:
-        taken = _take_passing(store, selector, doors)
+        taken = _take_passing(store, selector, sources)
         missing = {row[0] for row in store.rows("SELECT entity FROM wanted EXCEPT SELECT entity FROM entity")}
         missing -= asked_for
         if not taken and not missing:
             break
         asked_for |= missing
-        for door in doors:
-            if isinstance(door, LookupDoor):
-                missing -= _ask(store, selector, door, missing, reporter)
+        for source in sources:
+            if isinstance(source, LookupSource):
+                missing -= _ask(store, selector, source, missing, reporter)
     with store.transaction():
         for table in ("passing_entity", "passing_label", "passing_claim"):
             store.execute(f"DELETE FROM {table}")
 
 
-def _take_passing(store: Store, selector: Selector, doors: Sequence[StreamDoor | LookupDoor]) -> int:
+def _take_passing(store: Store, selector: Selector, sources: Sequence[StreamSource | LookupSource]) -> int:
     """Take over what has been kept of wanted values; gives how many."""
     properties = sorted({*selector.asked, *selector.links, BIRTHPLACE})
     store.execute(WANTED, {"properties": properties})
     with store.transaction():
-        store.script(FROM_PASSING, {"doors": [door.name for door in doors]})
+        store.script(FROM_PASSING, {"sources": [source.name for source in sources]})
     return store.value("SELECT count(*) FROM taken")
 
 
-def _ask(store: Store, selector: Selector, door: LookupDoor, wanted: set[str], reporter: Reporter) -> set[str]:
-    """Ask a door for the documents of values; gives the ids that it had."""
+def _ask(store: Store, selector: Selector, source: LookupSource, wanted: set[str], reporter: Reporter) -> set[str]:
+    """Ask a source for the documents of values; gives the ids that it had."""
     found: set[str] = set()
-    with reporter.bar(f"values: {door.name}", len(wanted), "documents") as bar:
-        for part in _parts(door, wanted):
-            found |= _write(store, selector, part, door.name)
+    with reporter.bar(f"values: {source.name}", len(wanted), "documents") as bar:
+        for part in _parts(source, wanted):
+            found |= _write(store, selector, part, source.name)
             bar.advance(len(part))
     return found
 
 
-def _parts(door: LookupDoor, wanted: set[str]) -> Iterator[list[Line]]:
+def _parts(source: LookupSource, wanted: set[str]) -> Iterator[list[Line]]:
     ids = by_number(wanted)
     for begin in range(0, len(ids), BATCH_IDS):
-        answers = door.documents(ids[begin : begin + BATCH_IDS])
+        answers = source.documents(ids[begin : begin + BATCH_IDS])
         yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]
 
 
-def _write(store: Store, selector: Selector, lines: list[Line], door: str) -> set[str]:
+def _write(store: Store, selector: Selector, lines: list[Line], source: str) -> set[str]:
     """Write documents of values; gives their ids."""
-    rows, written = Rows(door), set()
+    rows, written = Rows(source), set()
     for line in lines:
         try:
             found = selector.read(line)

@@ -1,4 +1,4 @@
-"""Our own export: Parquet files and a folder of pictures, as pangea_cultural/dataset/export.py reads them."""
+"""Our own export: Parquet files and a folder of images, as pangea_cultural/dataset/export.py reads them."""
 
 import os
 import re
@@ -20,15 +20,15 @@ SELECT q.* EXCLUDE (image), CASE WHEN q.image = '' THEN '' ELSE 'images/' || i.p
 FROM question q
 JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
 LEFT JOIN image i ON i.image = q.image
-WHERE s.split = $split AND NOT (s.split = 'train' AND list_contains($hold_out::VARCHAR[], q.language))
+WHERE s.split = $split AND NOT (s.split = 'train' AND list_contains($held_out_languages::VARCHAR[], q.language))
 ORDER BY q.id
 """
 
 IMAGES = """
 SELECT 'images/' || i.path AS image, any_value(i.file) AS file, min(e.entity) AS entity, any_value(i.author) AS author,
        any_value(CASE WHEN i.attribution = '' THEN i.author ELSE i.attribution END) AS attribution,
-       any_value(i.licence) AS licence, any_value(i.licence_code) AS licence_code,
-       any_value(i.licence_url) AS licence_url, any_value(i.source) AS source, any_value(i.page) AS page,
+       any_value(i.license) AS license, any_value(i.license_code) AS license_code,
+       any_value(i.license_url) AS license_url, any_value(i.source) AS source, any_value(i.page) AS page,
        any_value(i.changes) AS changes, any_value(i.restrictions) AS restrictions,
        any_value(i.width) AS width, any_value(i.height) AS height
 FROM image i JOIN entity_image e USING (image)
@@ -36,24 +36,24 @@ WHERE i.image IN (SELECT image FROM question)
 GROUP BY i.path ORDER BY i.path
 """
 
-OWN_PICTURE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{MADE_UP})")
-"""A picture below `images/`, or what a kill has left of one."""
+OWN_IMAGE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{MADE_UP})")
+"""An image below `images/`, or what a kill has left of one."""
 
 
-def run(store: Store, recipe: Recipe, images: Path, folder: Path, reporter: Reporter) -> tuple[int, int]:
+def run(store: Store, recipe: Recipe, image_folder: Path, folder: Path, reporter: Reporter) -> tuple[int, int]:
     """Write the export, the manifest last. Returns how many questions are in the store and in the export."""
     (folder / export.MANIFEST).unlink(missing_ok=True)
     files = {}
     counts = {}
     for split in export.SPLITS:
-        table = store.table(QUESTIONS, {"split": split, "hold_out": list(recipe.hold_out)})
+        table = store.table(QUESTIONS, {"split": split, "held_out_languages": list(recipe.held_out_languages)})
         table = table.select(question.QUESTION_SCHEMA.names).cast(question.QUESTION_SCHEMA)
         files[f"questions-{split}.parquet"] = _write_parquet(table, folder / f"questions-{split}.parquet")
         counts[split] = table.num_rows
-    pictures = store.table(IMAGES)
-    files["images.parquet"] = _write_parquet(pictures, folder / "images.parquet")
-    names = pictures["image"].to_pylist()
-    _place_pictures(names, images, folder, reporter)
+    images = store.table(IMAGES)
+    files["images.parquet"] = _write_parquet(images, folder / "images.parquet")
+    names = images["image"].to_pylist()
+    _place_images(names, image_folder, folder, reporter)
     _remove_cut_off([*files, export.MANIFEST], folder)
     _remove_unlisted(set(names), folder)
     write_json(folder / export.MANIFEST, _manifest(store, recipe, files, counts))
@@ -67,9 +67,9 @@ def _write_parquet(table: pa.Table, path: Path) -> str:
     return sha256_file(path)
 
 
-def _place_pictures(names: list[str], images: Path, folder: Path, reporter: Reporter) -> None:
-    """Link the pictures into the export; copy them where the file system cannot link."""
-    with reporter.bar("export: pictures", len(names), "files") as bar:
+def _place_images(names: list[str], images: Path, folder: Path, reporter: Reporter) -> None:
+    """Link the images into the export; copy them where the file system cannot link."""
+    with reporter.bar("export: images", len(names), "files") as bar:
         for name in names:
             target = folder / name
             if not target.is_file():
@@ -92,19 +92,19 @@ def _remove_cut_off(names: list[str], folder: Path) -> None:
 
 
 def _remove_unlisted(names: set[str], folder: Path) -> None:
-    """Remove pictures of an earlier recipe, whose authors and licences no table tells any more.
+    """Remove images of an earlier recipe, whose authors and licenses no table tells any more.
 
-    Links to folders are left alone: what lies behind them may be the workspace's own pictures. So is what has not the
-    form of our pictures: it is a user's own, or of `pcult data general`.
+    Links to folders are left alone: what lies behind them may be the workspace's own images. So is what has not the
+    form of our images: it is a user's own, or of `pcult data general`.
     """
     images = folder / "images"
     if images.is_symlink() or not images.is_dir():
         return
     for place in [path for path in images.glob("[0-9a-f][0-9a-f]") if path.is_dir() and not path.is_symlink()]:
-        for picture in list(place.iterdir()):
-            name = picture.relative_to(images).as_posix()
-            if f"images/{name}" not in names and OWN_PICTURE.fullmatch(name) and picture.is_file():
-                picture.unlink()
+        for image in list(place.iterdir()):
+            name = image.relative_to(images).as_posix()
+            if f"images/{name}" not in names and OWN_IMAGE.fullmatch(name) and image.is_file():
+                image.unlink()
         if not any(place.iterdir()):
             place.rmdir()
     if not any(images.iterdir()):
@@ -116,12 +116,12 @@ def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[
     by_language = store.rows("SELECT language, kind, count(*) FROM question GROUP BY ALL ORDER BY ALL")
     return {
         "format": export.FORMAT,
-        "recipe": recipe.model_dump(mode="json", exclude={"doors", "images", "network"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"sources", "images", "network"}),
         "version": __version__,
-        "held_out_languages": list(recipe.hold_out),
+        "held_out_languages": list(recipe.held_out_languages),
         "questions": counts,
         "questions_by_language": {f"{language} {kind}": n for language, kind, n in by_language},
         "entities": store.value("SELECT count(DISTINCT entity) FROM question"),
-        "pictures": store.value("SELECT count(DISTINCT image) FROM question WHERE image <> ''"),
+        "images": store.value("SELECT count(DISTINCT image) FROM question WHERE image <> ''"),
         "files": files,
     }

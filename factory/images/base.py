@@ -1,4 +1,4 @@
-"""What the factory asks of a place that pictures come from, whether Commons, a local folder or a table of drawings.
+"""What the factory asks of a place that images come from, whether Commons, a local folder or a table of drawings.
 
 It is asked in batches: a place behind a network answers fifty titles as fast as one.
 """
@@ -11,12 +11,12 @@ from typing import Protocol, Self
 COMMONS = "https://commons.wikimedia.org/w/api.php"
 
 
-class BadPictureError(ValueError):
-    """A picture that cannot be used.
+class BadImageError(ValueError):
+    """An image that cannot be used.
 
     Args:
-        reason: the rejection's reason, alike for all pictures with the same fault, so that they can be counted.
-        detail: what is particular to this picture.
+        reason: the rejection's reason, alike for all images with the same fault, so that they can be counted.
+        detail: what is particular to this image.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -25,8 +25,8 @@ class BadPictureError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PictureInfo:
-    """What is known of a picture before it is fetched; text is empty where the source does not say."""
+class ImageInfo:
+    """What is known of an image before it is fetched; text is empty where the source does not say."""
 
     title: str
     """File title as Commons writes it, without `File:`."""
@@ -37,15 +37,15 @@ class PictureInfo:
     """How the author wants to be named; where given, it stands in the author's place."""
     credit: str = ""
     """Where the author's work was taken from, as plain text."""
-    licence: str
+    license: str
     """Short name, as Commons' LicenseShortName or an SPDX id."""
-    licence_code: str = ""
-    """Our name for it, see licences.toml; empty for a licence of one's own folder that the table does not have."""
-    licence_url: str
+    license_code: str = ""
+    """Our name for it, see licenses.toml; empty for a license of one's own folder that the table does not have."""
+    license_url: str
     restrictions: str = ""
     """What besides copyright limits the use: personality, trademarked, insignia ..."""
     source: str
-    """Where the picture, or the drawing that it shows, was taken from."""
+    """Where the image, or the drawing that it shows, was taken from."""
     page: str = ""
     """URL of the page that describes the file."""
     url: str = ""
@@ -64,27 +64,27 @@ class PictureInfo:
     mime: str = ""
     mediatype: str = ""
     date: str = ""
-    """When the picture was taken or made, as its page says."""
+    """When the image was taken or made, as its page says."""
     changes: str = ""
-    """What makes our copy differ from the original ("thumbnail 960 px"); licences ask us to say it."""
-    refused: BadPictureError | None = None
-    """Why the source does not give the picture; None where it does."""
+    """What makes our copy differ from the original ("thumbnail 960 px"); licenses ask us to say it."""
+    refused: BadImageError | None = None
+    """Why the source does not give the image; None where it does."""
 
 
-Fetched = tuple[PictureInfo, bytes | BadPictureError]
-"""A picture's info with its content, or with the reason why there is none."""
+Fetched = tuple[ImageInfo, bytes | BadImageError]
+"""An image's info with its content, or with the reason why there is none."""
 
 
-class PictureSource(Protocol):
-    """A place that pictures come from. Use it as a context manager: it may hold connections or processes."""
+class ImageSource(Protocol):
+    """A place that images come from. Use it as a context manager: it may hold connections or processes."""
 
-    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+    def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """What is known of files, by the titles asked for; titles that the source does not have are left out."""
 
-    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
         """The first `limit` files of each category, in the source's order; empty for a category it does not have."""
 
-    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
         """The contents of files that the source has, in any order, each with its info (of which `changes` may differ).
 
         One that `refused` is no error of the caller: it comes back with that reason.

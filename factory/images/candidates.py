@@ -1,13 +1,13 @@
-"""What one entity wishes for: some pictures, out of candidates in the order in which they should be tried."""
+"""What one entity wishes for: some images, out of candidates in the order in which they should be tried."""
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from factory.images.base import BadPictureError, PictureInfo
+from factory.images.base import BadImageError, ImageInfo
 from factory.images.download import Download
 
-NO_PICTURE = "no usable picture"
+NO_IMAGE = "no usable image"
 """The rejection's reason of an entity for which no candidate is left, or was none."""
 
 
@@ -21,10 +21,10 @@ class Candidate:
     """P18, another photo property, or category."""
     source: int = -1
     """Which of the recipe's sources has it; -1 where none does."""
-    info: PictureInfo | None = None
+    info: ImageInfo | None = None
 
     @property
-    def known(self) -> PictureInfo:
+    def known(self) -> ImageInfo:
         """The info of a file that a source has."""
         assert self.info is not None, self.title
         return self.info
@@ -34,17 +34,17 @@ class Candidate:
         """What makes two candidates the same file: redirects have been followed."""
         return self.info.title if self.info else self.title
 
-    def problem(self) -> BadPictureError | None:
+    def problem(self) -> BadImageError | None:
         """Why it need not be fetched."""
         if self.info is None:
-            return BadPictureError("picture not in any source")
-        if self.info.refused is None and not self.info.licence:
-            return BadPictureError("no licence")
+            return BadImageError("image not in any source")
+        if self.info.refused is None and not self.info.license:
+            return BadImageError("no license")
         return self.info.refused
 
 
 class Wish:
-    """The pictures of an entity, on the way."""
+    """The images of an entity, on the way."""
 
     def __init__(self, entity: str, limit: int) -> None:
         self.entity = entity
@@ -55,7 +55,7 @@ class Wish:
         self._waiting: deque[Candidate] = deque()
         self._seen: set[str] = set()
         self._images: set[str] = set()
-        self._rejected: list[tuple[str, BadPictureError]] = []
+        self._rejected: list[tuple[str, BadImageError]] = []
 
     def add(self, candidate: Candidate, via: str) -> None:
         """Put a candidate at the end; a file that is one already is none again."""
@@ -74,7 +74,7 @@ class Wish:
         return names
 
     def take(self) -> list[Candidate]:
-        """As many candidates as pictures are missing; those that need not be fetched are rejected on the way."""
+        """As many candidates as images are missing; those that need not be fetched are rejected on the way."""
         taken: list[Candidate] = []
         while self._waiting and len(self.kept) + len(taken) < self._limit:
             candidate = self._waiting.popleft()
@@ -89,10 +89,10 @@ class Wish:
         """Keep what has come and is new to the entity, reject the rest."""
         for candidate in taken:
             outcome = downloads[candidate.key].outcome
-            if isinstance(outcome, BadPictureError):
+            if isinstance(outcome, BadImageError):
                 self._rejected.append((candidate.title, outcome))
             elif outcome.image in self._images:
-                self._rejected.append((candidate.title, BadPictureError("same content as another file of the entity")))
+                self._rejected.append((candidate.title, BadImageError("same content as another file of the entity")))
             else:
                 self._images.add(outcome.image)
                 self.kept.append(candidate)
@@ -103,4 +103,4 @@ class Wish:
             {"item": f"{self.entity} {title}", "reason": str(error), "detail": error.detail}
             for title, error in self._rejected
         ]
-        return rows if self.kept else [*rows, {"item": self.entity, "reason": NO_PICTURE, "detail": ""}]
+        return rows if self.kept else [*rows, {"item": self.entity, "reason": NO_IMAGE, "detail": ""}]

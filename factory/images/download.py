@@ -1,4 +1,4 @@
-"""Pictures from a source into the folder: while the source waits for the network, threads decode what has come."""
+"""Images from a source into the folder: while the source waits for the network, threads decode what has come."""
 
 import concurrent.futures
 import os
@@ -7,46 +7,46 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from factory.images.base import BadPictureError, PictureInfo, PictureSource
-from factory.images.image_store import Stored, store_picture
+from factory.images.base import BadImageError, ImageInfo, ImageSource
+from factory.images.image_store import Stored, store_image
 
 MAX_UNDECODED = 32
-"""Pictures in memory that no thread has come to: a fast source waits for a slow decoder."""
+"""Images in memory that no thread has come to: a fast source waits for a slow decoder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Download:
     """What became of one file."""
 
-    info: PictureInfo
-    outcome: Stored | BadPictureError
+    info: ImageInfo
+    outcome: Stored | BadImageError
 
     @property
     def stored(self) -> Stored:
-        """The picture of a download that went well."""
+        """The image of a download that went well."""
         assert isinstance(self.outcome, Stored), self.outcome
         return self.outcome
 
 
-def fetch_all(source: PictureSource, infos: Sequence[PictureInfo], folder: Path) -> Iterator[Download]:
-    """Fetch files and store their pictures; the outcomes come in any order."""
+def fetch_all(source: ImageSource, infos: Sequence[ImageInfo], folder: Path) -> Iterator[Download]:
+    """Fetch files and store their images; the outcomes come in any order."""
     if not infos:
         return
-    waiting: deque[tuple[PictureInfo, concurrent.futures.Future[Stored]]] = deque()
+    waiting: deque[tuple[ImageInfo, concurrent.futures.Future[Stored]]] = deque()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for info, content in source.fetch(infos):
-            if isinstance(content, BadPictureError):
+            if isinstance(content, BadImageError):
                 yield Download(info=info, outcome=content)
                 continue
-            waiting.append((info, pool.submit(store_picture, content, folder)))
+            waiting.append((info, pool.submit(store_image, content, folder)))
             while waiting and (waiting[0][1].done() or len(waiting) > MAX_UNDECODED):
                 yield _settled(*waiting.popleft())
         while waiting:
             yield _settled(*waiting.popleft())
 
 
-def _settled(info: PictureInfo, future: concurrent.futures.Future[Stored]) -> Download:
+def _settled(info: ImageInfo, future: concurrent.futures.Future[Stored]) -> Download:
     try:
         return Download(info=info, outcome=future.result())
-    except BadPictureError as error:
+    except BadImageError as error:
         return Download(info=info, outcome=error)

@@ -1,4 +1,4 @@
-"""Licences of pictures. The table is licences.toml; a new row is a new licence."""
+"""Licenses of images. The table is licenses.toml; a new row is a new license."""
 
 import functools
 import re
@@ -6,11 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 
-from factory.images.base import BadPictureError
+from factory.images.base import BadImageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Licence:
+class License:
     """One row of the table."""
 
     pattern: str
@@ -22,33 +22,33 @@ class Licence:
     share_alike: bool = False
 
 
-def find(code: str, name: str = "") -> Licence:
-    """The licence of a picture.
+def find(code: str, name: str = "") -> License:
+    """The license of an image.
 
     Args:
         code: Commons' machine code ("cc-by-sa-4.0"), or any other name.
         name: the short name ("CC BY-SA 4.0"); looked at where the code says nothing, and to see whether the two agree
-            that the licence is free.
+            that the license is free.
 
     Raises:
-        BadPictureError: it is not free, or not in the table.
+        BadImageError: it is not free, or not in the table.
     """
     told = [text for text in (code, name) if text.strip()]
     if not told:
-        raise BadPictureError("no licence")
+        raise BadImageError("no license")
     found = [row for text in told if (row := _row(_slug(text)))]
     if not all(row.free for row in found):
-        raise BadPictureError(f"non-free licence: {told[-1]}")
+        raise BadImageError(f"non-free license: {told[-1]}")
     if not found:
-        raise BadPictureError(f"unknown licence: {told[-1]}")
+        raise BadImageError(f"unknown license: {told[-1]}")
     return found[0]
 
 
 def code_of(name: str) -> str:
-    """Our code of a free licence; empty for any other."""
+    """Our code of a free license; empty for any other."""
     try:
         return find(name).code
-    except BadPictureError:
+    except BadImageError:
         return ""
 
 
@@ -57,18 +57,18 @@ def _slug(text: str) -> str:
 
 
 @functools.cache
-def _table() -> list[Licence]:
+def _table() -> list[License]:
     text = resources.files("factory.images").joinpath("licenses.toml").read_text("utf-8")
-    return [Licence(**row) for row in tomllib.loads(text)["licence"]]
+    return [License(**row) for row in tomllib.loads(text)["license"]]
 
 
 @functools.lru_cache(maxsize=1024)
-def _row(slug: str) -> Licence | None:
+def _row(slug: str) -> License | None:
     for row in _table():
         match = re.fullmatch(row.pattern, slug)
         if match:
             code = row.code.format(**match.groupdict())
-            return Licence(
+            return License(
                 pattern=row.pattern,
                 code=code,
                 free=row.free,

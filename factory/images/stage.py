@@ -1,8 +1,8 @@
-"""The stage `images`: pictures for the selected entities, stored by content, each with its author and licence.
+"""The stage `images`: images for the selected entities, stored by content, each with its author and license.
 
 Files that an entity's photo properties name come first. Where they are fewer than the recipe wants, the entity's
-Commons category fills up. A picture that is rejected makes room for the next candidate, so a batch of entities takes
-several rounds: in each, every entity that still wants pictures takes as many candidates as it wants pictures.
+Commons category fills up. An image that is rejected makes room for the next candidate, so a batch of entities takes
+several rounds: in each, every entity that still wants images takes as many candidates as it wants images.
 """
 
 import itertools
@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from factory.entities.selector import CATEGORY_PROPERTIES, PICTURE_PROPERTIES
+from factory.entities.selector import CATEGORY_PROPERTIES, IMAGE_PROPERTIES
 from factory.images import licenses
-from factory.images.base import PictureSource
-from factory.images.candidates import NO_PICTURE, Candidate, Wish
+from factory.images.base import ImageSource
+from factory.images.candidates import NO_IMAGE, Candidate, Wish
 from factory.images.download import Download, fetch_all
 from factory.images.image_store import Stored
 from factory.recipe import Recipe
@@ -31,8 +31,8 @@ TOLD = (
     "author_url",
     "attribution",
     "credit",
-    "licence",
-    "licence_url",
+    "license",
+    "license_url",
     "restrictions",
     "source",
     "page",
@@ -43,7 +43,7 @@ TOLD = (
     "date",
     "changes",
 )
-"""What the store keeps of a picture as its source tells it."""
+"""What the store keeps of an image as its source tells it."""
 
 WISHED = """
 CREATE OR REPLACE TEMP TABLE wished AS
@@ -60,10 +60,10 @@ Rows = dict[str, list[dict]]
 
 
 def run(
-    store: Store, recipe: Recipe, sources: Sequence[PictureSource], folder: Path, reporter: Reporter
+    store: Store, recipe: Recipe, sources: Sequence[ImageSource], folder: Path, reporter: Reporter
 ) -> tuple[int, int]:
-    """Fetch the pictures of all selected entities. Returns how many entities went in and how many got a picture."""
-    store.execute(WISHED, {"properties": list(PICTURE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
+    """Fetch the images of all selected entities. Returns how many entities went in and how many got an image."""
+    store.execute(WISHED, {"properties": list(IMAGE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
     inputs = store.value("SELECT count(*) FROM entity WHERE selected")
     without = inputs - store.value("SELECT count(DISTINCT entity) FROM wished")
     with reporter.bar("images", inputs, "entities") as bar:
@@ -88,7 +88,7 @@ def _num_batches(entities: int) -> int:
 
 
 def _reject_without_wishes(store: Store, number: int) -> int:
-    """Reject the entities whose claims name no picture, all at once; gives how many entities are done, of all."""
+    """Reject the entities whose claims name no image, all at once; gives how many entities are done, of all."""
     position = store.value("SELECT position FROM stage WHERE name = 'images'")
     if position or not number:
         return position
@@ -96,26 +96,24 @@ def _reject_without_wishes(store: Store, number: int) -> int:
         store.execute(
             """INSERT INTO rejection (stage, item, reason) SELECT 'images', entity, ? FROM entity
                WHERE selected AND entity NOT IN (SELECT entity FROM wished)""",
-            [NO_PICTURE],
+            [NO_IMAGE],
         )
         store.execute("UPDATE stage SET position = ? WHERE name = 'images'", [number])
     return number
 
 
 class _Batch:
-    """Fetches the pictures of some entities.
+    """Fetches the images of some entities.
 
     Args:
         store: has the table `wished`.
-        sources: where pictures come from.
+        sources: where images come from.
         number: of the batch in that table, from 0.
-        recipe: says how many pictures an entity gets.
-        folder: for the pictures.
+        recipe: says how many images an entity gets.
+        folder: for the images.
     """
 
-    def __init__(
-        self, store: Store, sources: Sequence[PictureSource], number: int, recipe: Recipe, folder: Path
-    ) -> None:
+    def __init__(self, store: Store, sources: Sequence[ImageSource], number: int, recipe: Recipe, folder: Path) -> None:
         self.num_entities = 0
         """Known when the batch is prepared."""
         self._number = number
@@ -210,7 +208,7 @@ class _Batch:
                 meanwhile()
 
     def _collect(self, wishes: list[Wish]) -> Rows:
-        """Rows in the order of entities and candidates: it does not tell which picture came first over the wire."""
+        """Rows in the order of entities and candidates: it does not tell which image came first over the wire."""
         rows: Rows = {"image": [], "entity_image": [], "rejection": []}
         kept = [(wish, ordinal, c, self._done[c.key]) for wish in wishes for ordinal, c in enumerate(wish.kept)]
         seen = self._known([download.stored.image for *_, download in kept])
@@ -238,7 +236,7 @@ def _image_row(download: Download) -> dict:
         "image": stored.image,
         "path": stored.path,
         "file": info.title,
-        "licence_code": info.licence_code or licenses.code_of(info.licence),
+        "license_code": info.license_code or licenses.code_of(info.license),
         "categories": list(info.categories),
         "original_width": info.width,
         "original_height": info.height,

@@ -1,6 +1,6 @@
 """Which addresses may be connected to: public ones, and the private ones that the recipe names.
 
-A picture's URL, or a redirect, can point anywhere: at a router, at a cloud's metadata service, at a database on this
+An image's URL, or a redirect, can point anywhere: at a router, at a cloud's metadata service, at a database on this
 machine. Names are checked after they are resolved, at the moment of connecting.
 """
 

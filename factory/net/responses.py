@@ -33,7 +33,7 @@ class Expect(Generic[T]):
     """What an answer should be."""
 
     what: str
-    """For people: "picture", "JSON"."""
+    """For people: "image", "JSON"."""
     types: tuple[str, ...]
     """Beginnings of the content types that it can have."""
     max_bytes: int
@@ -70,9 +70,9 @@ def status_fault(status: int, headers: Mapping[str, str], beginning: str) -> Fau
     )
 
 
-def picture(max_bytes: int) -> Expect[bytes]:
-    """Expect a picture of any format."""
-    return Expect(what="a picture", types=("image/",), max_bytes=max_bytes, read=lambda answer: answer.content)
+def image(max_bytes: int) -> Expect[bytes]:
+    """Expect an image of any format."""
+    return Expect(what="an image", types=("image/",), max_bytes=max_bytes, read=lambda answer: answer.content)
 
 
 def mediawiki(max_bytes: int = 32_000_000) -> Expect[dict[str, Any]]:

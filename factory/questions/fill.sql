@@ -1,12 +1,12 @@
--- Questions from claims, templates and names: one open question for every picture, property and language, and one choice
+-- Questions from claims, templates and names: one open question for every image, property and language, and one choice
 -- question for each where there are three wrong options. Draws are by md5 of seed and ids, so that a question does not
 -- depend on what else is in the store, and the same build gives the same bytes.
 
--- Where each entity's questions go: its pictures, or none.
+-- Where each entity's questions go: its images, or none.
 CREATE TEMP TABLE place AS
 SELECT entity, image FROM entity_image
 UNION ALL
-SELECT entity, '' FROM entity WHERE selected AND NOT $pictures_required AND entity NOT IN (SELECT entity FROM entity_image);
+SELECT entity, '' FROM entity WHERE selected AND NOT $images_required AND entity NOT IN (SELECT entity FROM entity_image);
 
 -- The region that an entity is asked about in: names can be written in another script there.
 CREATE TEMP TABLE home AS
@@ -80,7 +80,7 @@ SELECT 'questions', concat_ws(' ', a.property, a.kind, a.language), 'no template
 FROM answer a ANTI JOIN wording w USING (kind, property, language)
 GROUP BY a.property, a.kind, a.language;
 
--- Wrong options: values of the same property on entities of the same kind. Twelve draws a picture and property, the same in
+-- Wrong options: values of the same property on entities of the same kind. Twelve draws an image and property, the same in
 -- every language, of which the first three count that have a name and are no value of the entity, of whatever rank.
 CREATE TEMP TABLE pool AS
 SELECT kind, property, value, row_number() OVER (PARTITION BY kind, property ORDER BY value) AS number

@@ -41,7 +41,7 @@ def _fill(store: Store, recipe: Recipe) -> None:
             }
         ),
     )
-    parameters = {"seed": str(recipe.seed), "pictures_required": recipe.images.required}
+    parameters = {"seed": str(recipe.seed), "images_required": recipe.images.required}
     script = resources.files("factory.questions").joinpath("fill.sql").read_text("utf-8")
     store.script(script, parameters)
     store.connection.unregister("asked")

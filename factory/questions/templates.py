@@ -1,10 +1,10 @@
 """Question templates: one TOML file a language, in templates/.
 
     [P17]
-    any  = ["In which country is what you see in this picture?"]
+    any  = ["In which country is what you see in this image?"]
     flag = ["Which country does this flag belong to?"]
 
-The picture is the only cue: a template has no slot for the entity's name, and the answer is the value's name alone, so
+The image is the only cue: a template has no slot for the entity's name, and the answer is the value's name alone, so
 that no language has to inflect it.
 """
 
@@ -94,7 +94,7 @@ def _check_text(text: object, where: str) -> None:
     if not isinstance(text, str) or not text.strip():
         raise UserError(f"{where}: a question must be text")
     if "{" in text or "}" in text:
-        raise UserError(f"{where}: {text!r} has a slot: the picture is the only cue")
+        raise UserError(f"{where}: {text!r} has a slot: the image is the only cue")
 
 
 def _refuse_repetition(templates: tuple[Template, ...], path: Path) -> None:

@@ -35,7 +35,7 @@ class Property(Config):
     """What ties the entities with this property to a region, likeliest first: link properties, and paths (`P19/P17`)
     whose last value is one of the region's items. A query for the property in a region joins on these."""
     visible: bool = False
-    """The answer can be seen in the picture, without knowing the entity."""
+    """The answer can be seen in the image, without knowing the entity."""
     sensitive: bool = False
     """Not asked about people: faith, ethnicity."""
     path: tuple[str, ...] = ()

@@ -1,1 +1,1 @@
-"""The embedded sample world: flags and cultural objects as entity documents, drawings, and general pictures."""
+"""The embedded sample world: flags and cultural objects as entity documents, drawings, and general images."""

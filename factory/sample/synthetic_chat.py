@@ -21,7 +21,7 @@ from pangea_cultural.errors import unknown
 from pangea_cultural.utils.files import write_bytes, write_json
 
 FILE = "general.json"
-PICTURE_SIDE_PX = 112
+IMAGE_SIDE_PX = 112
 COLOURS = {
     "red": (208, 32, 38),
     "green": (38, 148, 62),
@@ -36,12 +36,12 @@ MAX_QUESTIONS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thing:
-    """A shape in a picture."""
+    """A shape in an image."""
 
     shape: str
     colour: str
     cell: int
-    """Quarter of the picture, row by row."""
+    """Quarter of the image, row by row."""
 
 
 def known_languages() -> list[str]:
@@ -50,12 +50,12 @@ def known_languages() -> list[str]:
 
 
 def write_general(folder: Path, *, languages: Sequence[str], num_images: int, seed: int) -> None:
-    """Write general.json and the pictures that it names.
+    """Write general.json and the images that it names.
 
     Args:
         folder: where to; made where it does not exist.
-        languages: codes; picture n is asked about in language n modulo their number.
-        num_images: how many pictures, with one conversation of one to three questions each.
+        languages: codes; image n is asked about in language n modulo their number.
+        num_images: how many images, with one conversation of one to three questions each.
         seed: equal seeds give equal files.
 
     Raises:
@@ -64,7 +64,7 @@ def write_general(folder: Path, *, languages: Sequence[str], num_images: int, se
     for code in languages:
         if code not in _templates():
             raise unknown("language of the general questions", code, _templates())
-    # Written last: while it is away, nobody takes pictures of two seeds for one set.
+    # Written last: while it is away, nobody takes images of two seeds for one set.
     (folder / FILE).unlink(missing_ok=True)
     rows = []
     for number in range(num_images):
@@ -110,18 +110,18 @@ def _questions(things: list[Thing], words: dict[str, Any]) -> Iterator[tuple[str
 
 
 def _draw(things: list[Thing], chance: random.Random) -> bytes:
-    """The picture as PNG, on a light background of its own."""
+    """The image as PNG, on a light background of its own."""
     background = tuple(chance.randint(200, 255) for _ in range(3))
-    picture = Image.new("RGB", (PICTURE_SIDE_PX, PICTURE_SIDE_PX), background)
-    canvas = ImageDraw.Draw(picture)
-    half = PICTURE_SIDE_PX / 2
+    image = Image.new("RGB", (IMAGE_SIDE_PX, IMAGE_SIDE_PX), background)
+    canvas = ImageDraw.Draw(image)
+    half = IMAGE_SIDE_PX / 2
     for thing in things:
         radius = chance.uniform(0.28, 0.42) * half
         row, column = divmod(thing.cell, 2)
         x, y = (half * (place + 0.5) + chance.uniform(-0.07, 0.07) * half for place in (column, row))
         _draw_shape(canvas, thing.shape, COLOURS[thing.colour], x, y, radius)
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=1)
+    image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -1,9 +1,9 @@
-"""The stage `split`: which pictures training never sees."""
+"""The stage `split`: which images training never sees."""
 
 from factory.recipe import Recipe
 from factory.store.store import Store
 
-# A picture's split is drawn by its content alone: a picture that shows two entities, or is found again in another
+# An image's split is drawn by its content alone: an image that shows two entities, or is found again in another
 # build, is always in the same split.
 ASSIGN = """
 INSERT INTO split
@@ -24,15 +24,15 @@ FROM drawn
 
 HOLD_OUT = """
 INSERT INTO rejection (stage, item, reason, items)
-SELECT 'split', q.language, 'held-out language on a training picture', count(*)
+SELECT 'split', q.language, 'held-out language on a training image', count(*)
 FROM question q JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
-WHERE s.split = 'train' AND list_contains($hold_out::VARCHAR[], q.language)
+WHERE s.split = 'train' AND list_contains($held_out_languages::VARCHAR[], q.language)
 GROUP BY q.language ORDER BY q.language
 """
 
 
 def run(store: Store, recipe: Recipe) -> tuple[int, int]:
-    """Assign every picture to a split. Returns how many questions went in and how many can be exported."""
+    """Assign every image to a split. Returns how many questions went in and how many can be exported."""
     store.execute(
         ASSIGN,
         {
@@ -42,7 +42,7 @@ def run(store: Store, recipe: Recipe) -> tuple[int, int]:
             "dev": recipe.split.dev,
         },
     )
-    store.execute(HOLD_OUT, {"hold_out": list(recipe.hold_out)})
+    store.execute(HOLD_OUT, {"held_out_languages": list(recipe.held_out_languages)})
     questions = store.value("SELECT count(*) FROM question")
     dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = 'split'")
     return questions, questions - dropped

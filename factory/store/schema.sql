@@ -23,15 +23,15 @@ CREATE TABLE rejection (
     items BIGINT NOT NULL DEFAULT 1
 );
 
--- What a door that is asked for ids has been asked, and what it has answered.
+-- What a source that is asked for ids has been asked, and what it has answered.
 CREATE TABLE slice (
-    door VARCHAR NOT NULL,
+    source VARCHAR NOT NULL,
     slice VARCHAR NOT NULL,
     state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed or given up (a rejection)
 );
 CREATE TABLE found (
-    door VARCHAR NOT NULL,
-    region VARCHAR NOT NULL,              -- of the slice; '' where a door knows none
+    source VARCHAR NOT NULL,
+    region VARCHAR NOT NULL,              -- of the slice; '' where a source knows none
     entity VARCHAR NOT NULL
 );
 
@@ -41,7 +41,7 @@ CREATE TABLE entity (
     selected BOOLEAN NOT NULL,
     kind VARCHAR NOT NULL,
     revision BIGINT,
-    door VARCHAR NOT NULL
+    source VARCHAR NOT NULL
 );
 CREATE TABLE entity_region (
     entity VARCHAR NOT NULL,
@@ -53,7 +53,7 @@ CREATE TABLE entity_region (
 CREATE TABLE claim (
     entity VARCHAR NOT NULL,
     property VARCHAR NOT NULL,            -- commonswiki: the link to a Commons category
-    ordinal INTEGER NOT NULL,             -- by rank, then by value: the same through every door
+    ordinal INTEGER NOT NULL,             -- by rank, then by value: the same through every source
     best BOOLEAN NOT NULL,                -- best rank
     rank VARCHAR NOT NULL,
     value VARCHAR NOT NULL,               -- key of the value: item id, or see factory/wikidata/values.py
@@ -64,18 +64,18 @@ CREATE TABLE label (
     entity VARCHAR NOT NULL,
     language VARCHAR NOT NULL,            -- Wikidata's label code
     text VARCHAR NOT NULL,
-    source VARCHAR NOT NULL               -- the door, or cldr
+    source VARCHAR NOT NULL               -- the source, or cldr
 );
 
 -- Entities that are not selected, for the time of reading: claims of selected ones may point to them.
-CREATE TABLE passing_entity (door VARCHAR, number BIGINT, entity VARCHAR, revision BIGINT);
-CREATE TABLE passing_label (door VARCHAR, number BIGINT, entity VARCHAR, language VARCHAR, text VARCHAR);
+CREATE TABLE passing_entity (source VARCHAR, number BIGINT, entity VARCHAR, revision BIGINT);
+CREATE TABLE passing_label (source VARCHAR, number BIGINT, entity VARCHAR, language VARCHAR, text VARCHAR);
 CREATE TABLE passing_claim (
-    door VARCHAR, number BIGINT, entity VARCHAR, property VARCHAR, ordinal INTEGER, best BOOLEAN, rank VARCHAR,
+    source VARCHAR, number BIGINT, entity VARCHAR, property VARCHAR, ordinal INTEGER, best BOOLEAN, rank VARCHAR,
     value VARCHAR, value_type VARCHAR, bounds VARCHAR
 );
 
--- Pictures by content; one picture may show several entities.
+-- Images by content; one image may show several entities.
 CREATE TABLE image (
     image VARCHAR NOT NULL,               -- sha256
     path VARCHAR NOT NULL,                -- relative to the workspace's images folder
@@ -84,9 +84,9 @@ CREATE TABLE image (
     author_url VARCHAR NOT NULL,
     attribution VARCHAR NOT NULL,         -- where given, it stands in the author's place
     credit VARCHAR NOT NULL,
-    licence VARCHAR NOT NULL,             -- as the source names it
-    licence_code VARCHAR NOT NULL,        -- as factory/images/licenses.toml names it; '' where it does not
-    licence_url VARCHAR NOT NULL,
+    license VARCHAR NOT NULL,             -- as the source names it
+    license_code VARCHAR NOT NULL,        -- as factory/images/licenses.toml names it; '' where it does not
+    license_url VARCHAR NOT NULL,
     restrictions VARCHAR NOT NULL,        -- besides copyright: personality, trademarked ...
     source VARCHAR NOT NULL,
     page VARCHAR NOT NULL,                -- URL of the page that describes the file
@@ -132,7 +132,7 @@ CREATE TABLE question (
     region VARCHAR NOT NULL,
     entity VARCHAR NOT NULL,
     property VARCHAR NOT NULL,
-    image VARCHAR NOT NULL,               -- sha256; '' for a question without picture
+    image VARCHAR NOT NULL,               -- sha256; '' for a question without image
     question VARCHAR NOT NULL,
     answer VARCHAR NOT NULL,
     answers VARCHAR[] NOT NULL,
@@ -140,6 +140,6 @@ CREATE TABLE question (
     template VARCHAR NOT NULL
 );
 CREATE TABLE split (
-    image VARCHAR NOT NULL,               -- or the entity, for questions without picture
+    image VARCHAR NOT NULL,               -- or the entity, for questions without image
     split VARCHAR NOT NULL
 );

@@ -46,7 +46,7 @@ def totals(store: Store) -> dict[str, int]:
         "values": store.value("SELECT count(*) FROM entity WHERE NOT selected"),
         "claims": store.value("SELECT count(*) FROM claim"),
         "labels": store.value("SELECT count(*) FROM label"),
-        "pictures": store.value("SELECT count(*) FROM image"),
+        "images": store.value("SELECT count(*) FROM image"),
         "questions": store.value("SELECT count(*) FROM question"),
         "rejections": store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection"),
     }
@@ -63,13 +63,13 @@ def by_language(store: Store) -> Table:
 
 
 def by_region(store: Store) -> Table:
-    """Selected entities, those with pictures, and questions of each region."""
+    """Selected entities, those with images, and questions of each region."""
     rows = store.rows(
         """SELECT region, count(DISTINCT r.entity), count(DISTINCT i.entity), count(DISTINCT q.id)
            FROM entity_region r LEFT JOIN entity_image i USING (entity) LEFT JOIN question q USING (entity, region)
            GROUP BY region ORDER BY region"""
     )
-    return ["region", "entities", "with picture", "questions"], [list(row) for row in rows]
+    return ["region", "entities", "with image", "questions"], [list(row) for row in rows]
 
 
 def by_property(store: Store) -> Table:
@@ -120,26 +120,26 @@ def entity(store: Store, name: str) -> dict[str, Any]:
     Raises:
         UserError: the store does not hold it; the message says whether it was rejected and why.
     """
-    found = store.rows("SELECT selected, kind, revision, door FROM entity WHERE entity = ?", [name])
+    found = store.rows("SELECT selected, kind, revision, source FROM entity WHERE entity = ?", [name])
     if not found:
         reasons = store.rows("SELECT DISTINCT reason FROM rejection WHERE item = ?", [name])
         why = f": rejected, {reasons[0][0]}" if reasons else "; see `pcult data reject-reasons`"
         raise UserError(f"{name} is not in the store{why}")
-    selected, kind, revision, door = found[0]
+    selected, kind, revision, source = found[0]
     return {
         "entity": name,
         "selected": selected,
         "kind": kind,
         "revision": revision,
-        "door": door,
+        "source": source,
         "regions": [row[0] for row in store.rows("SELECT region FROM entity_region WHERE entity = ?", [name])],
         "labels": _records(store, "SELECT language, text, source FROM label WHERE entity = ? ORDER BY language", name),
         "claims": _claims(store, name),
-        "pictures": _records(
+        "images": _records(
             store,
             """SELECT i.file, e.via, i.author,
                       CASE WHEN i.attribution = '' THEN i.author ELSE i.attribution END AS attribution,
-                      i.licence, i.licence_code, i.licence_url, i.restrictions, i.source, i.changes,
+                      i.license, i.license_code, i.license_url, i.restrictions, i.source, i.changes,
                       i.width, i.height, i.path
                FROM entity_image e JOIN image i USING (image) WHERE e.entity = ? ORDER BY e.ordinal""",
             name,

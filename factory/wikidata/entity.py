@@ -1,4 +1,4 @@
-"""An entity document of Wikidata, read into rows that are the same through every door.
+"""An entity document of Wikidata, read into rows that are the same through every source.
 
 SPARQL knows no order of statements: claims are sorted by property, rank and value, and numbered so.
 """
@@ -66,7 +66,7 @@ def read(document: Any, wanted: frozenset[str] | None = None, codes: frozenset[s
     if "missing" in document:
         raise MalformedDocumentError("missing on Wikidata")
     if "error" in document:
-        # A door that could not get the document says so in our own words (lookup.py).
+        # A source that could not get the document says so in our own words (lookup.py).
         raise MalformedDocumentError("answer cut off")
     if not values.ITEM.fullmatch(document["id"]) or document.get("type", "item") != "item":
         raise MalformedDocumentError("not an item")
@@ -152,7 +152,7 @@ def _ranked(name: str, statements: list, dropped: list[tuple[str, str]]) -> list
 
 
 def _commons_category(sitelinks: dict, dropped: list[tuple[str, str]]) -> list[Claim]:
-    """The link to Commons; one to a gallery, a page of prose and chosen pictures, is none."""
+    """The link to Commons; one to a gallery, a page of prose and chosen images, is none."""
     if COMMONS not in sitelinks:
         return []
     link = sitelinks[COMMONS]

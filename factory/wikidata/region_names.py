@@ -1,4 +1,4 @@
-"""Names from CLDR (through Babel) for the regions, where no door had the region's own document.
+"""Names from CLDR (through Babel) for the regions, where no source had the region's own document.
 
 A dump of a few hundred entities hardly ever holds the countries that its claims point to; their names in 38 languages
 are known all the same. They are marked with the source `cldr` and give way to any label of Wikidata.

@@ -7,7 +7,7 @@ coordinate  48.8583,2.2945/Q2                       latitude,longitude/globe
 string      the text itself
 monolingual fr:tour Eiffel
 
-Keys are canonical: equal values have equal keys, from whichever door they come. RDF knows neither `+12.50` nor the
+Keys are canonical: equal values have equal keys, from whichever source they come. RDF knows neither `+12.50` nor the
 month of a value that is a year precise, and coordinates are written into it with 14 significant digits.
 """
 

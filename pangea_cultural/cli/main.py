@@ -37,7 +37,7 @@ COMMANDS = {
         "Convert an original LLaVA-NeXT checkpoint to the hub's layout, or back.",
     ),
     "serve": Lazy("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
-    "demo": Lazy("demos.cli:demo", "demo", "Open a web page to ask a model about pictures."),
+    "demo": Lazy("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
     "eval": Lazy("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),
     "report": Lazy("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
 }

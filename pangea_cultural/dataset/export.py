@@ -3,11 +3,11 @@
     export/
       export.json            manifest, written last: an export without it is not complete
       questions-train.parquet, questions-dev.parquet, questions-test.parquet, questions-unseen.parquet
-      images.parquet         source, author, attribution and licence of every picture
+      images.parquet         source, author, attribution and license of every image
       images/ab/abcdef….png  content-addressed by SHA-256
 
-`train` is what a model may learn from. `dev` (for tuning) and `test` ask about other pictures of the same entities, in
-training and in held-out languages. `unseen` asks about pictures from sources that training never saw (for the sample:
+`train` is what a model may learn from. `dev` (for tuning) and `test` ask about other images of the same entities, in
+training and in held-out languages. `unseen` asks about images from sources that training never saw (for the sample:
 another artist's drawings).
 """
 
@@ -68,7 +68,7 @@ class Export:
             yield from map(question.from_row, batch.to_pylist())
 
     def images(self) -> pa.Table:
-        """One row a picture: path, file name, source and page, author and attribution, licence, changes made."""
+        """One row an image: path, file name, source and page, author and attribution, license, changes made."""
         return pq.read_table(self.path / "images.parquet")
 
 
@@ -76,14 +76,14 @@ def check(export: Export) -> list[str]:
     """What is wrong with an export, one line each; empty when it keeps its promises.
 
     Read from the files themselves, not from the store that wrote them: every file has the manifest's hash, no row of
-    `train` is in a held-out language, no picture of `train` (and no entity that is asked about without a picture)
-    occurs in another split, every picture has a file with the content that its name says, and a licence.
+    `train` is in a held-out language, no image of `train` (and no entity that is asked about without an image)
+    occurs in another split, every image has a file with the content that its name says, and a license.
     """
     return [
         *_wrong_hashes(export),
         *_leaked_languages(export),
         *_leaked_images(export),
-        *_bad_pictures(export),
+        *_bad_images(export),
     ]
 
 
@@ -106,17 +106,17 @@ def _leaked_images(export: Export) -> Iterator[str]:
     for split in SPLITS[1:]:
         shared = trained & _shown(export, split)
         if shared:
-            yield f"{split}: {len(shared)} pictures are also in train, such as {min(shared)}"
+            yield f"{split}: {len(shared)} images are also in train, such as {min(shared)}"
 
 
 def _shown(export: Export, split: str) -> set[str]:
-    """What the questions of a split are about: their pictures, and the entity where a question has none."""
+    """What the questions of a split are about: their images, and the entity where a question has none."""
     table = export.table(split)
     shown = pc.if_else(pc.equal(table["image"], ""), table["entity"], table["image"])
     return set(pc.unique(shown).to_pylist())
 
 
-def _bad_pictures(export: Export) -> Iterator[str]:
+def _bad_images(export: Export) -> Iterator[str]:
     known = set()
     for row in export.images().to_pylist():
         known.add(row["image"])
@@ -125,8 +125,8 @@ def _bad_pictures(export: Export) -> Iterator[str]:
             yield f"{row['image']}: missing"
         elif sha256_file(path) != path.stem:
             yield f"{row['image']}: content differs from its name"
-        if not row["licence"]:
-            yield f"{row['image']}: no licence"
+        if not row["license"]:
+            yield f"{row['image']}: no license"
     for split in SPLITS:
         for image in sorted(set(pc.unique(export.table(split)["image"]).to_pylist()) - known - {""}):
-            yield f"{split}: picture {image} is not in images.parquet"
+            yield f"{split}: image {image} is not in images.parquet"

@@ -1,4 +1,4 @@
-"""The question about a picture: one record type from the factory to training and evaluation."""
+"""The question about an image: one record type from the factory to training and evaluation."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,7 +28,7 @@ QUESTION_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """One row: a question in one language about one picture of one entity."""
+    """One row: a question in one language about one image of one entity."""
 
     id: str
     """Stable: the same build gives the same id, whatever else is in the store."""
@@ -38,11 +38,11 @@ class Question:
     region: str
     """Slug of the region through which the entity was selected."""
     entity: str
-    """Wikidata id of the entity that the picture shows."""
+    """Wikidata id of the entity that the image shows."""
     property: str
     """Wikidata id of the property asked for; `label` where the question asks what is shown."""
     image: str
-    """Path of the picture, relative to the export's folder."""
+    """Path of the image, relative to the export's folder."""
     question: str
     answer: str
     """The answer to give: the best-rank value's label in `language`."""
@@ -54,7 +54,7 @@ class Question:
     """Which template made the question."""
 
     def prompt(self) -> str:
-        """The text that the model reads beside the picture: the question, and lettered options where there are any."""
+        """The text that the model reads beside the image: the question, and lettered options where there are any."""
         if self.kind == "open":
             return self.question
         options = (f"{chr(ord('A') + i)}. {text}" for i, text in enumerate(self.choices))

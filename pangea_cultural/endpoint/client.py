@@ -1,4 +1,4 @@
-"""The client of an OpenAI-compatible endpoint, for questions about pictures."""
+"""The client of an OpenAI-compatible endpoint, for questions about images."""
 
 import asyncio
 import base64
@@ -70,7 +70,7 @@ class Endpoint:
         return self._model
 
     async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
-        """The model's greedy answer to a question about a picture (or without one)."""
+        """The model's greedy answer to a question about an image (or without one)."""
         reply = await self._call(
             self._client.chat.completions.create(
                 model=await self.model(), messages=[question(image, text)], max_tokens=max_tokens, temperature=0
@@ -96,7 +96,7 @@ class Endpoint:
                 yield piece.choices[0].delta.content
 
     async def likelihood(self, image: Path | bytes | None, text: str, answer: str) -> Likelihood:
-        """How likely the model finds an answer to a question about a picture.
+        """How likely the model finds an answer to a question about an image.
 
         The answer stands in the prompt, and vLLM tells the log-probability of every prompt token; the answer's are the
         last ones.
@@ -155,11 +155,11 @@ class Endpoint:
 
 
 def question(image: Path | bytes | None, text: str) -> Any:
-    """The user's turn: the picture first, as Pangea was trained, then the text."""
+    """The user's turn: the image first, as Pangea was trained, then the text."""
     if image is None:
         return {"role": "user", "content": text}
-    picture = {"type": "image_url", "image_url": {"url": data_url(image)}}
-    return {"role": "user", "content": [picture, {"type": "text", "text": text}]}
+    part = {"type": "image_url", "image_url": {"url": data_url(image)}}
+    return {"role": "user", "content": [part, {"type": "text", "text": text}]}
 
 
 def _said(answer: str) -> Any:
@@ -167,16 +167,14 @@ def _said(answer: str) -> Any:
 
 
 def data_url(image: Path | bytes) -> str:
-    """A picture as a data URL.
+    """An image as a data URL.
 
     Raises:
         UserError: it is too large to send.
     """
     content = image if isinstance(image, bytes) else image.read_bytes()
     if len(content) > MAX_IMAGE_BYTES:
-        raise UserError(
-            f"the picture has {len(content):,} bytes, at most {MAX_IMAGE_BYTES:,} are sent: make it smaller"
-        )
+        raise UserError(f"the image has {len(content):,} bytes, at most {MAX_IMAGE_BYTES:,} are sent: make it smaller")
     kind = mimetypes.guess_type(image.name)[0] if isinstance(image, Path) else None
     return f"data:{kind or 'image/png'};base64,{base64.b64encode(content).decode()}"
 

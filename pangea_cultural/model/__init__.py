@@ -1,4 +1,4 @@
-"""The CulturalPangea architecture: LLaVA-NeXT of a CLIP tower, a connector and Qwen2."""
+"""The CulturalPangea architecture: LLaVA-NeXT of a CLIP tower, a projector and Qwen2."""
 
 IMAGE_BACKEND = "pil"
 """transformers has two image backends with slightly different pixels, and takes torchvision's where it is installed.

@@ -1,4 +1,4 @@
-"""CulturalPangea of any size, from a table of sizes: a LLaVA-NeXT of a CLIP tower, a connector and Qwen2."""
+"""CulturalPangea of any size, from a table of sizes: a LLaVA-NeXT of a CLIP tower, a projector and Qwen2."""
 
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,7 @@ from pangea_cultural.errors import unknown
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 
-# Which of the tower's layers the connector reads, and that it leaves out the class token: as Pangea was trained.
+# Which of the vision tower's layers the projector reads, and that it leaves out the class token: as Pangea was trained.
 FEATURE_LAYER = -2
 FEATURE_STRATEGY = "default"
 
@@ -35,13 +35,13 @@ class Size(Config):
     """How large a model is."""
 
     tile_px: int = Field(ge=1)
-    """Edge of the tiles that pictures are cut into."""
+    """Edge of the tiles that images are cut into."""
     image_grid_pinpoints: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(min_length=1)
     """Height and width of each grid of tiles."""
     vocabulary: int | None = None
     """Rows of the published embeddings, where the size is that of a published model."""
     vision: dict[str, Any]
-    """Of the tower, as transformers' CLIPVisionConfig names it."""
+    """Of the vision tower, as transformers' CLIPVisionConfig names it."""
     text: dict[str, Any]
     """Of the language model, as transformers' Qwen2Config names it."""
 
@@ -104,16 +104,16 @@ def build(size: str, tokenizer: PreTrainedTokenizerBase, *, seed: int) -> Packed
 
 
 def unread(model: PackedLlavaNext) -> list[torch.nn.Parameter]:
-    """Parameters of the tower behind the last layer that the connector reads: nothing that they could learn from
+    """Parameters of the vision tower behind the last layer that the projector reads: nothing that they could learn from
     reaches them.
     """
-    tower = model.model.vision_tower
-    behind = tower.encoder.layers[layers_read(model.config) :]
-    return [*behind.parameters(), *tower.post_layernorm.parameters()]
+    vision_tower = model.model.vision_tower
+    behind = vision_tower.encoder.layers[layers_read(model.config) :]
+    return [*behind.parameters(), *vision_tower.post_layernorm.parameters()]
 
 
 def layers_read(config: LlavaNextConfig) -> int:
-    """How many of the tower's layers the connector sees something of."""
+    """How many of the vision tower's layers the projector sees something of."""
     layers = config.vision_feature_layer
     # It chooses from the states between layers, which begin with the embeddings.
     states = config.vision_config.num_hidden_layers + 1
@@ -121,11 +121,11 @@ def layers_read(config: LlavaNextConfig) -> int:
 
 
 def parts(model: PackedLlavaNext) -> dict[str, list[torch.nn.Parameter]]:
-    """The parameters of a model by part: `tower`, `connector` (with the newline embedding), `language_model`."""
+    """The parameters of a model by part: `vision tower`, `projector` (with the newline embedding), `language_model`."""
     inner = model.model
     return {
-        "tower": list(inner.vision_tower.parameters()),
-        "connector": [*inner.multi_modal_projector.parameters(), inner.image_newline],
+        "vision_tower": list(inner.vision_tower.parameters()),
+        "projector": [*inner.multi_modal_projector.parameters(), inner.image_newline],
         # Output embeddings are listed once, also where they are the input embeddings.
         "language_model": list(
             {id(p): p for m in (inner.language_model, model.lm_head) for p in m.parameters()}.values()

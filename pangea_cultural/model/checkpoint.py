@@ -36,7 +36,7 @@ def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tenso
 
 
 def export(
-    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, licence: str
+    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
 ) -> None:
     """Write a checkpoint: all of it, or nothing.
 
@@ -45,18 +45,18 @@ def export(
         processor: its processor, with the tokenizer.
         folder: where the checkpoint shall lie; replaced if it exists.
         card: text of the model card, without its head.
-        licence: identifier for the card's head.
+        license: identifier for the card's head.
 
     Raises:
         BrokenExportError: what was written does not load with exactly the weights that it should have.
     """
     with atomic_folder(folder) as work:
-        _write(model, processor, work, card=card, licence=licence)
+        _write(model, processor, work, card=card, license=license)
         verify(model, work)
 
 
 def _write(
-    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, licence: str
+    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
 ) -> None:
     _save(hub_state(model), folder)
     model.config.architectures = ["LlavaNextForConditionalGeneration"]
@@ -64,7 +64,7 @@ def _write(
     model.config.save_pretrained(folder)
     processor.save_pretrained(folder)
     save_generation(processor.tokenizer, folder)
-    save_card(folder, card, licence=licence)
+    save_card(folder, card, license=license)
 
 
 def save_generation(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -76,9 +76,9 @@ def save_generation(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def save_card(folder: Path, text: str, *, licence: str | None) -> None:
-    """Write a model card; `licence` is an identifier, None where nobody says."""
-    line = f"license: {licence}\n" if licence else ""
+def save_card(folder: Path, text: str, *, license: str | None) -> None:
+    """Write a model card; `license` is an identifier, None where nobody says."""
+    line = f"license: {license}\n" if license else ""
     head = f"---\n{line}library_name: transformers\npipeline_tag: image-text-to-text\n---\n"
     write_bytes(folder / "README.md", (head + text).encode())
 

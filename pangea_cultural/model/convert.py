@@ -1,14 +1,14 @@
 """From an original LLaVA-NeXT checkpoint (llava_qwen) to the hub's layout, and back: the same weights by other names.
 
 One shard is in memory at a time. Every weight is mapped exactly once, and what the configuration wants must be there,
-with its shape; the tower comes from the checkpoint, where it may have been trained, never from what it began as.
+with its shape; the vision tower comes from the checkpoint, where it may have been trained, never from what it began as.
 
 The original reads pinpoints as (width, height), transformers as (height, width): pairs are swapped, so that ties
 between grids are won by the same one.
 
 A converted model computes what the original does from the same pixels, but pixels hang on Pillow's version: 10.4 to
 12.3 scale the width first (Pangea is of 2024 and was trained so); 13.0 scales the height first where that is less work,
-and rounds to bytes in between. Of portrait pictures the overview tile then differs by single levels of brightness, and
+and rounds to bytes in between. Of portrait images the overview tile then differs by single levels of brightness, and
 logits by 0.01: a model should be served with the Pillow that it was trained with.
 """
 
@@ -83,7 +83,7 @@ def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwr
         made = _to_hub(source, work, config, tokenizer) if to_hub else _to_original(source, work)
         layout = "the hub's" if to_hub else "the original LLaVA-NeXT's"
         text = f"Converted from the checkpoint `{source.name}` to {layout} layout; the weights are the same."
-        save_card(work, f"\n# {target.name}\n\n{text}\n", licence=None)
+        save_card(work, f"\n# {target.name}\n\n{text}\n", license=None)
     return {"direction": "to hub" if to_hub else "to original", "checkpoint": str(target), **made}
 
 
@@ -126,7 +126,7 @@ def hub_config(original: dict[str, Any], vision: CLIPVisionConfig, *, image_toke
 
     Args:
         original: the original's configuration.
-        vision: of the tower.
+        vision: of the vision tower.
         image_token: id of `<image>`.
 
     Raises:
@@ -187,18 +187,18 @@ def _is_clip_l(vision: CLIPVisionConfig) -> bool:
 
 
 def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:
-    """The tower's configuration: beside the checkpoint, or CLIP-L/14-336's, which the original names."""
+    """The vision tower's configuration: beside the checkpoint, or CLIP-L/14-336's, which the original names."""
     name = original["mm_vision_tower"]
     if (source / "vision_tower/config.json").is_file():
         return CLIPVisionConfig.from_pretrained(source / "vision_tower")
     if name == CLIP_L_336:
         table = build.size_table("clip-l-qwen2-7b")
         return CLIPVisionConfig(image_size=table.tile_px, **table.vision)
-    raise UserError(f"the tower {name} is not known: put its config.json into {source / 'vision_tower'}")
+    raise UserError(f"the vision tower {name} is not known: put its config.json into {source / 'vision_tower'}")
 
 
 def _tokenizer(folder: Path, original: dict[str, Any]) -> PreTrainedTokenizerBase:
-    """The tokenizer, with a token for pictures that the embeddings have room for."""
+    """The tokenizer, with a token for images that the embeddings have room for."""
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
         raise UserError(f"no tokenizer in {folder}: give its folder with --tokenizer")
     try:

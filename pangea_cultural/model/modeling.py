@@ -4,7 +4,7 @@ each other; the loss is that of separate rows.
     [prefix of group 1][conversation][conversation] … [prefix of group 2][conversation] …
 
 Position i sees j where j is not later than i, lies in i's group, and lies in the group's prefix or in i's own
-conversation. Molmo (allenai/molmo) trains with the same mask for one picture a row.
+conversation. Molmo (allenai/molmo) trains with the same mask for one image a row.
 """
 
 from collections.abc import Callable
@@ -60,8 +60,8 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             normalizer: sum of the weights of the whole step, over micro-batches and processes; of this batch where
                 None. With it the loss does not depend on how questions were packed and distributed.
             segments: [batch, 2, length], group and conversation of each position (see `mask_rule`).
-            pixel_values: [pictures, tiles, 3, height, width].
-            image_sizes: [pictures, 2], height and width.
+            pixel_values: [images, tiles, 3, height, width].
+            image_sizes: [images, 2], height and width.
             logits_to_keep: without labels, of how many positions at the end; 0 for all.
             **inputs: position_ids [batch, length], and what else LLaVA-NeXT takes.
         """
@@ -77,7 +77,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         hidden = self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
         targets = labels[:, 1:]
         chosen = targets != IGNORED
-        # A vocabulary of 152,000 times every picture token would be most of the memory, for nothing.
+        # A vocabulary of 152,000 times every image token would be most of the memory, for nothing.
         logits = self.lm_head(hidden[:, :-1][chosen])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         losses = torch.nn.functional.cross_entropy(logits, targets[chosen], reduction="none")
@@ -98,16 +98,19 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         return dense_mask(segments, self.dtype)
 
     def _untouched(self) -> torch.Tensor | float:
-        """Zero, through tower and connector: a batch without pictures gives them gradients of zero instead of none, so
-        that processes agree on what to reduce and the optimizer on what to step.
+        """Zero, computed through vision tower and projector.
+
+        A batch without images then gives them zero gradients instead of none. Processes agree on what to reduce, and
+        the optimizer steps the same parameters.
         """
         inner = self.model
         seeing = (*inner.vision_tower.parameters(), *inner.multi_modal_projector.parameters(), inner.image_newline)
         return 0.0 * sum(parameter.sum() for parameter in seeing if parameter.requires_grad)
 
     def enable_input_require_grads(self) -> None:
-        """Nothing, where transformers makes the embeddings' output ask for gradients, the tower's too: this serves only
-        re-entrant checkpointing, which is not used here, and a frozen tower would keep all its activations.
+        """Do nothing: only re-entrant checkpointing needs this hook.
+
+        With it, a frozen vision tower would keep all its activations.
         """
 
 

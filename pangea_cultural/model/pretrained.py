@@ -1,4 +1,4 @@
-"""Models that are there already: a whole LLaVA-NeXT checkpoint, or a tower and a language model to put together."""
+"""Load pretrained models: a LLaVA-NeXT checkpoint, or a vision tower and a language model to assemble."""
 
 import hashlib
 import re
@@ -55,29 +55,29 @@ def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaN
     _refuse_unmarked(tokenizer, name)
     # Published processors lack fields (Pangea-7B-hf has neither patch size nor strategy): all follow from the model.
     made = processor.processor(model.config, tokenizer)
-    # What it is trained on from here on; a language model's own template often takes no pictures.
+    # What it is trained on from here on; a language model's own template often takes no images.
     made.chat_template = CHAT_TEMPLATE
     return model, made
 
 
 def assemble(
-    tower: str, language_model: str, *, size: str, dtype: torch.dtype, attention: str, seed: int
+    vision_tower: str, language_model: str, *, size: str, dtype: torch.dtype, attention: str, seed: int
 ) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
-    """A LLaVA-NeXT of a CLIP tower and a language model, with a connector that knows nothing yet.
+    """A LLaVA-NeXT of a CLIP tower and a language model, with a projector that knows nothing yet.
 
     Args:
-        tower: a CLIP checkpoint: a folder, or a name on the hub.
+        vision_tower: a CLIP checkpoint: a folder, or a name on the hub.
         language_model: a causal language model, likewise.
         size: the size whose grids and tiles it has, as `build.size_table` takes it.
         dtype: of the weights.
         attention: implementation in the language model.
-        seed: of the connector.
+        seed: of the projector.
 
     Raises:
-        UserError: one of them is not there, the language model has no room for the picture's token, or its tokenizer
+        UserError: one of them is not there, the language model has no room for the image's token, or its tokenizer
             lacks a mark of the chat template.
     """
-    vision = _found(CLIPVisionModel, tower, dtype=dtype)
+    vision = _found(CLIPVisionModel, vision_tower, dtype=dtype)
     text = _found(AutoModelForCausalLM, language_model, dtype=dtype)
     tokenizer = _found(AutoTokenizer, language_model, padding_side="right")
     tokenizer.add_tokens(IMAGE, special_tokens=True)
@@ -140,7 +140,7 @@ def _refuse_unmarked(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     """Chats are trained in ChatML. What a tokenizer does not know, it takes for its unknown token without a word.
 
     Raises:
-        UserError: the tokenizer lacks a mark of ChatML, the picture's token, or one to fill up rows with.
+        UserError: the tokenizer lacks a mark of ChatML, the image's token, or one to fill up rows with.
     """
     known = tokenizer.get_vocab()
     missing = [mark for mark in (START, END, IMAGE) if mark not in known]
@@ -154,7 +154,7 @@ def _refuse_unmarked(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
 
 
 def _around(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:
-    """The two with a connector between them. Nothing else is allocated: eight processes make seven billion each."""
+    """The two with a projector between them. Nothing else is allocated: eight processes make seven billion each."""
     with torch.device("meta"):
         model = PackedLlavaNext(config)
     inner = model.model

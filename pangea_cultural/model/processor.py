@@ -1,4 +1,4 @@
-"""The processor of a model: pictures to tiles, `<image>` to as many tokens as the model makes of a picture."""
+"""The processor of a model: images to tiles, `<image>` to as many tokens as the model makes of an image."""
 
 from pathlib import Path
 

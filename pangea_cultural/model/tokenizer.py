@@ -36,7 +36,7 @@ CHAT_TEMPLATE = (
     "{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )
-"""ChatML as Pangea was trained: pictures first, joined by blanks, one newline, then the text."""
+"""ChatML as Pangea was trained: images first, joined by blanks, one newline, then the text."""
 
 
 def train(texts: Iterable[str], *, vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:

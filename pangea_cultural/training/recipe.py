@@ -13,12 +13,12 @@ from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference.languages import language
 from pangea_cultural.training.data.sources import Source
 
-Part = Literal["tower", "connector", "language_model"]
+Part = Literal["vision_tower", "projector", "language_model"]
 Rate = Annotated[float, Field(gt=0)]
 
 
 class Model(config.Config):
-    """What the training starts from: one of a checkpoint, a size, or a tower and a language model."""
+    """What the training starts from: one of a checkpoint, a size, or a vision tower and a language model."""
 
     checkpoint: str = ""
     """A LLaVA-NeXT checkpoint in Hugging Face layout: a folder, relative to the workspace, or a name on the hub."""
@@ -28,10 +28,10 @@ class Model(config.Config):
     on this machine."""
     vocabulary: int = Field(default=2560, ge=300)
     """Size of the tokenizer that is trained for a model from scratch."""
-    tower: str = ""
-    """A CLIP checkpoint. A fresh connector is put between it and the language model."""
+    vision_tower: str = ""
+    """A CLIP checkpoint. A fresh projector is put between it and the language model."""
     language_model: str = ""
-    """A causal language model, for the tower."""
+    """A causal language model, for the vision tower."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the weights that do not learn; what learns is held in float32. Matrices are multiplied in bfloat16 on a GPU
     in any case, elsewhere where this is bfloat16."""
@@ -40,20 +40,20 @@ class Model(config.Config):
 
     @model_validator(mode="after")
     def _one_start(self) -> "Model":
-        if bool(self.tower) != bool(self.language_model):
-            raise ValueError("tower and language_model go together")
-        if self.checkpoint and self.tower:
-            raise ValueError("give either checkpoint or tower and language_model")
-        if self.tower and not self.size:
-            raise ValueError("tower and language_model need a size, whose grids and tiles they get")
-        if not (self.checkpoint or self.tower or self.size):
-            raise ValueError("give checkpoint, size, or tower and language_model")
+        if bool(self.vision_tower) != bool(self.language_model):
+            raise ValueError("vision tower and language_model go together")
+        if self.checkpoint and self.vision_tower:
+            raise ValueError("give either checkpoint or vision tower and language_model")
+        if self.vision_tower and not self.size:
+            raise ValueError("vision tower and language_model need a size, whose grids and tiles they get")
+        if not (self.checkpoint or self.vision_tower or self.size):
+            raise ValueError("give checkpoint, size, or vision tower and language_model")
         return self
 
     @property
     def from_scratch(self) -> bool:
         """Random weights and a tokenizer of its own."""
-        return not (self.checkpoint or self.tower)
+        return not (self.checkpoint or self.vision_tower)
 
 
 class Lora(config.Config):
@@ -70,10 +70,10 @@ class Stage(config.Config):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     objective: Literal["contrastive", "answers"] = "answers"
-    """`contrastive`: tower patches against names (CLIP's loss). `answers`: next-token loss on the answers."""
+    """`contrastive`: vision tower patches against names (CLIP's loss). `answers`: next-token loss on the answers."""
     train: tuple[Part, ...] = Field(min_length=1)
-    """Parts that learn; the others are frozen. A frozen tower is in evaluation mode. A frozen language model is not:
-    activations are checkpointed in training mode only. It has no dropout, so that the result is the same."""
+    """Parts that learn; the others are frozen. A frozen vision tower is in evaluation mode. A frozen language model is
+    not: activations are checkpointed in training mode only. It has no dropout, so that the result is the same."""
     lora: Lora | None = None
     """Learn adapters in the place of the language model's own weights."""
 
@@ -82,11 +82,11 @@ class Stage(config.Config):
     epochs: int | None = Field(default=None, ge=1)
     """How often every question of every source comes, or as many as its count."""
     batch_questions: int = Field(ge=1)
-    """Questions in a step, over all processes; with the objective `contrastive`, pictures."""
-    questions_per_picture: int = Field(default=8, ge=1)
-    """At most so many questions share a picture's tokens in one step; further ones come in other steps."""
+    """Questions in a step, over all processes; with the objective `contrastive`, images."""
+    questions_per_image: int = Field(default=8, ge=1)
+    """At most so many questions share an image's tokens in one step; further ones come in other steps."""
     packing: Literal["shared", "rows"] = "shared"
-    """`shared`: questions share their picture, and rows are filled. `rows`: a row for each question. The result is the
+    """`shared`: questions share their image, and rows are filled. `rows`: a row for each question. The result is the
     same, the cost is not."""
     max_length: int = Field(default=8192, ge=16)
     """Tokens in a row."""
@@ -98,9 +98,9 @@ class Stage(config.Config):
     loss_weighting: Literal["token", "question", "sqrt"] = "token"
     """What a target counts. `token`: one, so that the loss is the mean over a step's targets; the default, for that is
     what transformers makes of separate rows, and what others report. `question`: questions count alike, long answers no
-    more than short ones. `sqrt`: a picture with n questions in a step counts as much as √n pictures with one."""
-    vary_pictures: bool = False
-    """Change light (and, for `contrastive`, place) of the pictures by a draw each time: few pictures go further."""
+    more than short ones. `sqrt`: an image with n questions in a step counts as much as √n images with one."""
+    vary_images: bool = False
+    """Change light (and, for `contrastive`, place) of the images by a draw each time: few images go further."""
     learning_rate: Rate
     learning_rates: dict[Part, Rate] = Field(default_factory=dict)
     """Of single parts that learn, where they have another."""
@@ -162,13 +162,13 @@ class Recipe(config.Config):
     threads: int = Field(default=2, ge=1)
     """Of torch on CPU; sums are rounded alike only with equally many."""
     workers: int = Field(default=0, ge=0)
-    """Processes that read pictures and make batches, beside each training process."""
+    """Processes that read images and make batches, beside each training process."""
     languages: tuple[str, ...] = ()
     """Languages to learn; all of the sources where none is named."""
-    held_out: tuple[str, ...] = ()
+    held_out_languages: tuple[str, ...] = ()
     """Languages that must not be learnt, beside those that the exports hold out: a row in one of them is an error."""
     max_skipped: float = Field(default=0.01, ge=0, le=1)
-    """Share of missing or broken pictures above which the training stops."""
+    """Share of missing or broken images above which the training stops."""
     sharding: Literal["none", "full"] = "none"
     """Over several processes: `none` keeps the whole model on each (DDP), `full` a part of it (FSDP2)."""
     deepspeed: Path | None = None
@@ -180,13 +180,13 @@ class Recipe(config.Config):
     packages are yours to install."""
     export_precision: Literal["float32", "bfloat16"] = "float32"
     """Of the finished checkpoint."""
-    licence: str = "apache-2.0"
+    license: str = "apache-2.0"
     model: Model
     sources: tuple[Source, ...] = Field(min_length=1)
     validation: Validation | None = None
     stages: tuple[Stage, ...] = Field(min_length=1)
 
-    @field_validator("languages", "held_out")
+    @field_validator("languages", "held_out_languages")
     @classmethod
     def _known_languages(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         try:

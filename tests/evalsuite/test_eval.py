@@ -37,7 +37,7 @@ def test_gradients_are_left_as_they_were(run):
 def test_the_figures_are_those_of_the_answers(run, workspace):
     answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
     for row in run["figures"]:
-        for condition in ("picture", "blind"):
+        for condition in ("image", "blind"):
             own = [
                 a["correct"]
                 for a in answers
@@ -113,7 +113,7 @@ def test_the_report_is_one_file_and_escapes(run, workspace):
         (["--split", "tests"], "unknown split 'tests': did you mean test"),
         (["--languages", "xx"], "unknown language 'xx'"),
         (["--data", "none"], "no complete export at"),
-        (["--split", "unseen"], "no questions with pictures"),
+        (["--split", "unseen"], "no questions with images"),
     ],
 )
 def test_a_wrong_request_is_one_line(server, workspace, options, message):

@@ -92,19 +92,19 @@ def test_the_right_option_is_not_always_at_the_same_place(export):
     assert places == {0, 1, 2, 3}
 
 
-def test_another_artists_pictures_are_unseen(castles, export):
+def test_another_artists_images_are_unseen(castles, export):
     with Store.open(castles / "workspace/store.duckdb", read_only=True) as store:
         other = {row[0] for row in store.rows("SELECT 'images/' || path FROM image WHERE file LIKE '%e.png'")}
     assert other == {row.image for row in export.questions("unseen")}
 
 
-def test_held_out_rows_on_training_pictures_are_counted(castles, export):
+def test_held_out_rows_on_training_images_are_counted(castles, export):
     reasons = pcult_json("data", "reject-reasons", "--workspace", castles / "workspace")
     dropped = {row["reason"]: row["items"] for row in reasons}
     trained = {row.image for row in export.questions("train")}
     with Store.open(castles / "workspace/store.duckdb", read_only=True) as store:
         dutch = store.rows("SELECT path FROM question JOIN image USING (image) WHERE language = 'nl'")
-    assert dropped["held-out language on a training picture"] == sum(f"images/{p}" in trained for (p,) in dutch)
+    assert dropped["held-out language on a training image"] == sum(f"images/{p}" in trained for (p,) in dutch)
 
 
 def test_every_document_is_kept_or_rejected(castles):
@@ -121,17 +121,17 @@ def test_every_document_is_kept_or_rejected(castles):
     assert kept + sum(reasons.values()) == inputs
     assert reasons["no link to a region"] == 7  # six countries without P17, and the castle of nowhere
     assert reasons["not culture: list article"] == 1
-    assert reasons["no picture named"] == 1
+    assert reasons["no image named"] == 1
     assert reasons["not an item"] == 1
     assert sum(n for reason, n in reasons.items() if reason.startswith("broken line")) == 1
 
 
 def test_show_says_why_an_entity_is_not_there(castles):
-    with pytest.raises(UserError, match="Q5002 is not in the store: rejected, no picture named"):
+    with pytest.raises(UserError, match="Q5002 is not in the store: rejected, no image named"):
         pcult_json("data", "show", "Q5002", "--workspace", castles / "workspace")
 
 
-def test_show_tells_claims_and_licences(castles):
+def test_show_tells_claims_and_licenses(castles):
     shown = pcult_json("data", "show", "Q9000", "--workspace", castles / "workspace")
     assert shown["regions"] == ["japan"]
     assert {(c["property"], c["value"], c["best"]) for c in shown["claims"]} >= {
@@ -139,7 +139,7 @@ def test_show_tells_claims_and_licences(castles):
         ("P17", "Q155", False),
     }
     assert [c["exactness"] for c in shown["claims"] if c["property"] == "P571"] == ["year, Gregorian"]
-    assert {p["licence"] for p in shown["pictures"]} == {"CC0-1.0"} and len(shown["pictures"]) == 5
+    assert {p["license"] for p in shown["images"]} == {"CC0-1.0"} and len(shown["images"]) == 5
 
 
 def test_a_second_build_does_nothing_twice(castles):
@@ -168,17 +168,17 @@ def test_a_changed_recipe_redoes_what_it_must(castles, tmp_path):
     assert check(opened) == []
 
 
-def test_an_export_keeps_no_pictures_of_an_earlier_recipe(castles, tmp_path):
+def test_an_export_keeps_no_images_of_an_earlier_recipe(castles, tmp_path):
     build(castles / "world/recipe.toml", tmp_path)
-    pictures = tmp_path / "exports/castles/images"
-    before = {path.name for path in pictures.rglob("*.png")}
+    images = tmp_path / "exports/castles/images"
+    before = {path.name for path in images.rglob("*.png")}
     few = castles / "world/few.toml"
     few.write_text((castles / "world/recipe.toml").read_text().replace("per_entity = 5", "per_entity = 1"))
     build(few, tmp_path)
     listed = Export.open(tmp_path / "exports/castles").images()["image"].to_pylist()
-    assert {f"images/{path.relative_to(pictures)}" for path in pictures.rglob("*.png")} == set(listed)
+    assert {f"images/{path.relative_to(images)}" for path in images.rglob("*.png")} == set(listed)
     assert 0 < len(listed) < len(before)
-    assert all(list(place.iterdir()) for place in pictures.iterdir()), "folders without pictures"
+    assert all(list(place.iterdir()) for place in images.iterdir()), "folders without images"
     assert before == {path.name for path in (tmp_path / "images").rglob("*.png")}, "the workspace has them still"
 
 
@@ -188,8 +188,8 @@ def test_an_export_keeps_nothing_that_a_kill_has_cut_off(castles, tmp_path):
     whole = fingerprint(folder)
     (folder / "export.json").unlink()
     (folder / "README.md").write_text("a user's own")
-    picture = next((folder / "images").rglob("*.png"))
-    for path in (folder / "questions-train.parquet", folder / "images.parquet", folder / "export.json", picture):
+    image = next((folder / "images").rglob("*.png"))
+    for path in (folder / "questions-train.parquet", folder / "images.parquet", folder / "export.json", image):
         path.with_name(f".{path.name}.k3j2h1_a").write_bytes(b"half")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/own.png").write_bytes(b"a user's own")
@@ -203,9 +203,9 @@ def test_what_a_user_keeps_in_an_export_stays(castles, tmp_path):
     recipe, folder = castles / "world/recipe.toml", tmp_path / "exports/castles"
     build(recipe, tmp_path)
     whole = fingerprint(folder)
-    picture = next((folder / "images").rglob("*.png"))
+    image = next((folder / "images").rglob("*.png"))
     own = [folder / ".export.json.swp", folder / ".images.parquet.original/a", folder / "images/general-000000.png"]
-    own += [folder / "images/mine/a.png", picture.with_name("a.png"), picture.with_name(f"{'g' * 64}.png")]
+    own += [folder / "images/mine/a.png", image.with_name("a.png"), image.with_name(f"{'g' * 64}.png")]
     for path in own:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"a user's own")
@@ -214,7 +214,7 @@ def test_what_a_user_keeps_in_an_export_stays(castles, tmp_path):
     assert fingerprint(folder) == whole | {str(path.relative_to(folder)): b"a user's own" for path in own}
 
 
-def test_pictures_behind_a_link_are_not_the_exports_to_remove(castles, tmp_path):
+def test_images_behind_a_link_are_not_the_exports_to_remove(castles, tmp_path):
     recipe, folder = castles / "world/recipe.toml", tmp_path / "exports/castles"
     folder.mkdir(parents=True)
     (tmp_path / "images").mkdir()
@@ -267,10 +267,10 @@ def test_a_build_killed_after_any_of_its_writes_goes_on_to_the_same_result(castl
     assert write > 15
 
 
-def test_pictures_are_optional(castles, tmp_path):
+def test_images_are_optional(castles, tmp_path):
     text = (castles / "world/recipe.toml").read_text().replace("per_entity = 5", "required = false")
     path = castles / "world/without.toml"
-    path.write_text(text.replace("pictures/pictures.jsonl", "empty.jsonl"))
+    path.write_text(text.replace("images/images.jsonl", "empty.jsonl"))
     (castles / "world/empty.jsonl").write_text("")
     build(path, tmp_path)
     opened = Export.open(tmp_path / "exports/castles")

@@ -20,9 +20,9 @@ NUM_LINES = 4000
 def documents():
     dice = random.Random(3)
     for number in range(NUM_LINES):
-        pictures = dice.randint(1, 4)
+        images = dice.randint(1, 4)
         linked = number % 4 == 0
-        claims = {"P18": [text(f"{number} {n}.jpg") for n in range(pictures)], "P571": [year(1500)]}
+        claims = {"P18": [text(f"{number} {n}.jpg") for n in range(images)], "P571": [year(1500)]}
         claims |= {"P17": [item("Q17" if linked else "Q30")]}
         name = f"Q{10_000 + number}"
         yield {"type": "item", "id": name, "labels": labels(en=f"{dice.random()} {dice.random()}"), "claims": claims}
@@ -34,7 +34,7 @@ def dump():
 
 
 def expected(path):
-    fields = {"name": "r", "doors": [{"kind": "dump", "path": path}], "images": {"sources": [{"kind": "commons"}]}}
+    fields = {"name": "r", "sources": [{"kind": "dump", "path": path}], "images": {"sources": [{"kind": "commons"}]}}
     return estimate.estimate(Recipe.model_validate(fields), Reporter(quiet=True))
 
 
@@ -42,11 +42,11 @@ def test_a_small_dump_is_read_whole(tmp_path, dump):
     path = tmp_path / "dump.json"
     path.write_bytes(dump)
     found = expected(path)
-    door = found["doors"][0]
-    assert (door["documents"], door["entities"], door["basis"]) == (NUM_LINES, NUM_LINES // 4, "read whole")
-    assert found["pictures"] == sum(min(3, len(d["claims"]["P18"])) for d in list(documents())[::4])
-    assert found["picture_calls"] == -(-found["pictures"] // 50)
-    assert found["picture_gigabytes"] == round(found["pictures"] * estimate.THUMBNAIL_BYTES / 1e9, 2)
+    source = found["sources"][0]
+    assert (source["documents"], source["entities"], source["basis"]) == (NUM_LINES, NUM_LINES // 4, "read whole")
+    assert found["images"] == sum(min(3, len(d["claims"]["P18"])) for d in list(documents())[::4])
+    assert found["image_calls"] == -(-found["images"] // 50)
+    assert found["image_gigabytes"] == round(found["images"] * estimate.THUMBNAIL_BYTES / 1e9, 2)
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_a_large_dump_is_judged_by_its_beginning(tmp_path, monkeypatch, dump, su
     path = tmp_path / f"dump.{suffix}"
     path.write_bytes(compress(dump))
     monkeypatch.setattr(estimate, "SAMPLE_BYTES", path.stat().st_size // 2)
-    door = expected(path)["doors"][0]
-    assert door["documents"] == pytest.approx(NUM_LINES, rel=0.15)
-    assert door["entities"] == pytest.approx(NUM_LINES / 4, rel=0.15)
-    assert "scaled up from the first 50 %" in door["basis"]
+    source = expected(path)["sources"][0]
+    assert source["documents"] == pytest.approx(NUM_LINES, rel=0.15)
+    assert source["entities"] == pytest.approx(NUM_LINES / 4, rel=0.15)
+    assert "scaled up from the first 50 %" in source["basis"]
 
 
 def test_a_file_that_is_not_what_its_name_says_is_one_line(tmp_path, dump):

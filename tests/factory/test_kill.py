@@ -1,4 +1,4 @@
-"""`kill -9` at twenty seeded random moments of a build through all kinds of doors: the store is that of a quiet run."""
+"""`kill -9` at twenty seeded random moments of a build, with every source type: the store is that of a quiet run."""
 
 import os
 import random
@@ -20,20 +20,20 @@ from tests.helpers.wikibase_server import WikibaseServer
 
 NUM_KILLS = 20
 NUM_CASTLES = 240
-"""Through each door."""
+"""Through each source."""
 RECIPE = """
 name = "castles"
 languages = ["en", "de"]
-hold_out = ["de"]
+held_out_languages = ["de"]
 properties = ["P17", "P571", "P84"]
-[[doors]]
+[[sources]]
 kind = "dump"
 path = "dump.json"
-[[doors]]
+[[sources]]
 kind = "sparql"
 url = "{sparql}"
 pause_s = 0
-[[doors]]
+[[sources]]
 kind = "api"
 url = "{wikibase}"
 ids = {ids}
@@ -51,21 +51,21 @@ base_s = 0.01
 COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy"}
 
 
-def castle(number, door):
+def castle(number, source):
     country = sorted(COUNTRIES)[number % 4]
     claims = {
         "P31": [wikibase.item("Q23413")],
         "P17": [wikibase.item(country)],
         "P571": [wikibase.time(f"+{1000 + number}-00-00T00:00:00Z", 9)],
         "P84": [wikibase.item(f"Q{7000 + number % 9}")],
-        "P373": [wikibase.string(f"Castle {door}{number}")],
+        "P373": [wikibase.string(f"Castle {source}{number}")],
     }
     if number % 7:
-        claims["P18"] = [wikibase.string(f"Castle {door}{number} front.jpg")]
+        claims["P18"] = [wikibase.string(f"Castle {source}{number} front.jpg")]
     if number % 11 == 0:
         claims.pop("P373"), claims.pop("P18", None)
     statements = {name: [wikibase.statement(value) for value in values] for name, values in claims.items()}
-    return wikibase.document(f"Q{door}{number:05}", statements, labels=(("en", f"Castle {door}{number}"),))
+    return wikibase.document(f"Q{source}{number:05}", statements, labels=(("en", f"Castle {source}{number}"),))
 
 
 def values():
@@ -81,21 +81,21 @@ def values():
 
 @pytest.fixture(scope="module")
 def services(oxigraph):
-    doors = [[castle(number, door) for number in range(NUM_CASTLES)] for door in (1, 2, 3)]
+    sources = [[castle(number, source) for number in range(NUM_CASTLES)] for source in (1, 2, 3)]
     files = []
-    for door in (1, 2, 3):
+    for source in (1, 2, 3):
         for number in range(NUM_CASTLES):
-            name = f"Castle {door}{number}"
-            # Every castle has a front; some share a picture, and some of the category are too small.
-            files.append(File(title=f"{name} front.jpg", categories=(name,), picture=f"{number % 100}"))
+            name = f"Castle {source}{number}"
+            # Every castle has a front; some share an image, and some of the category are too small.
+            files.append(File(title=f"{name} front.jpg", categories=(name,), image=f"{number % 100}"))
             files += [File(title=f"{name} side.jpg", categories=(name,), width=1600 if number % 3 else 300)]
-    oxigraph.load(rdf_export.triples([*doors[1], *values()]))
+    oxigraph.load(rdf_export.triples([*sources[1], *values()]))
     with (
-        WikibaseServer([*doors[2], *values()]).running() as wikibase,
+        WikibaseServer([*sources[2], *values()]).running() as wikibase,
         CommonsServer(files, fault_share=0.03, seed=4, latency_s=0.004) as commons,
     ):
         commons.retry_after_s = 0
-        yield doors[0], doors[2], oxigraph, wikibase, commons
+        yield sources[0], sources[2], oxigraph, wikibase, commons
 
 
 def write(folder, services):
@@ -141,7 +141,7 @@ def test_at_every_stage_what_went_in_was_kept_or_rejected(quiet):
     with Store.open(quiet[0] / "store.duckdb", read_only=True) as store:
         stages = {row[0]: row[1:] for row in store.rows("SELECT name, inputs, kept FROM stage")}
         documents = "reason NOT LIKE 'claim:%'"
-        entities = "reason = 'no usable picture'"
+        entities = "reason = 'no usable image'"
         questions = "reason IN ('answer in the question', 'fewer than three wrong options')"
         for name, counted in (("select", documents), ("images", entities), ("questions", questions), ("split", "true")):
             sql = f"SELECT coalesce(sum(items), 0) FROM rejection WHERE stage = '{name}' AND {counted}"

@@ -67,7 +67,7 @@ def live(services, tmp_path_factory):
     return folder / "workspace", orjson.loads(done.stdout)
 
 
-def test_the_live_recipe_gives_a_sound_export_with_pictures_of_commons(live):
+def test_the_live_recipe_gives_a_sound_export_with_images_of_commons(live):
     workspace, _ = live
     export = Export.open(workspace / "exports/live")
     assert check(export) == []
@@ -95,10 +95,10 @@ def test_a_dry_run_counts_and_writes_nothing(services, tmp_path):
     done = pcult("build", recipe, "--workspace", tmp_path / "none", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     expected = orjson.loads(done.stdout)
-    door = expected["doors"][0]
-    assert door["basis"].startswith("counted") and door["entities"] > 10
-    assert door["queries"] == 5 * 6 + 1, "a query a region and link, and one call for all documents"
-    assert expected["pictures"] == 3 * door["entities"]
+    source = expected["sources"][0]
+    assert source["basis"].startswith("counted") and source["entities"] > 10
+    assert source["queries"] == 5 * 6 + 1, "a query a region and link, and one call for all documents"
+    assert expected["images"] == 3 * source["entities"]
     assert not (tmp_path / "none").exists()
 
 
@@ -110,7 +110,7 @@ def test_without_a_contact_the_live_services_are_not_asked(command, tmp_path):
     assert not list((tmp_path).rglob("*.duckdb"))
 
 
-def test_a_dump_stands_in_for_the_doors_of_a_recipe(services, tmp_path):
+def test_a_dump_stands_in_for_the_sources_of_a_recipe(services, tmp_path):
     (tmp_path / "dump.json").write_bytes(b"\n".join(orjson.dumps(row) for row in SAMPLE))
     recipe = localised("full", services, tmp_path)
     words = ("build", recipe, "--workspace", tmp_path, "--dump", tmp_path / "dump.json", "--stage", "select", "--json")

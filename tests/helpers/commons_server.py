@@ -34,19 +34,19 @@ class File:
     mime: str = "image/jpeg"
     mediatype: str = "BITMAP"
     categories: tuple[str, ...] = ()
-    licence: str = "cc-by-sa-4.0"
-    licence_name: str = "CC BY-SA 4.0"
+    license: str = "cc-by-sa-4.0"
+    license_name: str = "CC BY-SA 4.0"
     metadata: dict = dataclasses.field(default_factory=dict, hash=False)
     size_bytes: int | None = None
     older_versions: bool = False
-    picture: str = ""
+    image: str = ""
     """What it shows: files with the same text have the same bytes."""
 
 
 @functools.lru_cache(maxsize=5000)
-def small_picture(file: File, width: int) -> bytes:
+def small_image(file: File, width: int) -> bytes:
     """A tiny JPEG (the tests do not look at pixels) that differs by what the file shows and by its width."""
-    digest = hashlib.sha256(f"{file.picture or file.title} {width}".encode()).digest()
+    digest = hashlib.sha256(f"{file.image or file.title} {width}".encode()).digest()
     buffer = io.BytesIO()
     Image.frombytes("RGB", (4, 2), digest[:24]).resize((48, 32), 0).save(buffer, "JPEG", quality=95)
     return buffer.getvalue()
@@ -56,7 +56,7 @@ class CommonsServer:
     """The server, in a thread; use it as a context manager."""
 
     def __init__(
-        self, files=(), *, redirects=None, faults=None, fault_share=0.0, seed=0, latency_s=0.0, content=small_picture
+        self, files=(), *, redirects=None, faults=None, fault_share=0.0, seed=0, latency_s=0.0, content=small_image
     ):
         self.files = {file.title: file for file in files}
         self.redirects = redirects or {}
@@ -216,8 +216,8 @@ class CommonsServer:
         told = {
             "Artist": '<a href="//commons.wikimedia.org/wiki/User:A" title="User:A">A. Photographer</a>',
             "Credit": '<span class="int-own-work" lang="en">Own work</span>',
-            "License": file.licence,
-            "LicenseShortName": file.licence_name,
+            "License": file.license,
+            "LicenseShortName": file.license_name,
             "LicenseUrl": "https://creativecommons.org/licenses/by-sa/4.0",
             "Restrictions": "",
             "Categories": "|".join(file.categories),

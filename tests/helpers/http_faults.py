@@ -110,7 +110,7 @@ async def loop(server, request, content):
 
 
 async def to_private(server, request, content):
-    raise web.HTTPFound("http://10.0.0.1/picture.jpg")
+    raise web.HTTPFound("http://10.0.0.1/image.jpg")
 
 
 async def to_localhost(server, request, content):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pangea_cultural.training.batching import images as pictures
+from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
 from pangea_cultural.training.batching.images import ImageTokens
 from pangea_cultural.training.batching.mixture import Piece
@@ -13,7 +13,7 @@ def lengths_of(groups, processor):
     """Lengths of the groups, as `lengths.measure` gives them for a source."""
     template, tokens = Template(processor.tokenizer), ImageTokens(processor)
     sizes = [len(group.conversations) for group in groups]
-    images = [sum(tokens.of(pictures.size(path)) for path in group.images) for group in groups]
+    images = [sum(tokens.of(images.size(path)) for path in group.images) for group in groups]
     shared = [count if len(group.images) == 1 else 0 for count, group in zip(images, groups, strict=True)]
     own = [
         sum(_span(span, template) for span in template.spans(c.turns, num_images=len(group.images)))

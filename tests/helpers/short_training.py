@@ -8,7 +8,7 @@ from pangea_cultural.utils.console import Reporter
 
 STAGE = {
     "name": "main",
-    "train": ["connector", "language_model"],
+    "train": ["projector", "language_model"],
     "steps": 3,
     "batch_questions": 16,
     "per_device_rows": 4,
@@ -30,10 +30,10 @@ def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields
     return training.run(training.Job(recipe, workspace, Reporter(quiet=True)), anew=anew, overwrite=overwrite)
 
 
-def pictures(workspace):
+def images(workspace):
     return sorted((workspace.exports / "colours/images").iterdir())
 
 
-def learnt_pictures(workspace, split="train"):
+def learnt_images(workspace, split="train"):
     shown = set(Export.open(workspace.exports / "colours").table(split)["image"].to_pylist())
-    return [path for path in pictures(workspace) if f"images/{path.name}" in shown]
+    return [path for path in images(workspace) if f"images/{path.name}" in shown]

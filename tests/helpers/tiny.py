@@ -1,4 +1,4 @@
-"""Tiny things that tests share: a checkpoint with random weights, an export with a few pictures."""
+"""Tiny things that tests share: a checkpoint with random weights, an export with a few images."""
 
 import hashlib
 from pathlib import Path
@@ -45,25 +45,25 @@ def checkpoint(folder: Path) -> Path:
     from pangea_cultural.model.checkpoint import export as export_model
 
     model, processor = model_and_processor()
-    export_model(model, processor, folder, card="\n# random\n", licence="apache-2.0")
+    export_model(model, processor, folder, card="\n# random\n", license="apache-2.0")
     return folder
 
 
-def picture(entity: str, number: int) -> Image.Image:
-    """A coloured picture with noise, of a size of its own."""
+def image(entity: str, number: int) -> Image.Image:
+    """A coloured image with noise, of a size of its own."""
     noise = np.random.default_rng([int(entity[1:]), number]).integers(-20, 20, (70 + 7 * number, 120 - 11 * number, 3))
     return Image.fromarray(np.clip(np.array(COLOURS[entity]) + noise, 0, 255).astype("uint8"))
 
 
 def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
-    """Five entities with four pictures each: two in train, one each in dev and test."""
+    """Five entities with four images each: two in train, one each in dev and test."""
     (folder / "images").mkdir(parents=True)
     rows = {split: [] for split in export.SPLITS}
     credits = []
     for entity in COLOURS:
         for number, split in enumerate(("train", "train", "dev", "test")):
             path = folder / "images" / "new.png"
-            picture(entity, number).save(path)
+            image(entity, number).save(path)
             name = f"images/{hashlib.sha256(path.read_bytes()).hexdigest()}.png"
             path.rename(folder / name)
             credits.append(
@@ -72,8 +72,8 @@ def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
                     "file": f"{entity} {number}.png",
                     "entity": entity,
                     "author": "<b>A & B</b>",
-                    "licence": "CC0",
-                    "licence_url": "",
+                    "license": "CC0",
+                    "license_url": "",
                     "source": "tests",
                     "width": 1,
                     "height": 1,
@@ -96,7 +96,7 @@ def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
             "recipe": {"name": "colours"},
             "questions": {split: len(table) for split, table in rows.items()},
             "entities": len(COLOURS),
-            "pictures": len(credits),
+            "images": len(credits),
             "files": files,
         },
     )

@@ -46,7 +46,7 @@ def _wide(name: str, value: torch.Tensor) -> torch.Tensor:
     if any(part in name for part in ("q_proj", "k_proj", "v_proj")):
         return _padded(_spread(value), range(1, value.dim()))
     if "linear_1" in name:
-        return _padded(value, [0])  # its input is the tower's
+        return _padded(value, [0])  # its input is the vision tower's
     return _padded(value, [axis for axis, size in enumerate(value.shape) if size == HIDDEN])
 
 

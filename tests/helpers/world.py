@@ -1,4 +1,4 @@
-"""A world of a few entities for tests: documents, pictures and a recipe, as a user would lay them out."""
+"""A world of a few entities for tests: documents, images and a recipe, as a user would lay them out."""
 
 from pathlib import Path
 
@@ -91,21 +91,21 @@ def documents():
     }
 
 
-DOOR = """
-[[doors]]
+SOURCE = """
+[[sources]]
 kind = "dump"
 path = "dump.json"
 """
 RECIPE = """
 name = "castles"
 languages = ["en", "de", "nl"]
-hold_out = ["nl"]
+held_out_languages = ["nl"]
 properties = ["P17", "P571"]
 [images]
 per_entity = 5
 [[images.sources]]
 kind = "folder"
-path = "pictures/pictures.jsonl"
+path = "images/images.jsonl"
 [split]
 dev = 0.15
 test = 0.2
@@ -114,32 +114,32 @@ unseen_categories = ["By another artist"]
 
 
 def write(folder: Path) -> Path:
-    """Write dump, pictures and recipe; gives the recipe's path."""
+    """Write dump, images and recipe; gives the recipe's path."""
     rows = [*documents()]
     # Two broken lines, as real dumps have them: one cut, one that is no entity.
     rows[3:3] = [b'{"type": "item", "id": "Q6000", "labels": {', b'{"type": "property", "id": "P31"}']
-    pictures = folder / "pictures"
-    pictures.mkdir(parents=True)
+    images = folder / "images"
+    images.mkdir(parents=True)
     listing = []
     for n in range(len(COUNTRIES)):
         for k, letter in enumerate("abcde"):
             name = f"Castle {n} {letter}.png"
-            Image.new("RGB", (40 + k, 30 + n), (20 * n, 40 * k, 90)).save(pictures / name)
+            Image.new("RGB", (40 + k, 30 + n), (20 * n, 40 * k, 90)).save(images / name)
             categories = [f"Castle {n}"] + (["By another artist"] if letter == "e" else [])
-            row = {"file": name, "title": name, "author": "A. Painter", "licence": "CC0-1.0", "categories": categories}
+            row = {"file": name, "title": name, "author": "A. Painter", "license": "CC0-1.0", "categories": categories}
             listing.append(orjson.dumps(row))
-    (pictures / "pictures.jsonl").write_bytes(b"\n".join(listing))
+    (images / "images.jsonl").write_bytes(b"\n".join(listing))
     return lay_out(folder, RECIPE, rows)
 
 
 def lay_out(folder: Path, recipe: str, documents) -> Path:
-    """Write a dump of documents (or of lines that are none), and a recipe with it as its door; gives its path."""
+    """Write a dump of documents (or of lines that are none), and a recipe with it as its source; gives its path."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = (row if isinstance(row, bytes) else orjson.dumps(row) for row in documents)
     dump, content = folder / "dump.json", b"[\n" + b",\n".join(lines) + b"\n]\n"
     if not dump.exists() or dump.read_bytes() != content:  # one that is written again is a new one for a build
         dump.write_bytes(content)
-    (folder / "recipe.toml").write_text(recipe + DOOR)
+    (folder / "recipe.toml").write_text(recipe + SOURCE)
     return folder / "recipe.toml"
 
 

@@ -1,4 +1,4 @@
-"""Conversations for benchmarks of training: LLaVA's JSON and its pictures, of made-up words of known length."""
+"""Conversations for benchmarks of training: LLaVA's JSON and its images, of made-up words of known length."""
 
 import functools
 import random
@@ -15,26 +15,26 @@ TEXT_WORDS = (28, 44)
 """Of question and answer together; marks and the words' rests make 40 to 60 tokens of it."""
 
 
-def write(folder: Path, *, pictures: int, questions_per_picture: int, seed: int) -> Path:
-    """Write conversations and pictures; the same arguments give the same bytes.
+def write(folder: Path, *, images: int, questions_per_image: int, seed: int) -> Path:
+    """Write conversations and images; the same arguments give the same bytes.
 
     Args:
-        folder: for the file and the pictures.
-        pictures: how many.
-        questions_per_picture: conversations of one turn about each.
-        seed: of words and pictures.
+        folder: for the file and the images.
+        images: how many.
+        questions_per_image: conversations of one turn about each.
+        seed: of words and images.
 
     Returns:
         The file: as LLaVA has it, a row for each conversation.
     """
     chance = random.Random(seed)
     rows: list[dict[str, Any]] = []
-    for number in range(pictures):
-        name = f"pictures/{questions_per_picture}-{number}.jpg"
+    for number in range(images):
+        name = f"images/{questions_per_image}-{number}.jpg"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(jpeg(chance))
-        rows += (_row(f"{number}-{place}", name, chance) for place in range(questions_per_picture))
-    path = folder / f"k{questions_per_picture}.json"
+        rows += (_row(f"{number}-{place}", name, chance) for place in range(questions_per_image))
+    path = folder / f"k{questions_per_image}.json"
     write_json(path, rows)
     return path
 

@@ -2,7 +2,7 @@
 
     python -m tests.perf.corpus --folder /tmp/corpus
 
-Rows are of the published layout, in 39 languages, eight a picture on average, in no order of pictures. Groups are read
+Rows are of the published layout, in 39 languages, eight an image on average, in no order of images. Groups are read
 by one process from a warm page cache; peak memory is the building process's, mapped pages of the file included.
 """
 
@@ -28,7 +28,7 @@ from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
 from tests.perf import record
 
-ROWS_PER_PICTURE = 8
+ROWS_PER_IMAGE = 8
 READS = 20_000
 
 
@@ -45,7 +45,7 @@ def main(folder: Path, rows: int) -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             found = pool.submit(_measure, kind, path, folder, rows).result()
         figures |= {f"{name}_{kind}": value for name, value in found.items()}
-    record.write("corpus", figures, details={"rows": rows, "rows_per_picture": ROWS_PER_PICTURE})
+    record.write("corpus", figures, details={"rows": rows, "rows_per_image": ROWS_PER_IMAGE})
 
 
 def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
@@ -66,22 +66,22 @@ def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
 
 
 def _asked(rows: int) -> Iterator[tuple[int, int, str]]:
-    """Number, picture and language of each row."""
+    """Number, image and language of each row."""
     dice, languages = random.Random(0), training_languages()
     for number in range(rows):
-        yield number, dice.randrange(rows // ROWS_PER_PICTURE), languages[number % len(languages)]
+        yield number, dice.randrange(rows // ROWS_PER_IMAGE), languages[number % len(languages)]
 
 
 def _write_chat(path: Path, rows: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as stream:
-        for number, picture, language in _asked(rows):
+        for number, image, language in _asked(rows):
             question = f'<image>\n"What is the name of the municipality shown in the image, {number}?"'
             answer = f'"The municipality shown in the image is number {number}, in the région of Ardèche."'
             row = {
-                "id": f"Q{picture}_None",
+                "id": f"Q{image}_None",
                 "conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}],
-                "image": f"CultureGroundImages/japan/Picture_{picture}_with_a_name.jpg",
+                "image": f"CultureGroundImages/japan/Image_{image}_with_a_name.jpg",
                 "language": language,
             }
             stream.write((b",\n" if number else b"[\n") + orjson.dumps(row))
@@ -92,9 +92,9 @@ def _write_export(folder: Path, rows: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with pq.ParquetWriter(folder / "questions-train.parquet", vqa.QUESTION_SCHEMA, compression="zstd") as writer:
         batch: list[dict] = []
-        for number, picture, language in _asked(rows):
-            head = {"id": f"q{number}", "kind": "open", "region": "japan", "entity": f"Q{picture}", "property": "P17"}
-            asked = {"language": language, "image": f"images/ab/{picture:064x}.jpg", "template": "P17-1"}
+        for number, image, language in _asked(rows):
+            head = {"id": f"q{number}", "kind": "open", "region": "japan", "entity": f"Q{image}", "property": "P17"}
+            asked = {"language": language, "image": f"images/ab/{image:064x}.jpg", "template": "P17-1"}
             options = {"answers": [f"Number {number}"], "choices": []}
             batch.append({**head, **asked, **options, "question": f"Where is {number}?", "answer": f"Number {number}"})
             if len(batch) == 50_000 or number == rows - 1:

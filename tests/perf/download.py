@@ -1,8 +1,8 @@
-"""Downloads the same pictures with our stage and with img2dataset, from the same server with the same limit.
+"""Downloads the same images with our stage and with img2dataset, from the same server with the same limit.
 
     python -m tests.perf.download --folder /tmp/download
 
-The server has a latency of 20 ms and both may use 8 connections. Both decode every picture and keep its bytes as they
+The server has a latency of 20 ms and both may use 8 connections. Both decode every image and keep its bytes as they
 came, with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. Ours is `pcult build --stage images` with
 one photo property an entity; its requests to the API are within its time. Seconds are the server's, from the first
 request to the last answer, so that nobody pays for starting Python. Then every tenth request fails, by seed, and what
@@ -39,7 +39,7 @@ RECIPE = """
 name = "download"
 languages = ["en"]
 properties = ["P17"]
-[[doors]]
+[[sources]]
 kind = "dump"
 path = "dump.json"
 [images]
@@ -56,7 +56,7 @@ base_s = 0.5
 """
 
 
-class Pictures:
+class Images:
     """JPEGs of 100 to 200 kB: a few, made different by some bytes behind their end."""
 
     def __init__(self, number: int, seed: int) -> None:
@@ -68,7 +68,7 @@ class Pictures:
         return self._bases[number % NUM_BASES] + f"{file.title:>16}".encode()
 
     def hashes(self) -> set[str]:
-        """SHA-256 of every picture."""
+        """SHA-256 of every image."""
         return {hashlib.sha256(self(file, 960)).hexdigest() for file in self.files}
 
     def mean_kb(self) -> float:
@@ -81,13 +81,13 @@ def span_s(server: CommonsServer) -> float:
     return server.last_answer - server.requests[0][3]
 
 
-def ours(server: CommonsServer, pictures: Pictures, folder: Path) -> set[str]:
-    """Build up to the pictures; gives the SHA-256 of what is there."""
+def ours(server: CommonsServer, images: Images, folder: Path) -> set[str]:
+    """Build up to the images; gives the SHA-256 of what is there."""
     folder.mkdir(parents=True)
     claims = {"P17": [world.item("Q17")]}
     documents = [
         {"id": f"Q{10_000 + n}", "type": "item", "labels": {}, "claims": claims | {"P18": [world.text(file.title)]}}
-        for n, file in enumerate(pictures.files)
+        for n, file in enumerate(images.files)
     ]
     (folder / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, documents)))
     (folder / "recipe.toml").write_text(RECIPE.format(api=server.api, connections=CONNECTIONS))
@@ -96,10 +96,10 @@ def ours(server: CommonsServer, pictures: Pictures, folder: Path) -> set[str]:
     return {_sha256(path) for path in folder.glob("workspace/images/*/*")}
 
 
-def img2dataset(server: CommonsServer, pictures: Pictures, folder: Path, program: Path, retries: int = 0) -> set[str]:
+def img2dataset(server: CommonsServer, images: Images, folder: Path, program: Path, retries: int = 0) -> set[str]:
     """Let img2dataset download the same files; gives the SHA-256 of what is there."""
     folder.mkdir(parents=True)
-    urls = [f"{server.thumbnail(file, 960)}\n" for file in pictures.files]
+    urls = [f"{server.thumbnail(file, 960)}\n" for file in images.files]
     (folder / "urls.txt").write_text("".join(urls))
     settings = {
         "url_list": folder / "urls.txt",
@@ -129,15 +129,13 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def measure(name: str, pictures: Pictures, folder: Path, fault_share: float, download: Callable) -> dict:
+def measure(name: str, images: Images, folder: Path, fault_share: float, download: Callable) -> dict:
     """One download in a new folder from a new server."""
     shutil.rmtree(folder / name, ignore_errors=True)
-    wanted = pictures.hashes()
+    wanted = images.hashes()
     began = time.monotonic()
-    with CommonsServer(
-        pictures.files, content=pictures, latency_s=LATENCY_S, fault_share=fault_share, seed=1
-    ) as server:
-        found = download(server, pictures, folder / name)
+    with CommonsServer(images.files, content=images, latency_s=LATENCY_S, fault_share=fault_share, seed=1) as server:
+        found = download(server, images, folder / name)
         result = {
             "seconds": span_s(server),
             "seconds_with_start": time.monotonic() - began,
@@ -158,16 +156,16 @@ def main(folder: Path, files: int, repeat: int) -> None:
     """Measure downloads."""
     program = environment(folder.resolve() / "venv", "img2dataset").with_name("img2dataset")
     theirs = functools.partial(img2dataset, program=program)
-    pictures = Pictures(files, seed=0)
+    images = Images(files, seed=0)
     patient = functools.partial(theirs, retries=Patience().tries - 1)
     quiet: dict[str, list[dict]] = {"ours": [], "img2dataset": []}
     for _ in range(repeat):
-        quiet["ours"].append(measure("ours", pictures, folder / "runs", 0, ours))
-        quiet["img2dataset"].append(measure("img2dataset", pictures, folder / "runs", 0, theirs))
+        quiet["ours"].append(measure("ours", images, folder / "runs", 0, ours))
+        quiet["img2dataset"].append(measure("img2dataset", images, folder / "runs", 0, theirs))
     faulty = {
-        "ours": measure("ours", pictures, folder / "runs", FAULT_SHARE, ours),
-        "img2dataset": measure("img2dataset", pictures, folder / "runs", FAULT_SHARE, theirs),
-        "img2dataset, retries": measure("img2dataset", pictures, folder / "runs", FAULT_SHARE, patient),
+        "ours": measure("ours", images, folder / "runs", FAULT_SHARE, ours),
+        "img2dataset": measure("img2dataset", images, folder / "runs", FAULT_SHARE, theirs),
+        "img2dataset, retries": measure("img2dataset", images, folder / "runs", FAULT_SHARE, patient),
     }
     seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in quiet.items()}
     figures = {
@@ -176,7 +174,7 @@ def main(folder: Path, files: int, repeat: int) -> None:
         "lost_img2dataset": faulty["img2dataset"]["lost"],
         "lost_img2dataset_with_retries": faulty["img2dataset, retries"]["lost"],
     }
-    details = {"files": files, "mean_kb": pictures.mean_kb(), "runs": {"quiet": quiet, "faulty": faulty}}
+    details = {"files": files, "mean_kb": images.mean_kb(), "runs": {"quiet": quiet, "faulty": faulty}}
     record.write("download", figures, details=details)
     click.echo(markdown(details, seconds))
 

@@ -37,7 +37,7 @@ name = "ingest"
 languages = ["en"]
 [images]
 required = false
-[[doors]]
+[[sources]]
 kind = "dump"
 path = "{path}"
 """
@@ -72,7 +72,7 @@ print(found, broken)
 @click.option("--memory-lines", default=1_000_000, show_default=True, help="Of the largest dump, of short documents.")
 @click.option("--rounds", default=3, show_default=True)
 def main(folder: Path, documents: Path | None, lines: int, memory_lines: int, rounds: int) -> None:
-    """Measure the dump door."""
+    """Measure the dump source."""
     folder.mkdir(parents=True, exist_ok=True)
     sources = _documents(documents)
     plain = folder / "dump.json"

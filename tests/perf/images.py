@@ -1,4 +1,4 @@
-"""Pictures for benchmarks: made-up, but as hard to decode as photos."""
+"""Images for benchmarks: made-up, but as hard to decode as photos."""
 
 import io
 import random
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def jpeg(chance: random.Random) -> bytes:
-    """A picture of 960 × 720 pixels with the detail of a photo: soft shapes and some grain, 100 to 200 kB."""
+    """An image of 960 × 720 pixels with the detail of a photo: soft shapes and some grain, 100 to 200 kB."""
     numbers = np.random.default_rng(chance.randrange(2**32))
     shapes = Image.fromarray(numbers.integers(0, 255, (45, 60, 3), dtype=np.uint8)).resize((960, 720), 3)
     grain = numbers.normal(0, chance.uniform(3, 9), (720, 960, 1))

@@ -30,7 +30,7 @@ def words() -> tokenizer.PreTrainedTokenizerFast:
 
 
 def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
-    """Qwen2 of 6 layers × 512 and a CLIP tower of 6 layers × 256; a 4:3 picture is three tiles, about 600 tokens."""
+    """Qwen2 of 6 layers × 512 and a CLIP tower of 6 layers × 256; a 4:3 image is three tiles, about 600 tokens."""
     text = Qwen2Config(
         vocab_size=len(made),
         hidden_size=512,
@@ -65,7 +65,7 @@ def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
 def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
     """A checkpoint with random weights."""
     model = PackedLlavaNext(settings).to(dtype)
-    export(model, processor(settings, made), folder, card="\n# Random weights\n", licence="apache-2.0")
+    export(model, processor(settings, made), folder, card="\n# Random weights\n", license="apache-2.0")
 
 
 @click.command()

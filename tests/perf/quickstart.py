@@ -69,7 +69,7 @@ def markdown(found: dict) -> str:
     for kind, title in KINDS:
         for row, name in enumerate(entry["name"].strip() for entry in runs[0]["accuracy"]):
             scores = [run["accuracy"][row] for run in runs]
-            cells = [f"{percent(s[f'{kind}_picture'])} ({percent(s[f'{kind}_blind'])})" for s in scores]
+            cells = [f"{percent(s[f'{kind}_image'])} ({percent(s[f'{kind}_blind'])})" for s in scores]
             lines.append(" | ".join([f"{title}, {name}", *cells]))
     for key in ("factory", "training", "serving", "evaluation", "total"):
         lines.append(" | ".join([f"{key}, s", *[f"{run['seconds'][key]:.0f}" for run in runs]]))

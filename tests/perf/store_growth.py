@@ -2,7 +2,7 @@
 
     python -m tests.perf.store_growth --folder /tmp/growth
 
-Every entity is selected, has a few claims and labels in two languages, and is asked about without a picture. A slope of
+Every entity is selected, has a few claims and labels in two languages, and is asked about without an image. A slope of
 1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
 """
 
@@ -26,7 +26,7 @@ languages = ["en", "de"]
 properties = ["P17", "P571", "P84", "label"]
 [images]
 required = false
-[[doors]]
+[[sources]]
 kind = "dump"
 path = "dump.json.gz"
 """

@@ -15,7 +15,7 @@ from tests.perf import chat_data, moderate_model, peers
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory):
-    path = chat_data.write(tmp_path_factory.mktemp("chat"), pictures=2, questions_per_picture=4, seed=0)
+    path = chat_data.write(tmp_path_factory.mktemp("chat"), images=2, questions_per_image=4, seed=0)
     return path.parent, orjson.loads(path.read_bytes())
 
 
@@ -45,7 +45,7 @@ def our_tokens(row, words):
     return template.tokens(spans, iter(texts), ())
 
 
-def test_every_picture_has_its_questions(rows):
+def test_every_image_has_its_questions(rows):
     folder, made = rows
     images = [row["image"] for row in made]
     assert [images.count(name) for name in dict.fromkeys(images)] == [4, 4]
@@ -54,12 +54,12 @@ def test_every_picture_has_its_questions(rows):
 
 def test_the_same_seed_gives_the_same_bytes(rows, tmp_path):
     folder, made = rows
-    again = chat_data.write(tmp_path, pictures=2, questions_per_picture=4, seed=0)
+    again = chat_data.write(tmp_path, images=2, questions_per_image=4, seed=0)
     assert orjson.loads(again.read_bytes()) == made
     assert all((tmp_path / row["image"]).read_bytes() == (folder / row["image"]).read_bytes() for row in made)
 
 
-def test_a_question_has_forty_to_sixty_tokens_and_a_picture_about_six_hundred(rows, words):
+def test_a_question_has_forty_to_sixty_tokens_and_a_image_about_six_hundred(rows, words):
     assert all(40 <= len(our_tokens(row, words)[0]) <= 60 for row in rows[1])
     assert 590 <= ImageTokens(processor(moderate_model.config(words), words)).of((720, 960)) <= 630
 

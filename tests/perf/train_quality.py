@@ -1,4 +1,4 @@
-"""Whether questions that share their picture are learnt as well as those with rows of their own.
+"""Whether questions that share their image are learnt as well as those with rows of their own.
 
     python -m tests.perf.train_quality --workspace /tmp/quality --seeds 0,1,2
 

@@ -1,13 +1,13 @@
-"""How many questions a second are learnt: with a shared picture, with a row for each question, and with TRL.
+"""How many questions a second are learnt: with a shared image, with a row for each question, and with TRL.
 
     python -m tests.perf.train_throughput --folder /tmp/throughput
 
 All three train the same LLaVA-NeXT (tests/perf/moderate_model.py) in float32, from the same folder, on the same
-conversations (tests/perf/chat_data.py; a picture is about 620 tokens, a question with its answer 40 to 60), with 1 to
-16 questions about each picture. Ours is `pcult train` with the two kinds of packing. TRL's `SFTTrainer` cannot pack
-pictures: it has a row for each question.
+conversations (tests/perf/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with 1 to
+16 questions about each image. Ours is `pcult train` with the two kinds of packing. TRL's `SFTTrainer` cannot pack
+images: it has a row for each question.
 
-Equal for all: questions a step, threads, a frozen tower, no gradient checkpointing, batches made in the training
+Equal for all: questions a step, threads, a frozen vision tower, no gradient checkpointing, batches made in the training
 process, and a loss on the answers alone; before anything is timed, the targets of all rows are counted on both sides
 and must be equally many. TRL gets its best: rows are grouped by length, nothing is cut or saved, and it and our
 separate rows have whichever number of rows in a pass is fastest in a trial of each on this machine.
@@ -15,7 +15,7 @@ separate rows have whichever number of rows in a pass is fastest in a trial of e
 Speed is that from the end of the first step to the end of the last: starting, compiling and the first allocations are
 nobody's. The three take turns for each number of questions; every measurement is a process of its own, whose peak
 memory is all that the process ever held, loading and, for ours, writing the checkpoint included. `data_path_ratio` is
-the speed of making batches alone, in one thread, over what training with a shared picture consumes of them; the lowest
+the speed of making batches alone, in one thread, over what training with a shared image consumes of them; the lowest
 of all numbers of questions.
 """
 
@@ -34,13 +34,13 @@ from tests.perf import chat_data, peers, process, record
 BATCH_QUESTIONS = 16
 THREADS = 2
 MAX_LENGTH = {1: 768, 2: 768, 4: 1536, 8: 1536, 16: 1536}
-"""Tokens of a row with a shared picture, by questions a picture: room for one. A CPU computes a dense mask in full, so
-that several pictures in a row would cost more than they fill up; one with a single question needs no mask.
+"""Tokens of a row with a shared image, by questions an image: room for one. A CPU computes a dense mask in full, so
+that several images in a row would cost more than they fill up; one with a single question needs no mask.
 """
 STEPS = {1: 4, 2: 5, 4: 8, 8: 14, 16: 22}
-"""With a shared picture, by questions a picture: about half a minute behind the first step."""
+"""With a shared image, by questions an image: about half a minute behind the first step."""
 ROW_STEPS = 3
-"""With a row for each question, which takes as long whatever the number of questions a picture."""
+"""With a row for each question, which takes as long whatever the number of questions an image."""
 TRIAL_ROWS = (1, 2, 4)
 TRIAL_STEPS = 2
 KINDS = ("shared", "rows", "trl")
@@ -54,10 +54,10 @@ kind = "chat"
 path = "chat/{file}"
 [[stages]]
 name = "answers"
-train = ["connector", "language_model"]
+train = ["projector", "language_model"]
 {length}
 batch_questions = {batch}
-questions_per_picture = {questions}
+questions_per_image = {questions}
 packing = "{packing}"
 max_length = {max_length}
 per_device_rows = {rows}
@@ -73,7 +73,7 @@ class Run:
 
     Args:
         kind: one of KINDS.
-        questions: a picture.
+        questions: an image.
         steps: of training.
         rows: in a forward pass.
     """
@@ -100,10 +100,8 @@ class Bench:
         """Write the checkpoint and the conversations, so many that in no run one comes again."""
         shutil.rmtree(self._workspace, ignore_errors=True)
         for questions, steps in STEPS.items():
-            pictures = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
-            chat_data.write(
-                self._workspace / "chat", pictures=pictures, questions_per_picture=questions, seed=questions
-            )
+            images = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
+            chat_data.write(self._workspace / "chat", images=images, questions_per_image=questions, seed=questions)
         self._run("model", [sys.executable, "-m", "tests.perf.moderate_model", str(self._workspace / "model")])
 
     def fastest_rows(self, kind: str) -> int:
@@ -239,8 +237,8 @@ def figures(found: dict[str, dict[str, float]], made: dict[int, dict[str, float]
 
 
 def markdown(found: dict[str, dict[str, float]]) -> str:
-    """Questions a second and peak memory as a table, a row for each number of questions a picture."""
-    lines = ["| questions a picture | shared picture | separate rows | TRL |", "|---|---|---|---|"]
+    """Questions a second and peak memory as a table, a row for each number of questions an image."""
+    lines = ["| questions an image | shared image | separate rows | TRL |", "|---|---|---|---|"]
     for questions in STEPS:
         own = [found[f"{kind} k{questions}"] for kind in KINDS]
         cells = [f"{run['questions_per_s']:.2f} ({run['peak_gb']:.1f} GB)" for run in own]

@@ -37,13 +37,13 @@ TEMPLATE = (
 
 
 def rows(path: Path) -> Dataset:
-    """A row for each question of a LLaVA file, with its picture and a length to group by."""
+    """A row for each question of a LLaVA file, with its image and a length to group by."""
     made = []
     for row in json.loads(path.read_text()):
         question, answer = (part["value"].replace("<image>", "").strip() for part in row["conversations"])
         messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-        picture = str(path.parent / row["image"])
-        made.append({"messages": messages, "images": [picture], "length": len(question) + len(answer)})
+        image = str(path.parent / row["image"])
+        made.append({"messages": messages, "images": [image], "length": len(question) + len(answer)})
     return Dataset.from_list(made).cast_column("images", Sequence(Image()))
 
 

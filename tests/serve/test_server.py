@@ -52,7 +52,7 @@ def test_no_endpoint_says_how_to_start_one():
         asyncio.run(ask())
 
 
-def test_a_huge_picture_is_not_sent():
+def test_a_huge_image_is_not_sent():
     with pytest.raises(UserError, match="make it smaller"):
         data_url(b"x" * (MAX_IMAGE_BYTES + 1))
 
@@ -64,8 +64,8 @@ def test_the_key_goes_through_the_environment(workspace):
 
 
 def test_the_example_can_be_pasted(tmp_path):
-    """The shell parses it, and the body that curl would send is JSON with the picture."""
-    (tmp_path / "picture.png").write_bytes(b"png")
+    """The shell parses it, and the body that curl would send is JSON with the image."""
+    (tmp_path / "image.png").write_bytes(b"png")
     (tmp_path / "curl").write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
     (tmp_path / "curl").chmod(0o755)
     line = example("http://127.0.0.1:8000/v1", "tiny", None)

@@ -26,7 +26,7 @@ def reference(workspace):
 
 @pytest.fixture(scope="module")
 def prompts(export):
-    """Twenty questions with their pictures, in three languages."""
+    """Twenty questions with their images, in three languages."""
     rows = [row for split in ("test", "dev") for row in export.questions(split) if row.kind == "open"]
     return [(export.path / row.image, f"{row.question} ({n})") for n, row in enumerate(rows[:20])]
 

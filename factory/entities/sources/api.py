@@ -1,4 +1,4 @@
-"""The door of the entity API: documents by id, fifty a call (`wbgetentities`)."""
+"""The source of the entity API: documents by id, fifty a call (`wbgetentities`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ UNKNOWN_ID = ("API error: no-such-entity", "API error: invalid-entity-id")
 
 @dataclass(frozen=True)
 class Listed:
-    """The one slice of this door: the ids that the recipe lists."""
+    """The one slice of this source: the ids that the recipe lists."""
 
     key: str = "listed"
     whole: str = key
@@ -30,7 +30,7 @@ class Listed:
         return []
 
 
-class ApiDoor:
+class ApiSource:
     """Entity documents from a Wikibase's API.
 
     Args:
@@ -80,7 +80,7 @@ class ApiDoor:
             return self._ask_by_halves(ids, error)
         documents = answer.get("entities")
         if not isinstance(documents, dict):
-            raise UserError(f"{self._url} does not answer as an entity API: check the door's url")
+            raise UserError(f"{self._url} does not answer as an entity API: check the source's url")
         # A redirected document stands under the id that was asked for, or under its target's with a note.
         noted = {d["redirects"].get("from"): d for d in documents.values() if isinstance(d, dict) and "redirects" in d}
         return documents | noted

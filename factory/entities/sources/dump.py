@@ -1,4 +1,4 @@
-"""The dump door: entity documents from a file, line by line, in constant memory, on all cores.
+"""The dump source: entity documents from a file, line by line, in constant memory, on all cores.
 
 Read are Wikidata's JSON dumps (`[`, one document a line with a trailing comma, `]`) and JSON Lines, plain or
 compressed. One process reads, and cuts the names out of documents that cannot matter otherwise, which regular
@@ -30,7 +30,7 @@ LABELS, DESCRIPTIONS = b'"labels":', b',"descriptions":'
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One document of a door."""
+    """One document of a source."""
 
     number: int
     """Counted from 1 over all lines of the file: the position from which a killed build goes on."""
@@ -38,7 +38,7 @@ class Line:
     """The parsed JSON; None for a broken line."""
     problem: str = ""
     asked: str = ""
-    """The id that was asked for, where a door is asked for ids."""
+    """The id that was asked for, where a source is asked for ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Batch:
     """Documents among them that cannot matter by themselves."""
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     bytes_read: int = 0
-    """Of the door's files, up to here: for progress."""
+    """Of the source's files, up to here: for progress."""
 
 
 def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:

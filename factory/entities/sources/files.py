@@ -1,4 +1,4 @@
-"""The door of entity files: what Special:EntityData or the entity API has answered, in a file or a folder of them.
+"""The source of entity files: what Special:EntityData or the entity API has answered, in a file or a folder of them.
 
 A file holds one document, a list of documents, or `{"entities": {id: document}}` as Wikidata's answers do.
 """
@@ -13,7 +13,7 @@ from factory.entities.sources.dump import BATCH_BYTES, Batch
 from pangea_cultural.errors import UserError
 
 
-class FilesDoor:
+class FilesSource:
     """Entity documents from JSON files, in the order of their names.
 
     Args:

@@ -1,6 +1,6 @@
-"""The doors that a recipe names, opened.
+"""The sources that a recipe names, opened.
 
-Libraries of the network are imported by the doors that need it: a dump has none to wait for.
+Libraries of the network are imported by the sources that need it: a dump has none to wait for.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory.entities.base import LookupDoor, StreamDoor
-from factory.entities.selector import PICTURE_PROPERTIES, Selector
+from factory.entities.base import LookupSource, StreamSource
+from factory.entities.selector import IMAGE_PROPERTIES, Selector
 from factory.entities.sources import dump, files
 from factory.entities.sources.dump import Batch
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK, Slice
-from factory.recipe import ApiDoor, DumpDoor, FilesDoor, Recipe, SparqlDoor
+from factory.recipe import ApiSource, DumpSource, FilesSource, Recipe, SparqlSource
 from pangea_cultural.reference.regions import region
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dump:
-    """The dump door of a recipe."""
+    """The dump source of a recipe."""
 
     path: Path
     name: str
@@ -46,8 +46,8 @@ class Dump:
 class FoundBySparql:
     """Ids from a SPARQL endpoint, documents from an entity API."""
 
-    finder: lookup.SparqlDoor
-    reader: api.ApiDoor
+    finder: lookup.SparqlSource
+    reader: api.ApiSource
     name: str
 
     @property
@@ -69,49 +69,56 @@ class FoundBySparql:
 
 
 @contextlib.contextmanager
-def open_doors(recipe: Recipe, selector: Selector) -> Iterator[list[StreamDoor | LookupDoor]]:
-    """The doors of a recipe, in its order; connections end with the block.
+def open_sources(recipe: Recipe, selector: Selector) -> Iterator[list[StreamSource | LookupSource]]:
+    """The sources of a recipe, in its order; connections end with the block.
 
     Raises:
         UserError: a host wants to know whom to contact.
     """
     with contextlib.ExitStack() as stack:
-        online = any(isinstance(door, ApiDoor) or getattr(door, "documents", "") for door in recipe.doors)
+        online = any(isinstance(source, ApiSource) or getattr(source, "documents", "") for source in recipe.sources)
         client = stack.enter_context(recipe.network.client(seed=recipe.seed)) if online else None
         yield [
-            _open(door, name, recipe, selector, client) for door, name in zip(recipe.doors, _names(recipe), strict=True)
+            _open(source, name, recipe, selector, client)
+            for source, name in zip(recipe.sources, _names(recipe), strict=True)
         ]
 
 
-def _open(door: Any, name: str, recipe: Recipe, selector: Selector, client: Client | None) -> StreamDoor | LookupDoor:
-    if isinstance(door, DumpDoor):
-        return Dump(door.path, name)
-    if isinstance(door, FilesDoor):
-        return files.FilesDoor(door.path, name)
-    if isinstance(door, ApiDoor):
-        return _api(client, door.url, door.ids, selector, name)
-    found = _sparql(door, name, recipe, selector)
-    if not door.documents:
+def _open(
+    source: Any, name: str, recipe: Recipe, selector: Selector, client: Client | None
+) -> StreamSource | LookupSource:
+    if isinstance(source, DumpSource):
+        return Dump(source.path, name)
+    if isinstance(source, FilesSource):
+        return files.FilesSource(source.path, name)
+    if isinstance(source, ApiSource):
+        return _api(client, source.url, source.ids, selector, name)
+    found = _sparql(source, name, recipe, selector)
+    if not source.documents:
         return found
-    return FoundBySparql(found, _api(client, door.documents, (), selector, name), name)
+    return FoundBySparql(found, _api(client, source.documents, (), selector, name), name)
 
 
-def _api(client: Client | None, url: str, ids: Sequence[str], selector: Selector, name: str) -> api.ApiDoor:
+def _api(client: Client | None, url: str, ids: Sequence[str], selector: Selector, name: str) -> api.ApiSource:
     from factory.entities.sources import api
 
     assert client is not None
-    return api.ApiDoor(client, url, ids=ids, languages=sorted(selector.labels), name=name)
+    return api.ApiSource(client, url, ids=ids, languages=sorted(selector.labels), name=name)
 
 
-def _sparql(door: SparqlDoor, name: str, recipe: Recipe, selector: Selector) -> lookup.SparqlDoor:
+def _sparql(source: SparqlSource, name: str, recipe: Recipe, selector: Selector) -> lookup.SparqlSource:
     from factory.entities.sources.sparql import source as lookup
     from factory.entities.sources.sparql.endpoint import Endpoint
     from factory.entities.sources.sparql.responses import Politeness
 
-    politeness = Politeness(pause_s=door.pause_s, timeout_s=door.timeout_s)
+    politeness = Politeness(pause_s=source.pause_s, timeout_s=source.timeout_s)
     network = recipe.network
     endpoint = Endpoint(
-        door.url, contact=network.contact, politeness=politeness, private_hosts=network.private_hosts, seed=recipe.seed
+        source.url,
+        contact=network.contact,
+        politeness=politeness,
+        private_hosts=network.private_hosts,
+        seed=recipe.seed,
     )
     scope = lookup.Scope(
         regions=tuple(region(slug) for slug in recipe.asked_regions()),
@@ -119,12 +126,12 @@ def _sparql(door: SparqlDoor, name: str, recipe: Recipe, selector: Selector) -> 
         asked=tuple(sorted(selector.asked)),
         wanted=tuple(sorted(selector.wanted)),
         labels=tuple(sorted(selector.labels)),
-        pictures=PICTURE_PROPERTIES if recipe.images.required else (),
+        images=IMAGE_PROPERTIES if recipe.images.required else (),
     )
-    return lookup.SparqlDoor(endpoint, scope, name, door.batch, door.per_region)
+    return lookup.SparqlSource(endpoint, scope, name, source.batch, source.per_region)
 
 
 def _names(recipe: Recipe) -> list[str]:
-    """What each door is called; two of the same name are told apart by their place in the recipe."""
-    plain = [door.label() for door in recipe.doors]
+    """What each source is called; two of the same name are told apart by their place in the recipe."""
+    plain = [source.label() for source in recipe.sources]
     return [name if plain.count(name) == 1 else f"{name} ({n})" for n, name in enumerate(plain, 1)]

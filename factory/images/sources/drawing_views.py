@@ -44,16 +44,16 @@ def varied(drawing: Image.Image, chance: random.Random) -> Image.Image:
     seen = ImageOps.expand(seen, border=1, fill=(0, 0, 0, 0))  # a soft edge when it is turned
     seen = _waved(seen, chance) if chance.random() < 0.6 else seen
     seen = _tilted_onto(size, seen, chance)
-    picture = _lit(_on_background(seen, background), chance)
+    image = _lit(_on_background(seen, background), chance)
     if chance.random() < 0.5:
-        picture = picture.filter(ImageFilter.GaussianBlur(chance.uniform(0.3, 1.0)))
-    return picture
+        image = image.filter(ImageFilter.GaussianBlur(chance.uniform(0.3, 1.0)))
+    return image
 
 
-def encoded(picture: Image.Image) -> bytes:
-    """A picture as PNG."""
+def encoded(image: Image.Image) -> bytes:
+    """An image as PNG."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", compress_level=3)
+    image.save(buffer, "PNG", compress_level=3)
     return buffer.getvalue()
 
 
@@ -74,9 +74,9 @@ def _printed(drawing: Image.Image, chance: random.Random) -> Image.Image:
     return made
 
 
-def _shifted(picture: Image.Image, steps: int) -> Image.Image:
-    """The picture with its hues turned by 256ths of the circle."""
-    hue, saturation, value = picture.convert("HSV").split()
+def _shifted(image: Image.Image, steps: int) -> Image.Image:
+    """The image with its hues turned by 256ths of the circle."""
+    hue, saturation, value = image.convert("HSV").split()
     turned = hue.point([(level + steps) % 256 for level in range(256)])
     return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
 
@@ -138,11 +138,11 @@ def _on_background(drawing: Image.Image, colour: Colour) -> Image.Image:
     return canvas
 
 
-def _lit(picture: Image.Image, chance: random.Random) -> Image.Image:
-    """The picture under other light: contrast about middle grey, brightness, and a slight tint."""
+def _lit(image: Image.Image, chance: random.Random) -> Image.Image:
+    """The image under other light: contrast about middle grey, brightness, and a slight tint."""
     contrast, brightness = chance.uniform(0.75, 1.15), chance.uniform(-22, 22)
     table: list[int] = []
     for _ in range(3):
         offset = 128 + brightness + chance.uniform(-8, 8)
         table += [min(255, max(0, round((value - 128) * contrast + offset))) for value in range(256)]
-    return picture.point(table)
+    return image.point(table)

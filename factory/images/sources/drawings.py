@@ -1,7 +1,7 @@
-"""A picture source over a table of SVG drawings: of each drawing, a category of seeded views, as photos of one thing.
+"""An image source over a table of SVG drawings: of each drawing, a category of seeded views, as photos of one thing.
 
 The table is JSON Lines; a row has `name`, `svg` (relative to the table's folder, or `package:path` for a file that an
-installed package brings), `categories`, `author`, `licence`, `licence_url`, `source`, `views` (how many), and
+installed package brings), `categories`, `author`, `license`, `license_url`, `source`, `views` (how many), and
 optionally `style` (CSS laid over the drawing, for example to hide a layer). View 01 is the plain drawing.
 """
 
@@ -19,7 +19,7 @@ from typing import Any, Self
 import orjson
 from PIL import Image
 
-from factory.images.base import Fetched, PictureInfo
+from factory.images.base import Fetched, ImageInfo
 from factory.images.sources import drawing_views
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.process_pool import pool
@@ -38,8 +38,8 @@ class Drawing:
     svg: str
     categories: tuple[str, ...]
     author: str
-    licence: str
-    licence_url: str
+    license: str
+    license_url: str
     source: str
     views: int
     style: str = ""
@@ -80,16 +80,16 @@ class Drawings:
         rows = self._categories.get(category, [])
         return [row.title(number) for row in rows for number in range(1, row.views + 1)]
 
-    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
         """The first views of each category, in the table's order."""
         return {name: list(self.metadata(self.files_in_category(name)[:limit]).values()) for name in names}
 
-    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+    def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """Whose the drawings of the views are; titles of no view are left out."""
         found = {title: self._find(title) for title in titles}
         return {title: _info(title, place[0]) for title, place in found.items() if place is not None}
 
-    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
         """Views as PNG, in order, drawn by two processes where there are many.
 
         The processes are spawned: a script that calls this needs the usual `if __name__ == "__main__"`.
@@ -134,12 +134,12 @@ class Drawings:
         return (row, number) if title == row.title(number) and 1 <= number <= row.views else None
 
 
-def _info(title: str, row: Drawing) -> PictureInfo:
-    return PictureInfo(
+def _info(title: str, row: Drawing) -> ImageInfo:
+    return ImageInfo(
         title=title,
         author=row.author,
-        licence=row.licence,
-        licence_url=row.licence_url,
+        license=row.license,
+        license_url=row.license_url,
         source=row.source,
         categories=row.categories,
     )

@@ -1,8 +1,8 @@
-"""A picture source over a local folder: photos of one's own, or fetched earlier, with a list that says whose they are.
+"""An image source over a local folder: photos of one's own, or fetched earlier, with a list that says whose they are.
 
 The list is a JSON array or JSON Lines; each entry has `file` (relative to the list's folder), `title` (the Commons
-file name that claims use; `commons_title` is read too), `author`, `licence` (or `license`), and optionally
-`licence_url`, `source`, `categories`.
+file name that claims use; `commons_title` is read too), `author`, `license` (or `license`), and optionally
+`license_url`, `source`, `categories`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,17 @@ from typing import Self
 
 import orjson
 
-from factory.images.base import BadPictureError, Fetched, PictureInfo
+from factory.images.base import BadImageError, Fetched, ImageInfo
 from factory.images.titles import normalised
 from pangea_cultural.errors import UserError
 
 
 class Folder:
-    """Pictures of a local folder."""
+    """Images of a local folder."""
 
     def __init__(self, listing: Path) -> None:
         self._paths: dict[str, Path] = {}
-        self._infos: dict[str, PictureInfo] = {}
+        self._infos: dict[str, ImageInfo] = {}
         self._categories: dict[str, list[str]] = {}
         for row in _entries(listing):
             self._add(row, listing)
@@ -35,11 +35,11 @@ class Folder:
             raise UserError(f"{listing}: {row['file']} lies outside the list's folder")
         title = normalised(title)
         self._paths[title] = path
-        self._infos[title] = PictureInfo(
+        self._infos[title] = ImageInfo(
             title=title,
             author=row.get("author") or "",
-            licence=row.get("licence") or row.get("license") or "",
-            licence_url=row.get("licence_url") or row.get("license_url") or "",
+            license=row.get("license") or "",
+            license_url=row.get("license_url") or "",
             source=row.get("source") or str(row["file"]),
             categories=tuple(row.get("categories") or ()),
         )
@@ -52,11 +52,11 @@ class Folder:
     def __exit__(self, *exception: object) -> None:
         return None
 
-    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
         """The first files of each category, in the list's order."""
         return {name: list(self.metadata(self._categories.get(name, [])[:limit]).values()) for name in names}
 
-    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+    def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """What is known of files; those that the folder does not hold are left out."""
         known = {title: normalised(title) for title in titles}
         return {
@@ -65,13 +65,13 @@ class Folder:
             if name in self._paths and self._paths[name].is_file()
         }
 
-    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
         """The contents of files, in order."""
         for info in infos:
             try:
                 yield info, self._paths[info.title].read_bytes()
             except OSError as error:
-                yield info, BadPictureError("file cannot be read", str(error))
+                yield info, BadImageError("file cannot be read", str(error))
 
 
 def _entries(listing: Path) -> list[dict]:

@@ -1,6 +1,6 @@
-"""The picture sources that a recipe names.
+"""The image sources that a recipe names.
 
-Each is imported where a recipe names it: a recipe is checked at the start of every build, also of one without pictures.
+Each is imported where a recipe names it: a recipe is checked at the start of every build, also of one without images.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from factory.images.base import PictureSource
+from factory.images.base import ImageSource
 from factory.net.user_agent import require_contact, user_agent
 from factory.recipe import CommonsSource, DrawingsSource, FolderSource, Recipe
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse a recipe that wants pictures from a host that wants to know whom to contact, before hours of work.
+    """Refuse a recipe that wants images from a host that wants to know whom to contact, before hours of work.
 
     Raises:
         UserError: there is no contact, or it is none.
@@ -30,7 +30,7 @@ def check(recipe: Recipe) -> None:
 
 
 @contextlib.contextmanager
-def opened(recipe: Recipe) -> Iterator[list[PictureSource]]:
+def opened(recipe: Recipe) -> Iterator[list[ImageSource]]:
     """Open the sources of a recipe, in its order, and close them at the end of the block."""
     with contextlib.ExitStack() as stack:
         # One client for all: the limits of a host hold for the whole build.
@@ -41,7 +41,7 @@ def opened(recipe: Recipe) -> Iterator[list[PictureSource]]:
 
 def _source(
     source: DrawingsSource | FolderSource | CommonsSource, recipe: Recipe, client: Client | None
-) -> PictureSource:
+) -> ImageSource:
     if isinstance(source, DrawingsSource):
         from factory.images.sources.drawings import Drawings
 

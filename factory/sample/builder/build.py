@@ -24,13 +24,13 @@ from pangea_cultural.utils.files import write_bytes
 FOLDER = Path(__file__).parents[1]
 OPENMOJI = {
     "author": "OpenMoji (openmoji.org)",
-    "licence": "CC BY-SA 4.0",
-    "licence_url": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "license": "CC BY-SA 4.0",
+    "license_url": "https://creativecommons.org/licenses/by-sa/4.0/",
 }
 OURS = {
     "author": "pangea-cultural",
-    "licence": "CC0",
-    "licence_url": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "license": "CC0",
+    "license_url": "https://creativecommons.org/publicdomain/zero/1.0/",
 }
 OUTLINE_STYLE = "#color, #color-foreground, #hair, #skin, #skin-shadow { display: none }"
 """OpenMoji's black variant is its drawing without these layers."""
@@ -77,7 +77,7 @@ def _flags(decisions: Decisions) -> Iterator[Document]:
         add(entity, item("P31", "Q186516"))
         add(entity, item("P17", country))
         add(entity, item("P1001", country))
-        _picture(entity, _capitalised(row["flag_label"]), first=_capitalised(row["flag_label"]))
+        _image(entity, _capitalised(row["flag_label"]), first=_capitalised(row["flag_label"]))
         yield entity
 
 
@@ -108,7 +108,7 @@ def _objects(decisions: Decisions, annotations: Path) -> Iterator[Document]:
             # The United States are no region of the sample: a document that a build has to pass over.
             add(entity, item(name, "Q30" if iso == "US" else _country_ids()[iso]))
         first = _drawing_name(row["name"]) if "emoji" in row else _capitalised(row["name"])
-        _picture(entity, _capitalised(row["name"]), first=first)
+        _image(entity, _capitalised(row["name"]), first=first)
         yield entity
 
 
@@ -138,7 +138,7 @@ def _state(entity: Document, row: dict[str, Any]) -> None:
     add(entity, item(name, row["value"]), rank=row["rank"], start=row.get("start", ""), end=row.get("end", ""))
 
 
-def _picture(entity: Document, category: str, *, first: str) -> None:
+def _image(entity: Document, category: str, *, first: str) -> None:
     add(entity, string("P18", f"{first} (view 01).png", "commonsMedia"))
     add(entity, string("P373", category, "string"))
 

@@ -1,6 +1,6 @@
 """Draws the 42 regions' flags as SVG: true proportions, colours and layout, simplified emblems.
 
-Run by hand after a change: python -m factory.sample.builder.draw_flags. The pictures in flags/ are its output.
+Run by hand after a change: python -m factory.sample.builder.draw_flags. The images in flags/ are its output.
 """
 
 from pathlib import Path

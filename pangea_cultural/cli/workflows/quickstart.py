@@ -142,7 +142,7 @@ def take(walk: Walk, data: Data, *, seed: int, steps: int | None, limit: int) ->
     name = data.name
     walk.step(
         "factory",
-        "Factory: facts and pictures become questions in DuckDB",
+        "Factory: facts and images become questions in DuckDB",
         lambda: (
             walk.pcult(*data.command(), *where, "--seed", seed),
             walk.pcult("data", "general", place.exports / "general", "--seed", seed, as_json=False),
@@ -162,7 +162,7 @@ def take(walk: Walk, data: Data, *, seed: int, steps: int | None, limit: int) ->
         asked = ("eval", "--endpoint", server.url, "--tasks", "export", "--data", name, *where)
         results = walk.step(
             "evaluation",
-            "Evaluation: lighteval, with and without looking at the pictures",
+            "Evaluation: lighteval, with and without looking at the images",
             lambda: walk.pcult(*asked, "--limit", limit, "--seed", seed, *_splits(place.exports / name)),
         )
     report = walk.step("report", "Report", lambda: walk.pcult("report", results["run"], as_json=False))
@@ -178,7 +178,7 @@ def take(walk: Walk, data: Data, *, seed: int, steps: int | None, limit: int) ->
 
 
 def _splits(export: Path) -> list[str]:
-    """The splits to evaluate: only some data sets have pictures from an unseen source."""
+    """The splits to evaluate: only some data sets have images from an unseen source."""
     questions = Export.open(export).manifest["questions"]
     return [word for split in ("test", "unseen") if questions[split] for word in ("--split", split)]
 
@@ -194,16 +194,16 @@ SUMMARY = (
 
 
 def accuracies(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of the summary: accuracies with the picture and blind, of each kind of question."""
+    """The rows of the summary: accuracies with the image and blind, of each kind of question."""
     rows = []
     for name, wanted in SUMMARY:
         row: dict[str, Any] = {"name": name}
         for kind in ("choice", "open"):
             keys = wanted | {"kind": kind, "language": "*"}
             found = next((f for f in figures if all(f[key] == value for key, value in keys.items())), None)
-            for condition in ("picture", "blind"):
+            for condition in ("image", "blind"):
                 row[f"{kind}_{condition}"] = found[condition]["accuracy"] if found else None
-                row[f"{kind}_n"] = found["picture"]["n"] if found else 0
+                row[f"{kind}_n"] = found["image"]["n"] if found else 0
         rows.append(row)
     return rows
 
@@ -211,12 +211,12 @@ def accuracies(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def show(result: dict[str, Any], place: Workspace) -> None:
     """Print the summary, and what to try next."""
     columns = ["in percent", "questions", "4-way choice", "blind", "exact match", "blind"]
-    keys = ("choice_picture", "choice_blind", "open_picture", "open_blind")
+    keys = ("choice_image", "choice_blind", "open_image", "open_blind")
     rows = [[row["name"], row["choice_n"], *[_percent(row[key]) for key in keys]] for row in result["accuracy"]]
     console = Console()
     console.print()
     console.print(table("What the tiny CulturalPangea has learnt", columns, rows))
-    console.print("Blind: asked with another entity's picture. 4-way choice: 25 by chance.", style="dim")
+    console.print("Blind: asked with another entity's image. 4-way choice: 25 by chance.", style="dim")
     for sentence in result["statements"]:
         console.print(f"- {sentence}", style="dim", highlight=False)
     seconds = ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items())

@@ -1,4 +1,4 @@
-"""Small changes to pictures at training time, so that a model learns what is drawn and not the very pixels."""
+"""Small changes to images at training time, so that a model learns what is drawn and not the very pixels."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ SHIFT = 0.12
 
 
 class Vary:
-    """Draws that depend on a name and the picture's number in the plan only: a resumed training draws alike.
+    """Draws that depend on a name and the image's number in the plan only: a resumed training draws alike.
 
     Args:
         name: seed and stage.

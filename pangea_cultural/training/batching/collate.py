@@ -9,7 +9,7 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.model.modeling import IGNORED, PADDING, PREFIX
 from pangea_cultural.training.batching.augment import Vary
-from pangea_cultural.training.batching.images import BrokenPictureError, ImageTokens, Pictures, Tiles
+from pangea_cultural.training.batching.images import BrokenImageError, Images, ImageTokens, Tiles
 from pangea_cultural.training.batching.packing import Part, Row, Span, Template
 from pangea_cultural.training.data.types import Conversation, Group
 
@@ -64,7 +64,7 @@ class Tensors:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A part with its texts, as spans, and its pictures."""
+    """A part with its texts, as spans, and its images."""
 
     part: Part
     group: Group
@@ -80,9 +80,9 @@ class Collator:
         keys: number of each (source, language) among the measures.
         weighting: what a target counts. `token`: one, so that the loss is the mean over targets, as separate rows have
             it. `question`: one over the targets of its conversation, so that long answers do not outweigh short ones.
-            `sqrt`: one over the root of the questions that share the picture in this step (Molmo's root weighting), so
-            that a picture with many questions does not outweigh others.
-        vary: changes pictures a little; None for not at all.
+            `sqrt`: one over the root of the questions that share the image in this step (Molmo's root weighting), so
+            that an image with many questions does not outweigh others.
+        vary: changes images a little; None for not at all.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Collator:
         vary: Vary | None = None,
     ) -> None:
         self._template = Template(processor.tokenizer)
-        self._pictures = Pictures(processor)
+        self._images = Images(processor)
         self._image_tokens = ImageTokens(processor)
         self._pad = processor.tokenizer.pad_token_id
         self._keys = keys
@@ -109,12 +109,12 @@ class Collator:
         Args:
             rows: none for a process that has nothing to do in this micro-batch.
             groups: of each part of each row, with the part's conversations only.
-            skipped: takes [file, reason] of pictures that turn out to be broken; their parts are left out.
+            skipped: takes [file, reason] of images that turn out to be broken; their parts are left out.
 
         Returns:
             input_ids, position_ids, labels, weights [batch, length]; segments [batch, 2, length]; keys [targets];
-            `normalizer`, the sum of the targets' weights; and where there are pictures pixel_values
-            [pictures, tiles, 3, height, width] and image_sizes [pictures, 2].
+            `normalizer`, the sum of the targets' weights; and where there are images pixel_values
+            [images, tiles, 3, height, width] and image_sizes [images, 2].
         """
         loaded = [list(self._loaded(row, own, skipped)) for row, own in zip(rows, groups, strict=True)]
         loaded = [row for row in loaded if row]
@@ -130,14 +130,14 @@ class Collator:
             for path in group.images:
                 try:
                     tiles.append(self._tiles(path, part.piece.number))
-                except BrokenPictureError as error:
+                except BrokenImageError as error:
                     skipped.append([str(path), str(error)])
             if len(tiles) == len(group.images):
                 spans = [list(self._template.spans(c.turns, num_images=len(tiles))) for c in group.conversations]
                 yield Loaded(part, group, spans, tiles)
 
     def _tiles(self, path: Any, number: int) -> Tiles:
-        tiles = self._pictures.tiles(path)
+        tiles = self._images.tiles(path)
         return tiles._replace(pixel_values=self._vary.light(tiles.pixel_values, number)) if self._vary else tiles
 
     def _row(self, parts: list[Loaded], texts: Iterator[list[int]]) -> Tensors:
@@ -196,7 +196,7 @@ class Collator:
 
 
 def _stacked(tiles: list[Tiles]) -> dict[str, torch.Tensor]:
-    """Pictures with unequal numbers of tiles are filled up with empty ones, which the model leaves out by the sizes."""
+    """Images with unequal numbers of tiles are filled up with empty ones, which the model leaves out by the sizes."""
     if not tiles:
         return {}
     most = max(len(part.pixel_values) for part in tiles)
@@ -214,7 +214,7 @@ class CaptionCollator:
         keys: dict[tuple[int, str], int],
         vary: Vary | None,
     ) -> None:
-        self._pictures = Pictures(processor)
+        self._images = Images(processor)
         self._vary = vary
         self._number = {caption: number for number, caption in enumerate(captions)}
         self._keys = keys
@@ -224,7 +224,7 @@ class CaptionCollator:
     def __call__(
         self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
     ) -> dict[str, Any]:
-        """A micro-batch: pixel_values [pictures, 3, height, width], labels and keys [pictures], their number as
+        """A micro-batch: pixel_values [images, 3, height, width], labels and keys [images], their number as
         `normalizer`.
         """
         tiles, labels, keys = [], [], []
@@ -232,18 +232,18 @@ class CaptionCollator:
             for part, group in zip(row, own, strict=True):
                 try:
                     tiles.append(self._overview(group, part.piece.number))
-                except BrokenPictureError as error:
+                except BrokenImageError as error:
                     skipped.append([str(group.images[0]), str(error)])
                     continue
                 labels.append(self._number[group.caption])
                 keys.append(self._keys[group.source, "en"])
         batch = {"normalizer": float(len(labels)), "keys": torch.tensor(keys, dtype=torch.long)}
-        # A process without pictures takes part with one that does not count.
+        # A process without images takes part with one that does not count.
         return batch | {
             "pixel_values": torch.stack(tiles or [self._empty]),
             "labels": torch.tensor(labels or [IGNORED]),
         }
 
     def _overview(self, group: Group, number: int) -> torch.Tensor:
-        tile = self._pictures.tiles(group.images[0]).pixel_values[0]
+        tile = self._images.tiles(group.images[0]).pixel_values[0]
         return self._vary.place(self._vary.light(tile, number), number) if self._vary else tile

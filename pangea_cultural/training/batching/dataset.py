@@ -34,9 +34,9 @@ class Steps(Dataset):
     """The steps of a stage, each as a dictionary.
 
     `micro_batches` are this process's (see the collators). `questions`, `tokens`, `image_tokens` and
-    `image_tokens_apart` are of all processes together: the tokens of all rows, those of pictures among them, and what
-    the pictures would have taken had every question a row of its own. `ids` names the questions, `skipped` holds
-    [file, reason] of this process's broken pictures.
+    `image_tokens_apart` are of all processes together: the tokens of all rows, those of images among them, and what
+    the images would have taken had every question a row of its own. `ids` names the questions, `skipped` holds
+    [file, reason] of this process's broken images.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Pictures as the model takes them. Files are not trusted: what does not decode is an error of this one picture."""
+"""Images as the model takes them. Files are not trusted: what does not decode is an error of this one image."""
 
 import warnings
 from collections import OrderedDict
@@ -16,21 +16,21 @@ MAX_PIXELS = 100_000_000
 """More is taken for an attack on memory: 100 megapixels are 300 MB before the first resize."""
 
 
-class BrokenPictureError(Exception):
-    """A picture that cannot be learnt from; the message is the reason it is counted under."""
+class BrokenImageError(Exception):
+    """An image that cannot be learnt from; the message is the reason it is counted under."""
 
 
 class Tiles(NamedTuple):
-    """A picture as the model takes it."""
+    """An image as the model takes it."""
 
     pixel_values: torch.Tensor
-    """[tiles, 3, height, width]; the first tile is the whole picture."""
+    """[tiles, 3, height, width]; the first tile is the whole image."""
     size: tuple[int, int]
-    """Height and width of the picture."""
+    """Height and width of the image."""
 
 
-class Pictures:
-    """Reads pictures and cuts them into tiles; keeps the last ones, because small data sets come again and again."""
+class Images:
+    """Reads images and cuts them into tiles; keeps the last ones, because small data sets come again and again."""
 
     def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = 1 << 28) -> None:
         self._processor = processor
@@ -38,10 +38,10 @@ class Pictures:
         self._room = cache_bytes
 
     def tiles(self, path: Path) -> Tiles:
-        """The tiles of a picture.
+        """The tiles of an image.
 
         Raises:
-            BrokenPictureError: there is no such file, or it does not decode.
+            BrokenImageError: there is no such file, or it does not decode.
         """
         if path in self._cache:
             self._cache.move_to_end(path)
@@ -54,48 +54,48 @@ class Pictures:
         return tiles
 
     def _read(self, path: Path) -> Tiles:
-        picture = read(path)
-        inputs = self._processor.image_processor(picture, return_tensors="pt")
-        return Tiles(inputs["pixel_values"][0], (picture.height, picture.width))
+        image = read(path)
+        inputs = self._processor.image_processor(image, return_tensors="pt")
+        return Tiles(inputs["pixel_values"][0], (image.height, image.width))
 
 
 def read(path: Path) -> Image.Image:
-    """A picture in RGB.
+    """An image in RGB.
 
     Raises:
-        BrokenPictureError: there is no such file, it is too large, or it does not decode.
+        BrokenImageError: there is no such file, it is too large, or it does not decode.
     """
-    return _opened(path, lambda picture: picture.convert("RGB"))
+    return _opened(path, lambda image: image.convert("RGB"))
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Height and width of a picture, from its header.
+    """Height and width of an image, from its header.
 
     Raises:
-        BrokenPictureError: there is no such file, it is too large, or it is no picture.
+        BrokenImageError: there is no such file, it is too large, or it is no image.
     """
-    return _opened(path, lambda picture: (picture.height, picture.width))
+    return _opened(path, lambda image: (image.height, image.width))
 
 
 def _opened(path: Path, work: Callable[[Image.Image], Result]) -> Result:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise BrokenPictureError("picture with more than 100 megapixels")
-                return work(picture)
+            with Image.open(path) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise BrokenImageError("image with more than 100 megapixels")
+                return work(image)
     except FileNotFoundError:
-        raise BrokenPictureError("picture missing") from None
-    except BrokenPictureError:
+        raise BrokenImageError("image missing") from None
+    except BrokenImageError:
         raise
     # Pillow's decoders raise whatever a broken file makes them stumble over.
     except Exception as error:
-        raise BrokenPictureError("picture does not decode") from error
+        raise BrokenImageError("image does not decode") from error
 
 
 class ImageTokens:
-    """How many tokens the model makes of a picture."""
+    """How many tokens the model makes of an image."""
 
     def __init__(self, processor: LlavaNextProcessor) -> None:
         self._processor = processor
@@ -103,7 +103,7 @@ class ImageTokens:
         self._known: dict[tuple[int, int], int] = {}
 
     def of(self, height_and_width: tuple[int, int]) -> int:
-        """Tokens of a picture of a size."""
+        """Tokens of an image of a size."""
         if height_and_width not in self._known:
             counted = self._processor._get_number_of_features(*height_and_width, self._tile, self._tile)
             # The processor's own count includes the class token, which the strategy "default" drops.

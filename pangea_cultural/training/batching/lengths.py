@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pangea_cultural.training.batching import images as pictures
-from pangea_cultural.training.batching.images import BrokenPictureError, ImageTokens
+from pangea_cultural.training.batching import images as images
+from pangea_cultural.training.batching.images import BrokenImageError, ImageTokens
 from pangea_cultural.training.batching.packing import Lengths, Template
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, read_json, write_json
 
 CHUNK = 4096
-"""Conversations, or pictures, that are measured at once."""
+"""Conversations, or images, that are measured at once."""
 SAVED_EVERY_S = 60
-"""Millions of pictures behind a network are looked at for an hour, of which a kill loses a minute."""
+"""Millions of images behind a network are looked at for an hour, of which a kill loses a minute."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Measured:
 
     Args:
         lengths: in tokens.
-        broken: [groups], true where a picture is missing or broken.
-        num_pictures: files, broken ones included.
+        broken: [groups], true where an image is missing or broken.
+        num_images: files, broken ones included.
         problems: what is wrong with each broken file.
     """
 
     lengths: Lengths
     broken: np.ndarray
-    num_pictures: int
+    num_images: int
     problems: dict[str, str]
 
 
@@ -47,18 +47,18 @@ def measure(
         corpus: the source.
         template: makes conversations into tokens.
         image_tokens: of the model.
-        cache: folder for what was measured; of pictures, only the missing and broken ones are looked at again.
+        cache: folder for what was measured; of images, only the missing and broken ones are looked at again.
         key: names source, tokenizer and processor.
         reporter: shows how far it is.
     """
     text = _text_lengths(corpus, template, cache / f"{key}-texts.npy", reporter)
-    # The same rows may be learnt with pictures of another folder.
+    # The same rows may be learnt with images of another folder.
     place = hashlib.sha256(str(corpus.root).encode()).hexdigest()[:8]
-    sizes = cache / f"{corpus.key}-{place}-pictures.npy"
-    return with_pictures(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
+    sizes = cache / f"{corpus.key}-{place}-images.npy"
+    return with_images(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
 
 
-def with_pictures(
+def with_images(
     corpus: Corpus,
     text: np.ndarray,
     header: int,
@@ -67,15 +67,15 @@ def with_pictures(
     *,
     cache: Path | None = None,
 ) -> Measured:
-    """Measure the pictures of a source whose texts are measured, or assumed.
+    """Measure the images of a source whose texts are measured, or assumed.
 
     Args:
         corpus: the source.
-        text: [conversations], tokens behind the prefix without pictures.
-        header: tokens before the picture.
+        text: [conversations], tokens behind the prefix without images.
+        header: tokens before the image.
         image_tokens: of the model.
         reporter: shows how far it is.
-        cache: file for the pictures' sizes.
+        cache: file for the images' sizes.
     """
     sizes, problems = _image_sizes(corpus, cache, reporter)
     image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
@@ -86,7 +86,7 @@ def with_pictures(
 
 
 def left_out_since(folder: Path, measured: list[Measured]) -> list[Measured]:
-    """What was left out when a training began stays left out until its end: one picture that is mended meanwhile would
+    """What was left out when a training began stays left out until its end: one image that is mended meanwhile would
     change the order of all questions.
 
     Args:
@@ -152,13 +152,13 @@ def _text_lengths(corpus: Corpus, template: Template, cache: Path, reporter: Rep
 def _image_sizes(
     corpus: Corpus, cache: Path | None, reporter: Reporter
 ) -> tuple[dict[Path, tuple[int, int]], dict[str, str]]:
-    """Height and width of every picture, and what is wrong with those that have none."""
+    """Height and width of every image, and what is wrong with those that have none."""
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
     kept = _Saved(cache, len(paths), 2)
     sizes = kept.values
     problems = {}
     unknown = np.flatnonzero(sizes[:, 0] == 0)
-    with ThreadPoolExecutor() as pool, reporter.bar("measuring pictures", len(unknown), "pictures") as bar:
+    with ThreadPoolExecutor() as pool, reporter.bar("measuring images", len(unknown), "images") as bar:
         for first in range(0, len(unknown), CHUNK):
             chunk = unknown[first : first + CHUNK]
             for number, found in zip(chunk, pool.map(_size, [paths[n] for n in chunk]), strict=True):
@@ -174,15 +174,15 @@ def _image_sizes(
 
 def _size(path: Path) -> tuple[int, int] | str:
     try:
-        return pictures.size(path)
-    except BrokenPictureError as error:
+        return images.size(path)
+    except BrokenImageError as error:
         return str(error)
 
 
 def _image_lengths(
     corpus: Corpus, sizes: dict[Path, tuple[int, int]], image_tokens: ImageTokens
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens of pictures in the prefix and inside the text, and whether one is broken; each [groups]."""
+    """Tokens of images in the prefix and inside the text, and whether one is broken; each [groups]."""
     image = np.zeros(corpus.num_groups, np.int32)
     inside = np.zeros(corpus.num_groups, np.int32)
     broken = np.zeros(corpus.num_groups, bool)

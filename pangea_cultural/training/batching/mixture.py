@@ -1,4 +1,4 @@
-"""What is learnt in which step: a plan of pictures and questions from several sources, interleaved by a seed.
+"""What is learnt in which step: a plan of images and questions from several sources, interleaved by a seed.
 
 The plan is a pure function of recipe, seed and data: nothing but the number of the next step is needed to go on after a
 stop, on any number of data workers. It holds numbers only, a few bytes a question.
@@ -15,7 +15,7 @@ from pangea_cultural.errors import UserError
 
 
 class Piece(NamedTuple):
-    """Questions about one picture that are learnt in the same step."""
+    """Questions about one image that are learnt in the same step."""
 
     number: int
     """Of the piece in the plan."""
@@ -31,7 +31,7 @@ class Candidates:
 
     Args:
         starts: [groups + 1], where each group's conversations begin, in the order of the source.
-        usable: [conversations], false for those that cannot be learnt (a broken picture, longer than a row).
+        usable: [conversations], false for those that cannot be learnt (a broken image, longer than a row).
         weight: with steps, share of the questions, against the other sources' weights.
         count: with epochs, number of questions in each; None for every question once.
     """
@@ -82,14 +82,14 @@ def plan(
 ) -> Plan:
     """Draw a plan; equal arguments give an equal plan.
 
-    In an epoch of a source each of its questions comes once: those of a picture are shuffled and cut into pieces of at
-    most `limit`, as even as can be, and the pieces of all pictures are shuffled. A picture with sixty questions so is
+    In an epoch of a source each of its questions comes once: those of an image are shuffled and cut into pieces of at
+    most `limit`, as even as can be, and the pieces of all images are shuffled. An image with sixty questions so is
     spread over the epoch. The sources' pieces are merged so that each source is spread evenly over the whole training.
 
     Args:
         sources: what there is to learn.
         batch_questions: questions in a step, on average; a piece is never cut by a step's end.
-        limit: most questions of a picture in a piece.
+        limit: most questions of an image in a piece.
         name: seeds the draws.
         steps: number of steps, with sources drawn by weight; or
         epochs: how often every question of every source comes, or as many as its count.
@@ -184,16 +184,16 @@ def _shuffled(source: Candidates, draws: np.random.Philox) -> tuple[np.ndarray, 
 
 
 def _pieces(groups: np.ndarray, conversations: np.ndarray, limit: int) -> _Part:
-    """Cut the questions of each picture into as few pieces as can be, whose sizes differ by one at most.
+    """Cut the questions of each image into as few pieces as can be, whose sizes differ by one at most.
 
-    Three pictures with 3, 1 and 5 questions and a limit of 2, question by question:
+    Three images with 3, 1 and 5 questions and a limit of 2, question by question:
 
         groups     0 0 0   1   2 2 2 2 2
-        rank       0 1 2   0   0 1 2 3 4    of the question in its picture
-        piece of   0 0 1   2   3 3 4 4 5    the picture's first piece + rank * its pieces // its questions
+        rank       0 1 2   0   0 1 2 3 4    of the question in its image
+        piece of   0 0 1   2   3 3 4 4 5    the image's first piece + rank * its pieces // its questions
 
     Args:
-        groups: [questions], the picture of each, ascending.
+        groups: [questions], the image of each, ascending.
         conversations: [questions], positions within the group.
         limit: most questions in a piece.
     """

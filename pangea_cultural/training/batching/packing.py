@@ -1,9 +1,9 @@
-"""The shared picture: all questions about a picture behind one prefix, each seeing the prefix and itself only.
+"""The shared image: all questions about an image behind one prefix, each seeing the prefix and itself only.
 
-    [system and user header, picture tokens][conversation 1][conversation 2] …
+    [system and user header, image tokens][conversation 1][conversation 2] …
 
 Position ids restart after the prefix at every conversation; the loss is on the answers. The result is that of separate
-rows (a test holds loss and gradients equal), at a fraction of the cost: a picture's tokens go through the model once,
+rows (a test holds loss and gradients equal), at a fraction of the cost: an image's tokens go through the model once,
 not once a question. Several such groups fill a row up to its longest length; the mask (model/packed.py) keeps them
 apart.
 """
@@ -26,11 +26,11 @@ Packing = Literal["shared", "rows"]
 
 
 class Span(NamedTuple):
-    """A stretch of a conversation: text that is still to be made into tokens, marks, or the place of a picture."""
+    """A stretch of a conversation: text that is still to be made into tokens, marks, or the place of an image."""
 
     text: str = ""
     marks: tuple[int, ...] = ()
-    is_picture: bool = False
+    is_image: bool = False
     is_target: bool = False
 
 
@@ -47,7 +47,7 @@ class Template:
         text = self.encode([f"system\n{SYSTEM}", "user\n", "assistant\n", "\n", "\nuser\n"])
         system, user, assistant, newline, _ = text
         self.header = [start, *system, end, *newline, start, *user]
-        """Tokens before the picture."""
+        """Tokens before the image."""
         self._asked = (end, *newline, start, *assistant)
         self._next = (*newline, start, *user)
         self._end = (end,)
@@ -61,7 +61,7 @@ class Template:
     def spans(self, turns: Turns, *, num_images: int) -> Iterator[Span]:
         """A conversation after the prefix.
 
-        With one picture, which stands in the prefix, the first question follows it on a new line; with several, each
+        With one image, which stands in the prefix, the first question follows it on a new line; with several, each
         stands where the text has its mark.
         """
         for number, (question, answer) in enumerate(turns):
@@ -71,7 +71,7 @@ class Template:
             parts = (lead + question).split(IMAGE_MARK) if num_images > 1 else [lead + question]
             for part_number, part in enumerate(parts):
                 if part_number:
-                    yield Span(is_picture=True)
+                    yield Span(is_image=True)
                 if part:
                     yield Span(text=part)
             yield Span(marks=self._asked)
@@ -86,13 +86,13 @@ class Template:
         Args:
             spans: the conversation.
             texts: what `encode` made of the spans' texts, in order; as many are taken as the spans have.
-            image_tokens: how many tokens each picture within the text takes.
+            image_tokens: how many tokens each image within the text takes.
         """
         ids: list[int] = []
         targets: list[bool] = []
-        pictures = iter(image_tokens)
+        images = iter(image_tokens)
         for span in spans:
-            part = [self.image] * next(pictures) if span.is_picture else list(span.marks) or next(texts)
+            part = [self.image] * next(images) if span.is_image else list(span.marks) or next(texts)
             ids += part
             targets += [span.is_target] * len(part)
         return ids, targets
@@ -104,9 +104,9 @@ class Lengths:
 
     Args:
         starts: [groups + 1], where each group's conversations begin.
-        prefix: [groups], of the shared prefix: header and picture.
-        image: [groups], of the picture in the prefix.
-        conversations: [conversations], behind the prefix; pictures within the text included.
+        prefix: [groups], of the shared prefix: header and image.
+        image: [groups], of the image in the prefix.
+        conversations: [conversations], behind the prefix; images within the text included.
     """
 
     starts: np.ndarray

@@ -50,18 +50,18 @@ class Data:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Missing and broken pictures, and what is wrong with each."""
+        """Missing and broken images, and what is wrong with each."""
         return {file: reason for measured in self.measured for file, reason in measured.problems.items()}
 
     @property
     def broken(self) -> dict[str, int]:
-        """How many pictures are missing or broken, by reason."""
+        """How many images are missing or broken, by reason."""
         return dict(Counter(self.problems.values()))
 
     @property
-    def num_pictures(self) -> int:
+    def num_images(self) -> int:
         """Files, broken ones included; one that two sources show counts twice."""
-        return sum(measured.num_pictures for measured in self.measured)
+        return sum(measured.num_images for measured in self.measured)
 
     @property
     def num_broken(self) -> int:
@@ -85,13 +85,13 @@ class Data:
         """Stop before anything is learnt.
 
         Raises:
-            UserError: more pictures are missing or broken than the recipe allows.
+            UserError: more images are missing or broken than the recipe allows.
         """
-        if self.num_broken > self.recipe.max_skipped * self.num_pictures:
+        if self.num_broken > self.recipe.max_skipped * self.num_images:
             example, reason = next(iter(self.problems.items()))
             counted = ", ".join(f"{reason}: {number}" for reason, number in self.broken.items())
             raise UserError(
-                f"{self.num_broken} of {self.num_pictures} pictures cannot be used ({counted}), such as {example} "
+                f"{self.num_broken} of {self.num_images} images cannot be used ({counted}), such as {example} "
                 f"({reason}): mend them, or raise max_skipped (now {self.recipe.max_skipped}) in the recipe"
             )
 
@@ -105,7 +105,7 @@ class Data:
         measured = self.measured[number]
         broken = _broken(measured)
         counts = {
-            "picture missing or broken": int(broken.sum()),
+            "image missing or broken": int(broken.sum()),
             TOO_LONG: int((_too_long(measured, stage) & ~broken).sum()),
         }
         return {reason: count for reason, count in counts.items() if count}
@@ -128,7 +128,7 @@ class Data:
         return mixture.plan(
             self.candidates(stage) if candidates is None else candidates,
             batch_questions=stage.batch_questions,
-            limit=stage.questions_per_picture,
+            limit=stage.questions_per_image,
             name=f"{self.recipe.seed} {stage.name}",
             steps=stage.steps,
             epochs=stage.epochs,
@@ -153,7 +153,7 @@ class Data:
         return Candidates(measured.lengths.starts, usable, source.share, source.count)
 
     def _captions(self, number: int, stage: Stage) -> Candidates:
-        """Pictures with a name, each as one question. Sources without names, such as chat, have no part."""
+        """Images with a name, each as one question. Sources without names, such as chat, have no part."""
         corpus, measured = self.corpora[number], self.measured[number]
         named = np.array([bool(corpus.caption(group)) for group in range(corpus.num_groups)])
         usable = named & ~measured.broken & (measured.lengths.image > 0)
@@ -161,13 +161,13 @@ class Data:
         return Candidates(np.arange(corpus.num_groups + 1), usable, weight)
 
     def captions(self) -> list[str]:
-        """The names of all pictures, sorted."""
+        """The names of all images, sorted."""
         return sorted({c.caption(group) for c in self.corpora for group in range(c.num_groups)} - {""})
 
     def steps(self, stage: Stage, collator: Callable[..., dict[str, Any]], *, processes: int, rank: int) -> Steps:
         """The steps of a stage as one process sees them."""
         if stage.objective == "contrastive":
-            # Names are no text here: every picture counts one.
+            # Names are no text here: every image counts one.
             own = [_of_captions(corpus.num_groups) for corpus in self.corpora]
             layout = Layout("rows", 1, stage.per_device_rows, processes, rank)
         else:
@@ -187,7 +187,7 @@ def _too_long(measured: Measured, stage: Stage) -> np.ndarray:
 
 
 def _broken(measured: Measured) -> np.ndarray:
-    """[conversations], true where a picture is missing or broken."""
+    """[conversations], true where an image is missing or broken."""
     return np.repeat(measured.broken, np.diff(measured.lengths.starts))
 
 
@@ -209,7 +209,7 @@ def held_out(recipe: Recipe, workspace: Path) -> frozenset[str]:
         UserError: an export is not there, or the recipe asks for such a language.
     """
     exports = [workspace / source.path for source in recipe.sources if source.kind == "export"]
-    codes = {*recipe.held_out, *(code for path in exports for code in Export.open(path).held_out_languages)}
+    codes = {*recipe.held_out_languages, *(code for path in exports for code in Export.open(path).held_out_languages)}
     for code in recipe.languages:
         if code in codes:
             raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")

@@ -26,7 +26,7 @@ class Corpus:
         self._manifest = manifest
         self._source = source
         self.root = root
-        """Folder of the pictures."""
+        """Folder of the images."""
         self.key: str = manifest["key"]
         """Of the content."""
         self.files: dict[str, str] = manifest["files"]
@@ -76,7 +76,7 @@ class Corpus:
             rejected: what `filters` drops is added to what the reader of the rows counts in it.
             notes: what the reader of the rows found worth a note.
             source: number of the source, for its groups.
-            root: folder of the pictures.
+            root: folder of the images.
 
         Raises:
             UserError: a row is in a held-out language, or the reader of the rows raised it.
@@ -176,12 +176,12 @@ class Corpus:
         return Group(self._source, self.paths(index), tuple(map(self._conversation, chosen)), self.caption(index))
 
     def images(self, index: int) -> tuple[str, ...]:
-        """The pictures of a group, as paths below the folder of pictures; no text is read."""
+        """The images of a group, as paths below the folder of images; no text is read."""
         joined = self._rows.value("images", self._order[self.starts[index]])
         return tuple(joined.split(SEPARATOR)) if joined else ()
 
     def paths(self, index: int) -> tuple[Path, ...]:
-        """The files of the pictures of a group."""
+        """The files of the images of a group."""
         return tuple(self.root / image for image in self.images(index))
 
     def texts(self, first: int, last: int) -> list[tuple[tuple[str, str], ...]]:
@@ -203,7 +203,7 @@ class Corpus:
         return tuple(zip(texts[::2], texts[1::2], strict=True))
 
     def caption(self, index: int) -> str:
-        """What the picture of a group shows, in English; empty where nobody says."""
+        """What the image of a group shows, in English; empty where nobody says."""
         row = self._caption_rows[index]
         return self._captions.value("caption", row) if row >= 0 else ""
 

@@ -163,8 +163,8 @@ def _write_rows(
 
 
 def _write_groups(folder: Path, codes: dict[str, _Codes]) -> None:
-    pictures, paths = _encoded(open_table(folder / "rows.arrow")["images"])
-    leaders = _leaders(pictures, paths)
+    images, paths = _encoded(open_table(folder / "rows.arrow")["images"])
+    leaders = _leaders(images, paths)
     order = np.argsort(leaders, kind="stable")
     starts = np.flatnonzero(np.diff(leaders[order], prepend=-1))
     np.save(folder / "order.npy", order)
@@ -173,11 +173,11 @@ def _write_groups(folder: Path, codes: dict[str, _Codes]) -> None:
     for column, values in codes.items():
         np.save(folder / f"{column[:-1]}_codes.npy", np.array(values.codes, np.int16)[order])
     captioned = pc.index_in(open_table(folder / "captions.arrow")["image"], value_set=paths)
-    np.save(folder / "caption_rows.npy", _caption_rows(captioned, pictures[order[starts]]))
+    np.save(folder / "caption_rows.npy", _caption_rows(captioned, images[order[starts]]))
 
 
 def _encoded(images: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """Each row's pictures as a number, and what the numbers stand for."""
+    """Each row's images as a number, and what the numbers stand for."""
     if not len(images):
         return np.empty(0, np.int32), pa.array([], pa.string())
     # All chunks share a dictionary, in order of first appearance.
@@ -185,27 +185,27 @@ def _encoded(images: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     return np.concatenate([chunk.indices.to_numpy() for chunk in chunks]), chunks[0].dictionary
 
 
-def _leaders(pictures: np.ndarray, paths: pa.Array) -> np.ndarray:
-    """The first row of each row's group [rows]: rows with one picture, and the same one, are a group."""
-    rows = np.arange(len(pictures))
+def _leaders(images: np.ndarray, paths: pa.Array) -> np.ndarray:
+    """The first row of each row's group [rows]: rows with one image, and the same one, are a group."""
+    rows = np.arange(len(images))
     first = np.empty(len(paths), np.int64)
     # Of several values for an index numpy keeps the last.
-    first[pictures[::-1]] = rows[::-1]
+    first[images[::-1]] = rows[::-1]
     one = pc.invert(pc.or_(pc.equal(paths, ""), pc.match_substring(paths, SEPARATOR)))
-    return np.where(one.to_numpy(zero_copy_only=False)[pictures], first[pictures], rows)
+    return np.where(one.to_numpy(zero_copy_only=False)[images], first[images], rows)
 
 
-def _caption_rows(captioned: pa.ChunkedArray, group_pictures: np.ndarray) -> np.ndarray:
+def _caption_rows(captioned: pa.ChunkedArray, group_images: np.ndarray) -> np.ndarray:
     """The last caption of each group [groups], -1 for none.
 
     Args:
-        captioned: number of the picture of each caption; null where no row with it was taken.
-        group_pictures: number of each group's pictures.
+        captioned: number of the image of each caption; null where no row with it was taken.
+        group_images: number of each group's images.
     """
     numbers = pc.fill_null(captioned, -1).to_numpy()
-    rows = np.full(group_pictures.max(initial=-1) + 1, -1, np.int32)
+    rows = np.full(group_images.max(initial=-1) + 1, -1, np.int32)
     rows[numbers[numbers >= 0]] = np.flatnonzero(numbers >= 0)
-    return rows[group_pictures]
+    return rows[group_images]
 
 
 def open_table(path: Path) -> pa.Table:

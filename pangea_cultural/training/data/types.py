@@ -1,10 +1,10 @@
-"""What the data side of training speaks: conversations, the pictures they are about, and rows as sources give them."""
+"""What the data side of training speaks: conversations, the images they are about, and rows as sources give them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 IMAGE_MARK = "<image>"
-"""Stands in a text where a picture stands; only texts about several pictures keep it."""
+"""Stands in a text where an image stands; only texts about several images keep it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What shares pictures.
+    """What shares images.
 
-    Conversations about one picture, or none, do not see each other, and their texts carry no image marks. A
-    conversation about several pictures is a group of its own, and its questions carry as many marks as pictures.
+    Conversations about one image, or none, do not see each other, and their texts carry no image marks. A
+    conversation about several images is a group of its own, and its questions carry as many marks as images.
     """
 
     source: int
@@ -34,7 +34,7 @@ class Group:
     images: tuple[Path, ...]
     conversations: tuple[Conversation, ...]
     caption: str = ""
-    """What the picture shows, in English; empty where nobody says."""
+    """What the image shows, in English; empty where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ class Row:
 
     conversation: Conversation
     images: tuple[str, ...] = ()
-    """Paths relative to the source's folder of pictures, with `/` between the parts."""
+    """Paths relative to the source's folder of images, with `/` between the parts."""
     caption: str = ""
     """As the group's."""

@@ -82,7 +82,7 @@ def _square(text: PretrainedConfig, rows: int, length: int, width: Width, attent
     return pairs * width.compute if attention == "sdpa" and width.casts else 0
 
 
-def tower_bytes(vision: CLIPVisionConfig, tiles: int, width: Width, *, learns: bool, checkpointing: bool) -> int:
+def vision_tower_bytes(vision: CLIPVisionConfig, tiles: int, width: Width, *, learns: bool, checkpointing: bool) -> int:
     """Of a CLIP tower: what autograd keeps if it learns, else the output of every layer, which LLaVA-NeXT asks for, and
     the widest layer at work.
     """
@@ -97,7 +97,7 @@ def tower_bytes(vision: CLIPVisionConfig, tiles: int, width: Width, *, learns: b
     return patches * (outputs + layer if checkpointing else layers * layer)
 
 
-def connector_bytes(config: LlavaNextConfig, tiles: int, width: Width) -> int:
-    """Of the connector: the inputs of its two layers and of the activation between them."""
+def projector_bytes(config: LlavaNextConfig, tiles: int, width: Width) -> int:
+    """Of the projector: the inputs of its two layers and of the activation between them."""
     patches = tiles * (config.vision_config.image_size // config.vision_config.patch_size) ** 2
     return patches * (config.vision_config.hidden_size + 2 * config.text_config.hidden_size) * width.compute

@@ -1,4 +1,4 @@
-"""What the dry run takes for data that is not on this machine: as many questions and pictures as the recipe says, all
+"""What the dry run takes for data that is not on this machine: as many questions and images as the recipe says, all
 alike.
 """
 
@@ -9,10 +9,10 @@ from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.sources import Assumed
 
 HEADER_TOKENS = 14
-"""What Qwen2's tokenizer makes of the chat template before the picture."""
+"""What Qwen2's tokenizer makes of the chat template before the image."""
 MARK_TOKENS = 6
 """What it makes of the marks of one question and answer."""
-TEXTS = Assumed(questions=1, pictures=0)
+TEXTS = Assumed(questions=1, images=0)
 """For texts that are here without the tokenizer, where the recipe says nothing."""
 
 
@@ -27,16 +27,16 @@ def targets(source: Assumed) -> int:
 
 
 def lengths(source: Assumed, image_tokens: int, every: int) -> Lengths:
-    """One group in every so many of a source, with questions spread evenly over the pictures.
+    """One group in every so many of a source, with questions spread evenly over the images.
 
     Args:
         source: what is assumed.
-        image_tokens: of one picture.
+        image_tokens: of one image.
         every: 1 for all groups.
     """
     questions = -(-source.questions // every)
-    groups = min(questions, -(-source.pictures // every)) or questions
-    image = np.full(groups, image_tokens if source.pictures else 0, np.int32)
+    groups = min(questions, -(-source.images // every)) or questions
+    image = np.full(groups, image_tokens if source.images else 0, np.int32)
     starts = np.arange(groups + 1) * questions // groups
     own = np.full(questions, conversation_tokens(source), np.int32)
     return Lengths(starts, HEADER_TOKENS + image, image, own)

@@ -65,7 +65,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
 
     Returns:
         `model`, `sources`, `devices`, `notes`, and for each of `stages` its parameters, steps, tokens, memory in bytes
-        and hours; `basis` says of questions, pictures and texts whether they were counted.
+        and hours; `basis` says of questions, images and texts whether they were counted.
 
     Raises:
         UserError: the recipe does not fit the data, or nothing tells how large model or data are.
@@ -126,7 +126,7 @@ def _stage(recipe: Recipe, stage: Stage, outliner: Outliner, blueprint: Blueprin
 def _basis(sources: Sources, blueprint: Blueprint) -> dict[str, str]:
     """Of what is in the data, whether it was counted."""
     basis = ASSUMED if not sources.corpora else PARTLY if sources.absent else COUNTED
-    return {"questions": basis, "pictures": basis, "texts": basis if blueprint.template else ASSUMED}
+    return {"questions": basis, "images": basis, "texts": basis if blueprint.template else ASSUMED}
 
 
 def _sources(recipe: Recipe, sources: Sources) -> Iterator[dict[str, Any]]:
@@ -134,15 +134,15 @@ def _sources(recipe: Recipe, sources: Sources) -> Iterator[dict[str, Any]]:
     for name, source in zip(source_names(recipe.sources), recipe.sources, strict=True):
         if source in sources.here.sources:
             corpus = next(here)
-            pictures = {image for group in range(corpus.num_groups) for image in corpus.images(group)}
-            found = {"questions": corpus.num_conversations, "pictures": len(pictures)}
+            images = {image for group in range(corpus.num_groups) for image in corpus.images(group)}
+            found = {"questions": corpus.num_conversations, "images": len(images)}
             yield {"source": name, **found, "basis": COUNTED, "rejected": corpus.rejected}
         else:
             _, assumed = next(absent)
             yield {
                 "source": name,
                 "questions": assumed.questions,
-                "pictures": assumed.pictures,
+                "images": assumed.images,
                 "basis": ASSUMED,
                 "rejected": {},
             }
@@ -160,9 +160,9 @@ def _notes(
     if devices.tflops is None:
         yield f"{DEFAULT_TFLOPS:g} TFLOP/s is about what an H100 sustains in bfloat16; --tflops says what yours does"
     for source, assumed in sources.absent:
-        height, width = assumed.picture_px
+        height, width = assumed.image_px
         yield (
-            f"{source.path} is not here. Assumed: pictures {width} wide and {height} high, {assumed.question_tokens} "
+            f"{source.path} is not here. Assumed: images {width} wide and {height} high, {assumed.question_tokens} "
             f"tokens for a question with its answer, {assumed.answer_tokens} of them for the answer"
         )
     if blueprint.template is None and sources.corpora:

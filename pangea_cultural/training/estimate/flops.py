@@ -23,7 +23,7 @@ class Work:
         tokens: of all rows.
         pairs: of positions that see each other.
         targets: tokens that are predicted.
-        tiles: of all pictures.
+        tiles: of all images.
     """
 
     tokens: float
@@ -34,9 +34,9 @@ class Work:
 
 def flops(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     """Of all steps of a stage, on all devices together."""
-    total = _tower(blueprint, stage, work)
+    total = _vision_tower(blueprint, stage, work)
     if stage.objective == "answers":
-        total += _connector(blueprint, stage, work) + _language_model(blueprint, stage, work)
+        total += _projector(blueprint, stage, work) + _language_model(blueprint, stage, work)
     return float(total)
 
 
@@ -60,21 +60,21 @@ def _language_model(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     return work.tokens * layers + work.targets * head + work.pairs * attention
 
 
-def _connector(blueprint: Blueprint, stage: Stage, work: Work) -> float:
+def _projector(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     patches = work.tiles * _patches(blueprint.model.config.vision_config)
-    rate = _a_weight(learns="connector" in stage.train, passes="tower" in stage.train, again=False)
-    return patches * sum(blueprint.shares(stage)["connector"]) * rate
+    rate = _a_weight(learns="projector" in stage.train, passes="vision_tower" in stage.train, again=False)
+    return patches * sum(blueprint.shares(stage)["projector"]) * rate
 
 
-def _tower(blueprint: Blueprint, stage: Stage, work: Work) -> float:
+def _vision_tower(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     config = blueprint.model.config
-    vision, learns = config.vision_config, "tower" in stage.train
+    vision, learns = config.vision_config, "vision_tower" in stage.train
     patches = _patches(vision) + 1
     attention = 2 * vision.hidden_size * vision.num_hidden_layers * patches
-    # All layers are computed, but no gradient comes to those behind the last that the connector reads.
+    # All layers are computed, but no gradient comes to those behind the last that the projector reads.
     read = build.layers_read(config) / vision.num_hidden_layers
     backwards = _a_weight(learns=learns, passes=learns, again=stage.gradient_checkpointing) - 2
-    return work.tiles * patches * (sum(blueprint.shares(stage)["tower"]) + attention) * (2 + read * backwards)
+    return work.tiles * patches * (sum(blueprint.shares(stage)["vision_tower"]) + attention) * (2 + read * backwards)
 
 
 def _patches(vision: CLIPVisionConfig) -> int:

@@ -48,14 +48,14 @@ def open_sources(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporte
         else:
             raise UserError(
                 f"no data at {workspace / source.path}: put it there, or say in the recipe what to assume "
-                "([sources.assumed] with questions and pictures)"
+                "([sources.assumed] with questions and images)"
             )
     present = recipe.model_copy(update={"sources": tuple(here)})
     return Sources(present, open_all(present, workspace, cache, reporter), absent)
 
 
 def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Reporter) -> list[Measured]:
-    """Measure what is on this machine: pictures in any case, texts where the model's tokenizer is here too."""
+    """Measure what is on this machine: images in any case, texts where the model's tokenizer is here too."""
     image_tokens, template = blueprint.image_tokens, blueprint.template
     if template:
         key = blueprint.key
@@ -63,5 +63,5 @@ def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Repor
     measured = []
     for source, corpus in zip(sources.here.sources, sources.corpora, strict=True):
         texts = np.full(corpus.num_conversations, assumptions.conversation_tokens(source.assumed or TEXTS), np.int32)
-        measured.append(lengths.with_pictures(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
+        measured.append(lengths.with_images(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
     return measured

@@ -1,4 +1,4 @@
-"""How a stage will be laid out: steps, rows, tokens and pictures.
+"""How a stage will be laid out: steps, rows, tokens and images.
 
 Counted where the data is on this machine, assumed where it is not.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import images as pictures
+from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
 from pangea_cultural.training.batching.lengths import Measured
 from pangea_cultural.training.batching.mixture import Candidates, Plan
@@ -38,19 +38,19 @@ class Held:
     Args:
         rows: how many.
         questions: in them.
-        pictures: shown.
+        images: shown.
         tokens: of all kinds.
-        image_tokens: of pictures that are shared.
+        image_tokens: of images that are shared.
         tokens_apart: of all kinds, if each question had a row of its own.
-        image_tokens_apart: of pictures, if each question had a row of its own.
+        image_tokens_apart: of images, if each question had a row of its own.
         targets: tokens that are predicted.
         pairs: of positions that see each other.
-        tiles: of pictures.
+        tiles: of images.
     """
 
     rows: int = 0
     questions: int = 0
-    pictures: int = 0
+    images: int = 0
     tokens: int = 0
     image_tokens: int = 0
     tokens_apart: int = 0
@@ -87,9 +87,9 @@ class Outline:
 
 
 class Seen(NamedTuple):
-    """What only a look into a group tells: pictures, their tiles, and the targets of each conversation."""
+    """What only a look into a group tells: images, their tiles, and the targets of each conversation."""
 
-    pictures: int
+    images: int
     tiles: int
     targets: np.ndarray
 
@@ -128,7 +128,7 @@ class Outliner:
         for (source, _), own in zip(self._absent, guessed, strict=True):
             candidates.append(_candidates(source, own, stage, every))
         if not any(source.usable.any() for source in candidates):
-            raise UserError(f"stage {stage.name}: no picture has an English name (property `label`) to learn from")
+            raise UserError(f"stage {stage.name}: no image has an English name (property `label`) to learn from")
         fewer = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
         plan = self.data.plan(fewer, candidates)
         lengths = [*counted, *guessed]
@@ -146,18 +146,18 @@ class Outliner:
         return stage.epochs * sum(counted + guessed)
 
     def _assumed(self, source: Assumed, stage: Stage, every: int) -> Lengths:
-        made = assumptions.lengths(source, self._blueprint.image_tokens.of(source.picture_px), every)
+        made = assumptions.lengths(source, self._blueprint.image_tokens.of(source.image_px), every)
         longest = int(made.prefix[0] + made.conversations[0])
         if longest > stage.max_length and stage.objective == "answers":
             raise UserError(
-                f"stage {stage.name}: a question that is assumed has {longest} tokens with its picture, and max_length "
+                f"stage {stage.name}: a question that is assumed has {longest} tokens with its image, and max_length "
                 f"is {stage.max_length}: raise it, or change the source's assumed"
             )
         return made
 
     def _laid_out(self, stage: Stage, plan: Plan, own: Sequence[Lengths], steps: int, questions: int) -> Outline:
         if stage.objective == "contrastive":
-            held, step = _pictures_alone(stage, plan.num_questions, self._devices)
+            held, step = _images_alone(stage, plan.num_questions, self._devices)
             return Outline(steps, questions, plan.num_steps, held, step)
         chosen = spread(plan.num_steps, LAID_OUT_STEPS)
         held, fullest = Held(), Step(Batch(0, 0, 0, 0), 0, self._devices)
@@ -178,7 +178,7 @@ class Outliner:
         seen = self._seen(part.piece.source, group, int(source.starts[group + 1] - source.starts[group]))
         return Held(
             questions=number,
-            pictures=seen.pictures,
+            images=seen.images,
             tokens=part.length,
             image_tokens=image,
             tokens_apart=part.length + (number - 1) * prefix,
@@ -193,10 +193,10 @@ class Outliner:
         number = source - len(self.data.corpora)
         if number >= 0:
             guess = self._absent[number][1]
-            tiles = self._blueprint.tiles(guess.picture_px) if guess.pictures else 0
-            return Seen(int(guess.pictures > 0), tiles, np.full(size, assumptions.targets(guess)))
+            tiles = self._blueprint.tiles(guess.image_px) if guess.images else 0
+            return Seen(int(guess.images > 0), tiles, np.full(size, assumptions.targets(guess)))
         found = self.data.corpora[source].group(group)
-        tiles = sum(self._blueprint.tiles(pictures.size(path)) for path in found.images)
+        tiles = sum(self._blueprint.tiles(images.size(path)) for path in found.images)
         return Seen(len(found.images), tiles, np.array(self._targets(source, found)))
 
     def _targets(self, source: int, group: Group) -> list[int]:
@@ -213,10 +213,10 @@ class Outliner:
 
 
 def _learnable(source: Source, guess: Assumed, stage: Stage) -> int:
-    """How much an assumed source gives to an epoch: questions, or pictures with a name, which only exports know."""
+    """How much an assumed source gives to an epoch: questions, or images with a name, which only exports know."""
     if stage.objective == "answers":
         return source.count or guess.questions
-    return guess.pictures if source.kind == "export" else 0
+    return guess.images if source.kind == "export" else 0
 
 
 def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candidates:
@@ -229,11 +229,11 @@ def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candi
     return Candidates(own.starts, np.ones(len(own.conversations), bool), source.share, count)
 
 
-def _pictures_alone(stage: Stage, number: int, devices: int) -> tuple[Held, Step]:
-    """Of the objective `contrastive`: every picture is a question, shown as its overview."""
+def _images_alone(stage: Stage, number: int, devices: int) -> tuple[Held, Step]:
+    """Of the objective `contrastive`: every image is a question, shown as its overview."""
     each = -(-stage.batch_questions // devices)
     rows = min(each, stage.per_device_rows)
-    held = Held(rows=number, questions=number, pictures=number, tiles=number)
+    held = Held(rows=number, questions=number, images=number, tiles=number)
     return held, Step(Batch(rows, 0, 0, rows), -(-each // stage.per_device_rows), devices)
 
 

@@ -7,7 +7,12 @@ their sum is a little more than what they need; what CUDA, NCCL and fragmentatio
 from dataclasses import dataclass
 
 from pangea_cultural.model import build
-from pangea_cultural.training.estimate.activations import Width, connector_bytes, language_model_bytes, tower_bytes
+from pangea_cultural.training.estimate.activations import (
+    Width,
+    language_model_bytes,
+    projector_bytes,
+    vision_tower_bytes,
+)
 from pangea_cultural.training.estimate.meta_model import Blueprint, Share
 from pangea_cultural.training.recipe import Recipe, Stage
 
@@ -24,7 +29,7 @@ class Batch:
         rows: how many.
         length: tokens of the longest row, to which the others are filled up.
         targets: tokens that are predicted.
-        tiles: of all pictures.
+        tiles: of all images.
     """
 
     rows: int
@@ -76,12 +81,14 @@ def memory(blueprint: Blueprint, recipe: Recipe, stage: Stage, step: Step) -> di
 
 
 def _gathered(blueprint: Blueprint) -> int:
-    """Whole weights in bfloat16 while they compute, where accelerate shards as `fsdp2_prepare_model` does: tower and
-    connector all the time, the output embeddings with their gradient, this layer and the next with theirs.
+    """Bytes of gathered bfloat16 weights under accelerate's `fsdp2_prepare_model`.
+
+    Gathered are vision tower and projector all the time, the output embeddings with their gradient, and the current
+    and the next layer with theirs.
     """
     model, parts = blueprint.model, build.parts(blueprint.model)
     layer = sum(p.numel() for p in model.model.language_model.layers[0].parameters())
-    outside = sum(p.numel() for p in (*parts["tower"], *parts["connector"]))
+    outside = sum(p.numel() for p in (*parts["vision_tower"], *parts["projector"]))
     return 2 * (outside + 2 * model.lm_head.weight.numel() + 4 * layer)
 
 
@@ -104,15 +111,15 @@ def _autocast(blueprint: Blueprint, recipe: Recipe, stage: Stage) -> int:
 def _of_batch(blueprint: Blueprint, recipe: Recipe, stage: Stage, batch: Batch, sharded: bool) -> dict[str, int]:
     """Bytes that grow with the batch."""
     shares, config = blueprint.shares(stage), blueprint.model.config
-    tower = tower_bytes(
+    vision_tower = vision_tower_bytes(
         config.vision_config,
         batch.tiles,
-        _width(recipe, shares["tower"], sharded),
-        learns=bool(shares["tower"].trained),
+        _width(recipe, shares["vision_tower"], sharded),
+        learns=bool(shares["vision_tower"].trained),
         checkpointing=stage.gradient_checkpointing,
     )
     if stage.objective == "contrastive":
-        return {"activations": 0, "tower": tower, "logits": 0}
+        return {"activations": 0, "vision_tower": vision_tower, "logits": 0}
     width = _width(recipe, shares["language_model"], sharded)
     activations = language_model_bytes(
         config.text_config,
@@ -124,10 +131,10 @@ def _of_batch(blueprint: Blueprint, recipe: Recipe, stage: Stage, batch: Batch, 
         attention="flex_attention" if recipe.model.attention == "auto" else recipe.model.attention,
         checkpointing=stage.gradient_checkpointing,
     )
-    if {"tower", "connector"} & set(stage.train):
-        activations += connector_bytes(config, batch.tiles, width)
+    if {"vision_tower", "projector"} & set(stage.train):
+        activations += projector_bytes(config, batch.tiles, width)
     logits = LOGIT_BYTES * batch.targets * config.text_config.vocab_size
-    return {"activations": activations, "tower": tower, "logits": logits}
+    return {"activations": activations, "vision_tower": vision_tower, "logits": logits}
 
 
 def _width(recipe: Recipe, share: Share, sharded: bool) -> Width:

@@ -33,7 +33,7 @@ class Blueprint:
 
     Args:
         model: on the meta device.
-        image_tokens: of its pictures.
+        image_tokens: of its images.
         template: of its texts; None where its tokenizer is not on this machine.
         origin: where the shape is from.
         key: names the processor, as a training names it for what it has measured.
@@ -46,7 +46,7 @@ class Blueprint:
     key: str
 
     def tiles(self, height_and_width: tuple[int, int]) -> int:
-        """Tiles of a picture, the overview included."""
+        """Tiles of an image, the overview included."""
         config = self.model.config
         return image_size_to_num_patches(
             list(height_and_width), config.image_grid_pinpoints, config.vision_config.image_size
@@ -55,13 +55,13 @@ class Blueprint:
     def shares(self, stage: Stage) -> dict[str, Share]:
         """What a stage trains and what it leaves, by part of the model; adapters and a head of its own come on top."""
         parts = {name: _count(own) for name, own in build.parts(self.model).items()}
-        unread = {"tower": _count(build.unread(self.model))}
+        unread = {"vision_tower": _count(build.unread(self.model))}
         trained = {name: count - unread.get(name, 0) if name in stage.train else 0 for name, count in parts.items()}
         added = {}
         if stage.objective == "contrastive":
             trained["language_model"] = trained["language_model"] or self.model.get_input_embeddings().weight.numel()
-            tower, text = self.model.config.vision_config.hidden_size, self.model.config.text_config.hidden_size
-            added["head"] = Share(tower * text + text + 1, 0)
+            vision_tower, text = self.model.config.vision_config.hidden_size, self.model.config.text_config.hidden_size
+            added["head"] = Share(vision_tower * text + text + 1, 0)
         if stage.lora:
             trained["language_model"] = 0
             rank = stage.lora.rank
@@ -156,5 +156,5 @@ def _tokenizer(name: str) -> PreTrainedTokenizerBase | None:
 
 
 def _marks() -> PreTrainedTokenizerBase:
-    """A tokenizer that knows bytes and marks, as processors want one: enough to say how many tokens a picture has."""
+    """A tokenizer that knows bytes and marks, as processors want one: enough to say how many tokens an image has."""
     return tokenizer.train([], vocabulary=0, max_length=0)

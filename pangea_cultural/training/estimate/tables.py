@@ -21,9 +21,9 @@ def show(result: dict[str, Any], console: Console) -> None:
 
 
 def _sources(result: dict[str, Any]) -> Table:
-    columns = ["source", "questions", "pictures", "known how", "rejected rows"]
+    columns = ["source", "questions", "images", "known how", "rejected rows"]
     rows = [
-        [s["source"], s["questions"], s["pictures"], s["basis"], sum(s["rejected"].values())] for s in result["sources"]
+        [s["source"], s["questions"], s["images"], s["basis"], sum(s["rejected"].values())] for s in result["sources"]
     ]
     return table("Data", columns, rows)
 
@@ -46,11 +46,11 @@ def _steps(result: dict[str, Any]) -> Table:
         ["steps", *_each(stages, "steps"), basis["questions"]],
         ["  laid out; what follows is scaled", *_each(stages, "steps_laid_out"), ""],
         ["questions", *_each(stages, "questions"), basis["questions"]],
-        ["pictures shown", *_each(stages, "pictures"), basis["pictures"]],
+        ["images shown", *_each(stages, "images"), basis["images"]],
         ["rows a step", *_each(stages, "rows_per_step"), basis["texts"]],
         ["tokens", *_each(stages, "tokens"), basis["texts"]],
-        ["  of pictures", *_each(stages, "image_tokens"), basis["pictures"]],
-        ["  saved by sharing pictures", *_each(stages, "tokens_saved"), basis["texts"]],
+        ["  of images", *_each(stages, "image_tokens"), basis["images"]],
+        ["  saved by sharing images", *_each(stages, "tokens_saved"), basis["texts"]],
         [f"hours on {devices['number']} device(s)", *_each(stages, "hours"), speed],
     ]
     return table("Steps", ["", *_names(stages), "known how"], rows)

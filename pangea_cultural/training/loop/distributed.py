@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 STEP = timedelta(hours=2)
 """A step's gradients are never so late: some process has died, and the others stop."""
 WORK = timedelta(days=7)
-"""Sources of millions of pictures are read by one process in hours, while all others wait."""
+"""Sources of millions of images are read by one process in hours, while all others wait."""
 
 
 class Processes:

@@ -69,7 +69,7 @@ class Measures:
         self.losses = losses
         self.totals: dict[str, float] = {"seconds": 0.0, **dict.fromkeys(COUNTS, 0)}
         self.skipped: dict[str, str] = {}
-        """Broken pictures and why; of this process until a checkpoint, then of all."""
+        """Broken images and why; of this process until a checkpoint, then of all."""
         self._mark = time.monotonic()
 
     def start_clock(self) -> None:

@@ -75,12 +75,12 @@ def statements(recipe: Recipe, languages: list[str], held_out: list[str]) -> lis
     if recipe.model.from_scratch:
         sentences.append(
             "Trained from scratch: the tokenizer has seen the texts of all languages of the export, held-out ones "
-            "included (strings only, no pictures)."
+            "included (strings only, no images)."
         )
     if any(stage.objective == "contrastive" for stage in recipe.stages):
         sentences.append(
-            "The pre-training of the tower has seen the training pictures of the data's entities with their English "
-            "names: it stands in for a CLIP that already knows them."
+            "The pre-training of the vision tower has seen the training images of the data's entities with their "
+            "English names: it stands in for a CLIP that already knows them."
         )
     return sentences
 
@@ -99,10 +99,10 @@ def card(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]])
     stages = "\n".join(map(_stage, recipe.stages))
     known = "\n".join(f"- {sentence}" for sentence in statements)
     start = recipe.model
-    parts = f"tower `{start.tower}` and language model `{start.language_model}`"
-    base = start.checkpoint or (parts if start.tower else f"from scratch, size `{start.size}`")
+    parts = f"vision tower `{start.vision_tower}` and language model `{start.language_model}`"
+    base = start.checkpoint or (parts if start.vision_tower else f"from scratch, size `{start.size}`")
     return (
-        f"\n# {recipe.name}\n\nA CulturalPangea checkpoint (LLaVA-NeXT: CLIP tower, connector, Qwen2), {base}.\n\n"
+        f"\n# {recipe.name}\n\nA CulturalPangea checkpoint (LLaVA-NeXT: CLIP tower, projector, Qwen2), {base}.\n\n"
         f"## To know before use\n\n{known}\n\n## Data\n\n{sources}\n\n## Training\n\nSeed {recipe.seed}.\n\n{stages}\n"
     )
 
@@ -110,7 +110,7 @@ def card(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]])
 def _stage(stage: Stage) -> str:
     """A line about a stage."""
     long = f"{stage.steps} steps" if stage.steps else f"{stage.epochs} epochs"
-    what = "pictures" if stage.objective == "contrastive" else "questions"
+    what = "images" if stage.objective == "contrastive" else "questions"
     trained = ", ".join(stage.train) + (f" (adapters of rank {stage.lora.rank})" if stage.lora else "")
     return (
         f"- {stage.name}: {stage.objective}, {long} of {stage.batch_questions} {what}, learning rate "

@@ -72,7 +72,7 @@ def hold(work: Path, terms: dict[str, Any]) -> None:
         UserError: another training was stopped here; the message says what differs.
     """
     if not _has_learnt(work):
-        # What was found out about pictures goes, too: they may be mended now.
+        # What was found out about images goes, too: they may be mended now.
         if work.exists():
             shutil.rmtree(work)
         write_json(work / FILE, terms)

@@ -35,8 +35,8 @@ from pangea_cultural.workspace import Workspace
 
 RECORD = "training.json"
 LOGS = "logs"
-BROKEN = "broken-pictures.json"
-"""Among the logs: every picture that was missing or broken before the first step, and why."""
+BROKEN = "broken-images.json"
+"""Among the logs: every image that was missing or broken before the first step, and why."""
 MOST_FILES = 65536
 MOST_COMPILED = 64
 GATHERS = "stage3_gather_16bit_weights_on_model_save"
@@ -218,7 +218,7 @@ def _finish(
     statements = model_card.statements(recipe, opened.languages, held_out)
     model.to(getattr(torch, recipe.export_precision))
     export(
-        model, processor, job.checkpoint, card=model_card.card(recipe, statements, opened.files), licence=recipe.licence
+        model, processor, job.checkpoint, card=model_card.card(recipe, statements, opened.files), license=recipe.license
     )
     (job.checkpoint / LOGS).mkdir(exist_ok=True)
     for setting in job.stages:
@@ -233,7 +233,7 @@ def _finish(
         "languages": opened.languages,
         "held_out_languages": held_out,
         "statements": statements,
-        "broken_pictures": opened.broken,
+        "broken_images": opened.broken,
         "stages": [read_json(setting.record) for setting in job.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()},
         "peak_memory_bytes": model_card.peak_memory_bytes(),

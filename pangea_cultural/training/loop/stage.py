@@ -160,7 +160,7 @@ class Learning:
 def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> Learning:
     stage = setting.stage
     _freeze(model, stage)
-    vary = Vary(f"{setting.recipe.seed} {stage.name}") if stage.vary_pictures else None
+    vary = Vary(f"{setting.recipe.seed} {stage.name}") if stage.vary_images else None
     make = _answers if stage.objective == "answers" else _names
     return make(setting, data, model, processor, vary)
 
@@ -187,12 +187,12 @@ def _answers(
 def _names(
     setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor, vary: Vary | None
 ) -> Learning:
-    # The names are learnt with the pictures: input embeddings, and nothing else of the language model.
+    # The names are learnt with the images: input embeddings, and nothing else of the language model.
     model.get_input_embeddings().weight.requires_grad_(True)
     captions = data.captions()
     if not captions:
         name = setting.stage.name
-        raise UserError(f"stage {name}: no picture has an English name (property `label`) to learn from")
+        raise UserError(f"stage {name}: no image has an English name (property `label`) to learn from")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setting.recipe.seed)
         module = Contrastive(model, processor.tokenizer, captions)
@@ -205,7 +205,7 @@ def _learnt(model: PackedLlavaNext) -> list[str]:
 
 
 def _frozen(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Module]:
-    return [] if "tower" in stage.train else [model.model.vision_tower]
+    return [] if "vision_tower" in stage.train else [model.model.vision_tower]
 
 
 def _widen(model: torch.nn.Module) -> None:
@@ -248,7 +248,7 @@ def _loop(
         frozen=learning.frozen,
         rates=rates,
         keys=data.keys,
-        most_skipped=int(recipe.max_skipped * data.num_pictures) - data.num_broken,
+        most_skipped=int(recipe.max_skipped * data.num_images) - data.num_broken,
         reporters=reporters(recipe.report_to, setting.workspace / "tensorboard" / recipe.name / stage.name),
         evaluate_with=validation,
     )

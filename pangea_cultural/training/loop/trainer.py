@@ -35,7 +35,7 @@ class StageTrainer(Trainer):
         frozen: modules that do not learn; they stay in evaluation mode.
         rates: learning rates of single parameters, by identity; others have the stage's.
         keys: each (source, language) of the measures.
-        most_skipped: broken pictures above which the training stops.
+        most_skipped: broken images above which the training stops.
         reporters: tell others of the log.
         evaluate_with: makes an entry of the log from this trainer, whose model is in evaluation mode; None for nothing
             to validate on.
@@ -132,7 +132,7 @@ class StageTrainer(Trainer):
         for module in self._frozen:
             module.eval()
         batches = inputs["micro_batches"]
-        # Zero where all pictures of a step turn out to be broken. A number, which DeepSpeed does not round to bfloat16.
+        # Zero where all images of a step turn out to be broken. A number, which DeepSpeed does not round to bfloat16.
         normalizer = max(self._sum(sum(batch["normalizer"] for batch in batches)).item(), 1e-6)
         loss = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(batches):
@@ -185,7 +185,7 @@ class StageTrainer(Trainer):
         )
 
     def count_skipped(self) -> None:
-        """Remember broken pictures of the step; those of other processes are looked at when a checkpoint is saved.
+        """Remember broken images of the step; those of other processes are looked at when a checkpoint is saved.
 
         Raises:
             UserError: there are too many.
@@ -197,7 +197,7 @@ class StageTrainer(Trainer):
         if len(skipped) > self._most_skipped:
             file, reason = next(iter(skipped.items()))
             raise UserError(
-                f"{len(skipped)} pictures are broken, such as {file} ({reason}): mend them, or raise max_skipped in "
+                f"{len(skipped)} images are broken, such as {file} ({reason}): mend them, or raise max_skipped in "
                 "the recipe, and call again: it goes on from the last saved step"
             )
 
@@ -271,7 +271,7 @@ class StageTrainer(Trainer):
         self._refuse_skipped(skipped)
 
     def gather(self, own: dict[str, str]) -> dict[str, str]:
-        """What any process has met: broken pictures, and why."""
+        """What any process has met: broken images, and why."""
         all_own = [own]
         if self.args.world_size > 1:
             all_own = [{}] * self.args.world_size
@@ -310,7 +310,7 @@ class Watch(TrainerCallback):
 
 
 def progress_text(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
-    """What stands behind the progress bar: loss, speed, and how many of the pictures' tokens sharing has saved."""
+    """What stands behind the progress bar: loss, speed, and how many of the images' tokens sharing has saved."""
     losses = [entry["loss"] for entry in history[-2:] if "loss" in entry]
     words = [f"loss {losses[-1]:.3f}"] if losses else []
     if totals["seconds"]:

@@ -11,7 +11,7 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import Steps
-from pangea_cultural.training.batching.images import BrokenPictureError, read
+from pangea_cultural.training.batching.images import BrokenImageError, read
 from pangea_cultural.training.batching.training_data import Data, held_out, measure_all
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources import ExportSource, open_source
@@ -63,7 +63,7 @@ class Validation:
             "by_language": means["by_language"],
             "answers": answers,
             "left_out": self.left_out,
-            "broken_pictures": trainer.gather(skipped),
+            "broken_images": trainer.gather(skipped),
         }
 
     def _answer(self, model: Any, group: Group, trainer: StageTrainer) -> dict[str, str]:
@@ -75,7 +75,7 @@ class Validation:
         told = {"id": conversation.id, "language": conversation.language, "question": question, "answer": answer}
         try:
             images = [read(path) for path in group.images] or None
-        except BrokenPictureError as error:
+        except BrokenImageError as error:
             return told | {"said": "", "problem": str(error)}
         inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
         together = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled

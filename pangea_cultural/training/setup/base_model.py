@@ -68,14 +68,14 @@ class Start:
         if start.checkpoint:
             name = self.local(start.checkpoint)
             return pretrained.load(name, dtype=getattr(torch, start.precision), attention=attention(start))
-        if start.tower:
-            tower, language_model = self.local(start.tower), self.local(start.language_model)
+        if start.vision_tower:
+            vision_tower, language_model = self.local(start.vision_tower), self.local(start.language_model)
             options = {
                 "dtype": getattr(torch, start.precision),
                 "attention": attention(start),
                 "seed": self._recipe.seed,
             }
-            return pretrained.assemble(tower, language_model, size=self.size, **options)
+            return pretrained.assemble(vision_tower, language_model, size=self.size, **options)
         words = self.tokenizer()
         made = build.build(self.size, words, seed=self._recipe.seed)
         model_processor = processor.processor(made.config, words)
@@ -99,7 +99,7 @@ class Start:
 
     def _names(self) -> list[str]:
         start = self._recipe.model
-        return [name for name in (start.checkpoint, start.tower, start.language_model) if name]
+        return [name for name in (start.checkpoint, start.vision_tower, start.language_model) if name]
 
     def _texts(self, corpora: list[Corpus]) -> Iterator[str]:
         """Texts for the tokenizer: all of training; exports' other splits in training and held-out languages."""
@@ -125,6 +125,6 @@ def attention(start: Model) -> str:
 
 
 def processor_key(model_processor: LlavaNextProcessor, folder: Path) -> str:
-    """Names a processor by all that tells how long texts and pictures are."""
+    """Names a processor by all that tells how long texts and images are."""
     model_processor.save_pretrained(folder)
     return sha256_file(folder / "tokenizer.json")[:12] + sha256_file(folder / "processor_config.json")[:12]

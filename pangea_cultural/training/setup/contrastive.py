@@ -1,7 +1,7 @@
-"""The objective `contrastive`: a tower that knows the pictures' names before a language model looks through it.
+"""The objective `contrastive`: a vision tower that knows the images' names before a language model looks through it.
 
-As in CLIP, pictures and captions are drawn together in one space by a softmax over cosines (Radford et al., 2021,
-arXiv 2103.00020), with two differences for a tiny model: the picture is the mean of the patches that the connector will
+As in CLIP, images and captions are drawn together in one space by a softmax over cosines (Radford et al., 2021,
+arXiv 2103.00020), with two differences for a tiny model: the image is the mean of the patches that the projector will
 read (CLIP uses the class token, which LLaVA never sees), and the caption is the mean of the language model's own token
 embeddings. The head that maps between the two is thrown away.
 """
@@ -18,22 +18,22 @@ INITIAL_SCALE = 2.3
 
 
 class Contrastive(torch.nn.Module):
-    """Wraps a model's tower and input embeddings; training it trains them.
+    """Wraps a model's vision tower and input embeddings; training it trains them.
 
     Args:
         model: the model that is trained.
         tokenizer: its tokenizer.
-        captions: what the pictures of the data show, without repetition.
+        captions: what the images of the data show, without repetition.
     """
 
     def __init__(
         self, model: LlavaNextForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, captions: list[str]
     ) -> None:
         super().__init__()
-        self.tower = model.model.vision_tower
+        self.vision_tower = model.model.vision_tower
         self.embeddings = model.get_input_embeddings()
         self.layer = model.config.vision_feature_layer
-        self.head = torch.nn.Linear(self.tower.config.hidden_size, self.embeddings.embedding_dim)
+        self.head = torch.nn.Linear(self.vision_tower.config.hidden_size, self.embeddings.embedding_dim)
         self.scale = torch.nn.Parameter(torch.tensor(INITIAL_SCALE))
         ids = [tokenizer.encode(caption, add_special_tokens=False) for caption in captions]
         self.register_buffer("tokens", torch.tensor([token for part in ids for token in part]), persistent=False)
@@ -41,8 +41,8 @@ class Contrastive(torch.nn.Module):
         self.register_buffer("starts", starts, persistent=False)
 
     def gradient_checkpointing_enable(self, **settings: Any) -> None:
-        """Compute the tower's activations again in the backward pass; `Trainer` calls this."""
-        self.tower.gradient_checkpointing_enable(**settings)
+        """Compute the vision tower's activations again in the backward pass; `Trainer` calls this."""
+        self.vision_tower.gradient_checkpointing_enable(**settings)
 
     def forward(
         self, pixel_values: torch.Tensor, labels: torch.Tensor, normalizer: torch.Tensor | float | None = None
@@ -51,13 +51,13 @@ class Contrastive(torch.nn.Module):
 
         Args:
             pixel_values: [batch, 3, height, width], the overview tiles.
-            labels: [batch], the number of each picture's caption, or IGNORED.
-            normalizer: pictures of the whole step, over micro-batches and processes; of this batch where None.
+            labels: [batch], the number of each image's caption, or IGNORED.
+            normalizer: images of the whole step, over micro-batches and processes; of this batch where None.
         """
-        patches = self.tower(pixel_values, output_hidden_states=True).hidden_states[self.layer][:, 1:]
-        pictures = torch.nn.functional.normalize(self.head(patches.mean(1)), dim=-1)
+        patches = self.vision_tower(pixel_values, output_hidden_states=True).hidden_states[self.layer][:, 1:]
+        images = torch.nn.functional.normalize(self.head(patches.mean(1)), dim=-1)
         names = torch.nn.functional.embedding_bag(self.tokens, self.embeddings.weight, self.starts, mode="mean")
-        logits = pictures @ torch.nn.functional.normalize(names, dim=-1).T * self.scale.exp()
+        logits = images @ torch.nn.functional.normalize(names, dim=-1).T * self.scale.exp()
         losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none", ignore_index=IGNORED)
         chosen = labels != IGNORED
         loss = losses.sum() / (chosen.sum() if normalizer is None else normalizer)

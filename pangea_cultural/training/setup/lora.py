@@ -19,7 +19,7 @@ def attach(model: PackedLlavaNext, lora: Lora, *, seed: int) -> LoraModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         adapted = LoraModel(model, settings, "default")
-    # peft freezes all that is no adapter; the connector, where it learns, goes on learning.
+    # peft freezes all that is no adapter; the projector, where it learns, goes on learning.
     language_model = {id(parameter) for parameter in model.model.language_model.parameters()} | {
         id(model.lm_head.weight)
     }

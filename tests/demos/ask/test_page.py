@@ -58,10 +58,10 @@ def choose_language(tab, name):
 
 @needs_chromium
 @pytest.mark.serving
-def test_a_sample_picture_is_asked_about(tab):
+def test_a_sample_image_is_asked_about(tab):
     tab.locator("#gallery button img").first.click()
-    # The question box has a suggestion from the start; that the click has arrived shows in the picture box.
-    tab.wait_for_selector("#picture img")
+    # The question box has a suggestion from the start; that the click has arrived shows in the image box.
+    tab.wait_for_selector("#image img")
     tab.click("#ask")
     tab.wait_for_function("document.querySelector('#answer textarea').value.length > 0")
     assert value(tab, "question") in ("Which country is this?", "What is this called?")
@@ -69,7 +69,7 @@ def test_a_sample_picture_is_asked_about(tab):
 
 @needs_chromium
 @pytest.mark.serving
-def test_an_uploaded_picture_and_an_own_question(tab, tmp_path):
+def test_an_uploaded_image_and_an_own_question(tab, tmp_path):
     path = tmp_path / "mine.png"
     Image.new("RGB", (80, 60), "green").save(path)
     tab.set_input_files("input[type=file]", path)
@@ -81,9 +81,9 @@ def test_an_uploaded_picture_and_an_own_question(tab, tmp_path):
 
 @needs_chromium
 @pytest.mark.serving
-def test_without_a_picture_a_hint_is_shown(tab):
+def test_without_a_image_a_hint_is_shown(tab):
     tab.click("#ask")
-    tab.wait_for_selector("text=Choose or upload a picture first.")
+    tab.wait_for_selector("text=Choose or upload an image first.")
 
 
 @needs_chromium
@@ -109,22 +109,22 @@ def test_nothing_sticks_out_and_nothing_comes_from_elsewhere(browser, address, w
     opened.close()
 
 
-def test_the_examples_are_pictures_that_training_has_not_seen(export):
+def test_the_examples_are_images_that_training_has_not_seen(export):
     found = examples.load(export.path)
     trained = {export.path / row.image for row in export.questions("train")}
-    assert len(found.pictures) == 5 and not trained & set(found.pictures)
+    assert len(found.images) == 5 and not trained & set(found.images)
     assert found.held_out == ["nl"] and set(found.languages) == {"en", "de", "nl"}
-    assert found.ask(str(found.pictures[0]), "de") == ["Welches Land ist das?"]
+    assert found.ask(str(found.images[0]), "de") == ["Welches Land ist das?"]
     assert found.ask(None, "nl") == ["Welk land is dit?"]
 
 
 def test_without_an_export_there_are_no_examples(tmp_path):
-    assert examples.load(tmp_path / "none").pictures == []
+    assert examples.load(tmp_path / "none").images == []
 
 
-def test_what_is_no_picture_is_refused(tmp_path):
+def test_what_is_no_image_is_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"<script>alert(1)</script>")
-    with pytest.raises(UserError, match="not a readable picture"):
+    with pytest.raises(UserError, match="not a readable image"):
         checked(tmp_path / "a.png")
 
 

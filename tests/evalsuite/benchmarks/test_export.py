@@ -1,4 +1,4 @@
-"""The benchmark over an export: which questions are asked, and what stands in for a picture when blind."""
+"""The benchmark over an export: which questions are asked, and what stands in for an image when blind."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ def test_each_question_is_asked_under_both_conditions(export):
     assert conditions and set(conditions.values()) == {2}
 
 
-def test_blind_pictures_are_of_another_entity_with_another_answer(export):
+def test_blind_images_are_of_another_entity_with_another_answer(export):
     entity_of = {row.image: row.entity for row in export.questions("test")}
     names = {}
     for row in export.questions("test"):
@@ -25,7 +25,7 @@ def test_blind_pictures_are_of_another_entity_with_another_answer(export):
     for item in asked(export):
         shown = entity_of[str(item.image.relative_to(export.path))]
         row = item.question
-        assert (shown == row.entity) == (item.condition == "picture")
+        assert (shown == row.entity) == (item.condition == "image")
         if item.condition == "blind":
             assert not names[row.language, shown, row.property] & set(row.answers)
 
@@ -44,7 +44,7 @@ def test_a_larger_limit_asks_the_same_and_more(export):
 
 
 def test_a_split_without_questions_is_one_line(export):
-    with pytest.raises(UserError, match="no questions with pictures in fr in the split test"):
+    with pytest.raises(UserError, match="no questions with images in fr in the split test"):
         asked(export, languages=["fr"])
 
 

@@ -26,7 +26,7 @@ def plan(data, **changes):
 def finished(data, tmp_path):
     """Folder of a finished run."""
     runner._keep_or_clear(plan(data), tmp_path)
-    (tmp_path / "answers.jsonl").write_text('{"item": "q|picture", "text": "Peru"}\n')
+    (tmp_path / "answers.jsonl").write_text('{"item": "q|image", "text": "Peru"}\n')
     (tmp_path / "results.json").write_text("{}")
     return tmp_path
 

@@ -12,7 +12,7 @@ from evalsuite.metrics.standard_error import clustered_stderr, mean
 from evalsuite.report import terminal as tables
 
 
-def answer(correct, *, condition="picture", language="en", image="a", shared=True, kind="choice"):
+def answer(correct, *, condition="image", language="en", image="a", shared=True, kind="choice"):
     return {
         "split": "test",
         "kind": kind,
@@ -38,7 +38,7 @@ def test_repeating_every_value_in_its_cluster_adds_no_certainty(values, times):
     assert clustered_stderr(repeated, clusters) == pytest.approx(alone)
 
 
-def test_of_nothing_and_of_one_picture_there_is_no_error():
+def test_of_nothing_and_of_one_image_there_is_no_error():
     assert mean([]) is None
     assert clustered_stderr([], []) is None
     assert clustered_stderr([1.0, 0.0], ["a", "a"]) is None
@@ -57,9 +57,9 @@ def test_each_figure_has_its_controls():
         trained=["en"],
     )
     whole = find(rows, split="test", kind="choice", group="trained", language="*", subset="all")
-    assert (whole["picture"]["accuracy"], whole["blind"]["accuracy"], whole["chance"]) == (0.75, 0.25, 0.25)
+    assert (whole["image"]["accuracy"], whole["blind"]["accuracy"], whole["chance"]) == (0.75, 0.25, 0.25)
     held = {
-        subset: find(rows, split="test", kind="choice", group="held-out", language="nl", subset=subset)["picture"]
+        subset: find(rows, split="test", kind="choice", group="held-out", language="nl", subset=subset)["image"]
         for subset in ("all", "shared", "novel")
     }
     assert [held[s]["n"] for s in held] == [3, 1, 2]

@@ -1,4 +1,4 @@
-"""The dump door: forms, compressions, broken lines, resuming."""
+"""The dump source: forms, compressions, broken lines, resuming."""
 
 import bz2
 import gzip

@@ -17,7 +17,7 @@ RECIPE = {
     "regions": ["japan", "france"],
     "languages": ["en"],
     "properties": ["P571", "P19"],
-    "doors": [{"kind": "dump", "path": "d"}],
+    "sources": [{"kind": "dump", "path": "d"}],
 }
 
 
@@ -35,7 +35,7 @@ def castle(**claims):
 
 def outcome(chosen, found):
     """The regions of a document, or the reason against it."""
-    rows = Rows("door")
+    rows = Rows("source")
     chosen.take(Line(1, found), rows)
     done = rows.finish()
     if done.entities():
@@ -58,8 +58,8 @@ def test_deprecated_links_do_not_count():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"P18": []}, "no picture named"),
-        ({"P18": [], "P41": [text("flag.svg")]}, "no picture named"),
+        ({"P18": []}, "no image named"),
+        ({"P18": [], "P41": [text("flag.svg")]}, "no image named"),
         ({"P571": []}, "no property to ask about"),
         ({"P31": [item("Q13406463")]}, "not culture: list article"),
     ],
@@ -68,7 +68,7 @@ def test_why_an_entity_is_not_selected(change, reason):
     assert outcome(selector(), castle(**change)) == reason
 
 
-def test_a_category_can_stand_for_a_picture_and_pictures_can_be_optional():
+def test_a_category_can_stand_for_a_image_and_images_can_be_optional():
     assert outcome(selector(), castle(P18=[], P373=[text("Castles")])) == ["japan"]
     assert outcome(selector(images={"required": False}), castle(P18=[])) == ["japan"]
 

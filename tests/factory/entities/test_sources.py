@@ -1,4 +1,4 @@
-"""Three doors, and one of files: the same entities give the same rows through each."""
+"""Three sources, and one of files: the same entities give the same rows through each."""
 
 from importlib import resources
 
@@ -7,7 +7,7 @@ import pytest
 
 from factory.entities import stage as ingest
 from factory.entities.selector import Selector
-from factory.entities.sources.open import open_doors
+from factory.entities.sources.open import open_sources
 from factory.recipe import Recipe
 from factory.store.store import Store
 from pangea_cultural.errors import UserError
@@ -20,7 +20,7 @@ SAMPLE = [
     for line in resources.files("factory").joinpath("sample/entities.jsonl").read_text("utf-8").splitlines()
 ]
 TABLES = {
-    "entity": "SELECT * EXCLUDE (door) FROM entity ORDER BY ALL",
+    "entity": "SELECT * EXCLUDE (source) FROM entity ORDER BY ALL",
     "entity_region": "SELECT * FROM entity_region ORDER BY ALL",
     "claim": "SELECT * FROM claim ORDER BY ALL",
     "label": "SELECT entity, language, text FROM label ORDER BY ALL",
@@ -89,10 +89,10 @@ MADE = [
 DOCUMENTS = [*SAMPLE, *MADE]
 
 
-def recipe(*doors, private_hosts=()):
+def recipe(*sources, private_hosts=()):
     patience = {"base_s": 0.001, "tries": 3}
     network = {"private_hosts": list(private_hosts), "patience": patience}
-    return Recipe.model_validate({"name": "doors", "doors": list(doors), "network": network})
+    return Recipe.model_validate({"name": "sources", "sources": list(sources), "network": network})
 
 
 def rows(folder, plan):
@@ -112,7 +112,7 @@ def as_dumped(row):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("doors")
+    made = tmp_path_factory.mktemp("sources")
     (made / "dump.json").write_bytes(b"[\n" + b",\n".join(map(as_dumped, DOCUMENTS)) + b"\n]\n")
     return made
 
@@ -148,28 +148,28 @@ def test_files_give_the_same_rows(folder, through_the_dump):
 
 def test_sparql_gives_the_same_rows(folder, through_the_dump, oxigraph):
     oxigraph.load(rdf_export.triples(DOCUMENTS))
-    door = {"kind": "sparql", "url": oxigraph.url, "pause_s": 0}
-    assert rows(folder, recipe(door, private_hosts=[oxigraph.host])) == through_the_dump
+    source = {"kind": "sparql", "url": oxigraph.url, "pause_s": 0}
+    assert rows(folder, recipe(source, private_hosts=[oxigraph.host])) == through_the_dump
 
 
 def test_the_api_gives_the_same_rows(folder, through_the_dump):
     with WikibaseServer(DOCUMENTS).running() as server:
-        door = {"kind": "api", "url": server.url, "ids": [row["id"] for row in DOCUMENTS]}
-        assert rows(folder, recipe(door, private_hosts=[server.host])) == through_the_dump
+        source = {"kind": "api", "url": server.url, "ids": [row["id"] for row in DOCUMENTS]}
+        assert rows(folder, recipe(source, private_hosts=[server.host])) == through_the_dump
         assert max(map(len, server.calls)) == 50
 
 
 def test_sparql_with_documents_of_the_api_gives_the_same_rows(folder, through_the_dump, oxigraph):
     oxigraph.load(rdf_export.triples(DOCUMENTS))
     with WikibaseServer(DOCUMENTS).running() as server:
-        door = {"kind": "sparql", "url": oxigraph.url, "pause_s": 0, "documents": server.url}
-        assert rows(folder, recipe(door, private_hosts=[oxigraph.host, server.host])) == through_the_dump
+        source = {"kind": "sparql", "url": oxigraph.url, "pause_s": 0, "documents": server.url}
+        assert rows(folder, recipe(source, private_hosts=[oxigraph.host, server.host])) == through_the_dump
 
 
 def documents_of(server, *ids):
     plan = recipe({"kind": "api", "url": server.url, "ids": ["Q1"]}, private_hosts=[server.host])
-    with open_doors(plan, Selector(plan)) as (door,):
-        return dict(door.documents(ids))
+    with open_sources(plan, Selector(plan)) as (source,):
+        return dict(source.documents(ids))
 
 
 def test_redirects_deleted_and_impossible_ids_each_have_an_answer():
@@ -194,5 +194,5 @@ def test_an_api_that_refuses_ends_the_build_in_one_line():
 
 def test_wikimedia_is_not_asked_anonymously():
     plan = recipe({"kind": "api", "ids": ["Q1"]})
-    with pytest.raises(UserError, match="--contact"), open_doors(plan, Selector(plan)) as (door,):
-        list(door.documents(["Q1"]))
+    with pytest.raises(UserError, match="--contact"), open_sources(plan, Selector(plan)) as (source,):
+        list(source.documents(["Q1"]))

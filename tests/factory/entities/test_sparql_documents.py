@@ -1,4 +1,4 @@
-"""The SPARQL door's documents equal those of a dump: real Oxigraph, Wikidata-shaped RDF."""
+"""The SPARQL source's documents equal those of a dump: real Oxigraph, Wikidata-shaped RDF."""
 
 from importlib import resources
 
@@ -164,7 +164,7 @@ def test_julian_days_are_counted_without_gaps(number):
         queries.statements(["Q1"], ["P17"]),
         queries.nodes(["0a"]),
         queries.PROBE,
-        Slice(region="japan", items=("Q17",), link="P17", asked=("P31",), pictures=("P18", "P373")).query(),
+        Slice(region="japan", items=("Q17",), link="P17", asked=("P31",), images=("P18", "P373")).query(),
         Slice(region="japan", items=("Q17",), link="P17", asked=("P31",), id_suffix="7").query(),
     ],
 )

@@ -1,4 +1,4 @@
-"""The SPARQL door: slices found whole, split where they are too much, documents of every id; on real Oxigraph."""
+"""The SPARQL source: slices found whole, split where they are too much, documents of every id; on real Oxigraph."""
 
 import re
 from dataclasses import replace
@@ -10,11 +10,11 @@ import pytest
 from factory.entities import id_search
 from factory.entities.base import TooMuchError
 from factory.entities.selector import Selector
-from factory.entities.sources.open import open_doors
+from factory.entities.sources.open import open_sources
 from factory.entities.sources.sparql.endpoint import Endpoint
 from factory.entities.sources.sparql.responses import Politeness
 from factory.entities.sources.sparql.slices import Slice, slices
-from factory.entities.sources.sparql.source import Scope, SparqlDoor
+from factory.entities.sources.sparql.source import Scope, SparqlSource
 from factory.recipe import Recipe
 from factory.reference.properties import properties
 from factory.store.store import Store
@@ -49,18 +49,18 @@ def proxy(oxigraph):
 
 
 @pytest.fixture
-def door(proxy):
+def source(proxy):
     endpoint = Endpoint(proxy.url, politeness=Politeness(pause_s=0, backoff_s=0.001), private_hosts=[proxy.host])
-    return SparqlDoor(endpoint, SCOPE, "sparql", batch=4)
+    return SparqlSource(endpoint, SCOPE, "sparql", batch=4)
 
 
-def everything(door):
-    """All ids that a door finds, and the slices that were given up; as the stage `select` does it."""
-    found, lost, todo = set(), [], door.slices()
+def everything(source):
+    """All ids that a source finds, and the slices that were given up; as the stage `select` does it."""
+    found, lost, todo = set(), [], source.slices()
     while todo:
         part = todo.pop(0)
         try:
-            found.update(door.find(part))
+            found.update(source.find(part))
         except TooMuchError:
             finer = part.split()
             todo = finer + todo
@@ -83,13 +83,13 @@ def asked_in(query):
     return len(found[1].split()) if found else 0
 
 
-def test_a_door_finds_what_a_dump_would_give(door):
-    found, lost = everything(door)
+def test_a_source_finds_what_a_dump_would_give(source):
+    found, lost = everything(source)
     assert found == set(expected(SCOPE, SAMPLE)) and len(found) > 5
     assert lost == []
 
 
-def test_deprecated_links_are_not_followed(door, oxigraph):
+def test_deprecated_links_are_not_followed(source, oxigraph):
     both = [wikibase.statement(wikibase.item("Q17"), rank) for rank in ("preferred", "deprecated")]
     asked = [wikibase.statement(wikibase.item("Q5"))]
     oxigraph.load(
@@ -97,41 +97,41 @@ def test_deprecated_links_are_not_followed(door, oxigraph):
             [wikibase.document(f"Q{n}", {"P17": [both[n - 1]], "P31": asked}) for n in (1, 2)],
         )
     )
-    assert everything(door)[0] == {"Q1"}
+    assert everything(source)[0] == {"Q1"}
 
 
-def test_a_slice_that_is_too_much_comes_back_whole_through_its_parts(door, proxy):
-    whole, _ = everything(door)
+def test_a_slice_that_is_too_much_comes_back_whole_through_its_parts(source, proxy):
+    whole, _ = everything(source)
     proxy.rule = lambda query: TIMED_OUT_ANSWER if asked_in(query) > 3 else None
-    assert everything(door) == (whole, [])
+    assert everything(source) == (whole, [])
 
 
 @pytest.mark.parametrize("broken", [fault.cut_json, fault.garbage_tail, fault.cut_connection])
-def test_a_cut_answer_is_never_taken_for_a_small_one(door, proxy, broken):
-    whole, _ = everything(door)
+def test_a_cut_answer_is_never_taken_for_a_small_one(source, proxy, broken):
+    whole, _ = everything(source)
     proxy.rule = lambda query: broken if asked_in(query) > 6 else None
-    assert everything(door) == (whole, [])
+    assert everything(source) == (whole, [])
 
 
-def test_the_finest_slices_go_by_the_ids_digits(door, proxy):
-    whole, _ = everything(door)
+def test_the_finest_slices_go_by_the_ids_digits(source, proxy):
+    whole, _ = everything(source)
     proxy.rule = lambda query: (
         TIMED_OUT_ANSWER if asked_in(query) and not re.search('STRENDS.*"Q?[0-9]{2}"', query) else None
     )
     one = SCOPE.regions[:1], LINKS[:1], ("P31",)
-    door.scope = Scope(regions=one[0], links=one[1], asked=one[2], wanted=(), labels=())
-    found, lost = everything(door)
+    source.scope = Scope(regions=one[0], links=one[1], asked=one[2], wanted=(), labels=())
+    found, lost = everything(source)
     # A rule by two digits stops at `*7`, and at the whole id Q7, which nothing in the sample is.
-    assert found == set(expected(door.scope, SAMPLE)) and found <= whole
+    assert found == set(expected(source.scope, SAMPLE)) and found <= whole
     assert {part.id_suffix for part in lost} == {f"Q{n}" for n in range(10)}
 
 
-def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(door, proxy, tmp_path, capsys):
+def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(source, proxy, tmp_path, capsys):
     proxy.rule = lambda query: TIMED_OUT_ANSWER if "p:P31 " in query else None
-    door.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P17", "P31"), wanted=(), labels=())
+    source.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P17", "P31"), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
         for _ in range(2):  # the second time there is nothing left to ask
-            id_search.find(store, door, Reporter())
+            id_search.find(store, source, Reporter())
             # Both properties, then P17 at once and P31 in vain.
             assert len(proxy.requests) == 1 + id_search.MOST_TIMEOUTS + 1
         states = store.rows("SELECT slice, state FROM slice WHERE state IN ('done', 'given up') ORDER BY ALL")
@@ -139,67 +139,67 @@ def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(door, pr
         found = store.value("SELECT count(*) FROM found")
     assert states == [("japan(Q17+Q205662) P17 P17", "done"), ("japan(Q17+Q205662) P17 P31", "given up")]
     assert [item for item, _ in rejected] == ["japan(Q17+Q205662) P17 P31"] and "read a dump" in rejected[0][1]
-    assert found == len(list(expected(replace(door.scope, asked=("P17",)), SAMPLE))) > 0
+    assert found == len(list(expected(replace(source.scope, asked=("P17",)), SAMPLE))) > 0
     assert "given up: japan(Q17+Q205662) P17 P31" in capsys.readouterr().err
 
 
-def test_a_slice_that_is_answered_now_and_then_is_not_given_up(door, proxy, tmp_path):
+def test_a_slice_that_is_answered_now_and_then_is_not_given_up(source, proxy, tmp_path):
     proxy.rule = lambda query: None if re.search('STRENDS.*"Q?[0-9]{2}"', query) else TIMED_OUT_ANSWER
-    door.scope = Scope(regions=SCOPE.regions[:1], links=LINKS[:1], asked=("P31",), wanted=(), labels=())
+    source.scope = Scope(regions=SCOPE.regions[:1], links=LINKS[:1], asked=("P31",), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
-        id_search.find(store, door, Reporter(quiet=True))
+        id_search.find(store, source, Reporter(quiet=True))
         found = {row[0] for row in store.rows("SELECT entity FROM found")}
         given_up = store.value("SELECT count(*) FROM slice WHERE state = 'given up'")
         in_vain = store.value("SELECT count(*) FROM slice WHERE state != 'done'")
-    assert found == set(expected(door.scope, SAMPLE)) and given_up == 0 and in_vain > id_search.MOST_TIMEOUTS
+    assert found == set(expected(source.scope, SAMPLE)) and given_up == 0 and in_vain > id_search.MOST_TIMEOUTS
 
 
 @pytest.mark.parametrize("killed_after", [1, 4, 8, 9])
-def test_a_search_that_was_killed_gives_up_at_the_same_place(door, proxy, tmp_path, killed_after):
+def test_a_search_that_was_killed_gives_up_at_the_same_place(source, proxy, tmp_path, killed_after):
     proxy.rule = lambda query: TIMED_OUT_ANSWER if asked_in(query) else None
-    door.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P31", "P571"), wanted=(), labels=())
+    source.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P31", "P571"), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
-        select, left = door.endpoint.select, iter(range(killed_after))
+        select, left = source.endpoint.select, iter(range(killed_after))
 
         def killed(query):
             if next(left, None) is None:
                 raise KeyboardInterrupt
             return select(query)
 
-        door.endpoint.select = killed
+        source.endpoint.select = killed
         with pytest.raises(KeyboardInterrupt):
-            id_search.find(store, door, Reporter(quiet=True))
-        door.endpoint.select = select
-        id_search.find(store, door, Reporter(quiet=True))
+            id_search.find(store, source, Reporter(quiet=True))
+        source.endpoint.select = select
+        id_search.find(store, source, Reporter(quiet=True))
         rejected = store.rows("SELECT item FROM rejection WHERE reason LIKE 'slice given up%' ORDER BY ALL")
     assert len(proxy.requests) == 1 + 2 * id_search.MOST_TIMEOUTS
     assert rejected == [("japan(Q17+Q205662) P17 P31",), ("japan(Q17+Q205662) P17 P571",)]
 
 
-def test_queries_come_one_at_a_time(door, proxy):
-    everything(door)
+def test_queries_come_one_at_a_time(source, proxy):
+    everything(source)
     assert proxy.most_at_once == 1
 
 
-def test_every_id_is_answered_once_in_the_order_asked(door):
+def test_every_id_is_answered_once_in_the_order_asked(source):
     ids = [document["id"] for document in SAMPLE[:9]] + ["Q404", "P31"]
-    answers = list(door.documents(ids))
+    answers = list(source.documents(ids))
     assert [name for name, _ in answers] == ids
     assert answers[9][1] == {"id": "Q404", "missing": ""}
     assert [entity.read(found).id for _, found in answers[:9]] == ids[:9]
 
 
-def test_a_batch_that_is_too_much_is_halved_down_to_the_item_that_is(door, proxy):
+def test_a_batch_that_is_too_much_is_halved_down_to_the_item_that_is(source, proxy):
     ids = [document["id"] for document in SAMPLE[:8]]
     culprit = re.compile(rf"wd:{ids[5]}\b")
     proxy.rule = lambda query: fault.cut_json if culprit.search(query) else None
-    answers = dict(door.documents(ids))
+    answers = dict(source.documents(ids))
     assert list(answers) == ids
     assert answers[ids[5]] == {"id": ids[5], "error": "answer cut off"}
     assert all("error" not in found for name, found in answers.items() if name != ids[5])
 
 
-def test_what_is_no_item_is_found_and_left_to_be_rejected(door, oxigraph):
+def test_what_is_no_item_is_found_and_left_to_be_rejected(source, oxigraph):
     country = wikibase.document(
         "P1936",
         {
@@ -208,19 +208,19 @@ def test_what_is_no_item_is_found_and_left_to_be_rejected(door, oxigraph):
         },
     )
     oxigraph.load(rdf_export.triples([country]))
-    assert everything(door)[0] == {"P1936"}
-    ((_, found),) = door.documents(["P1936"])
+    assert everything(source)[0] == {"P1936"}
+    ((_, found),) = source.documents(["P1936"])
     with pytest.raises(entity.MalformedDocumentError, match="not an item"):
         entity.read(found)
 
 
 @pytest.mark.parametrize("row", ['{"x": 1}', "7", '{"item": {"type": "uri", "value": "http://example.org/7"}}'])
-def test_a_server_with_something_else_is_named(door, proxy, row):
+def test_a_server_with_something_else_is_named(source, proxy, row):
     proxy.rule = lambda query: fault.answer(f'{{"results": {{"bindings": [{row}]}}}}')
-    with pytest.raises(UserError, match="check the door's url"):
-        door.find(door.slices()[0])
-    with pytest.raises(UserError, match="check the door's url"):
-        list(door.documents(["Q1"]))
+    with pytest.raises(UserError, match="check the source's url"):
+        source.find(source.slices()[0])
+    with pytest.raises(UserError, match="check the source's url"):
+        list(source.documents(["Q1"]))
 
 
 def test_slices_have_a_stable_order_and_a_name_each():
@@ -250,26 +250,26 @@ def test_finer_slices_hold_every_id_that_the_slice_holds(suffix):
         assert parts == []
 
 
-def test_pictures_can_be_demanded(door):
-    with_pictures = Scope(
-        regions=SCOPE.regions, links=LINKS, asked=ASKED, wanted=SCOPE.wanted, labels=("en",), pictures=("P18", "P373")
+def test_images_can_be_demanded(source):
+    with_images = Scope(
+        regions=SCOPE.regions, links=LINKS, asked=ASKED, wanted=SCOPE.wanted, labels=("en",), images=("P18", "P373")
     )
-    door.scope = with_pictures
-    pictured = [d for d in SAMPLE if {"P18", "P373"} & set(d["claims"])]
-    assert everything(door)[0] == set(expected(SCOPE, pictured))
+    source.scope = with_images
+    imaged = [d for d in SAMPLE if {"P18", "P373"} & set(d["claims"])]
+    assert everything(source)[0] == set(expected(SCOPE, imaged))
 
 
 def recipe(**fields):
-    door = {"kind": "sparql", "pause_s": 2, "batch": 20}
-    return Recipe.model_validate({"name": "r", "doors": [door], "images": {"required": False}} | fields)
+    source = {"kind": "sparql", "pause_s": 2, "batch": 20}
+    return Recipe.model_validate({"name": "r", "sources": [source], "images": {"required": False}} | fields)
 
 
-def test_a_door_is_opened_from_a_recipes_entry():
+def test_a_source_is_opened_from_a_recipes_entry():
     wanted = recipe(network={"contact": "me@example.org"})
-    with open_doors(wanted, Selector(wanted)) as (door,):
-        assert (door.name, door.batch, door.endpoint.politeness.pause_s) == ("sparql query.wikidata.org", 20, 2)
+    with open_sources(wanted, Selector(wanted)) as (source,):
+        assert (source.name, source.batch, source.endpoint.politeness.pause_s) == ("sparql query.wikidata.org", 20, 2)
 
 
 def test_wikimedia_is_not_asked_anonymously():
-    with pytest.raises(UserError, match="--contact"), open_doors(recipe(), Selector(recipe())):
+    with pytest.raises(UserError, match="--contact"), open_sources(recipe(), Selector(recipe())):
         pass

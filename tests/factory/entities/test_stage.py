@@ -1,4 +1,4 @@
-"""Documents from doors into the store: slices that are too much, redirects, values, people's birthplaces, resuming."""
+"""Documents from sources into the store: oversized slices, redirects, values, people's birthplaces, resuming."""
 
 import contextlib
 
@@ -20,7 +20,7 @@ RECIPE = Recipe.model_validate(
         "name": "r",
         "languages": ["en", "de"],
         "properties": ["P17", "P571", "P19"],
-        "doors": [{"kind": "dump", "path": "dump.json"}],
+        "sources": [{"kind": "dump", "path": "dump.json"}],
     }
 )
 DOCUMENTS = {row["id"]: row for row in documents()}
@@ -39,7 +39,7 @@ class Part:
 
 
 class Service:
-    """A door that is asked for ids; answers with more than `most` of them are cut off."""
+    """A source that is asked for ids; answers with more than `most` of them are cut off."""
 
     name = "service"
 
@@ -69,10 +69,10 @@ def store(tmp_path):
 
 @pytest.fixture
 def through(monkeypatch, store):
-    """Run the stage over some doors."""
+    """Run the stage over some sources."""
 
-    def run(*doors):
-        monkeypatch.setattr(ingest, "open_doors", lambda *_: contextlib.nullcontext(list(doors)))
+    def run(*sources):
+        monkeypatch.setattr(ingest, "open_sources", lambda *_: contextlib.nullcontext(list(sources)))
         return ingest.run(store, RECIPE, Reporter(quiet=True))
 
     return run
@@ -89,7 +89,7 @@ def rejections(store):
 CASTLES = [f"Q900{n}" for n in range(6)]
 
 
-def test_a_door_that_is_asked_for_ids_gives_its_entities_and_their_values(store, through):
+def test_a_source_that_is_asked_for_ids_gives_its_entities_and_their_values(store, through):
     assert through(Service(DOCUMENTS)) == (6, 6)
     assert selected(store) == CASTLES
     assert store.value("SELECT text FROM label WHERE entity = 'Q142' AND language = 'de'") == "Frankreich"
@@ -147,7 +147,7 @@ def test_redirects_and_deleted_items(store, through):
     assert rejections(store)["Q9007"] == "missing on Wikidata"
 
 
-def test_an_entity_of_two_doors_is_taken_once(store, through):
+def test_an_entity_of_two_sources_is_taken_once(store, through):
     other = Service({"Q9000": DOCUMENTS["Q9000"], "Q142": DOCUMENTS["Q142"]})
     other.name = "other"
     assert through(Service(DOCUMENTS), other) == (7, 6)
@@ -186,8 +186,10 @@ def worker_processes(monkeypatch):
 
 def test_worker_processes_give_the_same_rows_in_the_same_order(tmp_path, worker_processes):
     (tmp_path / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, DOCUMENTS.values())))
-    doors = Recipe.model_validate({"name": "r", "doors": [{"kind": "dump", "path": tmp_path / "dump.json"}]}).doors
-    recipe = RECIPE.model_copy(update={"doors": doors})
+    sources = Recipe.model_validate(
+        {"name": "r", "sources": [{"kind": "dump", "path": tmp_path / "dump.json"}]}
+    ).sources
+    recipe = RECIPE.model_copy(update={"sources": sources})
     found = []
     for name in ("processes", "alone"):
         with Store.open(tmp_path / f"{name}.duckdb") as store:
@@ -207,11 +209,13 @@ def test_files_and_a_dump_give_the_same_rows(tmp_path):
         (tmp_path / "files" / f"{name}.json").write_bytes(orjson.dumps({"entities": {name: row}}))
     tables = []
     for kind, path in (("dump", "dump.json"), ("files", "files")):
-        door = {"kind": kind, "path": tmp_path / path}
-        recipe = RECIPE.model_copy(update={"doors": Recipe.model_validate({"name": "r", "doors": [door]}).doors})
+        source = {"kind": kind, "path": tmp_path / path}
+        recipe = RECIPE.model_copy(
+            update={"sources": Recipe.model_validate({"name": "r", "sources": [source]}).sources}
+        )
         with Store.open(tmp_path / f"{kind}.duckdb") as store:
             ingest.run(store, recipe, Reporter(quiet=True))
-            tables.append([store.rows(f"SELECT * EXCLUDE (door) FROM {t} ORDER BY ALL") for t in ("entity",)])
+            tables.append([store.rows(f"SELECT * EXCLUDE (source) FROM {t} ORDER BY ALL") for t in ("entity",)])
             tables[-1] += [store.rows(f"SELECT * FROM {t} ORDER BY ALL") for t in ("claim", "entity_region")]
             tables[-1].append(store.rows("SELECT entity, language, text FROM label ORDER BY ALL"))
     assert tables[0] == tables[1] and all(tables[0])

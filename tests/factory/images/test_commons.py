@@ -1,4 +1,4 @@
-"""Commons as a picture source: what is asked of its API, what is taken of its answers, and what is fetched."""
+"""Commons as an image source: what is asked of its API, what is taken of its answers, and what is fetched."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from factory.images import licenses
-from factory.images.base import PictureInfo
+from factory.images.base import ImageInfo
 from factory.images.sources.commons import thumbnails
 from factory.images.sources.commons.html_text import plain
 from factory.images.sources.commons.photo_rules import Rules
@@ -18,7 +18,7 @@ from factory.images.titles import is_valid, normalised
 from factory.net.client import Client
 from factory.net.retry import Patience
 from pangea_cultural.errors import UserError
-from tests.helpers.commons_server import CommonsServer, File, small_picture
+from tests.helpers.commons_server import CommonsServer, File, small_image
 
 QUICK = Patience(base_s=0.001, longest_s=0.01, stall_s=0.3, judged_after_s=0.2, total_s=5)
 
@@ -49,12 +49,12 @@ def test_a_file_is_told_with_all_that_is_needed_to_cite_it():
     file = File(title="Himeji castle.jpg", categories=("Himeji Castle", "Castles"))
     info = info_of(file)
     assert (info.author, info.author_url) == ("A. Photographer", "https://commons.wikimedia.org/wiki/User:A")
-    assert (info.licence, info.licence_code) == ("CC BY-SA 4.0", "cc-by-sa-4.0")
-    assert info.licence_url == "https://creativecommons.org/licenses/by-sa/4.0"
+    assert (info.license, info.license_code) == ("CC BY-SA 4.0", "cc-by-sa-4.0")
+    assert info.license_url == "https://creativecommons.org/licenses/by-sa/4.0"
     assert info.page == "https://commons.wikimedia.org/wiki/File:Himeji_castle.jpg"
     assert (info.credit, info.date, info.categories) == ("Own work", "2019-05-01", file.categories)
     assert (info.width, info.height, info.mime, info.mediatype) == (1600, 1200, "image/jpeg", "BITMAP")
-    assert info.sha1 == hashlib.sha1(small_picture(file, 1600)).hexdigest()
+    assert info.sha1 == hashlib.sha1(small_image(file, 1600)).hexdigest()
     assert info.url.endswith("/Himeji_castle.jpg") and "utm" not in info.url + info.thumbnail
     assert info.refused is None
 
@@ -136,30 +136,30 @@ def test_without_an_answer_of_the_api_the_build_stops_in_one_line():
         ("attribution", "Attribution", "attribution"),
     ],
 )
-def test_free_licences_have_one_name(code, name, ours):
+def test_free_licenses_have_one_name(code, name, ours):
     assert licenses.find(code, name).code == ours
 
 
 @pytest.mark.parametrize(
     ("code", "name", "reason"),
     [
-        ("cc-by-nc-2.0", "CC BY-NC 2.0", "non-free licence: CC BY-NC 2.0"),
-        ("", "CC BY-NC-ND 4.0", "non-free licence: CC BY-NC-ND 4.0"),
-        ("cc-by-sa-4.0", "CC BY-NC-SA 4.0", "non-free licence: CC BY-NC-SA 4.0"),
-        ("", "Fair use", "non-free licence: Fair use"),
-        ("", "KOGL Type 3", "unknown licence: KOGL Type 3"),
-        ("", "cc-by-sa", "unknown licence: cc-by-sa"),
-        ("", "", "no licence"),
+        ("cc-by-nc-2.0", "CC BY-NC 2.0", "non-free license: CC BY-NC 2.0"),
+        ("", "CC BY-NC-ND 4.0", "non-free license: CC BY-NC-ND 4.0"),
+        ("cc-by-sa-4.0", "CC BY-NC-SA 4.0", "non-free license: CC BY-NC-SA 4.0"),
+        ("", "Fair use", "non-free license: Fair use"),
+        ("", "KOGL Type 3", "unknown license: KOGL Type 3"),
+        ("", "cc-by-sa", "unknown license: cc-by-sa"),
+        ("", "", "no license"),
     ],
 )
-def test_other_licences_are_refused_by_name(code, name, reason):
-    assert str(info_of(File(title="A.jpg", licence=code, licence_name=name)).refused) == reason
+def test_other_licenses_are_refused_by_name(code, name, reason):
+    assert str(info_of(File(title="A.jpg", license=code, license_name=name)).refused) == reason
 
 
-def test_a_licence_that_asks_for_the_author_needs_one():
+def test_a_license_that_asks_for_the_author_needs_one():
     nobody = {"Artist": "<span style='display:none'>x</span>"}
     assert "no author" in str(info_of(File(title="A.jpg", metadata=nobody)).refused)
-    free = File(title="A.jpg", metadata=nobody, licence="cc0", licence_name="CC0")
+    free = File(title="A.jpg", metadata=nobody, license="cc0", license_name="CC0")
     assert info_of(free).refused is None
 
 
@@ -216,7 +216,7 @@ def test_banners_in_categories_are_told_by_their_shape():
 def test_a_thumbnail_of_the_width_is_fetched_and_told_as_a_change():
     file = File(title="A.jpg")
     info, content, paths = fetched(file)
-    assert (content, paths, info.changes) == (small_picture(file, 960), ["960px-A.jpg"], "thumbnail 960 px")
+    assert (content, paths, info.changes) == (small_image(file, 960), ["960px-A.jpg"], "thumbnail 960 px")
 
 
 def test_a_file_that_is_not_wider_is_fetched_as_it_is():
@@ -262,17 +262,17 @@ def test_drawings_come_as_png_and_tiffs_as_jpeg():
 
 
 def test_what_is_refused_is_not_fetched():
-    _, problem, paths = fetched(File(title="A.jpg", licence="cc-by-nc-2.0"))
-    assert str(problem).startswith("non-free licence") and paths == []
+    _, problem, paths = fetched(File(title="A.jpg", license="cc-by-nc-2.0"))
+    assert str(problem).startswith("non-free license") and paths == []
 
 
-def test_one_in_ten_requests_fails_and_no_picture_is_lost():
+def test_one_in_ten_requests_fails_and_no_image_is_lost():
     files = [File(title=f"{n}.jpg") for n in range(300)]
     with CommonsServer(files, fault_share=0.1, seed=3) as server, commons(server) as source:
         server.retry_after_s = 0
         found = list(source.fetch(list(source.metadata([file.title for file in files]).values())))
         assert len(server.requests) > 320, "faults did happen"
-    assert {info.title: content for info, content in found} == {f.title: small_picture(f, 960) for f in files}
+    assert {info.title: content for info, content in found} == {f.title: small_image(f, 960) for f in files}
 
 
 # Small parts
@@ -323,11 +323,11 @@ def test_markup_becomes_text_and_a_link(html, text, url):
 @given(st.integers(1, 10_000), st.sampled_from(thumbnails.STEPS), st.sampled_from(["photo", "thumbnail"]))
 def test_thumbnails_are_of_standard_widths_and_never_wider_than_the_original(own_width, width, form):
     root = "https://upload.wikimedia.org/wikipedia/commons"
-    info = PictureInfo(
+    info = ImageInfo(
         title="A.jpg",
         author="",
-        licence="",
-        licence_url="",
+        license="",
+        license_url="",
         source="",
         categories=(),
         url=f"{root}/a/ab/A.jpg",

@@ -18,8 +18,8 @@ def row(name, svg, views=5, **others):
         "svg": svg,
         "categories": ["Signs", name],
         "author": "A. Nobody",
-        "licence": "CC0",
-        "licence_url": "https://example.org/cc0",
+        "license": "CC0",
+        "license_url": "https://example.org/cc0",
         "source": f"{name}, drawn for a test",
         "views": views,
     } | others
@@ -37,9 +37,9 @@ def table(tmp_path):
 
 
 def opened(content):
-    picture = Image.open(io.BytesIO(content))
-    assert picture.format == "PNG"
-    return picture
+    image = Image.open(io.BytesIO(content))
+    assert image.format == "PNG"
+    return image
 
 
 def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
@@ -50,9 +50,9 @@ def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
     assert source.files_in_category("Nothing") == []
 
 
-def test_metadata_names_the_drawings_author_licence_and_source(table):
+def test_metadata_names_the_drawings_author_license_and_source(table):
     info = Drawings(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
-    assert (info.author, info.licence, info.licence_url) == ("A. Nobody", "CC0", "https://example.org/cc0")
+    assert (info.author, info.license, info.license_url) == ("A. Nobody", "CC0", "https://example.org/cc0")
     assert info.source == "White, drawn for a test"
     assert info.categories == ("Signs", "White")
 
@@ -70,16 +70,16 @@ def test_unknown_titles(table, title):
 
 def test_view_01_is_the_plain_drawing(table):
     source = Drawings(table, seed=0)
-    picture = opened(source.draw("Green (view 01).png"))
-    assert picture.size == (144, 96)
-    assert picture.getpixel((2, 2)) == picture.getpixel((141, 93)) == (0, 106, 78)
-    assert picture.getpixel((72, 48)) == (188, 0, 45)
+    image = opened(source.draw("Green (view 01).png"))
+    assert image.size == (144, 96)
+    assert image.getpixel((2, 2)) == image.getpixel((141, 93)) == (0, 106, 78)
+    assert image.getpixel((72, 48)) == (188, 0, 45)
     assert source.draw("Green (view 01).png") == Drawings(table, seed=1).draw("Green (view 01).png")
 
 
 def test_style_hides_a_layer(table):
-    picture = opened(Drawings(table, seed=0).draw("Bare (view 01).png"))
-    assert picture.width == picture.height, "only the disc is left"
+    image = opened(Drawings(table, seed=0).draw("Bare (view 01).png"))
+    assert image.width == image.height, "only the disc is left"
 
 
 def test_views_depend_on_seed_and_title_only(table):
@@ -95,12 +95,12 @@ def test_views_depend_on_seed_and_title_only(table):
 def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
     source = Drawings(table, seed=0)
     for title in source.files_in_category("Green")[1:60]:
-        picture = opened(source.draw(title))
-        assert picture.mode == "RGB"
-        assert 96 <= max(picture.size) <= 160
+        image = opened(source.draw(title))
+        assert image.mode == "RGB"
+        assert 96 <= max(image.size) <= 160
         # Light, tint and print move the disc's red; it stays by far the reddest thing on any of the backgrounds.
-        red = sum(1 for r, g, b in picture.get_flattened_data() if r > g + 40 and r > b + 25)
-        assert red > 0.02 * picture.width * picture.height, title
+        red = sum(1 for r, g, b in image.get_flattened_data() if r > g + 40 and r > b + 25)
+        assert red > 0.02 * image.width * image.height, title
 
 
 def test_many_are_drawn_as_one_is_in_the_order_asked_for(table, monkeypatch):

@@ -7,8 +7,8 @@ import sys
 import pytest
 from PIL import Image
 
-from factory.images.base import BadPictureError
-from factory.images.image_store import check_picture, store_picture
+from factory.images.base import BadImageError
+from factory.images.image_store import check_image, store_image
 from tests.helpers.http_faults import png_bomb
 
 
@@ -20,30 +20,30 @@ def encoded(kind, size=(400, 300), colour=(9, 99, 199), **options):
 
 @pytest.mark.parametrize(("kind", "suffix"), [("PNG", ".png"), ("JPEG", ".jpg"), ("WEBP", ".webp")])
 def test_the_format_is_told_by_the_content(kind, suffix):
-    assert check_picture(encoded(kind)) == (suffix, 400, 300)
+    assert check_image(encoded(kind)) == (suffix, 400, 300)
 
 
-def test_a_photo_with_a_second_picture_behind_it_is_a_jpeg():
+def test_a_photo_with_a_second_image_behind_it_is_a_jpeg():
     both = encoded("MPO", save_all=True, append_images=[Image.new("RGB", (400, 300))])
-    assert check_picture(both) == (".jpg", 400, 300)
+    assert check_image(both) == (".jpg", 400, 300)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", encoded("GIF"), encoded("JPEG")[:-300], encoded("PNG")[:60]])
-def test_what_cannot_be_read_is_no_picture(content):
-    with pytest.raises(BadPictureError, match="not a readable picture"):
-        check_picture(content)
+@pytest.mark.parametrize("content", [b"", b"no image", encoded("GIF"), encoded("JPEG")[:-300], encoded("PNG")[:60]])
+def test_what_cannot_be_read_is_no_image(content):
+    with pytest.raises(BadImageError, match="not a readable image"):
+        check_image(content)
 
 
 MEMORY = """
 import resource
-from factory.commons.source import BadPictureError
-from factory.picture import check_picture
+from factory.commons.source import BadImageError
+from factory.image import check_image
 from tests.factory.faults import png_bomb
 bomb = png_bomb()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    check_picture(bomb)
-except BadPictureError as error:
+    check_image(bomb)
+except BadImageError as error:
     print(error, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, sep="|")
 """
 
@@ -57,8 +57,8 @@ def test_a_bomb_is_refused_before_it_is_unpacked():
 
 
 def test_the_limit_of_pixels_is_ours_not_pillows():
-    with pytest.raises(BadPictureError, match="too many pixels") as caught:
-        check_picture(png_bomb(8_000))
+    with pytest.raises(BadImageError, match="too many pixels") as caught:
+        check_image(png_bomb(8_000))
     assert caught.value.detail == "8000 × 8000"
 
 
@@ -66,7 +66,7 @@ def test_many_threads_store_what_one_would(tmp_path):
     contents = [encoded("PNG", size=(20 + n % 7, 20), colour=(n, 0, 0)) for n in range(100)]
     shuffled = random.Random(0).sample(contents * 3, 300)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        stored = set(pool.map(lambda content: store_picture(content, tmp_path), shuffled))
+        stored = set(pool.map(lambda content: store_image(content, tmp_path), shuffled))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {str(path.relative_to(tmp_path)) for path in files} == {each.path for each in stored}
     assert len(files) == 100

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from factory.images import stage as images
+from factory.images import stage
 from factory.recipe import Recipe
 from factory.store.store import Store
 from pangea_cultural.cli import pcult
@@ -52,14 +52,14 @@ FILES = [
     File(title="Map of castle 1.png", categories=("Castle 1",)),
     File(title="Castle 1 plan.png", categories=("Castle 1",)),
     # The P18 is not free; the next one is, by an author who wants to be named otherwise.
-    castle(2, "a", licence="cc-by-nc-4.0", licence_name="CC BY-NC 4.0"),
-    castle(2, "b", metadata={"Attribution": "City of Bonn"}, licence="cc-by-3.0", licence_name="CC BY 3.0"),
+    castle(2, "a", license="cc-by-nc-4.0", license_name="CC BY-NC 4.0"),
+    castle(2, "b", metadata={"Attribution": "City of Bonn"}, license="cc-by-3.0", license_name="CC BY 3.0"),
     # Nothing but a drawing.
     castle(3, "a", mime="image/svg+xml", mediatype="DRAWING"),
-    # A bomb, then the same picture twice.
-    *(castle(4, letter, picture=letter and "four") for letter in "abc"),
-    # The same picture as castle 4's.
-    castle(5, "a", picture="four"),
+    # A bomb, then the same image twice.
+    *(castle(4, letter, image=letter and "four") for letter in "abc"),
+    # The same image as castle 4's.
+    castle(5, "a", image="four"),
 ]
 
 
@@ -91,7 +91,7 @@ def rows(workspace, sql):
         return store.rows(sql)
 
 
-def pictures(workspace, entity):
+def images(workspace, entity):
     return rows(
         workspace,
         f"""SELECT file, via FROM entity_image JOIN image USING (image)
@@ -105,7 +105,7 @@ def rejected(workspace, entity):
 
 
 def test_the_photo_property_comes_first_and_the_category_fills_up(castles):
-    assert pictures(castles, "Q9000") == [
+    assert images(castles, "Q9000") == [
         ("Castle 0 a.png", "P18"),
         ("Castle 0 b.png", "category"),
         ("Castle 0 c.png", "category"),
@@ -114,23 +114,23 @@ def test_the_photo_property_comes_first_and_the_category_fills_up(castles):
 
 
 def test_rejected_candidates_make_room(castles):
-    assert [file for file, _ in pictures(castles, "Q9001")] == ["Castle 1 b.png", "Castle 1 c.png"]
+    assert [file for file, _ in images(castles, "Q9001")] == ["Castle 1 b.png", "Castle 1 c.png"]
     assert rejected(castles, "Q9001") == {
-        "Castle 1 a.png": "picture not in any source",
+        "Castle 1 a.png": "image not in any source",
         "Castle 1 plan.png": "no photo by its name: plan",
         "Map of castle 1.png": "no photo by its name: map",
     }
 
 
-def test_non_free_pictures_are_refused(castles):
-    assert rejected(castles, "Q9002") == {"Castle 2 a.png": "non-free licence: CC BY-NC 4.0"}
-    assert pictures(castles, "Q9002") == [("Castle 2 b.png", "category")]
+def test_non_free_images_are_refused(castles):
+    assert rejected(castles, "Q9002") == {"Castle 2 a.png": "non-free license: CC BY-NC 4.0"}
+    assert images(castles, "Q9002") == [("Castle 2 b.png", "category")]
 
 
 def test_an_entity_without_a_photo_is_rejected(castles):
     assert rejected(castles, "Q9003") == {
         "Castle 3 a.png": "no photo: SVG (a drawing; the recipe does not allow drawings)",
-        "": "no usable picture",
+        "": "no usable image",
     }
 
 
@@ -141,7 +141,7 @@ def test_a_bomb_is_refused_and_a_copy_is_none(castles):
     }
 
 
-def test_a_picture_of_two_entities_is_stored_once(castles):
+def test_a_image_of_two_entities_is_stored_once(castles):
     shared = rows(castles, "SELECT image, count(*) FROM entity_image GROUP BY image HAVING count(*) > 1")
     assert [n for _, n in shared] == [2]
     stored = rows(castles, "SELECT count(*), count(DISTINCT image) FROM image")[0]
@@ -150,7 +150,7 @@ def test_a_picture_of_two_entities_is_stored_once(castles):
 
 def test_kept_and_rejected_are_the_inputs(castles):
     inputs, kept = rows(castles, "SELECT inputs, kept FROM stage WHERE name = 'images'")[0]
-    lost = rows(castles, "SELECT count(*) FROM rejection WHERE stage = 'images' AND reason = 'no usable picture'")[0][0]
+    lost = rows(castles, "SELECT count(*) FROM rejection WHERE stage = 'images' AND reason = 'no usable image'")[0][0]
     assert (inputs, kept, lost) == (6, 5, 1)
 
 
@@ -171,12 +171,12 @@ def test_the_export_can_be_cited(castles):
     assert check(export) == []
     row = next(row for row in export.images().to_pylist() if row["file"] == "Castle 2 b.png")
     assert (row["author"], row["attribution"]) == ("A. Photographer", "City of Bonn")
-    assert (row["licence"], row["licence_code"]) == ("CC BY 3.0", "cc-by-3.0")
+    assert (row["license"], row["license_code"]) == ("CC BY 3.0", "cc-by-3.0")
     assert row["page"] == "https://commons.wikimedia.org/wiki/File:Castle_2_b.png"
     assert row["changes"] == "thumbnail 960 px"
 
 
-def test_show_prints_the_licences(castles):
+def test_show_prints_the_licenses(castles):
     result = CliRunner().invoke(pcult, ["data", "show", "Q9002", "--workspace", str(castles)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "CC BY 3.0" in result.output and "City of Bonn" in result.output
@@ -237,7 +237,7 @@ class LostError(Exception):
     """What a source says that is killed."""
 
 
-class NoPictures:
+class NoImages:
     """A source that has no file, and is killed at the n-th question."""
 
     def __init__(self, questions=None):
@@ -259,23 +259,23 @@ INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'str
 INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '' FROM range(10) AS numbers (n);
 INSERT INTO stage (name, fingerprint) VALUES ('images', '');
 """
-"""Q0 and Q3 to Q8 name a picture; Q1 is not selected, Q2 has a deprecated one, Q9 none."""
+"""Q0 and Q3 to Q8 name an image; Q1 is not selected, Q2 has a deprecated one, Q9 none."""
 
 
 @pytest.mark.parametrize("questions", [0, 1, 3, 4])
 def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
-    monkeypatch.setattr(images, "BATCH_ENTITIES", 2)
-    recipe = Recipe.model_validate({"name": "r", "doors": [{"kind": "dump", "path": "d"}]})
+    monkeypatch.setattr(stage, "BATCH_ENTITIES", 2)
+    recipe = Recipe.model_validate({"name": "r", "sources": [{"kind": "dump", "path": "d"}]})
     with Store.open(tmp_path / "store.duckdb") as store:
         store.execute(WISHES)
         if questions < 4:
             with pytest.raises(LostError):
-                images.run(store, recipe, [NoPictures(questions)], tmp_path, Reporter(quiet=True))
+                stage.run(store, recipe, [NoImages(questions)], tmp_path, Reporter(quiet=True))
         for _ in range(2):  # the second time it was killed before it could say that it is done
-            assert images.run(store, recipe, [NoPictures()], tmp_path, Reporter(quiet=True)) == (9, 0)
+            assert stage.run(store, recipe, [NoImages()], tmp_path, Reporter(quiet=True)) == (9, 0)
         found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
-    files = [(f"Q{n} {n}.jpg", "picture not in any source") for n in (0, *range(3, 9))]
-    assert found == sorted([*files, *((f"Q{n}", "no usable picture") for n in (0, *range(2, 10)))])
+    files = [(f"Q{n} {n}.jpg", "image not in any source") for n in (0, *range(3, 9))]
+    assert found == sorted([*files, *((f"Q{n}", "no usable image") for n in (0, *range(2, 10)))])
 
 
 def tables(workspace):

@@ -22,7 +22,7 @@ from factory.net.resolver import is_public
 from factory.net.retry import Patience, retry_after_s
 from factory.net.user_agent import user_agent
 from pangea_cultural.errors import UserError
-from tests.helpers.commons_server import CommonsServer, File, small_picture
+from tests.helpers.commons_server import CommonsServer, File, small_image
 
 FILE = File(title="A.jpg")
 QUICK = Patience(base_s=0.001, longest_s=0.01, stall_s=0.3, judged_after_s=0.2, total_s=5)
@@ -34,7 +34,7 @@ def fetch(server, *, max_bytes=1_000_000, private_hosts=None, patience=QUICK, li
     """Fetch the server's file, several times at once where asked."""
     hosts = server.hosts if private_hosts is None else private_hosts
     with Client(private_hosts=hosts, patience=patience, limits=limits, seed=seed) as client:
-        expect = responses.picture(max_bytes)
+        expect = responses.image(max_bytes)
         found = list(client.each(lambda: client.fetch(server.original(FILE), expect) for _ in range(num)))
     return found[0] if num == 1 else found
 
@@ -42,7 +42,7 @@ def fetch(server, *, max_bytes=1_000_000, private_hosts=None, patience=QUICK, li
 @pytest.mark.parametrize("fault", ["503", "reset", "cut", "cut-chunked", "type", "html", "html-as-jpeg", "moved"])
 def test_a_fault_that_passes_costs_nothing_but_another_request(fault):
     with CommonsServer([FILE], faults={"A.jpg": [fault, fault]}) as server:
-        assert fetch(server) == small_picture(FILE, FILE.width)
+        assert fetch(server) == small_image(FILE, FILE.width)
         assert len(server.requests) == 3
 
 
@@ -54,8 +54,8 @@ def test_a_fault_that_passes_costs_nothing_but_another_request(fault):
         ("reset!", "connection broken", 12),  # aiohttp itself asks again where a connection breaks before an answer
         ("cut!", "body cut off", 6),
         ("type!", "wrong content type: text/plain", 6),
-        ("html!", "an HTML page instead of a picture", 6),
-        ("html-as-jpeg!", "an HTML page instead of a picture", 6),
+        ("html!", "an HTML page instead of an image", 6),
+        ("html-as-jpeg!", "an HTML page instead of an image", 6),
         ("drip!", "too slow", 6),
         ("hang!", "time-out", 6),
         ("huge!", "file too large", 1),
@@ -115,7 +115,7 @@ def test_limits_outlast_a_batch():
     with CommonsServer([FILE]) as server, Client(private_hosts=["127.0.0.1"], limits=limits) as client:
         began = time.monotonic()
         for _ in range(2):
-            client.run(client.fetch(server.original(FILE), responses.picture(10_000)))
+            client.run(client.fetch(server.original(FILE), responses.image(10_000)))
         assert time.monotonic() - began >= 0.49
 
 
@@ -193,14 +193,14 @@ def test_no_way_of_writing_localhost_gets_through(host):
     with CommonsServer([FILE]) as server, Client(patience=QUICK, private_hosts=["elsewhere"]) as client:
         url = f"http://{host}:{server.file_port}/wikipedia/commons/a/aa/A.jpg"
         with pytest.raises(FetchError, match=r"private address|not an http address"):
-            client.run(client.fetch(url, responses.picture(10)))
+            client.run(client.fetch(url, responses.image(10)))
         assert server.requests == []
 
 
 def test_a_named_private_host_is_connected_to():
     with CommonsServer([FILE]) as server, Client(private_hosts=["localhost"], patience=QUICK) as client:
         url = URL(server.original(FILE)).with_host("localhost")
-        assert client.run(client.fetch(url, responses.picture(10_000)))
+        assert client.run(client.fetch(url, responses.image(10_000)))
 
 
 @pytest.mark.parametrize("fault", ["to-private!", "to-localhost!"])
@@ -217,7 +217,7 @@ def test_a_host_that_is_down_is_an_error_of_the_whole_build():
         port = free.getsockname()[1]
     down = pytest.raises(EndpointDownError, match=rf"127\.0\.0\.1:{port} cannot be reached.*what is done is kept")
     with Client(private_hosts=["127.0.0.1"], patience=QUICK) as client, down:
-        client.run(client.fetch(f"http://127.0.0.1:{port}/", responses.picture(10)))
+        client.run(client.fetch(f"http://127.0.0.1:{port}/", responses.image(10)))
 
 
 def test_a_host_that_fails_for_all_files_is_down():
@@ -227,7 +227,7 @@ def test_a_host_that_fails_for_all_files_is_down():
 
         async def tried(file):
             try:
-                return await client.fetch(server.original(file), responses.picture(10))
+                return await client.fetch(server.original(file), responses.image(10))
             except FetchError as error:
                 return error
 
@@ -242,7 +242,7 @@ def test_wikimedia_is_not_asked_without_a_contact():
 
 def test_the_contact_is_in_the_user_agent():
     with CommonsServer([FILE]) as server, Client(contact="me@example.org", private_hosts=server.hosts) as client:
-        client.run(client.fetch(server.original(FILE), responses.picture(10_000)))
+        client.run(client.fetch(server.original(FILE), responses.image(10_000)))
         assert server.requests[0][2] == user_agent("me@example.org", LIBRARY)
     assert user_agent("me@example.org", LIBRARY).startswith("pangea-cultural/0.1.0 (me@example.org) aiohttp/")
 

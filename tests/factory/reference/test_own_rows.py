@@ -64,7 +64,7 @@ def document(qid, names, **claims):
 
 
 def build(folder, documents, recipe):
-    """Build from documents, without pictures; gives the questions and the store's rejections."""
+    """Build from documents, without images; gives the questions and the store's rejections."""
     whole = f'name = "own"\n{recipe}\n[images]\nrequired = false\n'
     world.build(world.lay_out(folder, whole, documents), folder / "workspace")
     export = Export.open(folder / "workspace/exports/own")

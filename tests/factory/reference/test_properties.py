@@ -71,7 +71,7 @@ def test_properties_with_templates_are_asked():
 
 
 def test_image_properties_are_not_asked():
-    assert not set(selector.IMAGE_PROPERTIES) & set(properties())
+    assert not set(selector.PHOTO_PROPERTIES) & set(properties())
 
 
 @pytest.mark.parametrize(

@@ -82,17 +82,17 @@ def test_every_item_that_is_pointed_to_has_a_label(entities):
                 assert "en" in entities[claim.value].labels, claim
 
 
-def test_every_picture_and_category_is_in_the_drawings(entities, drawings):
-    pictured = [e for e in entities.values() if e.best("P18")]
-    assert len(pictured) == 42 + 47
-    for e in pictured:
+def test_every_image_and_category_is_in_the_drawings(entities, drawings):
+    imaged = [e for e in entities.values() if e.best("P18")]
+    assert len(imaged) == 42 + 47
+    for e in imaged:
         (title,), (category,) = e.best("P18"), e.best("P373")
         assert drawings.metadata([title])
         files = drawings.files_in_category(category)
         views = 44 if e.id in flags(entities) else 24 if e.id in draw_landmarks.DRAWINGS else 28
         assert title == files[0] and len(files) == views
         for info in drawings.metadata(files).values():
-            assert info.author and info.licence and info.licence_url and info.source
+            assert info.author and info.license and info.license_url and info.source
 
 
 def test_openmojis_flags_are_in_a_category_of_their_own(drawings, entities):
@@ -105,15 +105,15 @@ def test_openmojis_flags_are_in_a_category_of_their_own(drawings, entities):
 
 def test_every_drawing_can_be_drawn(drawings):
     for row in rows():
-        picture = Image.open(io.BytesIO(drawings.draw(f"{row['name']} (view 01).png")))
-        assert max(picture.size) == 144
+        image = Image.open(io.BytesIO(drawings.draw(f"{row['name']} (view 01).png")))
+        assert max(image.size) == 144
 
 
 def test_flags_differ_from_each_other(drawings, entities):
     small = {}
     for e in flags(entities).values():
-        picture = Image.open(io.BytesIO(drawings.draw(e.best("P18")[0]))).resize((24, 16))
-        small[e.labels["en"]] = np.asarray(picture, dtype=float)
+        image = Image.open(io.BytesIO(drawings.draw(e.best("P18")[0]))).resize((24, 16))
+        small[e.labels["en"]] = np.asarray(image, dtype=float)
     for (a, first), (b, second) in itertools.combinations(small.items(), 2):
         assert np.abs(first - second).mean() > 3, f"{a} and {b} look alike"
 

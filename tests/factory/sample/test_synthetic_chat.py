@@ -20,7 +20,7 @@ def files(folder):
 
 
 def colours(path):
-    """Names of the table's colours that a picture shows; drawn without antialiasing, so they occur exactly."""
+    """Names of the table's colours that an image shows; drawn without antialiasing, so they occur exactly."""
     shown = set(Image.open(path).get_flattened_data())
     return {name for name, value in synthetic_chat.COLOURS.items() if value in shown}
 
@@ -39,7 +39,7 @@ def test_is_llava_chat_json(written):
     assert len(list((written / "images").iterdir())) == 160, "nothing else lies there"
 
 
-def test_answers_are_what_the_picture_shows(written):
+def test_answers_are_what_the_image_shows(written):
     rows = [row for row in read_json(written / "general.json") if row["language"] == "en"]
     checked = 0
     for row in rows:
@@ -64,7 +64,7 @@ def test_equal_seeds_give_equal_files(tmp_path, written):
     assert files(tmp_path / "b") != files(written)
 
 
-def test_a_set_that_is_overwritten_is_not_whole_before_its_last_picture(tmp_path, monkeypatch):
+def test_a_set_that_is_overwritten_is_not_whole_before_its_last_image(tmp_path, monkeypatch):
     synthetic_chat.write_general(tmp_path, languages=["en"], num_images=3, seed=1)
 
     def killed(path, content):

@@ -99,7 +99,7 @@ def test_broken_statements_are_dropped_with_a_reason(broken):
     assert len(found.dropped) == 1 and found.dropped[0][1]
 
 
-def test_what_a_door_could_not_get_is_refused_with_a_reason():
+def test_what_a_source_could_not_get_is_refused_with_a_reason():
     with pytest.raises(entity.MalformedDocumentError, match="answer cut off"):
         entity.read({"id": "Q17", "error": "answer cut off"})
 

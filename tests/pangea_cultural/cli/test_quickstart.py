@@ -60,7 +60,7 @@ def test_the_figures_are_kept(walked):
     assert len(kept["commands"]) == 7 and kept["commands"][0].startswith("pcult build sample")
 
 
-def test_held_out_languages_and_pictures_stayed_out_of_training(walked):
+def test_held_out_languages_and_images_stayed_out_of_training(walked):
     workspace, _, kept = walked
     export = Export.open(workspace / "exports/sample")
     assert check(export) == []

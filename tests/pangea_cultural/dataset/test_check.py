@@ -34,17 +34,17 @@ def sha(name):
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def write(folder, *, licence="CC0-1.0", **splits):
-    """An export with pictures a (in train by default) and b (in test)."""
+def write(folder, *, license="CC0-1.0", **splits):
+    """An export with images a (in train by default) and b (in test)."""
     splits = {"train": [question()], "test": [question(image="b")]} | splits
     (folder / "images").mkdir()
-    pictures = []
+    images = []
     for name in "ab":
         path = f"images/{sha(name)}.png"
         (folder / path).write_bytes(name.encode())
-        pictures.append({"image": path, "licence": licence, "author": "x", "source": "y"})
+        images.append({"image": path, "license": license, "author": "x", "source": "y"})
     files = {}
-    pq.write_table(pa.Table.from_pylist(pictures), folder / "images.parquet")
+    pq.write_table(pa.Table.from_pylist(images), folder / "images.parquet")
     for split in export.SPLITS:
         table = pa.Table.from_pylist(splits.get(split, []), schema=vqa.QUESTION_SCHEMA)
         pq.write_table(table, folder / f"questions-{split}.parquet")
@@ -63,24 +63,24 @@ def test_a_held_out_language_in_train_is_seen(tmp_path):
     assert problems == ["train: rows in held-out language nl"]
 
 
-def test_a_training_picture_in_test_is_seen(tmp_path):
+def test_a_training_image_in_test_is_seen(tmp_path):
     problems = export.check(write(tmp_path, test=[question("nl", "a")]))
-    assert len(problems) == 1 and "1 pictures are also in train" in problems[0]
+    assert len(problems) == 1 and "1 images are also in train" in problems[0]
 
 
-def test_a_changed_picture_is_seen(tmp_path):
+def test_a_changed_image_is_seen(tmp_path):
     opened = write(tmp_path)
     (tmp_path / f"images/{sha('a')}.png").write_bytes(b"other")
     assert export.check(opened) == [f"images/{sha('a')}.png: content differs from its name"]
 
 
-def test_a_missing_licence_is_seen(tmp_path):
-    assert len(export.check(write(tmp_path, licence=""))) == 2
+def test_a_missing_license_is_seen(tmp_path):
+    assert len(export.check(write(tmp_path, license=""))) == 2
 
 
-def test_a_picture_without_credits_is_seen(tmp_path):
+def test_a_image_without_credits_is_seen(tmp_path):
     problems = export.check(write(tmp_path, dev=[question(image="c")]))
-    assert problems == [f"dev: picture images/{sha('c')}.png is not in images.parquet"]
+    assert problems == [f"dev: image images/{sha('c')}.png is not in images.parquet"]
 
 
 def test_a_changed_file_is_seen(tmp_path):

@@ -1,7 +1,7 @@
 """Original LLaVA-NeXT checkpoints: what the original code computed, and the way there and back.
 
 tests/model/golden is a checkpoint of tiny size with random weights in the original layout, with what the original code
-(neulab/Pangea ecc4403, transformers 4.40) computed on its pictures in float32: tiles, tokens, logits, greedy tokens.
+(neulab/Pangea ecc4403, transformers 4.40) computed on its images in float32: tiles, tokens, logits, greedy tokens.
 """
 
 import json
@@ -72,12 +72,12 @@ def loaded(converted):
 
 def inputs_of(case, processor):
     text = "".join("<image>" if i == -200 else MARKS[i - 256] if i > 255 else chr(i) for i in case["input_ids"])
-    with Image.open(GOLDEN / case["file"]) as picture:
-        return processor(images=picture.convert("RGB"), text=text, return_tensors="pt")
+    with Image.open(GOLDEN / case["file"]) as image:
+        return processor(images=image.convert("RGB"), text=text, return_tensors="pt")
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
-def test_a_picture_becomes_what_the_original_makes_of_it(case, loaded):
+def test_a_image_becomes_what_the_original_makes_of_it(case, loaded):
     _, processor = loaded
     inputs = inputs_of(case, processor)
     tiles = inputs["pixel_values"][0]
@@ -120,15 +120,15 @@ PORTRAIT = 0.02
 """Where the difference that the next test explains moves the logits at most (0.009 was seen)."""
 
 
-def test_portrait_pictures_differ_by_the_order_of_two_passes_only(loaded):
+def test_portrait_images_differ_by_the_order_of_two_passes_only(loaded):
     """Pillow 13, with which the reference was computed, scales a portrait's height first, 10.4 to 12.3 the width; each
     pass rounds to bytes.
     """
     model, processor = loaded
     case = next(case for case in CASES if case["width"] < case["height"])
     inputs = inputs_of(case, processor)
-    with Image.open(GOLDEN / case["file"]) as picture:
-        tall = picture.convert("RGB").resize((case["width"], 336), Image.Resampling.BICUBIC)
+    with Image.open(GOLDEN / case["file"]) as image:
+        tall = image.convert("RGB").resize((case["width"], 336), Image.Resampling.BICUBIC)
         whole = tall.resize((336, 336), Image.Resampling.BICUBIC)
     pixels = torch.tensor(np.asarray(whole)).permute(2, 0, 1) / 255
     mean, std = (torch.tensor(getattr(processor.image_processor, name)) for name in ("image_mean", "image_std"))

@@ -68,8 +68,8 @@ def test_seven_billion_is_pangeas_size():
         model = LlavaNextForConditionalGeneration(config)
     sizes = {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()}
     assert sizes["language_model"] == pytest.approx(7.62e9, rel=0.002)
-    assert sizes["tower"] == pytest.approx(0.30e9, rel=0.02)
-    assert sizes["connector"] == pytest.approx(16.5e6, rel=0.01)
+    assert sizes["vision_tower"] == pytest.approx(0.30e9, rel=0.02)
+    assert sizes["projector"] == pytest.approx(16.5e6, rel=0.01)
 
 
 def test_unknown_size_names_the_near_match():
@@ -185,7 +185,7 @@ def test_what_is_spoilt_on_the_way_to_disk_is_noticed(tmp_path, monkeypatch, spo
 def test_a_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHARD_BYTES", 2_000_000)
     model, model_processor = tiny.model_and_processor()
-    checkpoint.export(model, model_processor, tmp_path / "model", card="", licence="mit")
+    checkpoint.export(model, model_processor, tmp_path / "model", card="", license="mit")
     index = json.loads((tmp_path / "model" / checkpoint.INDEX).read_text())
     shards = sorted(path.name for path in (tmp_path / "model").glob("*.safetensors"))
     assert len(shards) > 2 and shards == sorted(set(index["weight_map"].values()))

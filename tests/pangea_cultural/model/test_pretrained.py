@@ -35,19 +35,19 @@ def checkpoint(tmp_path):
 
 def test_a_processor_without_its_numbers_is_completed_from_the_model(checkpoint):
     """As Pangea-7B-hf is published: neither patch size nor strategy."""
-    picture, words = tiny.picture("Q1", 1), "<image>\nWhat is this?"
-    whole = AutoProcessor.from_pretrained(checkpoint, backend="pil")(images=picture, text=words, return_tensors="pt")
+    image, words = tiny.image("Q1", 1), "<image>\nWhat is this?"
+    whole = AutoProcessor.from_pretrained(checkpoint, backend="pil")(images=image, text=words, return_tensors="pt")
     content = json.loads((checkpoint / "processor_config.json").read_text())
     for name in ("patch_size", "vision_feature_select_strategy", "num_additional_image_tokens"):
         content.pop(name)
     (checkpoint / "processor_config.json").write_text(json.dumps(content))
     _, made = pretrained.load(str(checkpoint), **HOW)
-    again = made(images=picture, text=words, return_tensors="pt")
+    again = made(images=image, text=words, return_tensors="pt")
     assert torch.equal(whole["input_ids"], again["input_ids"])
     assert torch.equal(whole["pixel_values"], again["pixel_values"])
 
 
-def test_a_template_that_takes_no_pictures_gives_way_to_the_one_that_is_trained(checkpoint):
+def test_a_template_that_takes_no_images_gives_way_to_the_one_that_is_trained(checkpoint):
     """As Qwen2 is published: a message's content is a text."""
     template = "{% for message in messages %}{{ '<|im_start|>' + message['content'] }}{% endfor %}"
     (checkpoint / "chat_template.jinja").write_text(template)
@@ -100,12 +100,12 @@ def test_another_language_model_than_qwen2_loads(tmp_path):
         tie_word_embeddings=False,
     )
     model = PackedLlavaNext(config)
-    export(model, processor.processor(config, words), tmp_path / "llama", card="", licence="mit")
+    export(model, processor.processor(config, words), tmp_path / "llama", card="", license="mit")
     loaded, _ = pretrained.load(str(tmp_path / "llama"), **HOW)
     assert type(loaded.model.language_model).__name__ == "LlamaModel"
 
 
-def test_a_tower_and_a_language_model_are_put_together(tmp_path):
+def test_a_vision_tower_and_a_language_model_are_put_together(tmp_path):
     words = tiny.tokenizer()
     words.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
     vision = CLIPVisionModel(
@@ -141,7 +141,7 @@ def test_a_tower_and_a_language_model_are_put_together(tmp_path):
         assert torch.equal(parameter, ours[name.removeprefix("vision_model.")]), name
     first, second = (m.model.multi_modal_projector.linear_1.weight for m in (model, again))
     assert torch.equal(first, second)
-    inputs = made(images=tiny.picture("Q1", 0), text="<image>\nWhat?", return_tensors="pt")
+    inputs = made(images=tiny.image("Q1", 0), text="<image>\nWhat?", return_tensors="pt")
     assert torch.isfinite(model(**inputs).logits).all()
 
 

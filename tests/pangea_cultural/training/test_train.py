@@ -24,11 +24,11 @@ path = "exports/colours"
 [[stages]]
 name = "pretrain"
 objective = "contrastive"
-train = ["tower"]
+train = ["vision_tower"]
 steps = 12
 batch_questions = 8
 per_device_rows = 8
-vary_pictures = true
+vary_images = true
 learning_rate = 1e-3
 save_steps = 4
 log_steps = 2
@@ -36,12 +36,12 @@ warmup = 2
 [[stages]]
 name = "main"
 objective = "answers"
-train = ["connector", "language_model"]
+train = ["projector", "language_model"]
 steps = 16
 batch_questions = 24
 per_device_rows = 4
 max_length = 256
-vary_pictures = true
+vary_images = true
 learning_rate = 1e-3
 save_steps = 4
 log_steps = 2
@@ -99,7 +99,7 @@ def test_the_checkpoint_loads_and_its_card_states_what_it_has_seen(trained):
     assert not any(info.values())
     card = (folder / "README.md").read_text()
     assert "license: apache-2.0" in card and "held-out ones" in card
-    assert "learning rate 0.001, trains connector, language_model" in card
+    assert "learning rate 0.001, trains projector, language_model" in card
     assert not (workspace / "checkpoints/.micro.work").exists()
 
 
@@ -179,8 +179,8 @@ def test_another_recipe_does_not_go_on(tmp_path, change, said):
     assert train(workspace, "--anew", *options)["stages"]
 
 
-def test_the_frozen_tower_is_not_touched(tmp_path):
-    """The tower after both stages is the tower after the first."""
+def test_the_frozen_vision_tower_is_not_touched(tmp_path):
+    """The vision tower after both stages is the vision tower after the first."""
     workspace = make(tmp_path)
     train(workspace)
     both = load_file(workspace / "checkpoints/micro/model.safetensors")

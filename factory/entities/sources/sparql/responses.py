@@ -97,7 +97,7 @@ def refusal(host: str, error: urllib.error.HTTPError, politeness: Politeness) ->
         return UserError(f"{host} has moved to {error.headers.get('Location')!r}: name that in the recipe")
     if error.code >= 500:
         return FailedError(f"HTTP {error.code}: {says}", "broken")
-    return UserError(f"{host} refuses a query (HTTP {error.code}: {says}); check the door's url")
+    return UserError(f"{host} refuses a query (HTTP {error.code}: {says}); check the source's url")
 
 
 def _busy(host: str, error: urllib.error.HTTPError, politeness: Politeness) -> Exception:
@@ -123,13 +123,13 @@ def rows_of(body: bytes, content_type: str) -> list[Row]:
         FailedError: it is a web page.
     """
     if "html" in content_type:
-        raise FailedError("a web page instead of results; check the door's url", "down")
+        raise FailedError("a web page instead of results; check the source's url", "down")
     try:
         rows = json.loads(body)["results"]["bindings"]
     except (ValueError, RecursionError) as error:
         raise TooMuchError("answer cut off or garbled") from error
     except (KeyError, TypeError) as error:
-        raise UserError("an answer without results; check the door's url") from error
+        raise UserError("an answer without results; check the source's url") from error
     if not isinstance(rows, list):
-        raise UserError("an answer without results; check the door's url")
+        raise UserError("an answer without results; check the source's url")
     return rows

@@ -27,8 +27,8 @@ class Slice:
     link: str
     """Property that links an item to the region; or the path from a person's birthplace to its country."""
     asked: tuple[str, ...]
-    pictures: tuple[str, ...] = ()
-    """Of which an item has one, if only items with pictures are wanted: properties, and a `commonswiki` category."""
+    images: tuple[str, ...] = ()
+    """Of which an item has one, if only items with images are wanted: properties, and a `commonswiki` category."""
     id_suffix: str = ""
     """How the ids end: digits, or with the leading Q for one whole id."""
 
@@ -36,8 +36,8 @@ class Slice:
     def key(self) -> str:
         """One line that names the slice, and no other."""
         parts = (f"{self.region}({'+'.join(self.items)})", self.link, "+".join(self.asked))
-        pictures = f" with {'+'.join(self.pictures)}" if self.pictures else ""
-        return " ".join(parts) + pictures + (f" *{self.id_suffix}" if self.id_suffix else "")
+        images = f" with {'+'.join(self.images)}" if self.images else ""
+        return " ".join(parts) + images + (f" *{self.id_suffix}" if self.id_suffix else "")
 
     @property
     def whole(self) -> str:
@@ -59,18 +59,18 @@ class Slice:
             f"VALUES ?asked {{ {queries.names('p', self.asked)} }}",
             "?item ?asked ?statement .",
         ]
-        if self.pictures:
-            lines.append(f"FILTER EXISTS {{ {self._picture()} }}")
+        if self.images:
+            lines.append(f"FILTER EXISTS {{ {self._image()} }}")
         if self.link == BIRTHPLACE_LINK:
             lines.append(_without_citizenship())
         if self.id_suffix:
             lines.append(f'FILTER(STRENDS(STR(?item), "{self.id_suffix}"))')
         return queries.PREFIXES + f"SELECT {what} WHERE {{\n  " + "\n  ".join(lines) + "\n}"
 
-    def _picture(self) -> str:
-        path = "|".join(f"p:{name}" for name in self.pictures if name != COMMONS)
-        claimed = f"{{ ?item {path} ?picture }}"
-        return f"{claimed} UNION {{ {ON_COMMONS} }}" if COMMONS in self.pictures else claimed
+    def _image(self) -> str:
+        path = "|".join(f"p:{name}" for name in self.images if name != COMMONS)
+        claimed = f"{{ ?item {path} ?image }}"
+        return f"{claimed} UNION {{ {ON_COMMONS} }}" if COMMONS in self.images else claimed
 
     def split(self) -> list["Slice"]:
         """Finer slices, which together hold the same items (some twice); none where it is as fine as can be.
@@ -96,7 +96,7 @@ def _without_citizenship() -> str:
 
 
 def slices(
-    regions: Iterable[Region], links: Sequence[str], asked: Iterable[str], pictures: Sequence[str] = ()
+    regions: Iterable[Region], links: Sequence[str], asked: Iterable[str], images: Sequence[str] = ()
 ) -> Iterator[Slice]:
     """The first slices: one a region and link, in the regions' order.
 
@@ -104,10 +104,10 @@ def slices(
         regions: regions whose items are looked for.
         links: properties that link an item to a region.
         asked: properties of which an item needs one; without any there is nothing to look for.
-        pictures: properties of which an item needs one, too; none are needed where it is empty.
+        images: properties of which an item needs one, too; none are needed where it is empty.
     """
     wanted = tuple(values.by_number(asked))
     for region in regions if wanted else ():
         for link in links:
             items = (region.qid, *region.also)
-            yield Slice(region=region.slug, items=items, link=link, asked=wanted, pictures=tuple(pictures))
+            yield Slice(region=region.slug, items=items, link=link, asked=wanted, images=tuple(images))

@@ -1,4 +1,4 @@
-"""The SPARQL door: asked for ids slice by slice, then for their documents."""
+"""The SPARQL source: asked for ids slice by slice, then for their documents."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ _ENTITY_ID = re.compile("[A-Z][1-9][0-9]{0,14}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
-    """What a door is asked for."""
+    """What a source is asked for."""
 
     regions: tuple[Region, ...]
     links: tuple[str, ...]
@@ -30,13 +30,13 @@ class Scope:
     """Properties whose claims are read: links, asked ones, and what else the factory uses."""
     labels: tuple[str, ...]
     """Wikidata's label codes."""
-    pictures: tuple[str, ...] = ()
-    """Of which an item needs one, if only items with pictures are wanted (see slices.py)."""
+    images: tuple[str, ...] = ()
+    """Of which an item needs one, if only items with images are wanted (see slices.py)."""
 
 
 @dataclass
-class SparqlDoor:
-    """The SPARQL door: a `LookupDoor` on an endpoint."""
+class SparqlSource:
+    """The SPARQL source: a `LookupSource` on an endpoint."""
 
     endpoint: Endpoint
     scope: Scope
@@ -49,7 +49,7 @@ class SparqlDoor:
     def slices(self) -> list[Slice]:
         """The first slices: region by region, link by link."""
         scope = self.scope
-        return list(slices(scope.regions, scope.links, scope.asked, scope.pictures))
+        return list(slices(scope.regions, scope.links, scope.asked, scope.images))
 
     def find(self, slice: Slice) -> list[str]:
         """Ids of a slice's items, sorted; properties and lexemes are among them, and rejected later like in a dump.
@@ -106,4 +106,6 @@ class SparqlDoor:
         return self.endpoint.select(query)
 
     def _odd(self) -> UserError:
-        return UserError(f"{self.endpoint.host} does not answer as a server with Wikidata's RDF: check the door's url")
+        return UserError(
+            f"{self.endpoint.host} does not answer as a server with Wikidata's RDF: check the source's url"
+        )

@@ -1,4 +1,4 @@
-"""A page of the API's answer, read into what the factory knows of a picture."""
+"""A page of the API's answer, read into what the factory knows of an image."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from yarl import URL
 
 from factory.images import licenses
-from factory.images.base import BadPictureError, PictureInfo
+from factory.images.base import BadImageError, ImageInfo
 from factory.images.sources.commons.html_text import plain
 from factory.images.sources.commons.photo_rules import Rules
 from factory.images.titles import normalised
 
 
-def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> PictureInfo:
+def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> ImageInfo:
     """What a page tells of a file, and whether it is refused.
 
     Args:
@@ -23,32 +23,32 @@ def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> Pi
     info = _read(page)
     try:
         if not info.url:
-            raise BadPictureError("file hidden on Commons")
+            raise BadImageError("file hidden on Commons")
         rules.check(info, in_category=in_category)
-        licence = licenses.find(info.licence_code, info.licence)
-        if licence.attribution and not (info.attribution or info.author):
-            raise BadPictureError("no author, but the licence asks to name one", licence.code)
-    except BadPictureError as error:
-        return replace(info, licence_code=licenses.code_of(info.licence_code or info.licence), refused=error)
-    return replace(info, licence_code=licence.code)
+        license = licenses.find(info.license_code, info.license)
+        if license.attribution and not (info.attribution or info.author):
+            raise BadImageError("no author, but the license asks to name one", license.code)
+    except BadImageError as error:
+        return replace(info, license_code=licenses.code_of(info.license_code or info.license), refused=error)
+    return replace(info, license_code=license.code)
 
 
-def _read(page: dict[str, Any]) -> PictureInfo:
+def _read(page: dict[str, Any]) -> ImageInfo:
     entry = page["imageinfo"][0]
     told = entry.get("extmetadata") or {}
     title = normalised(page["title"])
     author, author_url = plain(_text(told, "Artist"))
     credit, _ = plain(_text(told, "Credit"))
     code, name = _text(told, "License"), _text(told, "LicenseShortName")
-    return PictureInfo(
+    return ImageInfo(
         title=title,
         author=author,
         author_url=author_url,
         attribution=plain(_text(told, "Attribution"))[0],
         credit=credit,
-        licence=name or code,
-        licence_code=code,
-        licence_url=_absolute(_text(told, "LicenseUrl")),
+        license=name or code,
+        license_code=code,
+        license_url=_absolute(_text(told, "LicenseUrl")),
         restrictions=_text(told, "Restrictions"),
         source=entry.get("descriptionurl", ""),
         page=entry.get("descriptionurl", ""),

@@ -1,4 +1,4 @@
-"""A picture source over Wikimedia Commons, or another MediaWiki with its API."""
+"""An image source over Wikimedia Commons, or another MediaWiki with its API."""
 
 import functools
 import hashlib
@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
-from factory.images.base import COMMONS, BadPictureError, Fetched, PictureInfo
+from factory.images.base import COMMONS, BadImageError, Fetched, ImageInfo
 from factory.images.sources.commons import metadata, photo_rules, thumbnails
 from factory.images.sources.commons.api import MAX_TITLES, Api
 from factory.images.sources.commons.photo_rules import Rules
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Commons:
-    """Pictures of a wiki, within the limits of the client."""
+    """Images of a wiki, within the limits of the client."""
 
     client: Client
     """Open, and closed by whoever made it."""
@@ -40,7 +40,7 @@ class Commons:
     def __exit__(self, *exception: object) -> None:
         return None
 
-    def metadata(self, titles: Sequence[str]) -> dict[str, PictureInfo]:
+    def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """What Commons tells of files, by the titles asked for; those that it does not have are left out."""
         wanted = {title: normalised(title) for title in titles}
         names = list(dict.fromkeys(filter(is_valid, wanted.values())))
@@ -53,13 +53,13 @@ class Commons:
         infos = {name: metadata.read(page, self.rules) for name, page in pages.items()}
         return {title: infos[name] for title, name in wanted.items() if name in infos}
 
-    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[PictureInfo]]:
+    def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
         """The first files of each category, by title."""
         works = (functools.partial(self._category, name, limit) for name in dict.fromkeys(names))
         found = dict(self.client.each(works))
         return {name: found[name] for name in names}
 
-    def fetch(self, infos: Sequence[PictureInfo]) -> Iterator[Fetched]:
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
         """Fetch files as thumbnails, in the order in which they come."""
         return self.client.each(functools.partial(self._fetch, info) for info in infos)
 
@@ -68,20 +68,20 @@ class Commons:
         return Api(self.client, self.api, self.width)
 
     async def _told(self, request: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer to a request; without one no picture can be judged, so that the build has to stop."""
+        """The answer to a request; without one no image can be judged, so that the build has to stop."""
         try:
             return await request()
         except FetchError as error:
             problem = f"no answer from {self.api}: {error.reason} ({error.detail})"
             raise UserError(f"{problem}; {KEPT}") from error
 
-    async def _category(self, name: str, limit: int) -> tuple[str, list[PictureInfo]]:
+    async def _category(self, name: str, limit: int) -> tuple[str, list[ImageInfo]]:
         title = normalised(name)
         request = functools.partial(self._api.category, title, limit)
         pages = await self._told(request) if is_valid(title) else []
         return name, [metadata.read(page, self.rules, in_category=True) for page in pages]
 
-    async def _fetch(self, info: PictureInfo) -> Fetched:
+    async def _fetch(self, info: ImageInfo) -> Fetched:
         if info.refused:
             return info, info.refused
         problem: FetchError | None = None
@@ -95,8 +95,8 @@ class Commons:
             else:
                 return replace(info, changes=copy.changes), content
         if problem is None:
-            return info, BadPictureError("original too large, and no thumbnail", f"{info.size_bytes} bytes")
-        return info, BadPictureError(problem.reason, problem.detail)
+            return info, BadImageError("original too large, and no thumbnail", f"{info.size_bytes} bytes")
+        return info, BadImageError(problem.reason, problem.detail)
 
 
 def _is_about_copy(error: FetchError) -> bool:
@@ -104,9 +104,9 @@ def _is_about_copy(error: FetchError) -> bool:
     return error.status is not None and error.status not in (401, 403)
 
 
-def _expected(info: PictureInfo, copy: thumbnails.Copy) -> responses.Expect[bytes]:
-    """Expect a picture; of an original the SHA-1 is known."""
-    expected = responses.picture(MAX_BYTES)
+def _expected(info: ImageInfo, copy: thumbnails.Copy) -> responses.Expect[bytes]:
+    """Expect an image; of an original the SHA-1 is known."""
+    expected = responses.image(MAX_BYTES)
     if copy.changes or not info.sha1:
         return expected
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from factory.images.base import PictureInfo
+from factory.images.base import ImageInfo
 from factory.images.sources.commons.photo_rules import Form
 
 STEPS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
@@ -29,7 +29,7 @@ class Copy:
     """What makes it differ from the original."""
 
 
-def copies(info: PictureInfo, form: Form, width: int) -> Iterator[Copy]:
+def copies(info: ImageInfo, form: Form, width: int) -> Iterator[Copy]:
     """The copies of a file to try, best first: at most two thumbnails, and the original where it may be taken.
 
     Args:
@@ -51,7 +51,7 @@ def copies(info: PictureInfo, form: Form, width: int) -> Iterator[Copy]:
         yield original
 
 
-def thumbnail_url(info: PictureInfo, width: int) -> str:
+def thumbnail_url(info: ImageInfo, width: int) -> str:
     """URL of a thumbnail of some standard width; empty where neither the API nor the original's URL lead to one.
 
     The URL that the API gave is kept in all but the width: its host is moving, and the width that the API tells is the
@@ -68,7 +68,7 @@ def thumbnail_url(info: PictureInfo, width: int) -> str:
     return f"{match['root']}/thumb/{match['folder']}/{name}/{last}"
 
 
-def _original(info: PictureInfo) -> Copy | None:
+def _original(info: ImageInfo) -> Copy | None:
     if not info.url or (info.size_bytes or 0) > MAX_ORIGINAL_BYTES:
         return None
     return Copy(url=info.url)

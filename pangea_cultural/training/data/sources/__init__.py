@@ -66,7 +66,7 @@ def open_source(
     filters = _filters(source, languages)
     digests = _digests(path, files, reporter)
     key = _key(source, path, digests, filters, held_out)
-    folder, root = cache / f"{path.stem}-{key[:16]}", _pictures(source, workspace)
+    folder, root = cache / f"{path.stem}-{key[:16]}", _images(source, workspace)
     corpus = Corpus.open(folder, key, source=number, root=root)
     if corpus is None:
         rejected, notes = Tally(), Tally()
@@ -119,8 +119,8 @@ def _refuse_unfit(source: M3lsSource, path: Path) -> None:
         raise UserError(f"{path} is M3LS as published: give it an instruction, and neither columns nor images")
 
 
-def _pictures(source: Source, workspace: Path) -> Path:
-    """The folder that paths of pictures start from."""
+def _images(source: Source, workspace: Path) -> Path:
+    """The folder that paths of images start from."""
     path = workspace / source.path
     if isinstance(source, FileSource) and source.images is not None:
         return workspace / source.images
@@ -157,14 +157,14 @@ def _listed(digests: dict[str, str]) -> dict[str, str]:
 
 
 def _key(source: Source, path: Path, digests: dict[str, str], filters: Filters, held_out: frozenset[str]) -> str:
-    """A hash of all that decides what the corpus holds; where pictures lie and how much is taken do not."""
+    """A hash of all that decides what the corpus holds; where images lie and how much is taken do not."""
     content = {
         "format": FORMAT,
         "files": list(digests.items()),
         "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "assumed"}),
         "languages": sorted(filters.languages),
         "held_out": sorted(held_out),
-        "pictures": m3ls.pictures_there(path) if isinstance(source, M3lsSource) else [],
+        "images": m3ls.images_there(path) if isinstance(source, M3lsSource) else [],
     }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 

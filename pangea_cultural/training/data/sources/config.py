@@ -38,9 +38,9 @@ class Assumed(config.Config):
     """What the dry run takes for granted of a source that is not on this machine."""
 
     questions: int = Field(ge=1)
-    pictures: int = Field(ge=0)
-    picture_px: tuple[Pixels, Pixels] = (480, 640)
-    """Height and width of every picture."""
+    images: int = Field(ge=0)
+    image_px: tuple[Pixels, Pixels] = (480, 640)
+    """Height and width of every image."""
     question_tokens: int = Field(default=60, ge=1)
     """Tokens of a question with its answer."""
     answer_tokens: int = Field(default=20, ge=1)
@@ -86,7 +86,7 @@ class FileSource(BaseSource):
     """A source that is a JSON file, or a folder of them."""
 
     images: Path | None = None
-    """Folder that the paths of pictures start from, relative to the workspace; the folder of the file by default."""
+    """Folder that the paths of images start from, relative to the workspace; the folder of the file by default."""
 
 
 class ExportSource(QuestionSource):

@@ -3,10 +3,10 @@
 - Chat rows (`CulturalGround-OE-Filtered-14M.json`, `CulturalGround-MCQs-Filtered-7M.json`): LLaVA's, but with stray
   quotes around questions and answers, and with the region's slug as the last folder of `image`.
 - Refined rows (`CulturalGround-Recipes/CulturalGround-Refined-OE/<region>_refined.jsonl`): one question each, the
-  picture's file name in `media`, the region in the name of the file; a missing value is the word "None".
+  image's file name in `media`, the region in the name of the file; a missing value is the word "None".
 
-The pictures' archives unpack to one folder a region: that is where a row's picture is looked for, whatever stands
-before region and file in `image`. Every row of both layouts has a picture and a language.
+The images' archives unpack to one folder a region: that is where a row's image is looked for, whatever stands
+before region and file in `image`. Every row of both layouts has an image and a language.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from typing import Any
 from pangea_cultural.reference.regions import regions
 from pangea_cultural.training.data.rejections import Count, Listener
 from pangea_cultural.training.data.sources import json_reader, llava_chat
-from pangea_cultural.training.data.sources.fields import RowError, language_code, picture, pictures, text
+from pangea_cultural.training.data.sources.fields import RowError, image, images, language_code, text
 from pangea_cultural.training.data.types import Conversation, Row
 
 REFINED_FILE = "_refined"
@@ -45,9 +45,9 @@ def read(path: Path, listener: Listener) -> Iterator[Row]:
 
 
 def _chat(item: dict[str, Any], id: str, kind: str, note: Count) -> Row:
-    shown = pictures(item.get("image"))
+    shown = images(item.get("image"))
     if len(shown) != 1 or "/" not in shown[0]:
-        raise RowError("no picture in a region's folder")
+        raise RowError("no image in a region's folder")
     folder, file = shown[0].split("/")[-2:]
     asked = llava_chat.conversation(item, id, default_language="", note=note, clean=_unquoted).conversation
     region, image = _placed(folder, file, id, note)
@@ -57,19 +57,19 @@ def _chat(item: dict[str, Any], id: str, kind: str, note: Count) -> Row:
 def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:
     present = {key: value for key, value in item.items() if value not in (None, "", MISSING)}
     if "media" not in present:
-        raise RowError("no picture in a region's folder")
+        raise RowError("no image in a region's folder")
     if not {"reformulated_question", "reformulated_answer"} <= present.keys():
         raise RowError("no refined question and answer")
     question, answer = (_unquoted(text(present[f"reformulated_{part}"])) for part in ("question", "answer"))
     if not question or not answer:
         raise RowError("a question or answer without words")
     code = language_code(present.get("language"), "")
-    region, image = _placed(folder, picture(present["media"]), id, note)
-    return Row(Conversation(id, code, ((question, answer),), region, "open"), (image,))
+    region, path = _placed(folder, image(present["media"]), id, note)
+    return Row(Conversation(id, code, ((question, answer),), region, "open"), (path,))
 
 
 def _placed(folder: str, file: str, id: str, note: Count) -> tuple[str, str]:
-    """The region of a folder, and where the picture lies."""
+    """The region of a folder, and where the image lies."""
     if folder.lower() in regions():
         return folder.lower(), f"{folder.lower()}/{file}"
     note("a folder that is no region: region unknown", id)

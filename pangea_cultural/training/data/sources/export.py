@@ -8,7 +8,7 @@ from pangea_cultural.dataset import question as vqa
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data.rejections import Listener
-from pangea_cultural.training.data.sources.fields import RowError, picture
+from pangea_cultural.training.data.sources.fields import RowError, image
 from pangea_cultural.training.data.types import Conversation, Row
 
 BATCH_ROWS = 4096
@@ -47,6 +47,6 @@ def _row(question: vqa.Question) -> Row:
     names = question.property == "label" and question.language == "en"
     return Row(
         Conversation(question.id, question.language, turns, question.region, question.kind),
-        (picture(question.image),) if question.image else (),
+        (image(question.image),) if question.image else (),
         question.answer if names else "",
     )

@@ -1,4 +1,4 @@
-"""What readers check in the fields of a row: ids, texts, languages, paths of pictures."""
+"""What readers check in the fields of a row: ids, texts, languages, paths of images."""
 
 import functools
 import os
@@ -63,8 +63,8 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def pictures(value: Any) -> tuple[str, ...]:
-    """The pictures of a row.
+def images(value: Any) -> tuple[str, ...]:
+    """The images of a row.
 
     Args:
         value: a path, a list of paths, or None or empty for none.
@@ -74,22 +74,22 @@ def pictures(value: Any) -> tuple[str, ...]:
     """
     if value in (None, "", []):
         return ()
-    return tuple(picture(path) for path in (value if isinstance(value, list) else [value]))
+    return tuple(image(path) for path in (value if isinstance(value, list) else [value]))
 
 
-def picture(path: Any) -> str:
-    """A picture's path as we keep it, so that one picture has one path.
+def image(path: Any) -> str:
+    """An image's path as we keep it, so that one image has one path.
 
     Raises:
-        RowError: it is no path, or would lead out of the folder of pictures.
+        RowError: it is no path, or would lead out of the folder of images.
     """
     if not isinstance(path, str) or "\0" in path or not _is_unicode(path):
-        raise RowError("a picture path that is none")
+        raise RowError("an image path that is none")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts:
-        raise RowError("picture path outside the images folder")
+        raise RowError("image path outside the images folder")
     if not parts:
-        raise RowError("a picture path that is none")
+        raise RowError("an image path that is none")
     return "/".join(parts)
 
 

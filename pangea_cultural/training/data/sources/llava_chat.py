@@ -4,7 +4,7 @@
                                                                       {"from": "gpt", "value": "…"}, …]}
 
 `image` is a path, a list of paths, or absent. What LLaVA does with a row is done here: a first turn that is not the
-human's is left out, and with exactly one picture every mark is taken off, for its place is always at the front.
+human's is left out, and with exactly one image every mark is taken off, for its place is always at the front.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from typing import Any
 
 from pangea_cultural.training.data.rejections import Count, Listener
 from pangea_cultural.training.data.sources import json_reader
-from pangea_cultural.training.data.sources.fields import RowError, language_code, pictures, text
+from pangea_cultural.training.data.sources.fields import RowError, images, language_code, text
 from pangea_cultural.training.data.types import IMAGE_MARK, Conversation, Row
 
 
@@ -50,14 +50,14 @@ def conversation(
     Raises:
         RowError: a field is missing or is not what it should be.
     """
-    images = pictures(item.get("image"))
+    paths = images(item.get("image"))
     code = language_code(item.get("language"), default_language)
     said = _said(item.get("conversations"))
     begins_late = said[0][0] != "human"
-    turns = _turns(said[begins_late:], len(images), clean)
+    turns = _turns(said[begins_late:], len(paths), clean)
     if begins_late:
         note("a first turn that is not the human's is left out", id)
-    return Row(Conversation(id, code, turns, kind="chat"), images)
+    return Row(Conversation(id, code, turns, kind="chat"), paths)
 
 
 def _said(parts: Any) -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ def _turns(said: list[tuple[str, str]], num_images: int, clean: Callable[[str], 
     if num_images == 1:
         texts = [words.replace(IMAGE_MARK, "") for words in texts]
     elif sum(words.count(IMAGE_MARK) for words in texts[::2]) != num_images:
-        raise RowError("image marks and pictures differ in number")
+        raise RowError("image marks and images differ in number")
     elif any(IMAGE_MARK in words for words in texts[1::2]):
         raise RowError("an image mark in an answer")
     texts = [clean(words) for words in texts]

@@ -1,14 +1,14 @@
-"""M3LS, summaries of news with pictures in 20 languages.
+"""M3LS, summaries of news with images in 20 languages.
 
 As published, one archive unpacks to the folder of a language:
 
     bbcindonesia/
       articles/*.json   one article each: {"url": …, "title": …, "summary": …, "0": {"subheading": …, "para": […],
                         "images": [[file, caption], …]}, "1": {…}, …}; `subheading`, `para` and `images` may be absent
-      imagefolder/      the pictures; some of those that are named are missing
+      imagefolder/      the images; some of those that are named are missing
 
-The picture of an article is the first one that is there. Rows of files that the user has made of it are read too: LLaVA
-chat objects (see chat.py), or objects whose keys the recipe names; all their pictures stand before the question. Unless
+The image of an article is the first one that is there. Rows of files that the user has made of it are read too: LLaVA
+chat objects (see chat.py), or objects whose keys the recipe names; all their images stand before the question. Unless
 a chat says otherwise, the question is the recipe's instruction, an empty line and the text, the answer is the summary.
 """
 
@@ -25,10 +25,10 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import languages
 from pangea_cultural.training.data.rejections import Listener
 from pangea_cultural.training.data.sources import json_reader, llava_chat
-from pangea_cultural.training.data.sources.fields import RowError, picture, pictures, readable, text
+from pangea_cultural.training.data.sources.fields import RowError, image, images, readable, text
 from pangea_cultural.training.data.types import IMAGE_MARK, Row
 
-ARTICLES, PICTURES = "articles", "imagefolder"
+ARTICLES, IMAGES = "articles", "imagefolder"
 NAMES = {
     "afrique": "french",
     "bangla": "bengali",
@@ -46,7 +46,7 @@ class Columns(config.Config):
     text: str
     summary: str
     images: str = ""
-    """A path or a list of paths; empty where the rows have no pictures."""
+    """A path or a list of paths; empty where the rows have no images."""
     language: str = ""
     """A code; empty where all rows are in the source's default language."""
 
@@ -55,14 +55,14 @@ def folders(path: Path) -> list[Path]:
     """Folders as published: this one, or those in it; none where the layout is another.
 
     Raises:
-        UserError: the pictures of a folder are not there.
+        UserError: the images of a folder are not there.
     """
     inside = sorted(path.iterdir()) if path.is_dir() else []
     named = [folder for folder in inside if folder.name.lower().startswith("bbc")]
     found = [folder for folder in (path, *named) if (folder / ARTICLES).is_dir()]
     for folder in found:
-        if not (folder / PICTURES).is_dir():
-            raise UserError(f"no pictures at {folder / PICTURES}: unpack the whole archive")
+        if not (folder / IMAGES).is_dir():
+            raise UserError(f"no images at {folder / IMAGES}: unpack the whole archive")
     return found
 
 
@@ -73,12 +73,12 @@ def articles(folder: Path) -> list[Path]:
 
 def is_article(path: Path) -> bool:
     """Whether a file lies where articles do as published."""
-    return path.parent.name == ARTICLES and (path.parent.parent / PICTURES).is_dir()
+    return path.parent.name == ARTICLES and (path.parent.parent / IMAGES).is_dir()
 
 
-def pictures_there(path: Path) -> list[tuple[str, str]]:
-    """Of each folder as published its name, and a hash of which pictures are there: both decide about its rows."""
-    return [(readable(folder.name), _names(folder / PICTURES)) for folder in folders(path)]
+def images_there(path: Path) -> list[tuple[str, str]]:
+    """Of each folder as published its name, and a hash of which images are there: both decide about its rows."""
+    return [(readable(folder.name), _names(folder / IMAGES)) for folder in folders(path)]
 
 
 def read_article(
@@ -89,7 +89,7 @@ def read_article(
     Args:
         path: of the article.
         listener: is told if it is not usable, and of mebibytes.
-        root: folder that the row's picture starts from; the folder of the language, or one that it lies in.
+        root: folder that the row's image starts from; the folder of the language, or one that it lies in.
         instruction: what to do with the text.
         default_language: our code of the language of a folder whose name says none; empty if each has to.
     """
@@ -135,8 +135,8 @@ def _from_article(item: Any, folder: Path, root: Path, instruction: str) -> dict
         raise RowError("a section that is none")
     words = [part for section in sections for part in (section.get("subheading"), *_list(section, "para"))]
     article = "\n".join(filter(None, (text(part) for part in words if part is not None)))
-    image = _first_there([entry for section in sections for entry in _list(section, "images")], folder)
-    shown = [picture(f"{folder.relative_to(root).as_posix()}/{PICTURES}/{image}")] if image else []
+    file = _first_there([entry for section in sections for entry in _list(section, "images")], folder)
+    shown = [image(f"{folder.relative_to(root).as_posix()}/{IMAGES}/{file}")] if file else []
     return _as_chat(article, item.get("summary"), shown, language_of(folder.name), instruction)
 
 
@@ -149,14 +149,14 @@ def _list(section: dict[str, Any], key: str) -> list[Any]:
 
 
 def _first_there(entries: list[Any], folder: Path) -> str:
-    """The first picture that is there; empty where the article has none."""
+    """The first image that is there; empty where the article has none."""
     if not all(isinstance(entry, list) and entry for entry in entries):
-        raise RowError("a picture path that is none")
+        raise RowError("an image path that is none")
     # All are checked before one is looked for.
-    files = [picture(entry[0]) for entry in entries]
-    there = next((file for file in files if _is_there(folder / PICTURES / file)), "")
+    files = [image(entry[0]) for entry in entries]
+    there = next((file for file in files if _is_there(folder / IMAGES / file)), "")
     if files and not there:
-        raise RowError("picture missing")
+        raise RowError("image missing")
     return there
 
 
@@ -199,7 +199,7 @@ def read(
 def _from_columns(item: dict[str, Any], columns: Columns | None, instruction: str) -> dict[str, Any]:
     if columns is None:
         raise RowError("neither a chat object nor columns in the recipe")
-    shown = list(pictures(item.get(columns.images)))
+    shown = list(images(item.get(columns.images)))
     article, summary = text(item.get(columns.text)), item.get(columns.summary)
     return _as_chat(article, summary, shown, item.get(columns.language), instruction)
 

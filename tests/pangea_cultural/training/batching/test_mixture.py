@@ -72,14 +72,14 @@ def test_the_draws_are_the_same_for_ever():
 EXPECTED = [(0, 0, (0,)), (0, 0, (2, 1)), (0, 1, (1, 0)), (0, 2, (0,))]
 
 
-def test_questions_of_a_picture_are_spread_as_evenly_as_can_be():
+def test_questions_of_a_image_are_spread_as_evenly_as_can_be():
     pieces = order(made(candidates(60, 1, 1, 9), epochs=1, limit=8))
     long = sorted(len(c) for _, group, c in pieces if group == 0)
     assert long == [7, 7, 7, 7, 8, 8, 8, 8]
     assert sorted(len(c) for _, group, c in pieces if group == 3) == [4, 5]
 
 
-def test_a_picture_with_many_questions_is_spread_over_the_epoch():
+def test_a_image_with_many_questions_is_spread_over_the_epoch():
     planned = made(candidates(64, *[4] * 60), epochs=1, limit=8, batch=16)
     where = [n for n in range(planned.num_steps) if any(p.group == 0 for p in planned.step(n))]
     assert max(where) - min(where) > planned.num_steps / 2
@@ -97,7 +97,7 @@ def small(source):
     """A source of which a few questions are assumed, as many as its count says in thousands."""
     count = source.count and source.count // 1000
     number = count or 100
-    return source.model_copy(update={"count": count, "assumed": Assumed(questions=number, pictures=number)})
+    return source.model_copy(update={"count": count, "assumed": Assumed(questions=number, images=number)})
 
 
 @pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
@@ -108,7 +108,7 @@ def test_every_recipe_that_ships_can_be_tried_for_some_steps(tmp_path, name):
     assert stage["questions"] == 5 * recipe.stages[-1].batch_questions
 
 
-STAGE = {"name": "main", "train": ["connector"], "batch_questions": 40, "learning_rate": 1e-3}
+STAGE = {"name": "main", "train": ["projector"], "batch_questions": 40, "learning_rate": 1e-3}
 
 
 def recipe(*sources, **stage):
@@ -119,7 +119,7 @@ def recipe(*sources, **stage):
 
 
 def opened(recipe, size):
-    """The data of a recipe: of each source so many pictures with two questions each."""
+    """The data of a recipe: of each source so many images with two questions each."""
     lengths = Lengths(np.arange(0, 2 * size + 1, 2), *np.ones((2, size), int), np.ones(2 * size, int))
     measured = Measured(lengths, np.zeros(size, bool), size, {})
     return Data(recipe, [None] * len(recipe.sources), [measured] * len(recipe.sources))
@@ -168,7 +168,10 @@ def test_a_share_that_would_not_be_used_is_refused(sources, stage, message):
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ({"learning_rates": {"tower": 1e-4}}, "learning_rates names tower, which does not learn: name it in train"),
+        (
+            {"learning_rates": {"vision_tower": 1e-4}},
+            "learning_rates names vision tower, which does not learn: name it in train",
+        ),
         ({"schedule": "linear", "min_learning_rate": 0.1}, 'where a cosine ends, and the schedule is "linear"'),
     ],
 )

@@ -1,4 +1,4 @@
-"""The shared picture: packed rows are worth as much as separate ones, in loss and in every gradient."""
+"""The shared image: packed rows are worth as much as separate ones, in loss and in every gradient."""
 
 import copy
 import dataclasses
@@ -30,11 +30,11 @@ BOTH = talk(4, ("Compare <image> with <image>: which is red?", "the first one"))
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+    folder = tmp_path_factory.mktemp("images")
     for number in range(3):
-        tiny.picture("Q1", number).save(folder / f"{number}.png")
-    # With this grid beside the tiny model's two, a picture that is nearly a square has more tiles than a wide one.
-    tiny.picture("Q1", 0).resize((128, 64)).save(folder / "0.png")
+        tiny.image("Q1", number).save(folder / f"{number}.png")
+    # With this grid beside the tiny model's two, an image that is nearly a square has more tiles than a wide one.
+    tiny.image("Q1", 0).resize((128, 64)).save(folder / "0.png")
     model, processor = tiny.model_and_processor()
     model.config.image_grid_pinpoints.append([128, 128])
     processor.image_processor.image_grid_pinpoints = model.config.image_grid_pinpoints
@@ -45,7 +45,7 @@ def parts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def groups(parts):
-    """Pictures of three sizes, without a picture, and two pictures in one conversation."""
+    """Images of three sizes, without an image, and two images in one conversation."""
     folder = parts[2]
     paths = [folder / f"{number}.png" for number in range(3)]
     one_each = [Group(0, (path,), TALKS[: 3 - n]) for n, path in enumerate(paths)]
@@ -102,14 +102,14 @@ def test_packed_rows_equal_separate_rows_in_float32(parts, groups, max_length):
         assert gradient.dtype == torch.float32 and (gradient - apart[name]).norm() < 2e-6 * norm, name
 
 
-def test_pictures_of_unequal_numbers_of_tiles_are_filled_up(parts, groups):
-    """The equality above is of such pictures: the tensors say so, and the tiles are the processor's own."""
+def test_images_of_unequal_numbers_of_tiles_are_filled_up(parts, groups):
+    """The equality above is of such images: the tensors say so, and the tiles are the processor's own."""
     _, processor, _ = parts
     pixels = batch_of(collator_for(processor), groups[:2], processor)["pixel_values"]
     alone = [batch_of(collator_for(processor), [group], processor)["pixel_values"][0] for group in groups[:2]]
     assert sorted(map(len, alone)) == [3, 5] and pixels.shape[1] == 5
-    for picture, tiles in zip(pixels, alone, strict=True):
-        assert torch.equal(picture[: len(tiles)], tiles) and not picture[len(tiles) :].any()
+    for image, tiles in zip(pixels, alone, strict=True):
+        assert torch.equal(image[: len(tiles)], tiles) and not image[len(tiles) :].any()
 
 
 def test_separate_rows_are_what_transformers_makes_of_them(parts, groups):
@@ -166,7 +166,7 @@ def loss_and_gradients_kept(model, batch):
     return loss.item()
 
 
-def test_a_process_with_nothing_to_do_gives_the_connector_zero_gradients(parts):
+def test_a_process_with_nothing_to_do_gives_the_projector_zero_gradients(parts):
     model, processor, _ = parts
     batch = collator_for(processor)([], [], [])
     assert batch.pop("normalizer") == 0 and not len(batch.pop("keys"))
@@ -235,7 +235,7 @@ def test_only_answers_and_their_ends_are_learnt(parts, groups):
 
 @pytest.mark.parametrize(("which", "turns"), [(0, 1), (0, 2), (3, 1), (3, 2), (4, 1)])
 def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
-    """One picture, none, and several within the text; one question, and another one after it."""
+    """One image, none, and several within the text; one question, and another one after it."""
     _, processor, _ = parts
     talk_of = next(talk for talk in groups[which].conversations if len(talk.turns) == turns)
     group = dataclasses.replace(groups[which], conversations=(talk_of,))
@@ -253,10 +253,10 @@ def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
 
 
 def _counts(group, processor):
-    from pangea_cultural.training.batching import images as pictures
+    from pangea_cultural.training.batching import images as images
     from pangea_cultural.training.batching.images import ImageTokens
 
-    return [ImageTokens(processor).of(pictures.size(path)) for path in group.images]
+    return [ImageTokens(processor).of(images.size(path)) for path in group.images]
 
 
 def _cut(text):
@@ -321,7 +321,7 @@ def test_processes_get_equally_many_micro_batches(rows, processes, per_device):
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_a_broken_picture_is_left_out_and_named(parts, groups):
+def test_a_broken_image_is_left_out_and_named(parts, groups):
     _, processor, folder = parts
     (folder / "broken.png").write_bytes((folder / "0.png").read_bytes()[:500])
     rows, own = rows_of(groups[:2], processor)
@@ -330,6 +330,6 @@ def test_a_broken_picture_is_left_out_and_named(parts, groups):
     ]
     skipped = []
     batch = collator_for(processor)(rows, own, skipped)
-    assert skipped == [[str(folder / "broken.png"), "picture does not decode"]]
+    assert skipped == [[str(folder / "broken.png"), "image does not decode"]]
     assert len(batch["pixel_values"]) == 1
     assert np.isclose(batch["normalizer"], int((batch["labels"] != IGNORED).sum()))

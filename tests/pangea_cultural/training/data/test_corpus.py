@@ -45,7 +45,7 @@ def small_batches(monkeypatch):
 
 def build(folder, rows=ROWS, **fields):
     return Corpus.build(
-        rows, folder, **{"key": "k", "name": "data.json", "source": 2, "root": Path("/pictures")} | fields
+        rows, folder, **{"key": "k", "name": "data.json", "source": 2, "root": Path("/images")} | fields
     )
 
 
@@ -53,7 +53,7 @@ def ids(corpus):
     return ["".join(asked.id for asked in corpus.group(index).conversations) for index in range(corpus.num_groups)]
 
 
-def test_rows_with_the_same_single_picture_are_a_group_in_order_of_first_appearance(tmp_path):
+def test_rows_with_the_same_single_image_are_a_group_in_order_of_first_appearance(tmp_path):
     corpus = build(tmp_path / "c")
     assert ids(corpus) == GROUPS
     assert corpus.num_conversations == len(ROWS)
@@ -70,9 +70,9 @@ def test_many_rows_of_a_group_keep_their_order(tmp_path):
 def test_a_group_is_what_its_rows_were(tmp_path):
     corpus = build(tmp_path / "c")
     of = {row.conversation.id: row.conversation for row in ROWS}
-    assert corpus.group(0) == Group(2, (Path("/pictures/1.png"),), (of["a"], of["d"], of["f"]), "one")
+    assert corpus.group(0) == Group(2, (Path("/images/1.png"),), (of["a"], of["d"], of["f"]), "one")
     assert corpus.group(1) == Group(2, (), (of["b"],))
-    assert corpus.group(3) == Group(2, (Path("/pictures/1.png"), Path("/pictures/2.png")), (of["e"],))
+    assert corpus.group(3) == Group(2, (Path("/images/1.png"), Path("/images/2.png")), (of["e"],))
     assert corpus.images(3) == ("1.png", "2.png")
 
 

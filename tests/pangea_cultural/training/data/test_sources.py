@@ -140,14 +140,14 @@ def test_a_line_without_end_does_not_take_all_memory(narrow, tmp_path):
 @pytest.mark.parametrize(
     "path", ["../a.png", "/etc/passwd", "a/../../b.png", "..", "a\0b", "", ".", "./", 3, None, ["a"], {}, "\ud800.png"]
 )
-def test_a_picture_path_that_leads_out_or_nowhere_is_refused(path):
+def test_a_image_path_that_leads_out_or_nowhere_is_refused(path):
     with pytest.raises(fields.RowError):
-        fields.picture(path)
+        fields.image(path)
 
 
-def test_one_picture_has_one_path():
-    assert fields.picture("./a//b.png") == fields.picture("a/b.png") == "a/b.png"
-    assert fields.picture("a/..b.png") == "a/..b.png"
+def test_one_image_has_one_path():
+    assert fields.image("./a//b.png") == fields.image("a/b.png") == "a/b.png"
+    assert fields.image("a/..b.png") == "a/..b.png"
 
 
 @pytest.mark.parametrize(("alias", "code"), [("de", "de"), ("iw", "he"), ("jw", "jv"), ("nb", "no"), ("NO", "no")])
@@ -172,18 +172,18 @@ def test_a_chat_row_is_taken_with_all_its_turns(tmp_path):
 
 
 @pytest.mark.parametrize("shown", [None, "", []])
-def test_a_row_may_have_no_picture(tmp_path, shown):
+def test_a_row_may_have_no_image(tmp_path, shown):
     (row,), _ = read_chat(tmp_path / "a.json", [talk(image=shown, conversations=said("Was?", "Das."))])
     assert row.images == ()
 
 
-def test_with_one_picture_all_marks_are_taken_off(tmp_path):
+def test_with_one_image_all_marks_are_taken_off(tmp_path):
     asked = said("<image>Was <image>?", "Das. <image>")
     (row,), _ = read_chat(tmp_path / "a.json", [talk(image=["1.png"], conversations=asked)])
     assert row.conversation.turns == (("Was ?", "Das."),)
 
 
-def test_with_several_pictures_marks_stay_where_they_stand(tmp_path):
+def test_with_several_images_marks_stay_where_they_stand(tmp_path):
     asked = said("<image> oder", "Ja.", "<image>?", "Nein.")
     (row,), _ = read_chat(tmp_path / "a.json", [talk(image=["1.png", "2.png"], conversations=asked)])
     assert row.images == ("1.png", "2.png")
@@ -211,12 +211,12 @@ def test_a_row_without_a_language_is_in_the_default_one(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        ({"image": "../1.png"}, "picture path outside the images folder"),
-        ({"image": "/1.png"}, "picture path outside the images folder"),
-        ({"image": 3}, "a picture path that is none"),
-        ({"image": ["1.png", None]}, "a picture path that is none"),
-        ({"image": ["1.png", "2.png"]}, "image marks and pictures differ in number"),
-        ({"image": None}, "image marks and pictures differ in number"),
+        ({"image": "../1.png"}, "image path outside the images folder"),
+        ({"image": "/1.png"}, "image path outside the images folder"),
+        ({"image": 3}, "an image path that is none"),
+        ({"image": ["1.png", None]}, "an image path that is none"),
+        ({"image": ["1.png", "2.png"]}, "image marks and images differ in number"),
+        ({"image": None}, "image marks and images differ in number"),
         (
             {"image": ["1.png", "2.png"], "conversations": said("<image><image>", "<image>")},
             "an image mark in an answer",
@@ -296,7 +296,7 @@ def test_no_chat_row_whatever_crashes_the_reader(tmp_path_factory, row):
 
 def published(**fields):
     asked = said('<image>\n"Which town is this?"', '"The town is Espoo."')
-    row = {"id": "Q1_None", "image": "Pictures/japan/1.jpg", "language": "iw", "conversations": asked}
+    row = {"id": "Q1_None", "image": "Images/japan/1.jpg", "language": "iw", "conversations": asked}
     return row | fields
 
 
@@ -327,7 +327,7 @@ def test_a_published_chat_row_loses_its_quotes_and_gains_a_region(tmp_path):
 
 
 def test_a_regions_folder_is_known_in_any_case(tmp_path):
-    (row,), _ = read_ground(tmp_path / "a.json", published(image="Pictures/Japan/1.jpg"))
+    (row,), _ = read_ground(tmp_path / "a.json", published(image="Images/Japan/1.jpg"))
     assert (row.conversation.region, row.images) == ("japan", ("japan/1.jpg",))
 
 
@@ -365,16 +365,16 @@ def test_a_folder_that_is_no_region_is_noted(tmp_path):
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (REFINED | {"media": "None"}, "no picture in a region's folder"),
-        (REFINED | {"media": "../1.jpg"}, "picture path outside the images folder"),
-        (REFINED | {"media": 3}, "a picture path that is none"),
+        (REFINED | {"media": "None"}, "no image in a region's folder"),
+        (REFINED | {"media": "../1.jpg"}, "image path outside the images folder"),
+        (REFINED | {"media": 3}, "an image path that is none"),
         (REFINED | {"reformulated_answer": "None"}, "no refined question and answer"),
         (REFINED | {"reformulated_answer": ' "" '}, "a question or answer without words"),
         (REFINED | {"reformulated_question": 3}, "a text that is not a string"),
         (REFINED | {"language": "None"}, "no language"),
-        (published(image="1.jpg"), "no picture in a region's folder"),
-        (published(image=None), "no picture in a region's folder"),
-        (published(image=["a/1.jpg", "a/2.jpg"]), "no picture in a region's folder"),
+        (published(image="1.jpg"), "no image in a region's folder"),
+        (published(image=None), "no image in a region's folder"),
+        (published(image=["a/1.jpg", "a/2.jpg"]), "no image in a region's folder"),
         (published(conversations=said("What?", '""')), "a question or answer without words"),
         (published(language=None), "no language"),
     ],
@@ -428,13 +428,13 @@ def article(*sections, **fields):
     return head | {str(number): section for number, section in enumerate(sections)} | fields
 
 
-def write_published(folder, articles, pictures=("there.jpg",)):
+def write_published(folder, articles, images=("there.jpg",)):
     """A language of M3LS in its published layout."""
     for name in ("articles", "imagefolder"):
         (folder / name).mkdir(parents=True)
     for name, content in articles.items():
         (folder / f"articles/{name}.json").write_text(content if isinstance(content, str) else json.dumps(content))
-    for name in pictures:
+    for name in images:
         (folder / "imagefolder" / name).touch()
 
 
@@ -470,11 +470,11 @@ def test_sections_come_by_number_and_may_lack_what_they_do_not_need(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
-        (article(section("gone.jpg")), "picture missing"),
-        (article(section("x" * 300)), "picture missing"),
-        (article(section("there.jpg", "../outside.jpg")), "picture path outside the images folder"),
-        (article(section("/etc/passwd")), "picture path outside the images folder"),
-        (article(section(images=["there.jpg"])), "a picture path that is none"),
+        (article(section("gone.jpg")), "image missing"),
+        (article(section("x" * 300)), "image missing"),
+        (article(section("there.jpg", "../outside.jpg")), "image path outside the images folder"),
+        (article(section("/etc/passwd")), "image path outside the images folder"),
+        (article(section(images=["there.jpg"])), "an image path that is none"),
         (article(section(images="there.jpg")), "images that is no list"),
         (article(section(para="Long.")), "para that is no list"),
         (article(section(para=[3])), "a text that is not a string"),
@@ -560,7 +560,7 @@ def test_articles_in_a_folder_of_no_language_are_dropped_unless_the_recipe_says_
     assert opened(tmp_path, **PUBLISHED | {"path": "bbcklingon", "default_language": "mr"}).languages == ("mr",)
 
 
-def test_a_picture_that_is_there_now_makes_a_new_corpus(tmp_path):
+def test_a_image_that_is_there_now_makes_a_new_corpus(tmp_path):
     write_published(tmp_path / "bbchindi", {"a": article(section("late.jpg")), "b": article(section())})
     before = opened(tmp_path, **PUBLISHED | {"path": "bbchindi"})
     (tmp_path / "bbchindi/imagefolder/late.jpg").touch()
@@ -581,10 +581,10 @@ def test_the_papers_recipe_reads_m3ls_as_published(tmp_path):
     assert opened(tmp_path, **said).languages == ("hi",)
 
 
-def test_articles_without_their_folder_of_pictures_are_refused(tmp_path):
-    write_published(tmp_path / "M3LS/bbchindi", {"a": article(section())}, pictures=())
+def test_articles_without_their_folder_of_images_are_refused(tmp_path):
+    write_published(tmp_path / "M3LS/bbchindi", {"a": article(section())}, images=())
     (tmp_path / "M3LS/bbchindi/imagefolder").rmdir()
-    with pytest.raises(UserError, match=r"no pictures at .*imagefolder: unpack the whole archive"):
+    with pytest.raises(UserError, match=r"no images at .*imagefolder: unpack the whole archive"):
         opened(tmp_path, **PUBLISHED)
 
 
@@ -710,7 +710,7 @@ def test_a_choice_without_its_answer_is_no_row():
 def test_only_the_regions_that_a_source_names_are_taken(tmp_path):
     rows = [
         published(),
-        published(id="other", image="Pictures/india/1.jpg"),
+        published(id="other", image="Images/india/1.jpg"),
         published(id="none", image="x/mars/1.jpg"),
     ]
     (tmp_path / "a.json").write_text(json.dumps(rows))
@@ -727,11 +727,11 @@ def test_captions_are_english_whichever_languages_are_learnt(workspace):
     assert captions == set(tiny.NAMES["en"].values())
 
 
-def test_pictures_lie_beside_the_file_unless_the_recipe_says_where(workspace):
+def test_images_lie_beside_the_file_unless_the_recipe_says_where(workspace):
     beside = opened(workspace, kind="chat", path="chat/a.json").group(0)
-    elsewhere = opened(workspace, kind="chat", path="chat/a.json", images="pictures").group(0)
+    elsewhere = opened(workspace, kind="chat", path="chat/a.json", images="images").group(0)
     assert beside.images == (workspace / "chat/1.png",)
-    assert elsewhere.images == (workspace / "pictures/1.png",)
+    assert elsewhere.images == (workspace / "images/1.png",)
 
 
 def test_a_folder_is_read_file_by_file(workspace):

@@ -29,10 +29,10 @@ from tests.helpers import tiny
 
 QUIET = Reporter(quiet=True)
 SAMPLE = {"kind": "export", "path": "exports/sample"}
-STAGE = {"name": "main", "train": ["connector", "language_model"], "batch_questions": 20, "learning_rate": 1e-3}
-ASSUMED = {"questions": 4_000_000, "pictures": 500_000}
+STAGE = {"name": "main", "train": ["projector", "language_model"], "batch_questions": 20, "learning_rate": 1e-3}
+ASSUMED = {"questions": 4_000_000, "images": 500_000}
 LEARNS = 16_525_824 + 7_615_616_512
-"""Parameters of the 7B model's connector and language model."""
+"""Parameters of the 7B model's projector and language model."""
 
 
 def chat(number, *images):
@@ -48,7 +48,7 @@ def workspace(tmp_path_factory):
     rows = [chat(1, "a.png"), chat(2, "a.png", "b.png"), chat(3), chat(4, "../outside.png"), chat(5)]
     write_json(folder / "exports/general/general.json", rows)
     for number, name in enumerate("ab"):
-        tiny.picture("Q1", number).save(folder / f"exports/general/{name}.png")
+        tiny.image("Q1", number).save(folder / f"exports/general/{name}.png")
     return folder
 
 
@@ -102,16 +102,16 @@ def test_more_steps_than_are_laid_out_are_scaled(workspace, tmp_path, sampled):
     assert stage["tokens"] == pytest.approx(sum(counts(step, lengths)["tokens"] for step in rows), rel=0.01)
 
 
-def test_a_contrastive_stage_learns_pictures(sampled):
+def test_a_contrastive_stage_learns_images(sampled):
     stage = sampled["stages"][0]
-    assert (stage["steps"], stage["pictures"], stage["tiles"], stage["tokens"]) == (700, 700 * 64, 700 * 64, 0)
+    assert (stage["steps"], stage["images"], stage["tiles"], stage["tokens"]) == (700, 700 * 64, 700 * 64, 0)
 
 
 def test_what_is_counted_is_said_to_be(sampled):
     assert set(sampled["basis"].values()) == {"counted"}
     assert [source["basis"] for source in sampled["sources"]] == ["counted", "counted"]
     assert sum(sampled["sources"][1]["rejected"].values()) == 1
-    assert [source["pictures"] for source in sampled["sources"]] == [10, 2]
+    assert [source["images"] for source in sampled["sources"]] == [10, 2]
 
 
 STATUS = Path("/proc/self/status")
@@ -141,8 +141,8 @@ def seven_billion(tmp_path_factory):
 
 def test_seven_billion_parameters_are_counted_without_being_there(seven_billion):
     assert seven_billion[0]["stages"][0]["parameters"] == {
-        "tower": {"trained": 0, "frozen": 303_507_456},
-        "connector": {"trained": 16_525_824, "frozen": 0},
+        "vision_tower": {"trained": 0, "frozen": 303_507_456},
+        "projector": {"trained": 16_525_824, "frozen": 0},
         "language_model": {"trained": 7_615_616_512, "frozen": 0},
     }
 
@@ -158,9 +158,9 @@ def test_data_that_is_not_here_is_assumed(seven_billion):
     assert set(result["basis"].values()) == {"assumed"}
     assert stage["questions"] == 13_000_000 + 5_000_000 + 5_800_000 + 90_000
     assert stage["steps"] == -(-stage["questions"] // 128)
-    # A picture of 640 × 480 has 2,340 tokens in five tiles.
-    assert stage["image_tokens"] == pytest.approx(2340 * stage["pictures"], rel=0.001)
-    assert stage["tiles"] == pytest.approx(5 * stage["pictures"], rel=0.001)
+    # An image of 640 × 480 has 2,340 tokens in five tiles.
+    assert stage["image_tokens"] == pytest.approx(2340 * stage["images"], rel=0.001)
+    assert stage["tiles"] == pytest.approx(5 * stage["images"], rel=0.001)
     assert any("PangeaIns.json is not here" in note for note in result["notes"])
 
 
@@ -194,12 +194,12 @@ def test_a_missing_checkpoint_without_a_size_is_named(workspace):
         estimate(made(model={"checkpoint": "nobody/nothing"}, epochs=1), workspace)
 
 
-def test_without_the_tokenizer_texts_are_assumed_and_pictures_are_counted(workspace):
+def test_without_the_tokenizer_texts_are_assumed_and_images_are_counted(workspace):
     missing = estimate(made(model={"checkpoint": "nobody/nothing", "size": "tiny"}, epochs=1), workspace)
     whole = estimate(made(epochs=1), workspace)
-    assert missing["basis"] == {"questions": "counted", "pictures": "counted", "texts": "assumed"}
+    assert missing["basis"] == {"questions": "counted", "images": "counted", "texts": "assumed"}
     assert any("the tokenizer of nobody/nothing is not here" in note for note in missing["notes"])
-    for key in ("questions", "pictures", "image_tokens_apart"):
+    for key in ("questions", "images", "image_tokens_apart"):
         assert missing["stages"][0][key] == whole["stages"][0][key], key
     assert missing["stages"][0]["tokens"] != whole["stages"][0]["tokens"]
 
@@ -239,11 +239,11 @@ def test_beside_assumed_sources_counted_ones_keep_their_share():
     assert (left.weight, left.count) == (0.5, 30)
 
 
-def test_pictures_of_a_conversation_are_all_counted(workspace):
+def test_images_of_a_conversation_are_all_counted(workspace):
     source = {"kind": "chat", "path": "exports/general/general.json"}
     stage = estimate(made(source, epochs=1), workspace)["stages"][0]
-    # One picture alone, two in one conversation, and two conversations without any; each has an overview and two tiles.
-    assert (stage["questions"], stage["pictures"], stage["tiles"]) == (4, 3, 9)
+    # One image alone, two in one conversation, and two conversations without any; each has an overview and two tiles.
+    assert (stage["questions"], stage["images"], stage["tiles"]) == (4, 3, 9)
 
 
 def test_an_assumed_question_that_is_longer_than_a_row_is_refused(workspace):
@@ -252,14 +252,14 @@ def test_an_assumed_question_that_is_longer_than_a_row_is_refused(workspace):
         estimate(made(source, epochs=1, max_length=512), workspace)
 
 
-def test_broken_pictures_are_told_beforehand(tmp_path):
+def test_broken_images_are_told_beforehand(tmp_path):
     tiny.write_export(tmp_path / "exports/sample")
     broken = sorted((tmp_path / "exports/sample/images").iterdir())
     for path in broken:
         if path.stat().st_size % 2:
-            path.write_bytes(b"no picture")
+            path.write_bytes(b"no image")
     notes = estimate(made(epochs=1), tmp_path)["notes"]
-    assert any("the training would stop: " in note and " of 10 pictures cannot be used" in note for note in notes)
+    assert any("the training would stop: " in note and " of 10 images cannot be used" in note for note in notes)
 
 
 def test_the_workspace_stays_as_it_is(workspace, sampled):
@@ -298,5 +298,5 @@ def test_the_tables_say_what_is_known_how(workspace):
     said = CliRunner().invoke(train, ["tiny", *options], env={"COLUMNS": "160", "WORLD_SIZE": "2"}).output
     assert re.search(r"questions +│ +44,800 +│ +384 +│ counted", said)
     assert re.search(r"hours on 2 device\(s\) .* at 0.5 TFLOP/s each \(stated\)", said)
-    assert re.search(r"connector +│ trained +│ +0 +│ +33,152 ", said)
+    assert re.search(r"projector +│ trained +│ +0 +│ +33,152 ", said)
     assert re.search(r"general +│ +4 +│ +2 +│ counted +│ +1 ", said)

@@ -10,7 +10,7 @@ from pangea_cultural.model import build
 from pangea_cultural.model.modeling import IGNORED
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.data.types import Conversation, Group
-from pangea_cultural.training.estimate.activations import Width, language_model_bytes, tower_bytes
+from pangea_cultural.training.estimate.activations import Width, language_model_bytes, vision_tower_bytes
 from pangea_cultural.training.estimate.flops import Work, flops
 from pangea_cultural.training.estimate.memory import Batch, Step, memory
 from pangea_cultural.training.estimate.meta_model import Blueprint
@@ -110,15 +110,15 @@ def test_with_checkpointing_a_layer_keeps_its_input_only():
 
 
 @pytest.mark.parametrize("width", [FLOAT, BFLOAT])
-def test_a_tower_keeps_what_the_formula_says(width):
+def test_a_vision_tower_keeps_what_the_formula_says(width):
     model = CLIPVisionModel(VISION).train().to(torch.float32 if width.stream == 4 else torch.bfloat16)
     pixels = torch.randn(2, 3, 224, 224, dtype=model.dtype)
     measured, _ = kept_bytes(model, lambda: model(pixels, output_hidden_states=True).hidden_states)
-    assert tower_bytes(VISION, 2, width, learns=True, checkpointing=False) == pytest.approx(measured, rel=0.1)
+    assert vision_tower_bytes(VISION, 2, width, learns=True, checkpointing=False) == pytest.approx(measured, rel=0.1)
 
 
 LORA = {"rank": 4, "modules": ["q_proj", "down_proj"]}
-STAGE = {"name": "s", "batch_questions": 8, "learning_rate": 1e-3, "steps": 1, "train": ["connector", "language_model"]}
+STAGE = {"name": "s", "batch_questions": 8, "learning_rate": 1e-3, "steps": 1, "train": ["projector", "language_model"]}
 BATCH = Batch(rows=1, length=256, targets=40, tiles=3)
 
 
@@ -156,12 +156,12 @@ def test_adapters_are_as_many_as_peft_makes(blueprint):
     assert shares["language_model"].trained == 0
 
 
-def test_a_contrastive_stage_trains_the_tower_the_embeddings_and_a_head(blueprint):
+def test_a_contrastive_stage_trains_the_vision_tower_the_embeddings_and_a_head(blueprint):
     model, own = tiny.model_and_processor()
     module = Contrastive(model, own.tokenizer, ["Peru", "Chad"])
     for parameter in build.unread(model):
         parameter.requires_grad_(False)
-    stage = recipe(objective="contrastive", train=["tower"])
+    stage = recipe(objective="contrastive", train=["vision_tower"])
     assert trained(blueprint, stage) == sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
@@ -187,16 +187,16 @@ def test_logits_are_of_targets_only(blueprint):
     assert held(blueprint, recipe())["logits"] == 12 * BATCH.targets * blueprint.model.config.text_config.vocab_size
 
 
-CONNECTOR_AND_MODEL = ["connector", "language_model"]
+PROJECTOR_AND_MODEL = ["projector", "language_model"]
 
 
 @pytest.mark.parametrize(
     ("parts", "checkpointing"),
     [
-        (CONNECTOR_AND_MODEL, False),
-        (CONNECTOR_AND_MODEL, True),
-        (["connector"], False),
-        (["tower", *CONNECTOR_AND_MODEL], True),
+        (PROJECTOR_AND_MODEL, False),
+        (PROJECTOR_AND_MODEL, True),
+        (["projector"], False),
+        (["vision_tower", *PROJECTOR_AND_MODEL], True),
     ],
 )
 def test_operations_are_as_many_as_torch_counts(blueprint, tmp_path, parts, checkpointing):
@@ -205,10 +205,10 @@ def test_operations_are_as_many_as_torch_counts(blueprint, tmp_path, parts, chec
     for part, parameters in build.parts(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in parts)
-    tiny.picture("Q1", 0).save(tmp_path / "a.png")
+    tiny.image("Q1", 0).save(tmp_path / "a.png")
     talks = tuple(Conversation(str(n), "en", (("Which country is this?", "Peru"),)) for n in range(4))
     batch = packed_rows.batch_of(Collator(own, keys={(0, "en"): 0}), [Group(0, (tmp_path / "a.png",), talks)], own)
-    counted = torch_counts(model, batch, checkpointing=checkpointing, tower="tower" in parts)
+    counted = torch_counts(model, batch, checkpointing=checkpointing, vision_tower="vision_tower" in parts)
     rows, length = batch["input_ids"].shape
     targets = int((batch["labels"][:, 1:] != IGNORED).sum())
     tiles = blueprint.tiles(tuple(batch["image_sizes"][0].tolist()))
@@ -217,11 +217,11 @@ def test_operations_are_as_many_as_torch_counts(blueprint, tmp_path, parts, chec
     assert flops(blueprint, stage, work) == pytest.approx(counted, rel=0.05)
 
 
-def torch_counts(model, batch, *, checkpointing, tower):
+def torch_counts(model, batch, *, checkpointing, vision_tower):
     """Operations of a forward and a backward pass."""
     model.set_attn_implementation("eager")
     model.train()
-    model.model.vision_tower.train(tower)
+    model.model.vision_tower.train(vision_tower)
     if checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     # A whole layer is computed again, as it is usually counted.

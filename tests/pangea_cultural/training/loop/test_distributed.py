@@ -35,7 +35,7 @@ answers = 2
 max_new_tokens = 4
 [[stages]]
 name = "main"
-train = ["connector", "language_model"]
+train = ["projector", "language_model"]
 steps = 6
 batch_questions = 20
 per_device_rows = 2
@@ -86,7 +86,7 @@ def together(request, tmp_path_factory):
 
 
 def test_two_processes_have_the_losses_of_one(alone, together):
-    """Some rows have no picture, and some steps have fewer rows than processes want."""
+    """Some rows have no image, and some steps have fewer rows than processes want."""
     trained, validated = losses(together[1])
     assert trained == pytest.approx(alone[0], rel=1e-4)
     for entry, expected in zip(validated, alone[1], strict=True):
@@ -98,9 +98,9 @@ def test_validation_asks_held_out_languages_too(alone):
     assert len(alone[1]) == 2
 
 
-def test_a_tower_can_learn_on_several_processes(tmp_path):
-    """DDP waits for the gradient of each parameter; texts without a picture and the tower's last layer have none."""
-    recipe = RECIPE.replace('train = ["connector"', 'train = ["tower", "connector"')
+def test_a_vision_tower_can_learn_on_several_processes(tmp_path):
+    """DDP waits for every parameter's gradient; texts without an image and the tower's last layer have none."""
+    recipe = RECIPE.replace('train = ["projector"', 'train = ["vision_tower", "projector"')
     trained = [losses(train(make(tmp_path / str(n), recipe), n))[0] for n in (1, 2)]
     assert trained[0] == pytest.approx(trained[1], rel=1e-4)
 
@@ -108,7 +108,7 @@ def test_a_tower_can_learn_on_several_processes(tmp_path):
 def test_stages_that_are_sharded_keep_what_earlier_ones_learnt(tmp_path):
     head, stage = RECIPE.split("[[stages]]")
     first = stage.replace("main", "first").replace(', "language_model"]', "]").replace("steps = 6", "steps = 2")
-    second = stage.replace('"connector", ', "").replace("steps = 6", "steps = 2")
+    second = stage.replace('"projector", ', "").replace("steps = 6", "steps = 2")
     recipe = "[[stages]]".join((head, first, second))
     weights = []
     for name, processes in (("none", 1), ("full", 2)):
@@ -119,7 +119,7 @@ def test_stages_that_are_sharded_keep_what_earlier_ones_learnt(tmp_path):
 
 
 def test_sharded_in_bfloat16_has_the_losses_of_one_process_in_bfloat16(tmp_path):
-    """A start in bfloat16 whose connector learns in float32: shards of both kinds in one group."""
+    """A start in bfloat16 whose projector learns in float32: shards of both kinds in one group."""
     recipe = RECIPE.replace("vocabulary", 'precision = "bfloat16"\nvocabulary').replace(', "language_model"]', "]")
     alone, sharded = (
         losses(train(make(tmp_path / name, recipe, sharding=name), n))[0] for name, n in (("none", 1), ("full", 2))

@@ -30,11 +30,11 @@ def test_the_state_comes_back_to_the_bit(tmp_path):
     first = Measures(losses())
     first.step({"questions": 3, "tokens": 70, "image_tokens": 40, "image_tokens_apart": 120})
     first.losses.sums[0, 0] += 1 / 3
-    first.save(tmp_path / "state.json", first.losses.sums, {"a.png": "picture missing"})
+    first.save(tmp_path / "state.json", first.losses.sums, {"a.png": "image missing"})
     second = Measures(Losses(KEYS, torch.device("cpu")))
     second.load(tmp_path / "state.json", is_main=True)
     assert torch.equal(second.losses.sums, first.losses.sums)
-    assert second.totals == first.totals and second.skipped == {"a.png": "picture missing"}
+    assert second.totals == first.totals and second.skipped == {"a.png": "image missing"}
 
 
 def test_only_the_main_process_goes_on_with_the_sums(tmp_path):

@@ -15,7 +15,7 @@ from pangea_cultural.training.loop import checkpoints, resume, trainer
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
-from tests.helpers.short_training import learnt_pictures, pictures, train
+from tests.helpers.short_training import images, learnt_images, train
 
 SAVED = {"save_steps": 1}
 
@@ -113,20 +113,20 @@ def test_begun_anew_and_stopped_it_goes_on_without_losing_what_was_finished(work
     assert train(workspace, start, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
 
 
-def test_pictures_that_are_mended_before_anything_was_learnt_are_learnt(workspace, start):
-    broken = learnt_pictures(workspace)[0]
+def test_images_that_are_mended_before_anything_was_learnt_are_learnt(workspace, start):
+    broken = learnt_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
     with pytest.raises(UserError, match="mend them"):
         train(workspace, start)
     broken.write_bytes(good)
     record = train(workspace, start)
-    assert not record["broken_pictures"] and not record["stages"][0]["left_out"]["colours"]
+    assert not record["broken_images"] and not record["stages"][0]["left_out"]["colours"]
 
 
-def test_a_picture_that_is_mended_meanwhile_stays_left_out(workspace, start, stop, tmp_path):
+def test_a_image_that_is_mended_meanwhile_stays_left_out(workspace, start, stop, tmp_path):
     """With it the order of all questions would be another one."""
-    broken = learnt_pictures(workspace)[0]
+    broken = learnt_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
     options = {"max_skipped": 0.5, "stage": SAVED}
@@ -139,7 +139,7 @@ def test_a_picture_that_is_mended_meanwhile_stays_left_out(workspace, start, sto
     assert weights(workspace) == weights(whole)
 
 
-@pytest.mark.parametrize(("place", "name"), [(lengths.pictures, "size"), (Corpus, "texts")])
+@pytest.mark.parametrize(("place", "name"), [(lengths.images, "size"), (Corpus, "texts")])
 def test_what_was_measured_before_a_stop_is_not_measured_again(workspace, start, monkeypatch, place, name):
     monkeypatch.setattr(lengths, "CHUNK", 1)
     monkeypatch.setattr(lengths, "SAVED_EVERY_S", 0)
@@ -207,13 +207,13 @@ def test_the_record_names_languages_and_files_where_the_recipe_does_not(workspac
     assert {"accelerate", "pillow", "torch"} <= record["environment"]["versions"].keys()
 
 
-def test_of_rows_with_several_pictures_each_picture_counts(workspace, start):
-    names = [f"images/{path.name}" for path in pictures(workspace)[:9]] + ["images/missing.png"]
+def test_of_rows_with_several_images_each_image_counts(workspace, start):
+    names = [f"images/{path.name}" for path in images(workspace)[:9]] + ["images/missing.png"]
     said = [{"from": "human", "value": "<image><image>\nWhich?"}, {"from": "gpt", "value": "Both."}]
     rows = [{"id": str(n), "image": [names[n], names[(n + 1) % 10]], "conversations": said} for n in range(10)]
     write_json(workspace.exports / "colours/pairs.json", rows)
     source = {"kind": "chat", "path": "exports/colours/pairs.json"}
-    with pytest.raises(UserError, match=r"1 of 10 pictures cannot be used \(picture missing: 1\)"):
+    with pytest.raises(UserError, match=r"1 of 10 images cannot be used \(image missing: 1\)"):
         train(workspace, start, sources=[source], max_skipped=0.09)
     record = train(workspace, start, sources=[source], max_skipped=0.1, stage={"max_length": 600})
-    assert record["broken_pictures"] == {"picture missing": 1}
+    assert record["broken_images"] == {"image missing": 1}

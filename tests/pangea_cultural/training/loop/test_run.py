@@ -15,9 +15,9 @@ from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
-from tests.helpers.short_training import STAGE, learnt_pictures, pictures, train
+from tests.helpers.short_training import STAGE, images, learnt_images, train
 
-CONNECTOR = {
+PROJECTOR = {
     *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
     "image_newline",
 }
@@ -32,8 +32,8 @@ def changed(workspace, start):
 
 
 def test_a_checkpoint_is_trained_on_and_only_what_shall_learn_has_changed(workspace, start):
-    record = train(workspace, start, stage={"train": ["connector"]})
-    assert changed(workspace, start) == CONNECTOR
+    record = train(workspace, start, stage={"train": ["projector"]})
+    assert changed(workspace, start) == PROJECTOR
     assert record["stages"][0]["questions"] >= 48
 
 
@@ -59,23 +59,23 @@ def test_adapters_begin_as_the_seed_says(start):
     assert torch.equal(made(0, 1), made(0, 2)) and not torch.equal(made(0, 1), made(1, 1))
 
 
-def test_pictures_are_looked_at_once_but_broken_ones_again(workspace, start, monkeypatch):
-    broken = learnt_pictures(workspace)[0]
+def test_images_are_looked_at_once_but_broken_ones_again(workspace, start, monkeypatch):
+    broken = learnt_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
     first = train(workspace, start, max_skipped=0.5)
     broken.write_bytes(good)
     looked = []
-    size = lengths.pictures.size
-    monkeypatch.setattr(lengths.pictures, "size", lambda path: looked.append(path) or size(path))
+    size = lengths.images.size
+    monkeypatch.setattr(lengths.images, "size", lambda path: looked.append(path) or size(path))
     again = train(workspace, start, max_skipped=0.5, seed=1, overwrite=True)
-    assert first["broken_pictures"] and not again["broken_pictures"]
+    assert first["broken_images"] and not again["broken_images"]
     assert looked == [broken]
 
 
 def test_each_part_has_its_own_learning_rate(workspace, start):
     """AdamW's first step is as long as the learning rate, whatever the gradient."""
-    rates = {"connector": 1e-2, "language_model": 1e-4}
+    rates = {"projector": 1e-2, "language_model": 1e-4}
     train(workspace, start, stage={"steps": 1, "learning_rates": rates, "schedule": "constant"})
     before = load_file(start / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
@@ -86,7 +86,7 @@ def test_each_part_has_its_own_learning_rate(workspace, start):
         assert (after[name] - before[name]).abs().max().item() == pytest.approx(rate, rel=0.05), name
 
 
-def test_rows_and_shared_pictures_learn_the_same(tmp_path_factory, start):
+def test_rows_and_shared_images_learn_the_same(tmp_path_factory, start):
     weights = []
     for packing in ("shared", "rows"):
         place = Workspace.create(tmp_path_factory.mktemp(packing))
@@ -110,22 +110,22 @@ def test_gradient_checkpointing_learns_the_same(tmp_path_factory, start):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-def test_gradient_checkpointing_leaves_a_frozen_tower_alone():
+def test_gradient_checkpointing_leaves_a_frozen_vision_tower_alone():
     """transformers asks gradients of all embeddings' outputs: the tower would keep every activation for nothing."""
     model, _ = tiny.model_and_processor()
     model.gradient_checkpointing_enable({"use_reentrant": False})
-    tower = model.model.vision_tower.requires_grad_(False)
-    assert not tower(torch.rand(1, 3, 64, 64)).last_hidden_state.requires_grad
+    vision_tower = model.model.vision_tower.requires_grad_(False)
+    assert not vision_tower(torch.rand(1, 3, 64, 64)).last_hidden_state.requires_grad
 
 
-def test_a_frozen_tower_is_in_evaluation_mode_while_the_rest_learns(workspace, start, monkeypatch):
-    """Its dropout, where it has one, would be noise in what the connector reads."""
+def test_a_frozen_vision_tower_is_in_evaluation_mode_while_the_rest_learns(workspace, start, monkeypatch):
+    """Its dropout, where it has one, would be noise in what the projector reads."""
     modes = []
     learn = trainer.StageTrainer._learn
 
     def noting(self, model, batch):
-        tower, language_model = model.model.vision_tower, model.model.language_model
-        modes.append((any(part.training for part in tower.modules()), language_model.training))
+        vision_tower, language_model = model.model.vision_tower, model.model.language_model
+        modes.append((any(part.training for part in vision_tower.modules()), language_model.training))
         return learn(self, model, batch)
 
     monkeypatch.setattr(trainer.StageTrainer, "_learn", noting)
@@ -133,8 +133,8 @@ def test_a_frozen_tower_is_in_evaluation_mode_while_the_rest_learns(workspace, s
     assert set(modes) == {(False, True)}
 
 
-def test_a_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
-    stage = {"objective": "contrastive", "train": ["tower"], "gradient_checkpointing": True}
+def test_a_vision_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
+    stage = {"objective": "contrastive", "train": ["vision_tower"], "gradient_checkpointing": True}
     record = train(workspace, start, stage=stage)
     assert any(name.startswith("vision_tower") for name in changed(workspace, start))
     assert record["stages"][0]["steps"] == 3
@@ -143,29 +143,29 @@ def test_a_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
 @pytest.mark.parametrize("lora", [None, {"rank": 4, "modules": ["q_proj", "down_proj"]}])
 def test_in_bfloat16_what_learns_is_held_in_float32(workspace, start, lora):
     """Steps of 1e-6 are lost in a weight of 0.02 that has 8 bits."""
-    parts = ["connector", "language_model"] if lora else ["connector"]
+    parts = ["projector", "language_model"] if lora else ["projector"]
     stage = {"train": parts, "lora": lora, "learning_rate": 1e-6, "schedule": "constant"}
     train(workspace, start, stage=stage, model={"checkpoint": str(start), "precision": "bfloat16"})
     before = load_file(start / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     wide = {name for name, value in after.items() if not torch.equal(value, value.bfloat16().float())}
-    assert wide == CONNECTOR
+    assert wide == PROJECTOR
     steps = after["multi_modal_projector.linear_1.weight"] - before["multi_modal_projector.linear_1.weight"].bfloat16()
     assert 0 < steps.abs().max().item() < 4e-6
 
 
-def test_a_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(workspace, start):
-    train(workspace, start, stage={"train": ["tower", "connector", "language_model"]})
-    tower = {name for name in changed(workspace, start) if name.startswith("vision_tower.")}
-    assert "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight" in tower
+def test_a_vision_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(workspace, start):
+    train(workspace, start, stage={"train": ["vision_tower", "projector", "language_model"]})
+    vision_tower = {name for name in changed(workspace, start) if name.startswith("vision_tower.")}
+    assert "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight" in vision_tower
     last = tiny.model_and_processor()[0].config.vision_config.num_hidden_layers - 1
-    assert not any(f"layers.{last}." in name or "post_layernorm" in name for name in tower)
+    assert not any(f"layers.{last}." in name or "post_layernorm" in name for name in vision_tower)
 
 
 def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
     validation = {"path": "exports/colours", "questions": ["open"], "questions_per_language": 4, "steps": 2}
     validation |= {"answers": 5, "max_new_tokens": 3}
-    learnt_pictures(workspace, "dev")[0].unlink()
+    learnt_images(workspace, "dev")[0].unlink()
     record = train(workspace, start, validation=validation, languages=["en", "de"])
     entries = record["stages"][0]["validation"]
     assert [entry["step"] for entry in entries] == [2, 3]
@@ -174,7 +174,7 @@ def test_validation_tells_losses_by_language_and_shows_answers(workspace, start)
     assert len(entries[0]["answers"]) == 5
     assert not any(answer["id"].endswith("-choice") for answer in entries[0]["answers"])
     assert {"question", "answer", "said", "language", "id"} <= set(entries[0]["answers"][0])
-    assert entries[0]["left_out"]["picture missing or broken"] > 0 and not entries[0]["broken_pictures"]
+    assert entries[0]["left_out"]["image missing or broken"] > 0 and not entries[0]["broken_images"]
 
 
 def test_an_epoch_learns_every_question_once(workspace, start):
@@ -196,30 +196,30 @@ def test_a_question_longer_than_a_row_is_counted(workspace, start):
     assert record["stages"][0]["left_out"]["chat"] == {"longer than max_length": 1}
 
 
-def test_too_many_missing_pictures_stop_before_anything_is_learnt(workspace, start):
-    for path in pictures(workspace)[:9]:
+def test_too_many_missing_images_stop_before_anything_is_learnt(workspace, start):
+    for path in images(workspace)[:9]:
         path.unlink()
-    with pytest.raises(UserError, match=r"picture missing: \d\), such as .*mend them, or raise max_skipped"):
+    with pytest.raises(UserError, match=r"image missing: \d\), such as .*mend them, or raise max_skipped"):
         train(workspace, start)
 
 
-def test_few_broken_pictures_are_counted_and_listed(workspace, start):
+def test_few_broken_images_are_counted_and_listed(workspace, start):
     """Some have no header, others are cut off where only decoding sees it."""
-    own = learnt_pictures(workspace)
-    own[0].write_bytes(b"no picture")
+    own = learnt_images(workspace)
+    own[0].write_bytes(b"no image")
     own[1].write_bytes(own[1].read_bytes()[:300])
     record = train(workspace, start, max_skipped=0.5, stage={"steps": None, "epochs": 1})
-    assert record["broken_pictures"] == {"picture does not decode": 1}
-    listed = read_json(workspace.checkpoints / "micro/logs/broken-pictures.json")
-    assert listed == {str(own[0]): "picture does not decode"}
-    assert record["stages"][0]["left_out"]["colours"]["picture missing or broken"] >= 4
-    assert record["stages"][0]["skipped"] == {str(own[1]): "picture does not decode"}
+    assert record["broken_images"] == {"image does not decode": 1}
+    listed = read_json(workspace.checkpoints / "micro/logs/broken-images.json")
+    assert listed == {str(own[0]): "image does not decode"}
+    assert record["stages"][0]["left_out"]["colours"]["image missing or broken"] >= 4
+    assert record["stages"][0]["skipped"] == {str(own[1]): "image does not decode"}
 
 
-def test_pictures_that_break_on_the_way_stop_the_training(workspace, start):
-    for path in pictures(workspace):
+def test_images_that_break_on_the_way_stop_the_training(workspace, start):
+    for path in images(workspace):
         path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(UserError, match=r"pictures are broken, such as .*does not decode"):
+    with pytest.raises(UserError, match=r"images are broken, such as .*does not decode"):
         train(workspace, start, max_skipped=0.1)
 
 
@@ -249,7 +249,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"deepspeed": "nowhere.json"}, "no DeepSpeed configuration at .*nowhere.json"),
         ({"deepspeed": "stage3.json"}, "saves nothing without stage3_gather_16bit_weights_on_model_save"),
         ({"deepspeed": "exports", "sharding": "full"}, "give either deepspeed or sharding"),
-        ({"held_out": ["de"]}, "held-out language de"),
+        ({"held_out_languages": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
         ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
         ({"sources": [{"kind": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
@@ -283,5 +283,5 @@ def test_the_papers_recipe_has_its_numbers():
     recipe = config.load(Recipe, find("culturalpangea-7b"))
     stage = recipe.stages[0]
     assert (stage.learning_rate, stage.batch_questions, stage.epochs, stage.schedule) == (5e-6, 128, 1, "cosine")
-    assert stage.train == ("connector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
+    assert stage.train == ("projector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
     assert sum(source.count for source in recipe.sources) == 13_000_000 + 5_000_000 + 5_800_000 + 90_000
