@@ -65,7 +65,7 @@ def build(
     if hold_out is not None:
         overrides["held_out_languages"] = [code.strip() for code in hold_out.split(",") if code.strip()]
     if dump is not None:
-        overrides["sources"] = [{"kind": "dump", "path": str(dump.absolute())}]
+        overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
     plan = recipes.load(recipes.find(recipe), overrides=overrides, contact=contact)
     sources.check(plan)
     if dry_run:
@@ -223,7 +223,7 @@ def check(export: Path) -> None:
 @click.option("--images", default=1500, show_default=True, help="How many images to draw.")
 @click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
 def general(folder: Path, languages: str, images: int, seed: int) -> None:
-    """Write general questions (colours, shapes, counts) as LLaVA chat JSON, to interleave with cultural ones.
+    """Write general questions (colors, shapes, counts) as LLaVA chat JSON, to interleave with cultural ones.
 
     \b
     Example:

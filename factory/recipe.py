@@ -21,7 +21,7 @@ from pangea_cultural.reference.regions import region, regions
 class DumpSource(config.Config):
     """Entity documents from a file: a Wikidata JSON dump or part of one, plain, .gz, .bz2 or .zst, or JSON lines."""
 
-    kind: Literal["dump"]
+    type: Literal["dump"]
     path: Path
 
     def label(self) -> str:
@@ -32,7 +32,7 @@ class DumpSource(config.Config):
 class FilesSource(config.Config):
     """Entity documents from JSON files: a file, or a folder of them (Special:EntityData, answers of the entity API)."""
 
-    kind: Literal["files"]
+    type: Literal["files"]
     path: Path
 
     def label(self) -> str:
@@ -43,7 +43,7 @@ class FilesSource(config.Config):
 class ApiSource(config.Config):
     """Entity documents from a Wikibase's API, by id."""
 
-    kind: Literal["api"]
+    type: Literal["api"]
     url: str = Field(default="https://www.wikidata.org/w/api.php", pattern=r"^https?://")
     """Of api.php."""
     ids: tuple[Annotated[str, Field(pattern=r"^Q[1-9][0-9]{0,14}$")], ...] = Field(min_length=1)
@@ -57,7 +57,7 @@ class ApiSource(config.Config):
 class SparqlSource(config.Config):
     """A SPARQL endpoint with Wikidata's RDF: its query service, QLever, a server of one's own."""
 
-    kind: Literal["sparql"]
+    type: Literal["sparql"]
     url: str = Field(default="https://query.wikidata.org/sparql", pattern=r"^https?://")
     pause_s: float = Field(default=1.0, ge=0)
     """Between two queries."""
@@ -76,20 +76,20 @@ class SparqlSource(config.Config):
         return f"sparql {URL(self.url).host}"
 
 
-Source = Annotated[DumpSource | FilesSource | ApiSource | SparqlSource, Field(discriminator="kind")]
+Source = Annotated[DumpSource | FilesSource | ApiSource | SparqlSource, Field(discriminator="type")]
 
 
 class DrawingsSource(config.Config):
     """Images drawn from SVG files, in seeded views."""
 
-    kind: Literal["drawings"]
+    type: Literal["drawings"]
     path: Path
 
 
 class FolderSource(config.Config):
     """Images in a local folder, with a JSON or JSON Lines list of their titles, authors and licenses."""
 
-    kind: Literal["folder"]
+    type: Literal["folder"]
     path: Path
     """The list; image files are named in it relative to the list's folder."""
 
@@ -97,7 +97,7 @@ class FolderSource(config.Config):
 class CommonsSource(config.Config):
     """Photos of Wikimedia Commons, or of another wiki with its API."""
 
-    kind: Literal["commons"]
+    type: Literal["commons"]
     api: str = Field(default=COMMONS, pattern=r"^https?://")
     """URL of api.php."""
     width: int = 960
@@ -115,7 +115,7 @@ class CommonsSource(config.Config):
         return width
 
 
-ImageSource = Annotated[DrawingsSource | FolderSource | CommonsSource, Field(discriminator="kind")]
+ImageSource = Annotated[DrawingsSource | FolderSource | CommonsSource, Field(discriminator="type")]
 
 
 class Images(config.Config):

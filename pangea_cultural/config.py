@@ -78,7 +78,7 @@ def _keys_at(cls: type[Config], location: tuple) -> list[str]:
 
 
 def _has_tag(cls: type[Config], tag: Any) -> bool:
-    """Whether a `Config` is the one of a union that a tag such as `kind = "dump"` chooses."""
+    """Whether a `Config` is the one of a union that a tag such as `type = "dump"` chooses."""
     return any(
         get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
         for field in cls.model_fields.values()

@@ -37,7 +37,12 @@ def load(path: Path) -> Examples:
         export = Export.open(path)
     except UserError:
         return Examples([], {}, [], [])
-    rows = [row for split in ("test", "unseen") for row in export.questions(split) if row.kind == "open" and row.image]
+    rows = [
+        row
+        for split in ("test", "unseen")
+        for row in export.questions(split)
+        if row.question_type == "open" and row.image
+    ]
     chosen = set(_spread({(row.image, row.entity) for row in rows}))
     questions: dict[tuple[str, str], list[str]] = {}
     languages: dict[str, None] = {}

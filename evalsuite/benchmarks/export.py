@@ -4,7 +4,7 @@ Two families of tasks, one task a language:
 
     choice   which of four options the model finds most likely, given the open question (chance 0.25); options are
              compared by mean log-probability per token
-    open     the greedy answer, right when it equals one of the right answers after normalisation
+    open     the greedy answer, right when it equals one of the right answers after normalization
 
 Each is asked twice: with the image, and *blind*, with the image of another entity of the same property and kind.
 What a model scores blind it knows without looking: from the question, or from which answers are common.
@@ -38,7 +38,7 @@ class Item:
     @property
     def task(self) -> str:
         """Name of the lighteval task."""
-        return f"{NAME}_{self.split}_{self.question.kind}_{self.condition}:{self.question.language}"
+        return f"{NAME}_{self.split}_{self.question.question_type}_{self.condition}:{self.question.language}"
 
 
 def items(export: Export, split: str, languages: Iterable[str], *, limit: int, seed: int) -> list[Item]:
@@ -58,13 +58,13 @@ def items(export: Export, split: str, languages: Iterable[str], *, limit: int, s
     asked: dict[tuple[str, str], list[Question]] = defaultdict(list)
     for row in export.questions(split):
         if row.language in wanted and row.image:
-            asked[row.language, row.kind].append(row)
+            asked[row.language, row.question_type].append(row)
     if not asked:
         raise UserError(f"{export.path} has no questions with images in {', '.join(wanted)} in the split {split}")
     chosen: list[Item] = []
     for language in wanted:
-        for kind in ("choice", "open"):
-            rows = asked.get((language, kind), [])
+        for question_type in ("choice", "open"):
+            rows = asked.get((language, question_type), [])
             chosen += _conditions(export, split, spread(rows, limit, seed), rows, seed)
     return chosen
 

@@ -177,7 +177,7 @@ def _answers(plan: Plan, items: list[Item], given: dict[str, dict]) -> list[dict
                 "id": row.id,
                 "task": item.task,
                 "split": item.split,
-                "kind": row.kind,
+                "question_type": row.question_type,
                 "condition": item.condition,
                 "language": row.language,
                 "region": row.region,

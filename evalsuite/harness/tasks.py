@@ -28,7 +28,7 @@ class LikeliestOption(SampleLevelComputation):
 
 
 class ExactMatch(SampleLevelComputation):
-    """1 where the answer equals a right one after normalisation, else 0."""
+    """1 where the answer equals a right one after normalization, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
         """Score one document."""
@@ -55,7 +55,7 @@ METRICS = {
 
 def prompt(line: dict, task_name: str) -> Doc:
     """A row of a task's Parquet file as lighteval's document; images stay paths, opened when they are sent."""
-    choice = line["kind"] == "choice"
+    choice = line["question_type"] == "choice"
     return Doc(
         task_name=task_name,
         query=line["question"],
@@ -81,7 +81,7 @@ def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType
     for name, part in by_task.items():
         place = folder / name.replace(":", "-")
         _write(part, place)
-        kind = part[0].question.kind
+        question_type = part[0].question.question_type
         configs.append(
             LightevalTaskConfig(
                 name=name,
@@ -90,7 +90,7 @@ def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType
                 hf_subset="default",
                 hf_avail_splits=["test"],
                 evaluation_splits=["test"],
-                metrics=[METRICS[kind]],
+                metrics=[METRICS[question_type]],
                 generation_size=MAX_ANSWER_TOKENS,
                 version=version,
             )
@@ -104,7 +104,7 @@ def _write(items: list[Item], folder: Path) -> None:
     rows = [
         {
             "item": f"{item.question.id}|{item.condition}",
-            "kind": item.question.kind,
+            "question_type": item.question.question_type,
             "question": item.question.question,
             "answer": item.question.answer,
             "answers": list(item.question.answers),

@@ -24,13 +24,15 @@ def figures(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[dict[
     known = set(trained)
     rows = []
     for split in _distinct(answers, "split"):
-        for kind in ("choice", "open"):
-            part = [a for a in answers if a["split"] == split and a["kind"] == kind]
+        for question_type in ("choice", "open"):
+            part = [a for a in answers if a["split"] == split and a["question_type"] == question_type]
             for group in ("trained", "held-out"):
                 own = [a for a in part if (a["language"] in known) == (group == "trained")]
                 for language in [*_distinct(own, "language"), "*"] if own else []:
                     chosen = own if language == "*" else [a for a in own if a["language"] == language]
-                    rows += _subsets({"split": split, "kind": kind, "group": group, "language": language}, chosen)
+                    rows += _subsets(
+                        {"split": split, "question_type": question_type, "group": group, "language": language}, chosen
+                    )
     return rows
 
 
@@ -43,7 +45,7 @@ def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[s
         scores = {
             condition: _score([a for a in chosen if a["condition"] == condition]) for condition in ("image", "blind")
         }
-        rows.append(head | {"subset": subset, "chance": CHANCE[head["kind"]]} | scores)
+        rows.append(head | {"subset": subset, "chance": CHANCE[head["question_type"]]} | scores)
     return rows
 
 

@@ -3,7 +3,7 @@
 import unicodedata
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """An answer without what does not matter: width and composition (NFKC), case, punctuation, blanks."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     kept = "".join(" " if unicodedata.category(c)[0] in "PZC" else c for c in folded)
@@ -12,4 +12,4 @@ def normalised(text: str) -> str:
 
 def exact_match(answer: str, right: list[str]) -> bool:
     """Whether an answer is one of the right ones."""
-    return normalised(answer) in {normalised(text) for text in right}
+    return normalized(answer) in {normalized(text) for text in right}

@@ -25,9 +25,9 @@ def clustered_stderr(values: Sequence[float], clusters: Sequence[Hashable]) -> f
         None where there are fewer than two clusters.
     """
     sums: dict[Hashable, float] = defaultdict(float)
-    centre = mean(values)
+    center = mean(values)
     for value, cluster in zip(values, clusters, strict=True):
-        sums[cluster] += value - (centre or 0.0)
+        sums[cluster] += value - (center or 0.0)
     if len(sums) < 2:
         return None
     spread = sum(part * part for part in sums.values())

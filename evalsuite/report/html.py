@@ -22,7 +22,7 @@ from pangea_cultural.utils.files import read_json, write_bytes
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-COLOURS = {"image": "#0b6e4f", "blind": "#c9b79c", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
+COLORS = {"image": "#0b6e4f", "blind": "#c9b79c", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
 NUM_EXAMPLES = 12
 
 
@@ -87,8 +87,8 @@ def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
         ("test", "held-out", "novel", "Held-out languages, novel answer"),
     ):
         same = {"split": split, "group": group, "subset": subset, "language": "*"}
-        choice = find(results["figures"], kind="choice", **same)
-        exact = find(results["figures"], kind="open", **same)
+        choice = find(results["figures"], question_type="choice", **same)
+        exact = find(results["figures"], question_type="open", **same)
         if choice and exact and choice["image"]["n"]:
             cards.append(
                 {
@@ -108,7 +108,10 @@ def _plot(results: dict[str, Any], split: str) -> str:
     figures = [
         row
         for row in results["figures"]
-        if row["split"] == split and row["kind"] == "choice" and row["subset"] == "all" and row["language"] != "*"
+        if row["split"] == split
+        and row["question_type"] == "choice"
+        and row["subset"] == "all"
+        and row["language"] != "*"
     ]
     names = [language(row["language"]).name + ("" if row["group"] == "trained" else "\n(held out)") for row in figures]
     figure, axes = plt.subplots(figsize=(8, 3.2))
@@ -116,7 +119,7 @@ def _plot(results: dict[str, Any], split: str) -> str:
         heights = [row[condition]["accuracy"] or 0 for row in figures]
         errors = [row[condition]["stderr"] or 0 for row in figures]
         places = [i + offset for i in range(len(figures))]
-        axes.bar(places, heights, 0.38, yerr=errors, color=COLOURS[condition], label=label, ecolor="#555", capsize=2)
+        axes.bar(places, heights, 0.38, yerr=errors, color=COLORS[condition], label=label, ecolor="#555", capsize=2)
     axes.axhline(CHANCE["choice"], color="#555", linewidth=0.8, linestyle="--", label="chance")
     axes.set_xticks(range(len(figures)), names)
     axes.set_ylim(0, 1)
@@ -130,7 +133,7 @@ def _held_out_plot(results: dict[str, Any], split: str) -> str:
     rows = [
         row
         for row in results["figures"]
-        if row["split"] == split and row["kind"] == "choice" and row["group"] == "held-out"
+        if row["split"] == split and row["question_type"] == "choice" and row["group"] == "held-out"
     ]
     codes = list(dict.fromkeys(row["language"] for row in rows if row["language"] != "*"))
     if not codes:
@@ -147,7 +150,7 @@ def _held_out_plot(results: dict[str, Any], split: str) -> str:
             [i + offset for i in range(len(codes))],
             [score["accuracy"] or 0 for score in scores],
             0.38,
-            color=COLOURS[subset],
+            color=COLORS[subset],
             label=label,
         )
         axes.bar_label(bars, [f"n={score['n']}" for score in scores], fontsize=8, color="#555")
@@ -161,7 +164,7 @@ def _held_out_plot(results: dict[str, Any], split: str) -> str:
 def _loss_plot(training: dict[str, Any]) -> str:
     figure, panels = plt.subplots(1, len(training["stages"]), figsize=(8, 2.4), squeeze=False)
     for axes, stage in zip(panels[0], training["stages"], strict=True):
-        axes.plot([e["step"] for e in stage["log"]], [e["loss"] for e in stage["log"]], color=COLOURS["loss"])
+        axes.plot([e["step"] for e in stage["log"]], [e["loss"] for e in stage["log"]], color=COLORS["loss"])
         axes.set_title(f"{stage['stage']} ({stage['seconds']:.0f} s)", fontsize=10)
         axes.set_xlabel("step")
         axes.set_ylim(bottom=0)
@@ -182,11 +185,11 @@ def _svg(figure: Any) -> str:
 
 def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
     """Questions with their images: of each language in turn, right and wrong answers alike, drawn by hash."""
-    asked = [a for a in answers if a["kind"] == "choice" and a["condition"] == "image"]
+    asked = [a for a in answers if a["question_type"] == "choice" and a["condition"] == "image"]
     open_said = {
         (a["image"], a["entity"], a["property"], a["language"]): a["said"]
         for a in answers
-        if a["kind"] == "open" and a["condition"] == "image"
+        if a["question_type"] == "open" and a["condition"] == "image"
     }
     asked.sort(key=lambda a: hashlib.sha256(a["id"].encode()).digest())
     chosen: list[dict[str, Any]] = []

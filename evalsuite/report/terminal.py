@@ -42,9 +42,9 @@ def rows(results: dict[str, Any], split: str) -> list[dict[str, Any]]:
     """The rows of a split's table: cells, and whether the row stands for a whole group of languages."""
     figures = [row for row in results["figures"] if row["split"] == split]
     made = []
-    for choice in (row for row in figures if row["kind"] == "choice"):
+    for choice in (row for row in figures if row["question_type"] == "choice"):
         same = {key: choice[key] for key in ("split", "group", "language", "subset")}
-        open_ = find(figures, **same, kind="open")
+        open_ = find(figures, **same, question_type="open")
         made.append(
             {
                 "cells": [

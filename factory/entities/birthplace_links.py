@@ -32,7 +32,7 @@ GROUP BY e.entity
 TAKE_OUT = """
 INSERT INTO rejection (stage, item, reason) SELECT 'select', entity, reason FROM unlinked ORDER BY entity;
 DELETE FROM claim WHERE entity IN (SELECT entity FROM unlinked) AND property NOT IN (SELECT unnest($steps));
-UPDATE entity SET selected = false, kind = $kind WHERE entity IN (SELECT entity FROM unlinked);
+UPDATE entity SET selected = false, entity_type = $entity_type WHERE entity IN (SELECT entity FROM unlinked);
 CREATE TEMP TABLE reached AS
 WITH RECURSIVE pointed_to AS (
     SELECT entity FROM entity WHERE selected
@@ -60,7 +60,7 @@ def link(store: Store, selector: Selector) -> None:
     with store.transaction():
         store.execute(LINK, {"link": BIRTHPLACE_LINK, "birthplace": BIRTHPLACE, "country": COUNTRY})
         store.execute(UNLINKED, {"citizenship": CITIZENSHIP, "no_link": NO_LINK})
-        store.script(TAKE_OUT, {"steps": sorted(selector.steps), "kind": entity_types.ANY})
+        store.script(TAKE_OUT, {"steps": sorted(selector.steps), "entity_type": entity_types.ANY})
     for name in ("region_of", "historic"):
         store.connection.unregister(name)
 

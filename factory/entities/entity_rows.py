@@ -39,8 +39,8 @@ class Rows:
             link: its regions, each with the property that makes the link.
         """
         self._added.add(found.id)
-        kind = entity_types.kind_of(found.best("P31")) if selected else entity_types.ANY
-        row = {"entity": found.id, "selected": selected, "kind": kind}
+        entity_type = entity_types.type_of(found.best("P31")) if selected else entity_types.ANY
+        row = {"entity": found.id, "selected": selected, "entity_type": entity_type}
         self._tables["entity"].append(row | {"revision": found.revision, "source": self._source})
         for ordinal, (slug, name) in enumerate(link):
             self._tables["entity_region"].append(

@@ -2,6 +2,7 @@
 
 A streamed source keeps the documents it passed. A source that is asked for ids is asked for the rest. Along a path such
 as P17/P36 a value's own claim leads on to the next values.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -113,14 +113,14 @@ def _remove_unlisted(names: set[str], folder: Path) -> None:
 
 def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[str, int]) -> dict:
     """What the export is; no times and no paths, so that the same build gives the same bytes."""
-    by_language = store.rows("SELECT language, kind, count(*) FROM question GROUP BY ALL ORDER BY ALL")
+    by_language = store.rows("SELECT language, question_type, count(*) FROM question GROUP BY ALL ORDER BY ALL")
     return {
         "format": export.FORMAT,
         "recipe": recipe.model_dump(mode="json", exclude={"sources", "images", "network"}),
         "version": __version__,
         "held_out_languages": list(recipe.held_out_languages),
         "questions": counts,
-        "questions_by_language": {f"{language} {kind}": n for language, kind, n in by_language},
+        "questions_by_language": {f"{language} {question_type}": n for language, question_type, n in by_language},
         "entities": store.value("SELECT count(DISTINCT entity) FROM question"),
         "images": store.value("SELECT count(DISTINCT image) FROM question WHERE image <> ''"),
         "files": files,

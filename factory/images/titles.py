@@ -11,7 +11,7 @@ _INVISIBLE = re.compile(r"[\u200e\u200f\u202a-\u202e]")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f#<>\[\]|{}]")
 
 
-def normalised(title: str) -> str:
+def normalized(title: str) -> str:
     """A title as Commons writes it: NFC, no `File:`, single blanks for underscores, a capital first letter."""
     title = _INVISIBLE.sub("", unicodedata.normalize("NFC", title))
     title = _BLANKS.sub(" ", _NAMESPACE.sub("", title)).strip()
@@ -21,5 +21,5 @@ def normalised(title: str) -> str:
 
 
 def is_valid(title: str) -> bool:
-    """Whether a normalised title can name a file; a `|` in one would split a batch of titles."""
+    """Whether a normalized title can name a file; a `|` in one would split a batch of titles."""
     return bool(title) and not _FORBIDDEN.search(title) and len(title.encode("utf-8", "replace")) <= MAX_BYTES

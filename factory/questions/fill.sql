@@ -14,61 +14,61 @@ SELECT entity, arg_min(region, ordinal) AS region FROM entity_region GROUP BY en
 
 -- Facts: best claims of selected entities, directly or along a path, and the entity's own name.
 CREATE TEMP TABLE fact AS
-SELECT e.entity, e.kind, c.property, c.value, c.ordinal, c.best
+SELECT e.entity, e.entity_type, c.property, c.value, c.ordinal, c.best
 FROM entity e JOIN claim c USING (entity)
 WHERE e.entity IN (SELECT entity FROM place) AND c.property IN (SELECT property FROM asked WHERE second IS NULL)
 UNION ALL
-SELECT e.entity, e.kind, a.property, c2.value, c1.ordinal * 1000 + c2.ordinal, c1.best AND c2.best
+SELECT e.entity, e.entity_type, a.property, c2.value, c1.ordinal * 1000 + c2.ordinal, c1.best AND c2.best
 FROM asked a
 JOIN claim c1 ON c1.property = a.first
 JOIN entity e ON e.entity = c1.entity AND e.entity IN (SELECT entity FROM place)
 JOIN claim c2 ON c2.entity = c1.value AND c2.property = a.second
 WHERE a.second IS NOT NULL
 UNION ALL
-SELECT entity, kind, 'label', entity, 0, true FROM entity
+SELECT entity, entity_type, 'label', entity, 0, true FROM entity
 WHERE entity IN (SELECT entity FROM place) AND 'label' IN (SELECT property FROM asked);
 
 -- Faith and ethnicity are asked of things, never of people.
 INSERT INTO rejection (stage, item, reason, items)
 SELECT 'questions', concat_ws(' ', entity, property), 'sensitive about a person', count(*)
 FROM fact JOIN asked USING (property)
-WHERE best AND sensitive AND kind = 'person'
+WHERE best AND sensitive AND entity_type = 'person'
 GROUP BY entity, property;
-DELETE FROM fact WHERE kind = 'person' AND property IN (SELECT property FROM asked WHERE sensitive);
+DELETE FROM fact WHERE entity_type = 'person' AND property IN (SELECT property FROM asked WHERE sensitive);
 
 -- The right answers: at most three, in the order of the claims.
 CREATE TEMP TABLE answer AS
 WITH named AS (
-    SELECT f.entity, f.kind, f.property, v.language, arg_max(v.text, v.region) AS text, min(f.ordinal) AS ordinal
+    SELECT f.entity, f.entity_type, f.property, v.language, arg_max(v.text, v.region) AS text, min(f.ordinal) AS ordinal
     FROM fact f
     JOIN home h USING (entity)
     JOIN value_text v ON v.value = f.value AND (v.region = '' OR v.region = h.region)
     WHERE f.best
-    GROUP BY f.entity, f.kind, f.property, f.value, v.language
+    GROUP BY f.entity, f.entity_type, f.property, f.value, v.language
 ),
-distinct_names AS (SELECT entity, kind, property, language, text, min(ordinal) AS ordinal FROM named GROUP BY ALL)
-SELECT entity, any_value(kind) AS kind, property, language, list(text ORDER BY ordinal)[:3] AS answers
+distinct_names AS (SELECT entity, entity_type, property, language, text, min(ordinal) AS ordinal FROM named GROUP BY ALL)
+SELECT entity, any_value(entity_type) AS entity_type, property, language, list(text ORDER BY ordinal)[:3] AS answers
 FROM distinct_names
 GROUP BY entity, property, language;
 
--- Templates of a property: those of the entity's kind, or where it has none those for any kind.
+-- Templates of a property: those of the entity's type, or where it has none those for any entity type.
 CREATE TEMP TABLE wording AS
-SELECT k.kind, t.language, t.property, list(t.text ORDER BY t.ordinal) AS texts, list(t.id ORDER BY t.ordinal) AS ids
-FROM (SELECT DISTINCT kind FROM entity WHERE selected) k
-JOIN template t ON t.kind = k.kind OR (t.kind = 'any' AND NOT EXISTS (
-    FROM template o WHERE o.kind = k.kind AND o.property = t.property AND o.language = t.language
+SELECT k.entity_type, t.language, t.property, list(t.text ORDER BY t.ordinal) AS texts, list(t.id ORDER BY t.ordinal) AS ids
+FROM (SELECT DISTINCT entity_type FROM entity WHERE selected) k
+JOIN template t ON t.entity_type = k.entity_type OR (t.entity_type = 'any' AND NOT EXISTS (
+    FROM template o WHERE o.entity_type = k.entity_type AND o.property = t.property AND o.language = t.language
 ))
-GROUP BY k.kind, t.language, t.property;
+GROUP BY k.entity_type, t.language, t.property;
 
 CREATE TEMP TABLE open_question AS
 SELECT
     concat_ws('-', a.entity, a.property, a.language, left(p.image, 16)) AS stem,
-    a.entity, a.kind, a.property, a.language, p.image, a.answers,
+    a.entity, a.entity_type, a.property, a.language, p.image, a.answers,
     (md5_number(concat_ws('|', $seed, a.entity, a.property, a.language, p.image)) % len(w.texts))::INTEGER + 1 AS pick,
     w.texts[pick] AS question, w.ids[pick] AS template
 FROM answer a
 JOIN place p USING (entity)
-JOIN wording w USING (kind, property, language);
+JOIN wording w USING (entity_type, property, language);
 
 -- A question that holds its own answer asks nothing.
 INSERT INTO rejection (stage, item, reason, items)
@@ -76,28 +76,28 @@ SELECT 'questions', stem, 'answer in the question', 2 FROM open_question WHERE c
 DELETE FROM open_question WHERE contains(lower(question), lower(answers[1]));
 
 INSERT INTO rejection (stage, item, reason, items)
-SELECT 'questions', concat_ws(' ', a.property, a.kind, a.language), 'no template', count(*)
-FROM answer a ANTI JOIN wording w USING (kind, property, language)
-GROUP BY a.property, a.kind, a.language;
+SELECT 'questions', concat_ws(' ', a.property, a.entity_type, a.language), 'no template', count(*)
+FROM answer a ANTI JOIN wording w USING (entity_type, property, language)
+GROUP BY a.property, a.entity_type, a.language;
 
--- Wrong options: values of the same property on entities of the same kind. Twelve draws an image and property, the same in
+-- Wrong options: values of the same property on entities of the same entity type. Twelve draws an image and property, the same in
 -- every language, of which the first three count that have a name and are no value of the entity, of whatever rank.
 CREATE TEMP TABLE pool AS
-SELECT kind, property, value, row_number() OVER (PARTITION BY kind, property ORDER BY value) AS number
-FROM (SELECT DISTINCT kind, property, value FROM fact WHERE best);
+SELECT entity_type, property, value, row_number() OVER (PARTITION BY entity_type, property ORDER BY value) AS number
+FROM (SELECT DISTINCT entity_type, property, value FROM fact WHERE best);
 
 CREATE TEMP TABLE pool_size AS
-SELECT kind, property, count(*) AS size FROM pool GROUP BY kind, property;
+SELECT entity_type, property, count(*) AS size FROM pool GROUP BY entity_type, property;
 
 CREATE TEMP TABLE wrong AS
 SELECT image, entity, property, value, min(draw) AS draw
 FROM (
-    SELECT o.image, o.entity, o.kind, o.property, draw,
+    SELECT o.image, o.entity, o.entity_type, o.property, draw,
            (md5_number(concat_ws('|', $seed, o.image, o.entity, o.property, draw)) % size)::BIGINT + 1 AS number
-    FROM (SELECT DISTINCT image, entity, kind, property FROM open_question) o
-    JOIN pool_size USING (kind, property), range(12) AS draws(draw)
+    FROM (SELECT DISTINCT image, entity, entity_type, property FROM open_question) o
+    JOIN pool_size USING (entity_type, property), range(12) AS draws(draw)
 )
-JOIN pool USING (kind, property, number)
+JOIN pool USING (entity_type, property, number)
 ANTI JOIN fact f USING (entity, property, value)
 GROUP BY image, entity, property, value;
 
@@ -127,9 +127,9 @@ WHERE coalesce(len(wrong_texts), 0) < 3;
 
 INSERT INTO question
 WITH made AS (
-    SELECT stem || '-open' AS id, 'open' AS kind, o.* EXCLUDE (kind), []::VARCHAR[] AS choices FROM open_question o
+    SELECT stem || '-open' AS id, 'open' AS question_type, o.* EXCLUDE (entity_type), []::VARCHAR[] AS choices FROM open_question o
     UNION ALL
-    SELECT stem || '-choice', 'choice', o.* EXCLUDE (kind),
+    SELECT stem || '-choice', 'choice', o.* EXCLUDE (entity_type),
            list_transform(
                list_sort(list_transform(
                    list_append(wrong_texts, o.answers[1]), lambda t: {'draw': md5(concat_ws('|', $seed, stem, t)), 'text': t}
@@ -138,7 +138,7 @@ WITH made AS (
            )
     FROM open_question o JOIN options USING (stem) WHERE len(wrong_texts) = 3
 )
-SELECT id, b.kind, language, region, entity, property, image, question, answers[1], answers, choices, template
+SELECT id, b.question_type, language, region, entity, property, image, question, answers[1], answers, choices, template
 FROM made b JOIN home USING (entity);
 
 DROP TABLE home; DROP TABLE fact; DROP TABLE place; DROP TABLE answer; DROP TABLE wording; DROP TABLE open_question;

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from factory.reference.entity_types import ANY, kinds
+from factory.reference.entity_types import ANY, entity_types
 from factory.reference.properties import properties
 from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference.languages import language
@@ -31,8 +31,8 @@ class Template:
     """`de/P17/flag/1`."""
     language: str
     property: str
-    kind: str
-    """Kind of entity that it asks about; `any` serves the kinds without templates of their own."""
+    entity_type: str
+    """The entity type that it asks about; `any` serves the types without templates of their own."""
     ordinal: int
     text: str
 
@@ -74,20 +74,22 @@ def load(code: str, place: Path | None = None) -> tuple[Template, ...]:
 
 
 def _read(code: str, content: dict, path: Path) -> Iterator[Template]:
-    for name, by_kind in content.items():
+    for name, by_entity_type in content.items():
         if name not in properties():
             raise UserError(f"{path}: {unknown('property', name, properties())}")
-        if not isinstance(by_kind, dict):
-            raise UserError(f"{path}: {name} must be a table of kinds")
-        for kind, texts in by_kind.items():
-            if kind not in (ANY, *kinds()):
-                raise UserError(f"{path}: {name}: {unknown('kind', kind, (ANY, *kinds()))}")
+        if not isinstance(by_entity_type, dict):
+            raise UserError(f"{path}: {name} must be a table of entity types")
+        for entity_type, texts in by_entity_type.items():
+            if entity_type not in (ANY, *entity_types()):
+                raise UserError(f"{path}: {name}: {unknown('entity type', entity_type, (ANY, *entity_types()))}")
             if not isinstance(texts, list) or not texts:
-                raise UserError(f"{path}: {name}.{kind} must be a list of questions")
+                raise UserError(f"{path}: {name}.{entity_type} must be a list of questions")
             for ordinal, text in enumerate(texts, 1):
-                _check_text(text, f"{path}: {name}.{kind}")
-                key = f"{code}/{name}/{kind}/{ordinal}"
-                yield Template(id=key, language=code, property=name, kind=kind, ordinal=ordinal, text=text)
+                _check_text(text, f"{path}: {name}.{entity_type}")
+                key = f"{code}/{name}/{entity_type}/{ordinal}"
+                yield Template(
+                    id=key, language=code, property=name, entity_type=entity_type, ordinal=ordinal, text=text
+                )
 
 
 def _check_text(text: object, where: str) -> None:
@@ -100,7 +102,7 @@ def _check_text(text: object, where: str) -> None:
 def _refuse_repetition(templates: tuple[Template, ...], path: Path) -> None:
     seen: dict[tuple[str, str, str], str] = {}
     for row in templates:
-        key = (row.property, row.kind, row.text)
+        key = (row.property, row.entity_type, row.text)
         if key in seen:
             raise UserError(f"{path}: {row.id} repeats {seen[key]}: {row.text!r}")
         seen[key] = row.id
@@ -109,5 +111,5 @@ def _refuse_repetition(templates: tuple[Template, ...], path: Path) -> None:
 def as_table(languages: Iterable[str]) -> pa.Table:
     """The templates of several languages, as the store holds them."""
     rows = [template for code in languages for template in load(code)]
-    columns = ("id", "language", "property", "kind", "ordinal", "text")
+    columns = ("id", "language", "property", "entity_type", "ordinal", "text")
     return pa.table({name: [getattr(row, name) for row in rows] for name in columns})

@@ -10,16 +10,16 @@ ANY = "any"
 
 
 @functools.cache
-def kinds() -> dict[str, dict[str, str]]:
+def entity_types() -> dict[str, dict[str, str]]:
     """Classes of each kind: item to English label."""
     return tomllib.loads(resources.files("factory.reference").joinpath("entity_types.toml").read_text("utf-8"))
 
 
 @functools.cache
 def _kind_by_class() -> dict[str, str]:
-    return {item: kind for kind, classes in kinds().items() for item in classes}
+    return {item: entity_type for entity_type, classes in entity_types().items() for item in classes}
 
 
-def kind_of(classes: Iterable[str]) -> str:
+def type_of(classes: Iterable[str]) -> str:
     """The kind of an entity, by the first of its classes that has one; `any` where none has."""
     return next((_kind_by_class()[item] for item in classes if item in _kind_by_class()), ANY)

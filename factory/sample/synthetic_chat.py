@@ -1,4 +1,4 @@
-"""Questions that are not about culture: coloured shapes, asked for colour, shape and number.
+"""Questions that are not about culture: colored shapes, asked for color, shape and number.
 
 They stand in for the general instruction data that CulturalPangea's training interleaves (LLaVA's chat JSON), which is
 too large for a sample and not at hand without a network.
@@ -22,7 +22,7 @@ from pangea_cultural.utils.files import write_bytes, write_json
 
 FILE = "general.json"
 IMAGE_SIDE_PX = 112
-COLOURS = {
+COLORS = {
     "red": (208, 32, 38),
     "green": (38, 148, 62),
     "blue": (36, 78, 196),
@@ -39,7 +39,7 @@ class Thing:
     """A shape in an image."""
 
     shape: str
-    colour: str
+    color: str
     cell: int
     """Quarter of the image, row by row."""
 
@@ -84,10 +84,10 @@ def _templates() -> dict[str, dict[str, Any]]:
 
 
 def _arrange(chance: random.Random) -> list[Thing]:
-    """One to four things; no two share a shape, a colour or a place, so that each question has one answer."""
+    """One to four things; no two share a shape, a color or a place, so that each question has one answer."""
     count = chance.randint(1, len(SHAPES))
-    picks = (chance.sample(SHAPES, count), chance.sample(list(COLOURS), count), chance.sample(range(4), count))
-    return [Thing(shape=shape, colour=colour, cell=cell) for shape, colour, cell in zip(*picks, strict=True)]
+    picks = (chance.sample(SHAPES, count), chance.sample(list(COLORS), count), chance.sample(range(4), count))
+    return [Thing(shape=shape, color=color, cell=cell) for shape, color, cell in zip(*picks, strict=True)]
 
 
 def _conversation(things: list[Thing], words: dict[str, Any], chance: random.Random) -> list[dict[str, str]]:
@@ -104,9 +104,9 @@ def _questions(things: list[Thing], words: dict[str, Any]) -> Iterator[tuple[str
     """All questions that can be asked, with their answers."""
     yield words["how_many"], words["numbers"][len(things) - 1]
     for thing in things:
-        yield words["colour_of"][thing.shape], words["colours"][thing.colour]
-        colour = words.get("as_quality", words["colours"])[thing.colour]
-        yield words["shape_with"].format(colour=colour), words["shapes"][thing.shape]
+        yield words["color_of"][thing.shape], words["colors"][thing.color]
+        color = words.get("as_quality", words["colors"])[thing.color]
+        yield words["shape_with"].format(color=color), words["shapes"][thing.shape]
 
 
 def _draw(things: list[Thing], chance: random.Random) -> bytes:
@@ -119,25 +119,25 @@ def _draw(things: list[Thing], chance: random.Random) -> bytes:
         radius = chance.uniform(0.28, 0.42) * half
         row, column = divmod(thing.cell, 2)
         x, y = (half * (place + 0.5) + chance.uniform(-0.07, 0.07) * half for place in (column, row))
-        _draw_shape(canvas, thing.shape, COLOURS[thing.colour], x, y, radius)
+        _draw_shape(canvas, thing.shape, COLORS[thing.color], x, y, radius)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
 def _draw_shape(
-    canvas: ImageDraw.ImageDraw, shape: str, colour: tuple[int, int, int], x: float, y: float, r: float
+    canvas: ImageDraw.ImageDraw, shape: str, color: tuple[int, int, int], x: float, y: float, r: float
 ) -> None:
     if shape == "circle":
-        canvas.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+        canvas.ellipse((x - r, y - r, x + r, y + r), fill=color)
     elif shape == "square":
         side = 0.85 * r
-        canvas.rectangle((x - side, y - side, x + side, y + side), fill=colour)
+        canvas.rectangle((x - side, y - side, x + side, y + side), fill=color)
     else:
         radii = (r, r) if shape == "triangle" else (r, 0.42 * r)
         num_corners = 3 if shape == "triangle" else 10
         angles = (2 * math.pi * n / num_corners for n in range(num_corners))
         canvas.polygon(
             [(x + radii[n % 2] * math.sin(a), y - radii[n % 2] * math.cos(a)) for n, a in enumerate(angles)],
-            fill=colour,
+            fill=color,
         )

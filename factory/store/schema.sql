@@ -39,7 +39,7 @@ CREATE TABLE found (
 CREATE TABLE entity (
     entity VARCHAR NOT NULL,
     selected BOOLEAN NOT NULL,
-    kind VARCHAR NOT NULL,
+    entity_type VARCHAR NOT NULL,
     revision BIGINT,
     source VARCHAR NOT NULL
 );
@@ -113,7 +113,7 @@ CREATE TABLE template (
     id VARCHAR NOT NULL,
     language VARCHAR NOT NULL,
     property VARCHAR NOT NULL,
-    kind VARCHAR NOT NULL,
+    entity_type VARCHAR NOT NULL,
     ordinal INTEGER NOT NULL,
     text VARCHAR NOT NULL
 );
@@ -127,7 +127,7 @@ CREATE TABLE value_text (
 );
 CREATE TABLE question (
     id VARCHAR NOT NULL,
-    kind VARCHAR NOT NULL,
+    question_type VARCHAR NOT NULL,
     language VARCHAR NOT NULL,
     region VARCHAR NOT NULL,
     entity VARCHAR NOT NULL,

@@ -55,8 +55,8 @@ def totals(store: Store) -> dict[str, int]:
 def by_language(store: Store) -> Table:
     """Questions of each language and split."""
     rows = store.rows(
-        """SELECT language, count(*) FILTER (kind = 'open'), count(*) FILTER (kind = 'choice'), count(DISTINCT entity),
-                  count(DISTINCT property)
+        """SELECT language, count(*) FILTER (question_type = 'open'), count(*) FILTER (question_type = 'choice'),
+                  count(DISTINCT entity), count(DISTINCT property)
            FROM question GROUP BY language ORDER BY language"""
     )
     return ["language", "open", "choice", "entities", "properties"], [list(row) for row in rows]
@@ -120,16 +120,16 @@ def entity(store: Store, name: str) -> dict[str, Any]:
     Raises:
         UserError: the store does not hold it; the message says whether it was rejected and why.
     """
-    found = store.rows("SELECT selected, kind, revision, source FROM entity WHERE entity = ?", [name])
+    found = store.rows("SELECT selected, entity_type, revision, source FROM entity WHERE entity = ?", [name])
     if not found:
         reasons = store.rows("SELECT DISTINCT reason FROM rejection WHERE item = ?", [name])
         why = f": rejected, {reasons[0][0]}" if reasons else "; see `pcult data reject-reasons`"
         raise UserError(f"{name} is not in the store{why}")
-    selected, kind, revision, source = found[0]
+    selected, entity_type, revision, source = found[0]
     return {
         "entity": name,
         "selected": selected,
-        "kind": kind,
+        "entity_type": entity_type,
         "revision": revision,
         "source": source,
         "regions": [row[0] for row in store.rows("SELECT region FROM entity_region WHERE entity = ?", [name])],

@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-Kind = Literal["open", "choice"]
+QuestionType = Literal["open", "choice"]
 
 QUESTION_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("kind", pa.string()),
+        ("question_type", pa.string()),
         ("language", pa.string()),
         ("region", pa.string()),
         ("entity", pa.string()),
@@ -32,7 +32,7 @@ class Question:
 
     id: str
     """Stable: the same build gives the same id, whatever else is in the store."""
-    kind: Kind
+    question_type: QuestionType
     """`open`: answer in words. `choice`: pick one of `choices`."""
     language: str
     region: str
@@ -55,14 +55,14 @@ class Question:
 
     def prompt(self) -> str:
         """The text that the model reads beside the image: the question, and lettered options where there are any."""
-        if self.kind == "open":
+        if self.question_type == "open":
             return self.question
         options = (f"{chr(ord('A') + i)}. {text}" for i, text in enumerate(self.choices))
         return "\n".join([self.question, *options])
 
     def target(self) -> str:
         """The text that the model should answer: the answer, or for a choice question its letter."""
-        return self.answer if self.kind == "open" else chr(ord("A") + self.choices.index(self.answer))
+        return self.answer if self.question_type == "open" else chr(ord("A") + self.choices.index(self.answer))
 
 
 def from_row(row: dict[str, Any]) -> Question:

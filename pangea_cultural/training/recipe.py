@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pangea_cultural import config
-from pangea_cultural.dataset.question import Kind
+from pangea_cultural.dataset.question import QuestionType
 from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference.languages import language
 from pangea_cultural.training.data.sources import Source
@@ -144,7 +144,7 @@ class Validation(config.Config):
     path: Path
     """An export, relative to the workspace."""
     split: Literal["dev", "test", "unseen"] = "dev"
-    questions: tuple[Kind, ...] = ("open", "choice")
+    questions: tuple[QuestionType, ...] = ("open", "choice")
     """Kinds of questions to ask."""
     questions_per_language: int = Field(default=64, ge=1)
     steps: int = Field(default=500, ge=1)
@@ -225,8 +225,10 @@ class Recipe(config.Config):
             raise ValueError("give either deepspeed or sharding")
         for stage in self.stages:
             if self.is_sharded and (stage.lora or stage.objective == "contrastive"):
-                kind = "lora" if stage.lora else "contrastive"
-                raise ValueError(f'stage {stage.name} is {kind}, which fits on each device: use sharding = "none"')
+                question_type = "lora" if stage.lora else "contrastive"
+                raise ValueError(
+                    f'stage {stage.name} is {question_type}, which fits on each device: use sharding = "none"'
+                )
         return self
 
     @property
@@ -252,7 +254,7 @@ class Recipe(config.Config):
         if name is None:
             return self
         path = Path("exports") / name
-        sources = (s.model_copy(update={"path": path}) if s.kind == "export" else s for s in self.sources)
+        sources = (s.model_copy(update={"path": path}) if s.type == "export" else s for s in self.sources)
         update: dict[str, Any] = {"sources": tuple(sources)}
         if self.validation:
             update["validation"] = self.validation.model_copy(update={"path": path})

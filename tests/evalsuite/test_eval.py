@@ -41,7 +41,7 @@ def test_the_figures_are_those_of_the_answers(run, workspace):
             own = [
                 a["correct"]
                 for a in answers
-                if (a["split"], a["kind"], a["condition"]) == (row["split"], row["kind"], condition)
+                if (a["split"], a["question_type"], a["condition"]) == (row["split"], row["question_type"], condition)
                 and row["language"] in (a["language"], "*")
                 and (a["language"] == "nl") == (row["group"] == "held-out")
                 and (row["subset"] == "all" or a["shared"] == (row["subset"] == "shared"))
@@ -54,7 +54,7 @@ def test_the_figures_are_those_of_the_answers(run, workspace):
 
 def test_the_likeliest_option_is_the_answer(run, workspace):
     answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
-    asked = [a for a in answers if a["kind"] == "choice"]
+    asked = [a for a in answers if a["question_type"] == "choice"]
     assert len(asked) > 20
     for row in asked:
         assert len(row["logprobs"]) == len(row["choices"]) == 4

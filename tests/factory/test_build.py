@@ -78,7 +78,7 @@ def test_answers_are_the_best_values_in_the_questions_language(export):
 
 
 def test_choices_hold_one_right_answer_and_never_a_deprecated_one(export):
-    rows = questions(export, kind="choice", property="P17")
+    rows = questions(export, question_type="choice", property="P17")
     assert rows
     for row in rows:
         assert len(row.choices) == len(set(row.choices)) == 4
@@ -88,7 +88,7 @@ def test_choices_hold_one_right_answer_and_never_a_deprecated_one(export):
 
 
 def test_the_right_option_is_not_always_at_the_same_place(export):
-    places = {row.choices.index(row.answer) for row in questions(export, kind="choice")}
+    places = {row.choices.index(row.answer) for row in questions(export, question_type="choice")}
     assert places == {0, 1, 2, 3}
 
 
@@ -227,7 +227,7 @@ def test_images_behind_a_link_are_not_the_exports_to_remove(castles, tmp_path):
 
 KILLED_AFTER_A_WRITE = """
 import contextlib, os, signal, sys
-from factory.store import Store
+from factory.store.store import Store
 from pangea_cultural.cli import main
 left, execute, transaction, inside = int(sys.argv[1]), Store.execute, Store.transaction, False
 def wrote():
@@ -283,10 +283,10 @@ def test_images_are_optional(castles, tmp_path):
     ("change", "message"),
     [
         (("P571", "P5711"), "unknown property 'P5711': did you mean P571"),
-        (('"nl"]\nhold', '"nn"]\nhold'), "no templates in|unknown language"),
+        (('"nl"]\nheld_out', '"nn"]\nheld_out'), "no templates in|unknown language"),
         (("dump.json", "dumb.json"), "there is nothing at"),
         (("per_entity", "per_entities"), "did you mean per_entity"),
-        (('kind = "folder"', 'kind = "folders"'), "folder"),
+        (('type = "folder"', 'type = "folders"'), "folder"),
     ],
 )
 def test_a_wrong_recipe_is_one_line(castles, tmp_path, change, message):

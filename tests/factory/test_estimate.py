@@ -34,7 +34,7 @@ def dump():
 
 
 def expected(path):
-    fields = {"name": "r", "sources": [{"kind": "dump", "path": path}], "images": {"sources": [{"kind": "commons"}]}}
+    fields = {"name": "r", "sources": [{"type": "dump", "path": path}], "images": {"sources": [{"type": "commons"}]}}
     return estimate.estimate(Recipe.model_validate(fields), Reporter(quiet=True))
 
 

@@ -27,18 +27,18 @@ languages = ["en", "de"]
 held_out_languages = ["de"]
 properties = ["P17", "P571", "P84"]
 [[sources]]
-kind = "dump"
+type = "dump"
 path = "dump.json"
 [[sources]]
-kind = "sparql"
+type = "sparql"
 url = "{sparql}"
 pause_s = 0
 [[sources]]
-kind = "api"
+type = "api"
 url = "{wikibase}"
 ids = {ids}
 [[images.sources]]
-kind = "commons"
+type = "commons"
 api = "{commons}"
 [split]
 dev = 0.1

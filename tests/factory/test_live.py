@@ -35,14 +35,14 @@ def services(oxigraph):
         yield oxigraph, wikibase, commons
 
 
-def localised(name, services, folder, **changes):
+def localized(name, services, folder, **changes):
     """A shipped recipe that asks the servers of this machine."""
     oxigraph, wikibase, commons = services
     text = recipes.find(name).read_text("utf-8")
     for old, new in {
         "https://www.wikidata.org/w/api.php": wikibase.url,
-        'kind = "sparql"': f'kind = "sparql"\nurl = "{oxigraph.url}"\npause_s = 0',
-        'kind = "commons"': f'kind = "commons"\napi = "{commons.api}"',
+        'type = "sparql"': f'type = "sparql"\nurl = "{oxigraph.url}"\npause_s = 0',
+        'type = "commons"': f'type = "commons"\napi = "{commons.api}"',
         **changes,
     }.items():
         assert old in text, old
@@ -61,7 +61,7 @@ def pcult(*arguments, **options):
 @pytest.fixture(scope="module")
 def live(services, tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
-    recipe = localised("live", services, folder, **{"per_region = 80": "per_region = 2"})
+    recipe = localized("live", services, folder, **{"per_region = 80": "per_region = 2"})
     done = pcult("build", recipe, "--workspace", folder / "workspace", "--json")
     assert done.returncode == 0, done.stderr
     return folder / "workspace", orjson.loads(done.stdout)
@@ -91,7 +91,7 @@ def test_only_so_many_of_each_region_are_drawn_and_the_others_are_counted(live):
 
 
 def test_a_dry_run_counts_and_writes_nothing(services, tmp_path):
-    recipe = localised("live", services, tmp_path)
+    recipe = localized("live", services, tmp_path)
     done = pcult("build", recipe, "--workspace", tmp_path / "none", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     expected = orjson.loads(done.stdout)
@@ -112,7 +112,7 @@ def test_without_a_contact_the_live_services_are_not_asked(command, tmp_path):
 
 def test_a_dump_stands_in_for_the_sources_of_a_recipe(services, tmp_path):
     (tmp_path / "dump.json").write_bytes(b"\n".join(orjson.dumps(row) for row in SAMPLE))
-    recipe = localised("full", services, tmp_path)
+    recipe = localized("full", services, tmp_path)
     words = ("build", recipe, "--workspace", tmp_path, "--dump", tmp_path / "dump.json", "--stage", "select", "--json")
     done = pcult(*words)
     assert done.returncode == 0, done.stderr

@@ -23,7 +23,7 @@ def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields
     content = {
         "name": "micro",
         "model": {"checkpoint": str(start)},
-        "sources": [{"kind": "export", "path": "exports/colours"}],
+        "sources": [{"type": "export", "path": "exports/colors"}],
         "stages": [STAGE | (stage or {})],
     }
     recipe = config.parse(Recipe, content | fields, where="test")
@@ -31,9 +31,9 @@ def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields
 
 
 def images(workspace):
-    return sorted((workspace.exports / "colours/images").iterdir())
+    return sorted((workspace.exports / "colors/images").iterdir())
 
 
 def learnt_images(workspace, split="train"):
-    shown = set(Export.open(workspace.exports / "colours").table(split)["image"].to_pylist())
+    shown = set(Export.open(workspace.exports / "colors").table(split)["image"].to_pylist())
     return [path for path in images(workspace) if f"images/{path.name}" in shown]

@@ -17,11 +17,11 @@ TEXTS = [row.native for row in languages().values()] + [
     "Japan",
     "Deutschland",
 ] * 5
-COLOURS = {"Q1": (200, 30, 30), "Q2": (30, 160, 60), "Q3": (40, 60, 200), "Q4": (230, 200, 40), "Q5": (20, 20, 20)}
+COLORS = {"Q1": (200, 30, 30), "Q2": (30, 160, 60), "Q3": (40, 60, 200), "Q4": (230, 200, 40), "Q5": (20, 20, 20)}
 NAMES = {
-    "en": dict(zip(COLOURS, ("Peru", "Chad", "Fiji", "Togo", "Cuba"), strict=True)),
-    "de": dict(zip(COLOURS, ("Peru", "Tschad", "Fidschi", "Togo", "Kuba"), strict=True)),
-    "nl": dict(zip(COLOURS, ("Peru", "Tsjaad", "Fiji", "Togo", "Cuba"), strict=True)),
+    "en": dict(zip(COLORS, ("Peru", "Chad", "Fiji", "Togo", "Cuba"), strict=True)),
+    "de": dict(zip(COLORS, ("Peru", "Tschad", "Fidschi", "Togo", "Kuba"), strict=True)),
+    "nl": dict(zip(COLORS, ("Peru", "Tsjaad", "Fiji", "Togo", "Cuba"), strict=True)),
 }
 ASK = {"en": "Which country is this?", "de": "Welches Land ist das?", "nl": "Welk land is dit?"}
 
@@ -50,9 +50,9 @@ def checkpoint(folder: Path) -> Path:
 
 
 def image(entity: str, number: int) -> Image.Image:
-    """A coloured image with noise, of a size of its own."""
+    """A colored image with noise, of a size of its own."""
     noise = np.random.default_rng([int(entity[1:]), number]).integers(-20, 20, (70 + 7 * number, 120 - 11 * number, 3))
-    return Image.fromarray(np.clip(np.array(COLOURS[entity]) + noise, 0, 255).astype("uint8"))
+    return Image.fromarray(np.clip(np.array(COLORS[entity]) + noise, 0, 255).astype("uint8"))
 
 
 def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
@@ -60,7 +60,7 @@ def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
     (folder / "images").mkdir(parents=True)
     rows = {split: [] for split in export.SPLITS}
     credits = []
-    for entity in COLOURS:
+    for entity in COLORS:
         for number, split in enumerate(("train", "train", "dev", "test")):
             path = folder / "images" / "new.png"
             image(entity, number).save(path)
@@ -93,9 +93,9 @@ def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
         {
             "format": export.FORMAT,
             "held_out_languages": list(held_out),
-            "recipe": {"name": "colours"},
+            "recipe": {"name": "colors"},
             "questions": {split: len(table) for split, table in rows.items()},
-            "entities": len(COLOURS),
+            "entities": len(COLORS),
             "images": len(credits),
             "files": files,
         },
@@ -108,10 +108,10 @@ def _questions(entity, image, language):
     head = {"language": language, "region": "japan", "entity": entity, "image": image, "template": "t"}
     answer = {"answer": names[entity], "answers": [names[entity]]}
     stem = f"{entity}-{language}-{image[7:15]}"
-    options = [names[entity], *[names[other] for other in COLOURS if other != entity][:3]]
+    options = [names[entity], *[names[other] for other in COLORS if other != entity][:3]]
     asked = {"property": "P17", "question": ASK[language]}
-    yield {"id": f"{stem}-open", "kind": "open", "choices": [], **head, **answer, **asked}
-    yield {"id": f"{stem}-choice", "kind": "choice", "choices": sorted(options), **head, **answer, **asked}
+    yield {"id": f"{stem}-open", "question_type": "open", "choices": [], **head, **answer, **asked}
+    yield {"id": f"{stem}-choice", "question_type": "choice", "choices": sorted(options), **head, **answer, **asked}
     if language == "en":
         named = {"property": "label", "question": "What is this called?"}
-        yield {"id": f"{stem}-label", "kind": "open", "choices": [], **head, **answer, **named}
+        yield {"id": f"{stem}-label", "question_type": "open", "choices": [], **head, **answer, **named}

@@ -93,7 +93,7 @@ def documents():
 
 SOURCE = """
 [[sources]]
-kind = "dump"
+type = "dump"
 path = "dump.json"
 """
 RECIPE = """
@@ -104,7 +104,7 @@ properties = ["P17", "P571"]
 [images]
 per_entity = 5
 [[images.sources]]
-kind = "folder"
+type = "folder"
 path = "images/images.jsonl"
 [split]
 dev = 0.15

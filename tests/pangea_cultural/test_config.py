@@ -14,19 +14,19 @@ class Part(config.Config):
 
 
 class Folder(config.Config):
-    kind: Literal["folder"]
+    type: Literal["folder"]
     path: str
 
 
 class Server(config.Config):
-    kind: Literal["server"]
+    type: Literal["server"]
     address: str
 
 
 class Plan(config.Config):
     name: str
     parts: tuple[Part, ...] = ()
-    sources: tuple[Annotated[Folder | Server, Field(discriminator="kind")], ...] = ()
+    sources: tuple[Annotated[Folder | Server, Field(discriminator="type")], ...] = ()
 
 
 def load(tmp_path, text, **options):
@@ -46,10 +46,10 @@ def test_a_plan_is_read_and_overridden(tmp_path):
         ('nme = "a"\nname = "a"', r"plan.toml: unknown key 'nme': did you mean name\? \(at nme\)"),
         ('name = "a"\n[[parts]]\nwieght = 2', r"unknown key 'wieght': did you mean weight\? \(at parts.0.wieght\)"),
         (
-            'name = "a"\n[[sources]]\nkind = "server"\nadress = "b"',
+            'name = "a"\n[[sources]]\ntype = "server"\nadress = "b"',
             r"'adress': did you mean address\? \(at sources.0.server",
         ),
-        ('name = "a"\n[[sources]]\nkind = "server"\npath = "b"', r"unknown key 'path': known: address, kind \(at"),
+        ('name = "a"\n[[sources]]\ntype = "server"\npath = "b"', r"unknown key 'path': known: address, type \(at"),
         ('name = "a"\n[[parts]]\nweight = "heavy"', r"parts.0.weight: .*number"),
         ("", "name: Field required"),
         ("name = ", "is not TOML"),

@@ -49,7 +49,7 @@ def main(folder: Path, rows: int) -> None:
 
 
 def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
-    source = TypeAdapter(Source).validate_python({"kind": kind, "path": path})
+    source = TypeAdapter(Source).validate_python({"type": kind, "path": path})
     options = {"languages": (), "held_out": frozenset(), "reporter": Reporter(quiet=True)}
     began = time.monotonic()
     corpus = open_source(0, source, folder, folder / f"cache-{time.time_ns()}", **options)
@@ -93,7 +93,13 @@ def _write_export(folder: Path, rows: int) -> None:
     with pq.ParquetWriter(folder / "questions-train.parquet", vqa.QUESTION_SCHEMA, compression="zstd") as writer:
         batch: list[dict] = []
         for number, image, language in _asked(rows):
-            head = {"id": f"q{number}", "kind": "open", "region": "japan", "entity": f"Q{image}", "property": "P17"}
+            head = {
+                "id": f"q{number}",
+                "question_type": "open",
+                "region": "japan",
+                "entity": f"Q{image}",
+                "property": "P17",
+            }
             asked = {"language": language, "image": f"images/ab/{image:064x}.jpg", "template": "P17-1"}
             options = {"answers": [f"Number {number}"], "choices": []}
             batch.append({**head, **asked, **options, "question": f"Where is {number}?", "answer": f"Number {number}"})

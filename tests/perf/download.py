@@ -40,12 +40,12 @@ name = "download"
 languages = ["en"]
 properties = ["P17"]
 [[sources]]
-kind = "dump"
+type = "dump"
 path = "dump.json"
 [images]
 per_entity = 1
 [[images.sources]]
-kind = "commons"
+type = "commons"
 api = "{api}"
 [network]
 private_hosts = ["127.0.0.1"]

@@ -38,7 +38,7 @@ languages = ["en"]
 [images]
 required = false
 [[sources]]
-kind = "dump"
+type = "dump"
 path = "{path}"
 """
 # What a user of qwikidata writes for the same job: read the items with a link to a region, with labels and claims.

@@ -27,7 +27,7 @@ properties = ["P17", "P571", "P84", "label"]
 [images]
 required = false
 [[sources]]
-kind = "dump"
+type = "dump"
 path = "dump.json.gz"
 """
 STAGES = ("select", "questions", "export")

@@ -50,7 +50,7 @@ threads = {threads}
 [model]
 checkpoint = "model"
 [[sources]]
-kind = "chat"
+type = "chat"
 path = "chat/{file}"
 [[stages]]
 name = "answers"

@@ -83,18 +83,18 @@ def test_ctrl_c_stops_all_workers(workspace):
     import psutil
 
     command = [sys.executable, "-m", "pangea_cultural", "serve", str(workspace / "checkpoints/tiny"), "--port", "0"]
-    child_process = subprocess.Popen(
+    server = subprocess.Popen(
         [*command, "--workspace", str(workspace / "other")],
         stdout=subprocess.PIPE,
         text=True,
         # What runs in a shell's background ignores Ctrl-C, and so would its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    assert "Serving tiny at http://127.0.0.1:" in child_process.stdout.readline()
-    family = psutil.Process(child_process.pid).children(recursive=True)
+    assert "Serving tiny at http://127.0.0.1:" in server.stdout.readline()
+    family = psutil.Process(server.pid).children(recursive=True)
     assert family
-    child_process.send_signal(signal.SIGINT)
-    assert child_process.wait(60) == 0
+    server.send_signal(signal.SIGINT)
+    assert server.wait(60) == 0
     assert outliving(family) == []
 
 

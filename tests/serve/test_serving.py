@@ -27,7 +27,7 @@ def reference(workspace):
 @pytest.fixture(scope="module")
 def prompts(export):
     """Twenty questions with their images, in three languages."""
-    rows = [row for split in ("test", "dev") for row in export.questions(split) if row.kind == "open"]
+    rows = [row for split in ("test", "dev") for row in export.questions(split) if row.question_type == "open"]
     return [(export.path / row.image, f"{row.question} ({n})") for n, row in enumerate(rows[:20])]
 
 

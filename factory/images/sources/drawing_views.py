@@ -20,7 +20,7 @@ ASPECT_CHANGE = (0.7, 1.4)
 """Of the canvas, against the drawing."""
 _STRIPS = 12
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 def plain(drawing: Image.Image) -> Image.Image:
@@ -62,14 +62,14 @@ def _printed(drawing: Image.Image, chance: random.Random) -> Image.Image:
     width = max(8, round(drawing.width * chance.uniform(*STRETCH)))
     made = drawing.resize((width, drawing.height), Image.Resampling.BILINEAR)
     alpha = made.getchannel("A")
-    colours = _shifted(made.convert("RGB"), chance.randint(-HUE_STEPS, HUE_STEPS))
-    colours = ImageEnhance.Color(colours).enhance(chance.uniform(*SATURATION))
-    made = Image.merge("RGBA", (*colours.split(), alpha))
+    colors = _shifted(made.convert("RGB"), chance.randint(-HUE_STEPS, HUE_STEPS))
+    colors = ImageEnhance.Color(colors).enhance(chance.uniform(*SATURATION))
+    made = Image.merge("RGBA", (*colors.split(), alpha))
     # What has its corners filled is cloth or card, and can have a rim; a rim around a bowl would be a box.
     if chance.random() < RIM_SHARE and alpha.getpixel((2, 2)) == 255:
         rim = chance.randint(1, 4)
         made = ImageOps.expand(
-            made.crop((rim, rim, made.width - rim, made.height - rim)), rim, (*_rim_colour(chance), 255)
+            made.crop((rim, rim, made.width - rim, made.height - rim)), rim, (*_rim_color(chance), 255)
         )
     return made
 
@@ -81,7 +81,7 @@ def _shifted(image: Image.Image, steps: int) -> Image.Image:
     return Image.merge("HSV", (turned, saturation, value)).convert("RGB")
 
 
-def _rim_colour(chance: random.Random) -> Colour:
+def _rim_color(chance: random.Random) -> Color:
     shade = chance.choice((chance.randint(0, 60), chance.randint(200, 255)))
     return shade, shade, shade
 
@@ -92,7 +92,7 @@ def _canvas_size(drawing: Image.Image, chance: random.Random) -> tuple[int, int]
     return (side, round(side / aspect)) if aspect > 1 else (round(side * aspect), side)
 
 
-def _background(chance: random.Random) -> Colour:
+def _background(chance: random.Random) -> Color:
     # Never dark: the black lines of an outline drawing must stay visible.
     return chance.randint(80, 255), chance.randint(80, 255), chance.randint(80, 255)
 
@@ -121,7 +121,7 @@ def _tilted_onto(size: tuple[int, int], drawing: Image.Image, chance: random.Ran
     cos, sin = math.cos(angle), math.sin(angle)
     turned_width, turned_height = abs(width * cos) + abs(height * sin), abs(width * sin) + abs(height * cos)
     scale = min(size[0] / turned_width, size[1] / turned_height) * chance.uniform(0.8, 1 + CROP_SHARE)
-    # How far the centre may move before more than the crop share of the turned drawing leaves the canvas.
+    # How far the center may move before more than the crop share of the turned drawing leaves the canvas.
     reach = [
         max(0.0, (side - extent * scale) / 2) + CROP_SHARE / 2 * extent * scale
         for side, extent in zip(size, (turned_width, turned_height), strict=True)
@@ -132,8 +132,8 @@ def _tilted_onto(size: tuple[int, int], drawing: Image.Image, chance: random.Ran
     return drawing.transform(size, Image.Transform.AFFINE, inverse, Image.Resampling.BICUBIC)
 
 
-def _on_background(drawing: Image.Image, colour: Colour) -> Image.Image:
-    canvas = Image.new("RGB", drawing.size, colour)
+def _on_background(drawing: Image.Image, color: Color) -> Image.Image:
+    canvas = Image.new("RGB", drawing.size, color)
     canvas.paste(drawing, mask=drawing.getchannel("A"))
     return canvas
 

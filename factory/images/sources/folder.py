@@ -12,7 +12,7 @@ from typing import Self
 import orjson
 
 from factory.images.base import BadImageError, Fetched, ImageInfo
-from factory.images.titles import normalised
+from factory.images.titles import normalized
 from pangea_cultural.errors import UserError
 
 
@@ -33,7 +33,7 @@ class Folder:
         path = (listing.parent / row["file"]).resolve()
         if not path.is_relative_to(listing.parent.resolve()):
             raise UserError(f"{listing}: {row['file']} lies outside the list's folder")
-        title = normalised(title)
+        title = normalized(title)
         self._paths[title] = path
         self._infos[title] = ImageInfo(
             title=title,
@@ -58,7 +58,7 @@ class Folder:
 
     def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """What is known of files; those that the folder does not hold are left out."""
-        known = {title: normalised(title) for title in titles}
+        known = {title: normalized(title) for title in titles}
         return {
             title: self._infos[name]
             for title, name in known.items()

@@ -1,4 +1,4 @@
-"""Draws the 42 regions' flags as SVG: true proportions, colours and layout, simplified emblems.
+"""Draws the 42 regions' flags as SVG: true proportions, colors and layout, simplified emblems.
 
 Run by hand after a change: python -m factory.sample.builder.draw_flags. The images in flags/ are its output.
 """
@@ -237,7 +237,7 @@ LEVEL = {
     "ru": (30, 20, [WHITE, "#0039a6", "#d52b1e"]),
     "ua": (30, 20, ["#0057b7", "#ffd700"]),
 }
-"""Plain stripes: width, height and colours."""
+"""Plain stripes: width, height and colors."""
 DRAWN = {
     "br": brazil,
     "cn": china,

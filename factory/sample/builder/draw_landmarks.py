@@ -1,4 +1,4 @@
-"""Draws landmarks as SVG: the outline and the colours that one knows them by, nothing more.
+"""Draws landmarks as SVG: the outline and the colors that one knows them by, nothing more.
 
 Run by hand after a change: python -m factory.sample.builder.draw_landmarks. The images in landmarks/ are its output.
 """
@@ -110,7 +110,7 @@ def stonehenge() -> list[str]:
 
 
 def great_pyramid() -> list[str]:
-    """A sand-coloured pyramid, one face in the light and one in the shade."""
+    """A sand-colored pyramid, one face in the light and one in the shade."""
     light = polygon([(44, 14), (0, 88), (58, 88)], "#e3bf78")
     shade = polygon([(44, 14), (58, 88), (100, 88)], DARK_SAND)
     courses = "".join(
@@ -139,7 +139,7 @@ def leaning_vision_tower() -> list[str]:
 
 
 def saint_basils() -> list[str]:
-    """Red brick towers with onion domes, each in other colours."""
+    """Red brick towers with onion domes, each in other colors."""
     brick = "#b5402f"
     domes = ((14, 66, 8, "#3f8f4f"), (32, 52, 9, "#2e62a8"), (68, 52, 9, "#e2a829"), (86, 66, 8, "#7a3f98"))
     vision_towers = "".join(rect(x - 6, y, 12, 92 - y, brick) + _onion(x, y, r, fill) for x, y, r, fill in domes)
@@ -148,7 +148,7 @@ def saint_basils() -> list[str]:
 
 
 def sagrada_familia() -> list[str]:
-    """Slender brown spires of a church, with coloured tips, over a portal."""
+    """Slender brown spires of a church, with colored tips, over a portal."""
     vision_towers = "".join(
         path(f"M{x - 6} 78 C{x - 6} 50 {x - 3} 24 {x} {top} C{x + 3} 24 {x + 6} 50 {x + 6} 78 Z", fill="#a5835b")
         + disc(x, top, 3, tip)

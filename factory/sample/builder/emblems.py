@@ -1,12 +1,12 @@
-"""Simplified emblems of the flags that carry one: recognisable at 100 pixels, not heraldically complete."""
+"""Simplified emblems of the flags that carry one: recognizable at 100 pixels, not heraldically complete."""
 
 from factory.sample.builder.svg import disc, ellipse, line, on_circle, path, place, polygon, rect, ring
 
 
-def wheel(x: float, y: float, radius: float, colour: str, spokes: int) -> str:
+def wheel(x: float, y: float, radius: float, color: str, spokes: int) -> str:
     """India's chakra: rim, hub and spokes."""
-    lines = (line([(x, y), on_circle(x, y, radius, 360 * n / spokes)], colour, radius * 0.05) for n in range(spokes))
-    return ring(x, y, radius * 0.92, colour, radius * 0.16) + disc(x, y, radius * 0.2, colour) + "".join(lines)
+    lines = (line([(x, y), on_circle(x, y, radius, 360 * n / spokes)], color, radius * 0.05) for n in range(spokes))
+    return ring(x, y, radius * 0.92, color, radius * 0.16) + disc(x, y, radius * 0.2, color) + "".join(lines)
 
 
 def saladin_eagle(x: float, y: float, height: float, gold: str) -> str:
@@ -162,25 +162,25 @@ def sword_and_script(x: float, y: float, width: float) -> str:
     return place(path(strokes, stroke="#fff", width=5) + dots + sword, x, y, scale=width / 200)
 
 
-def tulip(x: float, y: float, height: float, colour: str) -> str:
+def tulip(x: float, y: float, height: float, color: str) -> str:
     """Iran's emblem: a sword between two pairs of crescents, in the shape of a tulip."""
     side = "M3 -12 C22 -6 24 18 6 26 C16 16 16 2 3 -6 Z M12 -16 C34 -4 30 22 10 30 C26 18 26 0 12 -16 Z"
     parts = [
-        path(side, fill=colour),
-        f'<g transform="scale(-1 1)">{path(side, fill=colour)}</g>',
-        path("M0 -22 L3 -14 L2 26 L0 32 L-2 26 L-3 -14 Z", fill=colour),
-        path("M-6 -28 C-3 -24 3 -24 6 -28", stroke=colour, width=3.4),
+        path(side, fill=color),
+        f'<g transform="scale(-1 1)">{path(side, fill=color)}</g>',
+        path("M0 -22 L3 -14 L2 26 L0 32 L-2 26 L-3 -14 Z", fill=color),
+        path("M-6 -28 C-3 -24 3 -24 6 -28", stroke=color, width=3.4),
     ]
     return place("".join(parts), x, y, scale=height / 60)
 
 
-def kufic_border(width: float, y: float, height: float, count: int, colour: str) -> str:
+def kufic_border(width: float, y: float, height: float, count: int, color: str) -> str:
     """Iran's repeated writing along a stripe's edge, as a regular pattern."""
     step = width / count
     sign = "M.1 .9 H.9 M.15 .9 V.1 M.4 .9 V.35 H.62 V.9 M.85 .9 V.1"
     parts = (
         f'<g transform="translate({n * step:.2f} {y:.2f}) scale({step:.2f} {height:.2f})">'
-        f"{path(sign, stroke=colour, width=0.1)}</g>"
+        f"{path(sign, stroke=color, width=0.1)}</g>"
         for n in range(count)
     )
     return "".join(parts)
@@ -198,7 +198,7 @@ def trigram(x: float, y: float, width: float, bars: str, turn: float) -> str:
     return place("".join(parts), x, y, turn=turn)
 
 
-def rays(x: float, y: float, inner: float, outer: float, count: int, colour: str, *, spread: float = 0.5) -> str:
+def rays(x: float, y: float, inner: float, outer: float, count: int, color: str, *, spread: float = 0.5) -> str:
     """Triangular rays around a sun; `spread` is the share of the circle that their feet cover."""
     half = 180 / count * spread
     return "".join(
@@ -208,19 +208,19 @@ def rays(x: float, y: float, inner: float, outer: float, count: int, colour: str
                 on_circle(x, y, outer, 360 * n / count),
                 on_circle(x, y, inner, 360 * n / count + half),
             ],
-            colour,
+            color,
         )
         for n in range(count)
     )
 
 
-def pentagram(x: float, y: float, radius: float, colour: str) -> str:
+def pentagram(x: float, y: float, radius: float, color: str) -> str:
     """Ethiopia's star of five lines, with a ray in each gap."""
     tips = [on_circle(x, y, radius, 72 * n) for n in range(5)]
-    lines = line([tips[n] for n in (0, 2, 4, 1, 3, 0, 2)], colour, radius * 0.09)
+    lines = line([tips[n] for n in (0, 2, 4, 1, 3, 0, 2)], color, radius * 0.09)
     gaps = [36 + 72 * n for n in range(5)]
     beams = [[on_circle(x, y, r * radius, a) for r in (0.5, 1)] for a in gaps]
-    return lines + "".join(line(beam, colour, radius * 0.08) for beam in beams)
+    return lines + "".join(line(beam, color, radius * 0.08) for beam in beams)
 
 
 def bo_leaf(x: float, y: float, size: float, gold: str, turn: float) -> str:
@@ -228,7 +228,7 @@ def bo_leaf(x: float, y: float, size: float, gold: str, turn: float) -> str:
     return place(path("M0 -10 C8 -4 8 6 0 10 C-8 6 -8 -4 0 -10 Z", fill=gold), x, y, scale=size / 20, turn=turn)
 
 
-def hexagram(x: float, y: float, radius: float, colour: str, width: float) -> str:
+def hexagram(x: float, y: float, radius: float, color: str, width: float) -> str:
     """The star of David, as two outlined triangles."""
     triangles = ([on_circle(x, y, radius, start + 120 * n) for n in (0, 1, 2, 0, 1)] for start in (0, 60))
-    return "".join(line(corners, colour, width) for corners in triangles)
+    return "".join(line(corners, color, width) for corners in triangles)

@@ -28,24 +28,24 @@ def rect(x: float, y: float, width: float, height: float, fill: str) -> str:
     return f'<rect {numbers} fill="{fill}"/>'
 
 
-def rows(width: float, height: float, colours: Sequence[str], weights: Sequence[float] | None = None) -> str:
+def rows(width: float, height: float, colors: Sequence[str], weights: Sequence[float] | None = None) -> str:
     """Horizontal stripes from the top; equal ones without weights."""
-    edges = _edges(height, colours, weights)
+    edges = _edges(height, colors, weights)
     return "".join(
-        rect(0, top, width, bottom - top, c) for c, top, bottom in zip(colours, edges, edges[1:], strict=False)
+        rect(0, top, width, bottom - top, c) for c, top, bottom in zip(colors, edges, edges[1:], strict=False)
     )
 
 
-def columns(width: float, height: float, colours: Sequence[str], weights: Sequence[float] | None = None) -> str:
+def columns(width: float, height: float, colors: Sequence[str], weights: Sequence[float] | None = None) -> str:
     """Vertical stripes from the hoist; equal ones without weights."""
-    edges = _edges(width, colours, weights)
+    edges = _edges(width, colors, weights)
     return "".join(
-        rect(left, 0, right - left, height, c) for c, left, right in zip(colours, edges, edges[1:], strict=False)
+        rect(left, 0, right - left, height, c) for c, left, right in zip(colors, edges, edges[1:], strict=False)
     )
 
 
-def _edges(length: float, colours: Sequence[str], weights: Sequence[float] | None) -> list[float]:
-    weights = weights or [1] * len(colours)
+def _edges(length: float, colors: Sequence[str], weights: Sequence[float] | None) -> list[float]:
+    weights = weights or [1] * len(colors)
     return [length * sum(weights[:n]) / sum(weights) for n in range(len(weights) + 1)]
 
 
@@ -106,5 +106,5 @@ def star(x: float, y: float, radius: float, fill: str, *, tips: int = 5, inner: 
 
 
 def crescent(x: float, y: float, radius: float, fill: str, *, cut: float, shift: Point, ground: str) -> str:
-    """A disc from which another disc in the ground's colour is cut, `shift` away."""
+    """A disc from which another disc in the ground's color is cut, `shift` away."""
     return disc(x, y, radius, fill) + disc(x + shift[0], y + shift[1], cut, ground)

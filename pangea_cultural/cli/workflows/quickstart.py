@@ -198,12 +198,12 @@ def accuracies(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for name, wanted in SUMMARY:
         row: dict[str, Any] = {"name": name}
-        for kind in ("choice", "open"):
-            keys = wanted | {"kind": kind, "language": "*"}
+        for question_type in ("choice", "open"):
+            keys = wanted | {"question_type": question_type, "language": "*"}
             found = next((f for f in figures if all(f[key] == value for key, value in keys.items())), None)
             for condition in ("image", "blind"):
-                row[f"{kind}_{condition}"] = found[condition]["accuracy"] if found else None
-                row[f"{kind}_n"] = found["image"]["n"] if found else 0
+                row[f"{question_type}_{condition}"] = found[condition]["accuracy"] if found else None
+                row[f"{question_type}_n"] = found["image"]["n"] if found else 0
         rows.append(row)
     return rows
 

@@ -7,7 +7,7 @@ import torch
 
 GAIN = 0.25
 BIAS = 0.3
-"""Of normalised pixels, whose standard deviation is about one."""
+"""Of normalized pixels, whose standard deviation is about one."""
 TURN_RADIANS = math.radians(8)
 SCALE = 0.15
 SHIFT = 0.12
@@ -30,7 +30,7 @@ class Vary:
         return torch.rand(count, generator=generator) * 2 - 1
 
     def light(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
-        """Pixels [..., 3, height, width] with each colour stronger or weaker, lighter or darker."""
+        """Pixels [..., 3, height, width] with each color stronger or weaker, lighter or darker."""
         draws = self._draws("light", number, 6)
         return pixels * (1 + GAIN * draws[:3, None, None]) + BIAS * draws[3:, None, None]
 

@@ -208,7 +208,7 @@ def held_out(recipe: Recipe, workspace: Path) -> frozenset[str]:
     Raises:
         UserError: an export is not there, or the recipe asks for such a language.
     """
-    exports = [workspace / source.path for source in recipe.sources if source.kind == "export"]
+    exports = [workspace / source.path for source in recipe.sources if source.type == "export"]
     codes = {*recipe.held_out_languages, *(code for path in exports for code in Export.open(path).held_out_languages)}
     for code in recipe.languages:
         if code in codes:

@@ -35,7 +35,7 @@ class Corpus:
         """What `language_codes` stand for, in order of first appearance."""
         self.regions: tuple[str, ...] = tuple(manifest["regions"])
         """What `region_codes` stand for; one is empty where the source does not say."""
-        self.kinds: tuple[str, ...] = tuple(manifest["kinds"])
+        self.question_types: tuple[str, ...] = tuple(manifest["question_types"])
         """What `kind_codes` stand for."""
         self.rejected: dict[str, int] = manifest["rejected"]
         """How many rows were dropped, by reason."""
@@ -140,9 +140,9 @@ class Corpus:
         return self._array("region_codes")
 
     @cached_property
-    def kind_codes(self) -> np.ndarray:
+    def question_type_codes(self) -> np.ndarray:
         """Of each conversation in the order of groups [conversations], int16."""
-        return self._array("kind_codes")
+        return self._array("question_type_codes")
 
     @cached_property
     def _order(self) -> np.ndarray:
@@ -195,7 +195,7 @@ class Corpus:
             self.languages[self.language_codes[place]],
             self._turns(row),
             self.regions[self.region_codes[place]],
-            self.kinds[self.kind_codes[place]],
+            self.question_types[self.question_type_codes[place]],
         )
 
     def _turns(self, row: int) -> tuple[tuple[str, str], ...]:

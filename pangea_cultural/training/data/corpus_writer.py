@@ -44,7 +44,7 @@ class Filters:
 
     languages: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
+    question_types: frozenset[str] = frozenset()
 
     def reason(self, conversation: Conversation) -> str | None:
         """Why a conversation is dropped; None if it is taken."""
@@ -52,8 +52,8 @@ class Filters:
             return "language not in the recipe"
         if self.regions and conversation.region not in self.regions:
             return "region not in the recipe"
-        if self.kinds and conversation.kind not in self.kinds:
-            return "kind of question not in the recipe"
+        if self.question_types and conversation.question_type not in self.question_types:
+            return "question type not in the recipe"
         return None
 
 
@@ -140,7 +140,7 @@ def _write_rows(
     rows: Iterable[Row], folder: Path, name: str, filters: Filters, held_out: frozenset[str], rejected: Tally
 ) -> dict[str, _Codes]:
     """Write the rows that are taken; gives their codes by what they are of."""
-    codes = {"languages": _Codes(), "regions": _Codes(), "kinds": _Codes()}
+    codes = {"languages": _Codes(), "regions": _Codes(), "question_types": _Codes()}
     taken, captions = _Table(folder / "rows.arrow", ROWS), _Table(folder / "captions.arrow", CAPTIONS)
     for row in rows:
         asked, images = row.conversation, SEPARATOR.join(row.images)
@@ -155,7 +155,7 @@ def _write_rows(
             row_name = f"row {asked.id} is in the held-out language {asked.language}"
             raise UserError(f"{name}: {row_name}: {MEND_HELD_OUT}")
         taken.append(asked.id, images, [text for turn in asked.turns for text in turn])
-        for column, word in zip(codes.values(), (asked.language, asked.region, asked.kind), strict=True):
+        for column, word in zip(codes.values(), (asked.language, asked.region, asked.question_type), strict=True):
             column.append(word)
     taken.close()
     captions.close()

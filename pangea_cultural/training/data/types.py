@@ -17,7 +17,7 @@ class Conversation:
     """Question and answer."""
     region: str = ""
     """Slug of the region that it is about; empty where the source does not say."""
-    kind: str = ""
+    question_type: str = ""
     """`open`, `choice`, or `chat` where the source does not tell questions apart."""
 
 

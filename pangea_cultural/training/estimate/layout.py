@@ -216,13 +216,13 @@ def _learnable(source: Source, guess: Assumed, stage: Stage) -> int:
     """How much an assumed source gives to an epoch: questions, or images with a name, which only exports know."""
     if stage.objective == "answers":
         return source.count or guess.questions
-    return guess.images if source.kind == "export" else 0
+    return guess.images if source.type == "export" else 0
 
 
 def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candidates:
     """What an assumed source offers; weights as `Data` takes them."""
     if stage.objective == "contrastive":
-        groups, has_names = len(own.image), source.kind == "export"
+        groups, has_names = len(own.image), source.type == "export"
         weight = source.share if has_names else 0.0
         return Candidates(np.arange(groups + 1), np.full(groups, has_names), weight)
     count = None if source.count is None else -(-source.count // every)

@@ -108,7 +108,7 @@ class Start:
                 yield from (text for turn in turns for text in turn)
         languages = self._recipe.languages
         for source in self._recipe.sources:
-            if source.kind == "export":
+            if source.type == "export":
                 opened = Export.open(self._workspace / source.path)
                 wanted = {*languages, *opened.held_out_languages}
                 for split in SPLITS[1:]:

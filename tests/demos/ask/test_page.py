@@ -20,7 +20,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: insta
 def address(server, workspace):
     export = workspace / "exports/sample"
     blocks = page(
-        server.url, examples.load(export), model=server.model, notes=["Trained on colours."], api_key=server.api_key
+        server.url, examples.load(export), model=server.model, notes=["Trained on colors."], api_key=server.api_key
     )
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

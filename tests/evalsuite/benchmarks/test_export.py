@@ -31,7 +31,7 @@ def test_blind_images_are_of_another_entity_with_another_answer(export):
 
 
 def test_the_limit_is_spread_over_properties(export):
-    rows = [row for row in export.questions("test") if row.language == "en" and row.kind == "open"]
+    rows = [row for row in export.questions("test") if row.language == "en" and row.question_type == "open"]
     chosen = benchmark.spread(rows, 4, seed=0)
     assert Counter(row.property for row in chosen) == {"P17": 2, "label": 2}
     assert benchmark.spread(rows, 4, seed=0) == chosen != benchmark.spread(rows, 4, seed=1)

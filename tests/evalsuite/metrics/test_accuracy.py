@@ -12,10 +12,10 @@ from evalsuite.metrics.standard_error import clustered_stderr, mean
 from evalsuite.report import terminal as tables
 
 
-def answer(correct, *, condition="image", language="en", image="a", shared=True, kind="choice"):
+def answer(correct, *, condition="image", language="en", image="a", shared=True, question_type="choice"):
     return {
         "split": "test",
-        "kind": kind,
+        "question_type": question_type,
         "language": language,
         "condition": condition,
         "correct": correct,
@@ -56,16 +56,18 @@ def test_each_figure_has_its_controls():
         ],
         trained=["en"],
     )
-    whole = find(rows, split="test", kind="choice", group="trained", language="*", subset="all")
+    whole = find(rows, split="test", question_type="choice", group="trained", language="*", subset="all")
     assert (whole["image"]["accuracy"], whole["blind"]["accuracy"], whole["chance"]) == (0.75, 0.25, 0.25)
     held = {
-        subset: find(rows, split="test", kind="choice", group="held-out", language="nl", subset=subset)["image"]
+        subset: find(rows, split="test", question_type="choice", group="held-out", language="nl", subset=subset)[
+            "image"
+        ]
         for subset in ("all", "shared", "novel")
     }
     assert [held[s]["n"] for s in held] == [3, 1, 2]
     assert [held[s]["accuracy"] for s in held] == [pytest.approx(1 / 3), 1.0, 0.0]
-    assert find(rows, split="test", kind="choice", group="trained", language="en", subset="novel") is None
-    assert find(rows, split="test", kind="open", group="trained", language="en", subset="all") is None
+    assert find(rows, split="test", question_type="choice", group="trained", language="en", subset="novel") is None
+    assert find(rows, split="test", question_type="open", group="trained", language="en", subset="all") is None
 
 
 def test_the_tables_print_no_number_alone():

@@ -1,6 +1,6 @@
 import pytest
 
-from evalsuite.metrics.exact_match import exact_match, normalised
+from evalsuite.metrics.exact_match import exact_match, normalized
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,6 @@ def test_any_right_answer_will_do():
     assert not exact_match("Holland", [])
 
 
-def test_normalising_twice_changes_nothing():
+def test_normalizing_twice_changes_nothing():
     for text in ("A\u00a0B", "ﬁne—dust", "İstanbul", "ΣΊΣΥΦΟΣ"):
-        assert normalised(normalised(text)) == normalised(text)
+        assert normalized(normalized(text)) == normalized(text)

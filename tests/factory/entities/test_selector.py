@@ -17,7 +17,7 @@ RECIPE = {
     "regions": ["japan", "france"],
     "languages": ["en"],
     "properties": ["P571", "P19"],
-    "sources": [{"kind": "dump", "path": "d"}],
+    "sources": [{"type": "dump", "path": "d"}],
 }
 
 

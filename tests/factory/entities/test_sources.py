@@ -119,7 +119,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def through_the_dump(folder):
-    return rows(folder, recipe({"kind": "dump", "path": folder / "dump.json"}))
+    return rows(folder, recipe({"type": "dump", "path": folder / "dump.json"}))
 
 
 def test_the_dump_gives_something_of_every_kind(through_the_dump):
@@ -143,18 +143,18 @@ def test_files_give_the_same_rows(folder, through_the_dump):
     for number, row in enumerate(DOCUMENTS):
         content = {"entities": {row["id"]: row}} if number % 2 else row
         (files / f"{row['id']}.json").write_bytes(orjson.dumps(content))
-    assert rows(folder, recipe({"kind": "files", "path": files})) == through_the_dump
+    assert rows(folder, recipe({"type": "files", "path": files})) == through_the_dump
 
 
 def test_sparql_gives_the_same_rows(folder, through_the_dump, oxigraph):
     oxigraph.load(rdf_export.triples(DOCUMENTS))
-    source = {"kind": "sparql", "url": oxigraph.url, "pause_s": 0}
+    source = {"type": "sparql", "url": oxigraph.url, "pause_s": 0}
     assert rows(folder, recipe(source, private_hosts=[oxigraph.host])) == through_the_dump
 
 
 def test_the_api_gives_the_same_rows(folder, through_the_dump):
     with WikibaseServer(DOCUMENTS).running() as server:
-        source = {"kind": "api", "url": server.url, "ids": [row["id"] for row in DOCUMENTS]}
+        source = {"type": "api", "url": server.url, "ids": [row["id"] for row in DOCUMENTS]}
         assert rows(folder, recipe(source, private_hosts=[server.host])) == through_the_dump
         assert max(map(len, server.calls)) == 50
 
@@ -162,12 +162,12 @@ def test_the_api_gives_the_same_rows(folder, through_the_dump):
 def test_sparql_with_documents_of_the_api_gives_the_same_rows(folder, through_the_dump, oxigraph):
     oxigraph.load(rdf_export.triples(DOCUMENTS))
     with WikibaseServer(DOCUMENTS).running() as server:
-        source = {"kind": "sparql", "url": oxigraph.url, "pause_s": 0, "documents": server.url}
+        source = {"type": "sparql", "url": oxigraph.url, "pause_s": 0, "documents": server.url}
         assert rows(folder, recipe(source, private_hosts=[oxigraph.host, server.host])) == through_the_dump
 
 
 def documents_of(server, *ids):
-    plan = recipe({"kind": "api", "url": server.url, "ids": ["Q1"]}, private_hosts=[server.host])
+    plan = recipe({"type": "api", "url": server.url, "ids": ["Q1"]}, private_hosts=[server.host])
     with open_sources(plan, Selector(plan)) as (source,):
         return dict(source.documents(ids))
 
@@ -193,6 +193,6 @@ def test_an_api_that_refuses_ends_the_build_in_one_line():
 
 
 def test_wikimedia_is_not_asked_anonymously():
-    plan = recipe({"kind": "api", "ids": ["Q1"]})
+    plan = recipe({"type": "api", "ids": ["Q1"]})
     with pytest.raises(UserError, match="--contact"), open_sources(plan, Selector(plan)) as (source,):
         list(source.documents(["Q1"]))

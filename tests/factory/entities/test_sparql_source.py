@@ -260,7 +260,7 @@ def test_images_can_be_demanded(source):
 
 
 def recipe(**fields):
-    source = {"kind": "sparql", "pause_s": 2, "batch": 20}
+    source = {"type": "sparql", "pause_s": 2, "batch": 20}
     return Recipe.model_validate({"name": "r", "sources": [source], "images": {"required": False}} | fields)
 
 

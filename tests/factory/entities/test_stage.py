@@ -20,7 +20,7 @@ RECIPE = Recipe.model_validate(
         "name": "r",
         "languages": ["en", "de"],
         "properties": ["P17", "P571", "P19"],
-        "sources": [{"kind": "dump", "path": "dump.json"}],
+        "sources": [{"type": "dump", "path": "dump.json"}],
     }
 )
 DOCUMENTS = {row["id"]: row for row in documents()}
@@ -187,7 +187,7 @@ def worker_processes(monkeypatch):
 def test_worker_processes_give_the_same_rows_in_the_same_order(tmp_path, worker_processes):
     (tmp_path / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, DOCUMENTS.values())))
     sources = Recipe.model_validate(
-        {"name": "r", "sources": [{"kind": "dump", "path": tmp_path / "dump.json"}]}
+        {"name": "r", "sources": [{"type": "dump", "path": tmp_path / "dump.json"}]}
     ).sources
     recipe = RECIPE.model_copy(update={"sources": sources})
     found = []
@@ -209,7 +209,7 @@ def test_files_and_a_dump_give_the_same_rows(tmp_path):
         (tmp_path / "files" / f"{name}.json").write_bytes(orjson.dumps({"entities": {name: row}}))
     tables = []
     for kind, path in (("dump", "dump.json"), ("files", "files")):
-        source = {"kind": kind, "path": tmp_path / path}
+        source = {"type": kind, "path": tmp_path / path}
         recipe = RECIPE.model_copy(
             update={"sources": Recipe.model_validate({"name": "r", "sources": [source]}).sources}
         )

@@ -14,7 +14,7 @@ from factory.images.sources.commons import thumbnails
 from factory.images.sources.commons.html_text import plain
 from factory.images.sources.commons.photo_rules import Rules
 from factory.images.sources.commons.source import Commons
-from factory.images.titles import is_valid, normalised
+from factory.images.titles import is_valid, normalized
 from factory.net.client import Client
 from factory.net.retry import Patience
 from pangea_cultural.errors import UserError
@@ -79,7 +79,7 @@ def test_long_titles_are_sent_by_post():
         assert server.paths() == ["/w/api.php"]
 
 
-def test_answers_are_joined_to_the_titles_asked_through_normalisation_and_redirects():
+def test_answers_are_joined_to_the_titles_asked_through_normalization_and_redirects():
     redirects = {"Old name.jpg": "New name.jpg"}
     with CommonsServer([File(title="New name.jpg")], redirects=redirects) as server, commons(server) as source:
         found = source.metadata(["File:old_name.jpg", "new name.jpg", "Missing.jpg", "a|b.jpg", ""])
@@ -167,7 +167,7 @@ def test_a_license_that_asks_for_the_author_needs_one():
     ("mime", "mediatype", "reason"),
     [
         ("image/svg+xml", "DRAWING", "no photo: SVG (a drawing; the recipe does not allow drawings)"),
-        ("image/gif", "BITMAP", "no photo: GIF (an animation, or a drawing of few colours)"),
+        ("image/gif", "BITMAP", "no photo: GIF (an animation, or a drawing of few colors)"),
         ("application/pdf", "OFFICE", "no photo: PDF (a document)"),
         ("image/vnd.djvu", "BITMAP", "no photo: DjVu (a scanned document)"),
         ("video/webm", "VIDEO", "no photo: video"),
@@ -192,7 +192,7 @@ def test_small_files_are_refused_and_the_recipe_says_what_is_small():
     [("Map of Himeji.jpg", "map"), ("Himeji_COA.png", "coa"), ("Wappen Bonn.jpg", "wappen"), ("Site-map2.png", "map")],
 )
 def test_names_in_categories_tell_maps_and_arms(title, word):
-    name = normalised(title)
+    name = normalized(title)
     with CommonsServer([File(title=name, categories=("X",))]) as server, commons(server) as source:
         assert str(source.in_categories(["X"], 5)["X"][0].refused) == f"no photo by its name: {word}"
         assert source.metadata([name])[name].refused is None, "a photo property was filled in by people"
@@ -279,9 +279,9 @@ def test_one_in_ten_requests_fails_and_no_image_is_lost():
 
 
 @given(st.text())
-def test_normalising_a_title_twice_changes_nothing(title):
-    once = normalised(title)
-    assert normalised(once) == once or ":" in once  # "File:File:A" names the file "File:A"
+def test_normalizing_a_title_twice_changes_nothing(title):
+    once = normalized(title)
+    assert normalized(once) == once or ":" in once  # "File:File:A" names the file "File:A"
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_normalising_a_title_twice_changes_nothing(title):
     ],
 )
 def test_titles_are_written_as_commons_writes_them(title, expected):
-    assert normalised(title) == expected
+    assert normalized(title) == expected
 
 
 def test_titles_that_would_break_a_batch_are_no_titles():

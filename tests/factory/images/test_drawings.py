@@ -9,7 +9,7 @@ from factory.images.sources.drawings import Drawings
 from pangea_cultural.errors import UserError
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 20">
-<g id="paper"><rect width="30" height="20" fill="{colour}"/></g><circle cx="15" cy="10" r="6" fill="#bc002d"/></svg>"""
+<g id="paper"><rect width="30" height="20" fill="{color}"/></g><circle cx="15" cy="10" r="6" fill="#bc002d"/></svg>"""
 
 
 def row(name, svg, views=5, **others):
@@ -27,8 +27,8 @@ def row(name, svg, views=5, **others):
 
 @pytest.fixture
 def table(tmp_path):
-    for name, colour in (("white", "#fff"), ("green", "#006a4e")):
-        (tmp_path / f"{name}.svg").write_text(SVG.format(colour=colour))
+    for name, color in (("white", "#fff"), ("green", "#006a4e")):
+        (tmp_path / f"{name}.svg").write_text(SVG.format(color=color))
     rows = [row("White", "white.svg"), row("Green", "green.svg", 120), row("Disc", "white.svg", 1)]
     rows.append(row("Bare", "white.svg", style="#paper { display: none }"))
     path = tmp_path / "drawings.jsonl"

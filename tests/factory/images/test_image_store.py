@@ -12,9 +12,9 @@ from factory.images.image_store import check_image, store_image
 from tests.helpers.http_faults import png_bomb
 
 
-def encoded(kind, size=(400, 300), colour=(9, 99, 199), **options):
+def encoded(kind, size=(400, 300), color=(9, 99, 199), **options):
     buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, kind, **options)
+    Image.new("RGB", size, color).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -36,9 +36,9 @@ def test_what_cannot_be_read_is_no_image(content):
 
 MEMORY = """
 import resource
-from factory.commons.source import BadImageError
-from factory.image import check_image
-from tests.factory.faults import png_bomb
+from factory.images.base import BadImageError
+from factory.images.image_store import check_image
+from tests.helpers.http_faults import png_bomb
 bomb = png_bomb()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -63,7 +63,7 @@ def test_the_limit_of_pixels_is_ours_not_pillows():
 
 
 def test_many_threads_store_what_one_would(tmp_path):
-    contents = [encoded("PNG", size=(20 + n % 7, 20), colour=(n, 0, 0)) for n in range(100)]
+    contents = [encoded("PNG", size=(20 + n % 7, 20), color=(n, 0, 0)) for n in range(100)]
     shuffled = random.Random(0).sample(contents * 3, 300)
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         stored = set(pool.map(lambda content: store_image(content, tmp_path), shuffled))

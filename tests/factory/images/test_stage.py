@@ -26,7 +26,7 @@ properties = ["P17", "P571"]
 [images]
 per_entity = 3
 [[images.sources]]
-kind = "commons"
+type = "commons"
 api = "{api}"
 [split]
 dev = 0.1
@@ -218,7 +218,7 @@ def test_the_contact_is_sent(tmp_path, monkeypatch, how):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('kind = "commons"', 'kind = "commons"\nwidth = 800'), "no thumbnails of 800 px: choose one of 20, 40"),
+        (('type = "commons"', 'type = "commons"\nwidth = 800'), "no thumbnails of 800 px: choose one of 20, 40"),
         (("connections", "conections"), "did you mean connections"),
         (("private_hosts", "privat_hosts"), "did you mean private_hosts"),
         (("[network]", '[network]\ncontact = "me"'), "is no contact"),
@@ -265,7 +265,7 @@ INSERT INTO stage (name, fingerprint) VALUES ('images', '');
 @pytest.mark.parametrize("questions", [0, 1, 3, 4])
 def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
     monkeypatch.setattr(stage, "BATCH_ENTITIES", 2)
-    recipe = Recipe.model_validate({"name": "r", "sources": [{"kind": "dump", "path": "d"}]})
+    recipe = Recipe.model_validate({"name": "r", "sources": [{"type": "dump", "path": "d"}]})
     with Store.open(tmp_path / "store.duckdb") as store:
         store.execute(WISHES)
         if questions < 4:

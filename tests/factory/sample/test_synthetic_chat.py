@@ -19,10 +19,10 @@ def files(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def colours(path):
-    """Names of the table's colours that an image shows; drawn without antialiasing, so they occur exactly."""
+def colors(path):
+    """Names of the table's colors that an image shows; drawn without antialiasing, so they occur exactly."""
     shown = set(Image.open(path).get_flattened_data())
-    return {name for name, value in synthetic_chat.COLOURS.items() if value in shown}
+    return {name for name, value in synthetic_chat.COLORS.items() if value in shown}
 
 
 def test_is_llava_chat_json(written):
@@ -43,7 +43,7 @@ def test_answers_are_what_the_image_shows(written):
     rows = [row for row in read_json(written / "general.json") if row["language"] == "en"]
     checked = 0
     for row in rows:
-        shown = colours(written / row["image"])
+        shown = colors(written / row["image"])
         for question, answer in zip(row["conversations"][::2], row["conversations"][1::2], strict=True):
             question, answer = question["value"].removeprefix("<image>\n"), answer["value"]
             if question.startswith("How many"):
@@ -78,12 +78,12 @@ def test_a_set_that_is_overwritten_is_not_whole_before_its_last_image(tmp_path, 
 
 def test_every_language_has_all_words():
     for code, words in synthetic_chat._templates().items():
-        for name in ("colours", "as_quality"):
-            assert words.get(name, words["colours"]).keys() == synthetic_chat.COLOURS.keys(), code
-        assert words["shapes"].keys() == words["colour_of"].keys() == set(synthetic_chat.SHAPES), code
+        for name in ("colors", "as_quality"):
+            assert words.get(name, words["colors"]).keys() == synthetic_chat.COLORS.keys(), code
+        assert words["shapes"].keys() == words["color_of"].keys() == set(synthetic_chat.SHAPES), code
         assert len(words["numbers"]) == len(set(words["shapes"].values())) == 4, code
-        assert len(set(words["colours"].values())) == len(synthetic_chat.COLOURS), code
-        assert "{colour}" in words["shape_with"], code
+        assert len(set(words["colors"].values())) == len(synthetic_chat.COLORS), code
+        assert "{color}" in words["shape_with"], code
 
 
 def test_a_language_without_templates_is_an_error(tmp_path):

@@ -15,7 +15,7 @@ from pangea_cultural.utils.files import sha256_file, write_json
 def question(language="en", image="a", **fields):
     return {
         "id": f"{language}-{image}",
-        "kind": "open",
+        "question_type": "open",
         "language": language,
         "region": "japan",
         "entity": "Q1",
@@ -96,7 +96,7 @@ def test_an_incomplete_export_is_refused(tmp_path):
 
 
 def test_prompt_and_target():
-    row = vqa.from_row(question(kind="choice", choices=["Peru", "Japan", "Chad", "Fiji"]))
+    row = vqa.from_row(question(question_type="choice", choices=["Peru", "Japan", "Chad", "Fiji"]))
     assert row.prompt() == "?\nA. Peru\nB. Japan\nC. Chad\nD. Fiji"
     assert row.target() == "B"
     assert vqa.from_row(question()).target() == "Japan"

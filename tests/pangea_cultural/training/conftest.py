@@ -13,5 +13,5 @@ def start(tmp_path_factory):
 
 @pytest.fixture
 def workspace(tmp_path):
-    tiny.write_export(tmp_path / "exports/colours")
+    tiny.write_export(tmp_path / "exports/colors")
     return Workspace.create(tmp_path)

@@ -19,8 +19,8 @@ languages = ["en", "de"]
 size = "tiny"
 vocabulary = 600
 [[sources]]
-kind = "export"
-path = "exports/colours"
+type = "export"
+path = "exports/colors"
 [[stages]]
 name = "pretrain"
 objective = "contrastive"
@@ -71,7 +71,7 @@ def train(workspace, *options):
 
 
 def make(folder, text=RECIPE):
-    tiny.write_export(folder / "exports/colours")
+    tiny.write_export(folder / "exports/colors")
     (folder / "micro.toml").write_text(text)
     return folder
 
@@ -199,7 +199,7 @@ def test_the_frozen_vision_tower_is_not_touched(tmp_path):
         (('size = "tiny"', 'size = "tini"'), "unknown model size 'tini': did you mean tiny"),
         (("learning_rate", "learning_rat"), "did you mean learning_rate"),
         (('"en", "de"', '"en", "nl"'), "held-out language nl"),
-        (("exports/colours", "exports/colors"), "no complete export at"),
+        (("exports/colors", "exports/colors"), "no complete export at"),
         (('objective = "contrastive"', 'objective = "contrast"'), "stages.0.objective"),
         (("learning_rate = 1e-3", "learning_rate = 1e30"), "the loss is"),
     ],

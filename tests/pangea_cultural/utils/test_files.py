@@ -13,7 +13,7 @@ OLD, NEW = {"a": "old", "c": "old"}, {"a": "new", "b": "new"}
 KILLED_BEFORE_A_CHANGE = """
 import os, signal, sys
 from pathlib import Path
-from pangea_cultural.files import atomic_folder
+from pangea_cultural.utils.files import atomic_folder
 left = int(sys.argv[2])
 def counted(call):
     def count_and_call(*arguments, **options):

@@ -10,15 +10,15 @@ from tests.helpers.processes import outliving
 
 SELECTING = """
 import os
-from factory.workers import Workers
+from factory.entities.parallel import Workers
 workers = Workers(None)
 workers._started().submit(os.getpid).result()
 """
 DRAWING = """
 from pathlib import Path
-from factory.commons import drawings
+from factory.images.sources import drawings
 drawings.NUM_FOR_POOL = 1
-table = Path(drawings.__file__).parents[1] / "sample/drawings.jsonl"
+table = Path(drawings.__file__).parents[2] / "sample/drawings.jsonl"
 source = drawings.Drawings(table, seed=0)
 views = source.fetch(list(source.metadata([row.title(1) for row in source._drawings.values()][:2]).values()))
 next(views)

@@ -50,7 +50,7 @@ class Statement:
     no_value: bool = False
 
     def take(self, part: str, term: Term) -> None:
-        """Add a row; qualifiers, references and normalised values are nobody's business here."""
+        """Add a row; qualifiers, references and normalized values are nobody's business here."""
         if part == f"{queries.ONTOLOGY}rank":
             self.ranks.add(RANKS.get(term["value"], ""))
         elif part == queries.SIMPLE + self.property:

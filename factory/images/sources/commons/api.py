@@ -55,7 +55,7 @@ class Api:
         """Pages of files, by the titles asked for; missing ones are left out.
 
         Args:
-            titles: at most fifty, normalised, without `File:`.
+            titles: at most fifty, normalized, without `File:`.
 
         Raises:
             FetchError: no answer that can be used.
@@ -117,7 +117,7 @@ def _merge(pages: dict[str, Page], query: dict[str, Any]) -> None:
 
 
 def _target(title: str, renamed: dict[str, str]) -> str:
-    """Where normalisation and redirects lead; a circle of redirects leads nowhere in particular."""
+    """Where normalization and redirects lead; a circle of redirects leads nowhere in particular."""
     for _ in range(len(renamed)):
         if title not in renamed:
             break

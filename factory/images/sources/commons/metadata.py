@@ -9,7 +9,7 @@ from factory.images import licenses
 from factory.images.base import BadImageError, ImageInfo
 from factory.images.sources.commons.html_text import plain
 from factory.images.sources.commons.photo_rules import Rules
-from factory.images.titles import normalised
+from factory.images.titles import normalized
 
 
 def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> ImageInfo:
@@ -36,7 +36,7 @@ def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> Im
 def _read(page: dict[str, Any]) -> ImageInfo:
     entry = page["imageinfo"][0]
     told = entry.get("extmetadata") or {}
-    title = normalised(page["title"])
+    title = normalized(page["title"])
     author, author_url = plain(_text(told, "Artist"))
     credit, _ = plain(_text(told, "Credit"))
     code, name = _text(told, "License"), _text(told, "LicenseShortName")

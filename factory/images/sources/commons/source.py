@@ -10,7 +10,7 @@ from factory.images.base import COMMONS, BadImageError, Fetched, ImageInfo
 from factory.images.sources.commons import metadata, photo_rules, thumbnails
 from factory.images.sources.commons.api import MAX_TITLES, Api
 from factory.images.sources.commons.photo_rules import Rules
-from factory.images.titles import is_valid, normalised
+from factory.images.titles import is_valid, normalized
 from factory.net import responses
 from factory.net.client import Client
 from factory.net.errors import KEPT, FaultError, FetchError
@@ -42,7 +42,7 @@ class Commons:
 
     def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """What Commons tells of files, by the titles asked for; those that it does not have are left out."""
-        wanted = {title: normalised(title) for title in titles}
+        wanted = {title: normalized(title) for title in titles}
         names = list(dict.fromkeys(filter(is_valid, wanted.values())))
         batches = [names[start : start + MAX_TITLES] for start in range(0, len(names), MAX_TITLES)]
         pages: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class Commons:
             raise UserError(f"{problem}; {KEPT}") from error
 
     async def _category(self, name: str, limit: int) -> tuple[str, list[ImageInfo]]:
-        title = normalised(name)
+        title = normalized(name)
         request = functools.partial(self._api.category, title, limit)
         pages = await self._told(request) if is_valid(title) else []
         return name, [metadata.read(page, self.rules, in_category=True) for page in pages]

@@ -111,7 +111,7 @@ def _no_data(source: Source, path: Path) -> UserError:
     fitting = f"a file there, or a folder with {' or '.join(SUFFIXES)} files"
     if isinstance(source, M3lsSource):
         fitting += f" or unpacked archives (bbc…/{m3ls.ARTICLES})"
-    return UserError(f"no {source.kind} data at {path}: put {fitting}")
+    return UserError(f"no {source.type} data at {path}: put {fitting}")
 
 
 def _refuse_unfit(source: M3lsSource, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pangea_cultural import config
-from pangea_cultural.dataset.question import Kind
+from pangea_cultural.dataset.question import QuestionType
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import region
@@ -78,7 +78,7 @@ class QuestionSource(BaseSource):
 
     regions: tuple[RegionSlug, ...] = ()
     """Regions to take; all where none is named."""
-    questions: tuple[Kind, ...] = ("open", "choice")
+    questions: tuple[QuestionType, ...] = ("open", "choice")
     """Kinds of questions to take."""
 
 
@@ -92,20 +92,20 @@ class FileSource(BaseSource):
 class ExportSource(QuestionSource):
     """An export of ours."""
 
-    kind: Literal["export"]
+    type: Literal["export"]
     split: Literal["train", "dev", "test", "unseen"] = "train"
 
 
 class CulturalGroundSource(QuestionSource, FileSource):
     """CulturalGround as it is published."""
 
-    kind: Literal["culturalground"]
+    type: Literal["culturalground"]
 
 
 class ChatSource(FileSource):
     """LLaVA chat data, such as PangeaInstruct."""
 
-    kind: Literal["chat"]
+    type: Literal["chat"]
     default_language: LanguageCodeOrNone = "en"
     """Language of rows that do not name theirs; published data do so where it is English. Empty if each has to."""
 
@@ -113,7 +113,7 @@ class ChatSource(FileSource):
 class M3lsSource(FileSource):
     """M3LS: folders as published, chat data, or rows with columns that the recipe names."""
 
-    kind: Literal["m3ls"]
+    type: Literal["m3ls"]
     default_language: LanguageCodeOrNone = ""
     """Language of rows that do not name theirs, and of folders whose name is none; empty if each has to."""
     columns: Columns | None = None
@@ -128,4 +128,4 @@ class M3lsSource(FileSource):
         return self
 
 
-Source = Annotated[ExportSource | ChatSource | CulturalGroundSource | M3lsSource, Field(discriminator="kind")]
+Source = Annotated[ExportSource | ChatSource | CulturalGroundSource | M3lsSource, Field(discriminator="type")]

@@ -33,25 +33,25 @@ def read(path: Path, listener: Listener) -> Iterator[Row]:
     Raises:
         UserError: the file is broken.
     """
-    kind = "choice" if "MCQ" in path.name else "open"
+    question_type = "choice" if "MCQ" in path.name else "open"
     folder = path.stem.removesuffix(REFINED_FILE)
 
     def parse(item: dict[str, Any], id: str) -> Row:
         if "conversations" in item:
-            return _chat(item, id, kind, listener.note)
+            return _chat(item, id, question_type, listener.note)
         return _refined(item, id, folder, listener.note)
 
     return json_reader.rows(path, parse, listener)
 
 
-def _chat(item: dict[str, Any], id: str, kind: str, note: Count) -> Row:
+def _chat(item: dict[str, Any], id: str, question_type: str, note: Count) -> Row:
     shown = images(item.get("image"))
     if len(shown) != 1 or "/" not in shown[0]:
         raise RowError("no image in a region's folder")
     folder, file = shown[0].split("/")[-2:]
     asked = llava_chat.conversation(item, id, default_language="", note=note, clean=_unquoted).conversation
     region, image = _placed(folder, file, id, note)
-    return Row(Conversation(id, asked.language, asked.turns, region, kind), (image,))
+    return Row(Conversation(id, asked.language, asked.turns, region, question_type), (image,))
 
 
 def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:

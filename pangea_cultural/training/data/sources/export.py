@@ -41,12 +41,12 @@ def read(export: Export, split: str, listener: Listener) -> Iterator[Row]:
 
 
 def _row(question: vqa.Question) -> Row:
-    if question.kind == "choice" and question.answer not in question.choices:
+    if question.question_type == "choice" and question.answer not in question.choices:
         raise RowError("answer is not among the options")
     turns = ((question.prompt(), question.target()),)
     names = question.property == "label" and question.language == "en"
     return Row(
-        Conversation(question.id, question.language, turns, question.region, question.kind),
+        Conversation(question.id, question.language, turns, question.region, question.question_type),
         (image(question.image),) if question.image else (),
         question.answer if names else "",
     )

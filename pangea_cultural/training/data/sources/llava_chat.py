@@ -57,7 +57,7 @@ def conversation(
     turns = _turns(said[begins_late:], len(paths), clean)
     if begins_late:
         note("a first turn that is not the human's is left out", id)
-    return Row(Conversation(id, code, turns, kind="chat"), paths)
+    return Row(Conversation(id, code, turns, question_type="chat"), paths)
 
 
 def _said(parts: Any) -> list[tuple[str, str]]:

@@ -113,7 +113,7 @@ STAGE = {"name": "main", "train": ["projector"], "batch_questions": 40, "learnin
 
 def recipe(*sources, **stage):
     """A recipe with chat data `a`, `b` …"""
-    sources = [{"kind": "chat", "path": name} | fields for name, fields in zip("abc", sources, strict=False)]
+    sources = [{"type": "chat", "path": name} | fields for name, fields in zip("abc", sources, strict=False)]
     content = {"name": "r", "model": {"size": "tiny"}, "sources": sources, "stages": [STAGE | stage]}
     return config.parse(Recipe, content, where="r.toml")
 

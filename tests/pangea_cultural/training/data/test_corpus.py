@@ -18,17 +18,17 @@ from pangea_cultural.training.data.rejections import Tally
 from pangea_cultural.training.data.types import Conversation, Group, Row
 
 
-def row(id, *images, language="en", region="", kind="open", caption=""):
+def row(id, *images, language="en", region="", question_type="open", caption=""):
     turns = ((f"Q {id}?", f"A {id}"), ("And?", ""))
-    return Row(Conversation(id, language, turns, region, kind), images, caption)
+    return Row(Conversation(id, language, turns, region, question_type), images, caption)
 
 
 ROWS = [
     row("a", "1.png", language="de", region="japan"),
     row("b"),
     row("c", "2.png", caption="two"),
-    row("d", "1.png", kind="choice", caption="first"),
-    row("e", "1.png", "2.png", kind="chat"),
+    row("d", "1.png", question_type="choice", caption="first"),
+    row("e", "1.png", "2.png", question_type="chat"),
     row("f", "1.png", region="france", caption="one"),
     row("g"),
     row("h", "1.png", "2.png"),
@@ -89,7 +89,9 @@ def test_codes_and_texts_follow_the_order_of_groups(tmp_path):
     of = {row.conversation.id: row.conversation for row in ROWS}
     assert [corpus.languages[code] for code in corpus.language_codes] == [of[id].language for id in order]
     assert [corpus.regions[code] for code in corpus.region_codes] == [of[id].region for id in order]
-    assert [corpus.kinds[code] for code in corpus.kind_codes] == [of[id].kind for id in order]
+    assert [corpus.question_types[code] for code in corpus.question_type_codes] == [
+        of[id].question_type for id in order
+    ]
     assert corpus.texts(1, 5) == [of[id].turns for id in order[1:5]]
 
 
@@ -98,7 +100,7 @@ def test_codes_and_texts_follow_the_order_of_groups(tmp_path):
     [
         (Filters(languages=frozenset({"de", "fr"})), ["a"], "language not in the recipe"),
         (Filters(regions=frozenset({"japan", "france"})), ["af"], "region not in the recipe"),
-        (Filters(kinds=frozenset({"choice"})), ["d"], "kind of question not in the recipe"),
+        (Filters(question_types=frozenset({"choice"})), ["d"], "question type not in the recipe"),
     ],
 )
 def test_what_the_recipe_does_not_ask_for_is_counted(tmp_path, filters, left, reason):

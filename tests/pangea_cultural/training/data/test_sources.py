@@ -166,7 +166,9 @@ def test_an_unknown_language_is_refused(value):
 
 def test_a_chat_row_is_taken_with_all_its_turns(tmp_path):
     rows, told = read_chat(tmp_path / "a.json", [talk(conversations=said("<image>\nWas?", "Das.", "Wo? ", " Hier."))])
-    assert rows == [Row(Conversation("a", "de", (("Was?", "Das."), ("Wo?", "Hier.")), kind="chat"), ("1.png",))]
+    assert rows == [
+        Row(Conversation("a", "de", (("Was?", "Das."), ("Wo?", "Hier.")), question_type="chat"), ("1.png",))
+    ]
     assert not told.rejected.counts
     assert not told.notes.counts
 
@@ -333,7 +335,7 @@ def test_a_regions_folder_is_known_in_any_case(tmp_path):
 
 def test_a_published_file_of_choices_is_known_by_its_name(tmp_path):
     (row,), _ = read_ground(tmp_path / "CulturalGround-MCQs-Filtered-7M.json", published())
-    assert row.conversation.kind == "choice"
+    assert row.conversation.question_type == "choice"
 
 
 @pytest.mark.parametrize("text", ['"Espoo', 'Espoo"', 'the "Espoo"', '"'])
@@ -405,9 +407,9 @@ def test_columns_of_the_recipe_make_a_question(tmp_path):
         {"body": " ", "short": "S.", "lang": "hi"},
         {"body": "Long.", "lang": "hi"},
     ]
-    found, told = read_m3ls(tmp_path / "a.json", rows, columns, "Summarise.")
+    found, told = read_m3ls(tmp_path / "a.json", rows, columns, "Summarize.")
     questions = [row.conversation.turns[0][0] for row in found]
-    assert questions == ["<image>\n<image>\nSummarise.\n\nLong.", *["Summarise.\n\nLong."] * 2]
+    assert questions == ["<image>\n<image>\nSummarize.\n\nLong.", *["Summarize.\n\nLong."] * 2]
     assert {row.conversation.turns[0][1] for row in found} == {"S."}
     assert [len(row.images) for row in found] == [2, 1, 0]
     assert told.rejected.counts == {"a question or answer without words": 1, "a text that is not a string": 1}
@@ -438,7 +440,7 @@ def write_published(folder, articles, images=("there.jpg",)):
         (folder / "imagefolder" / name).touch()
 
 
-PUBLISHED = {"kind": "m3ls", "path": "M3LS", "instruction": "Summarise."}
+PUBLISHED = {"type": "m3ls", "path": "M3LS", "instruction": "Summarize."}
 
 
 def test_published_articles_are_read_folder_by_folder(tmp_path):
@@ -448,7 +450,7 @@ def test_published_articles_are_read_folder_by_folder(tmp_path):
     asked = conversations(corpus)
     names = ["bbcindonesia/a", "bbcindonesia/b", "bbcnewsgujarati/c"]
     assert [(one.id, one.language) for one in asked] == list(zip(names, ["id", "id", "gu"], strict=True))
-    assert {one.turns for one in asked} == {(("Summarise.\n\nHead\nLong.", "S."),)}
+    assert {one.turns for one in asked} == {(("Summarize.\n\nHead\nLong.", "S."),)}
     shown = [corpus.images(number) for number in range(3)]
     assert shown == [(), ("bbcindonesia/imagefolder/there.jpg",), ("bbcnewsgujarati/imagefolder/there.jpg",)]
     assert all(path.is_file() for number in range(3) for path in corpus.group(number).images)
@@ -464,7 +466,7 @@ def test_sections_come_by_number_and_may_lack_what_they_do_not_need(tmp_path):
     long = {str(number): {"para": [f"Part {number}."]} for number in (10, 9, 1)} | {"2": {"subheading": None}}
     write_published(tmp_path / "bbchindi", {"a": article(**long)})
     (asked,) = conversations(opened(tmp_path, **PUBLISHED | {"path": "bbchindi"}))
-    assert asked.turns[0][0] == "Summarise.\n\nPart 1.\nPart 9.\nPart 10."
+    assert asked.turns[0][0] == "Summarize.\n\nPart 1.\nPart 9.\nPart 10."
 
 
 @pytest.mark.parametrize(
@@ -598,7 +600,7 @@ def test_a_part_of_a_language_as_published_is_refused(tmp_path, part):
 def test_a_file_that_the_user_has_made_may_lie_in_a_folder_called_articles(tmp_path):
     (tmp_path / "articles").mkdir()
     (tmp_path / "articles/m3ls.json").write_text(json.dumps([talk()]))
-    assert opened(tmp_path, kind="m3ls", path="articles/m3ls.json").num_conversations == 1
+    assert opened(tmp_path, type="m3ls", path="articles/m3ls.json").num_conversations == 1
 
 
 # Recipe and cache
@@ -615,13 +617,13 @@ class Recipe(config.Config):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "export", "path": "e", "weight": 2, "count": 3}, "either weight or count"),
-        ({"kind": "export", "path": "e", "regions": ["japn"]}, "did you mean japan"),
-        ({"kind": "chat", "path": "e", "languages": ["xx"]}, "unknown language 'xx'"),
-        ({"kind": "chat", "path": "e", "default_language": "xx"}, "unknown language 'xx'"),
-        ({"kind": "chat", "path": "e", "split": "dev"}, "unknown key 'split': known: assumed, count, default_language"),
-        ({"kind": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns need an instruction"),
-        ({"kind": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
+        ({"type": "export", "path": "e", "weight": 2, "count": 3}, "either weight or count"),
+        ({"type": "export", "path": "e", "regions": ["japn"]}, "did you mean japan"),
+        ({"type": "chat", "path": "e", "languages": ["xx"]}, "unknown language 'xx'"),
+        ({"type": "chat", "path": "e", "default_language": "xx"}, "unknown language 'xx'"),
+        ({"type": "chat", "path": "e", "split": "dev"}, "unknown key 'split': known: assumed, count, default_language"),
+        ({"type": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns need an instruction"),
+        ({"type": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
     ],
 )
 def test_a_wrong_source_is_refused_in_one_line(fields, message):
@@ -630,9 +632,9 @@ def test_a_wrong_source_is_refused_in_one_line(fields, message):
 
 
 def test_a_sources_share_is_one_unless_it_says_otherwise():
-    assert source(kind="chat", path="a").share == 1
-    assert source(kind="chat", path="a", weight=2).share == 2
-    counted = source(kind="chat", path="a", count=5)
+    assert source(type="chat", path="a").share == 1
+    assert source(type="chat", path="a", weight=2).share == 2
+    counted = source(type="chat", path="a", count=5)
     assert (counted.weight, counted.share) == (None, 5)
     assert source(**counted.model_dump()) == counted
 
@@ -679,14 +681,14 @@ def conversations(corpus):
 
 
 def test_an_export_is_read_split_by_split(workspace):
-    train = opened(workspace, kind="export", path="export")
-    dev = opened(workspace, ["nl"], kind="export", path="export", split="dev")
+    train = opened(workspace, type="export", path="export")
+    dev = opened(workspace, ["nl"], type="export", path="export", split="dev")
     group = train.group(0)
     assert (train.num_groups, dev.num_groups) == (10, 5)
     assert group.source == 1
     assert group.images[0].is_file()
     assert group.caption in tiny.NAMES["en"].values()
-    assert {asked.kind for asked in conversations(train)} == {"open", "choice"}
+    assert {asked.question_type for asked in conversations(train)} == {"open", "choice"}
     assert {asked.region for asked in conversations(train)} == {"japan"}
     assert {asked.language for asked in conversations(dev)} == {"nl"}
 
@@ -695,13 +697,27 @@ def test_an_export_is_read_split_by_split(workspace):
     ("property", "language", "caption"), [("label", "en", "Peru"), ("label", "de", ""), ("P17", "en", "")]
 )
 def test_an_english_name_is_a_caption(property, language, caption):
-    head = {"id": "a", "kind": "open", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?"}
+    head = {
+        "id": "a",
+        "question_type": "open",
+        "region": "japan",
+        "entity": "Q1",
+        "image": "1.png",
+        "question": "What?",
+    }
     question = vqa.Question(**head, property=property, language=language, answer="Peru", answers=("Peru",))
     assert export._row(question).caption == caption
 
 
 def test_a_choice_without_its_answer_is_no_row():
-    head = {"id": "a", "kind": "choice", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?"}
+    head = {
+        "id": "a",
+        "question_type": "choice",
+        "region": "japan",
+        "entity": "Q1",
+        "image": "1.png",
+        "question": "What?",
+    }
     said = {"property": "P17", "language": "en", "answer": "Peru", "answers": ("Peru",), "choices": ("Chad", "Fiji")}
     with pytest.raises(fields.RowError, match="not among the options"):
         export._row(vqa.Question(**head, **said))
@@ -714,13 +730,13 @@ def test_only_the_regions_that_a_source_names_are_taken(tmp_path):
         published(id="none", image="x/mars/1.jpg"),
     ]
     (tmp_path / "a.json").write_text(json.dumps(rows))
-    corpus = opened(tmp_path, kind="culturalground", path="a.json", regions=["india"])
+    corpus = opened(tmp_path, type="culturalground", path="a.json", regions=["india"])
     assert [(asked.id, asked.region) for asked in conversations(corpus)] == [("other", "india")]
     assert corpus.rejected == {"region not in the recipe": 2}
 
 
 def test_captions_are_english_whichever_languages_are_learnt(workspace):
-    corpus = opened(workspace, ["de"], kind="export", path="export", questions=["choice"])
+    corpus = opened(workspace, ["de"], type="export", path="export", questions=["choice"])
     assert {asked.language for asked in conversations(corpus)} == {"de"}
     assert all(answer in "ABCD" for asked in conversations(corpus) for _, answer in asked.turns)
     captions = {corpus.group(index).caption for index in range(corpus.num_groups)}
@@ -728,8 +744,8 @@ def test_captions_are_english_whichever_languages_are_learnt(workspace):
 
 
 def test_images_lie_beside_the_file_unless_the_recipe_says_where(workspace):
-    beside = opened(workspace, kind="chat", path="chat/a.json").group(0)
-    elsewhere = opened(workspace, kind="chat", path="chat/a.json", images="images").group(0)
+    beside = opened(workspace, type="chat", path="chat/a.json").group(0)
+    elsewhere = opened(workspace, type="chat", path="chat/a.json", images="images").group(0)
     assert beside.images == (workspace / "chat/1.png",)
     assert elsewhere.images == (workspace / "images/1.png",)
 
@@ -737,14 +753,14 @@ def test_images_lie_beside_the_file_unless_the_recipe_says_where(workspace):
 def test_a_folder_is_read_file_by_file(workspace):
     (workspace / "chat/b.jsonl").write_text(json.dumps(talk(id="later")))
     (workspace / "chat/notes.txt").write_text("no data")
-    group = opened(workspace, kind="chat", path="chat").group(0)
+    group = opened(workspace, type="chat", path="chat").group(0)
     assert [asked.id for asked in group.conversations] == ["a", "b", "later"]
     assert group.images == (workspace / "chat/1.png",)
 
 
 def test_what_was_dropped_is_told(workspace):
     reporter = Notes()
-    corpus = opened(workspace, ["de", "nl"], reporter=reporter, kind="chat", path="chat/a.json", languages=["de"])
+    corpus = opened(workspace, ["de", "nl"], reporter=reporter, type="chat", path="chat/a.json", languages=["de"])
     assert corpus.rejected == {"language not in the recipe": 2, "unknown language": 1}
     assert "2 dropped: language not in the recipe (such as b)" in reporter.notes[0]
     assert "1 dropped: unknown language (such as c)" in reporter.notes[0]
@@ -755,9 +771,9 @@ def folders(workspace):
 
 
 def test_a_corpus_is_built_once(workspace, monkeypatch):
-    first = opened(workspace, kind="chat", path="chat/a.json")
+    first = opened(workspace, type="chat", path="chat/a.json")
     monkeypatch.setattr(llava_chat, "read", None)
-    again = opened(workspace, kind="chat", path="chat/a.json", count=2, images="elsewhere")
+    again = opened(workspace, type="chat", path="chat/a.json", count=2, images="elsewhere")
     assert len(folders(workspace)) == 1
     assert again.num_conversations == first.num_conversations
 
@@ -766,22 +782,22 @@ def test_a_corpus_is_built_once(workspace, monkeypatch):
     "change", [{"languages": ["de"]}, {"default_language": "fr"}, {"held": ["fr"]}, {"wanted": ["de", "en"]}]
 )
 def test_whatever_changes_the_content_makes_a_new_corpus(workspace, change):
-    opened(workspace, kind="chat", path="chat/a.json")
-    fields = {"kind": "chat", "path": "chat/a.json"} | change
+    opened(workspace, type="chat", path="chat/a.json")
+    fields = {"type": "chat", "path": "chat/a.json"} | change
     opened(workspace, fields.pop("wanted", ()), fields.pop("held", ()), **fields)
     assert len(folders(workspace)) == 2
 
 
 def test_changed_data_make_a_new_corpus(workspace):
-    opened(workspace, kind="chat", path="chat/a.json")
+    opened(workspace, type="chat", path="chat/a.json")
     (workspace / "chat/a.json").write_text(json.dumps([talk(id="new")]))
-    assert [asked.id for asked in conversations(opened(workspace, kind="chat", path="chat/a.json"))] == ["new"]
+    assert [asked.id for asked in conversations(opened(workspace, type="chat", path="chat/a.json"))] == ["new"]
 
 
 def test_a_held_out_row_is_refused_by_name(workspace):
     with pytest.raises(UserError, match="row d is in the held-out language nl"):
-        opened(workspace, held_out=["nl"], kind="chat", path="chat/a.json")
-    assert opened(workspace, ["de"], ["nl"], kind="chat", path="chat/a.json").num_conversations == 1
+        opened(workspace, held_out=["nl"], type="chat", path="chat/a.json")
+    assert opened(workspace, ["de"], ["nl"], type="chat", path="chat/a.json").num_conversations == 1
 
 
 def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_path):
@@ -790,8 +806,8 @@ def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_
     with pytest.raises(
         UserError, match=r"export: row .* of train is in the held-out language nl: build the export again"
     ):
-        opened(tmp_path, ["de"], ["nl"], kind="export", path="export")
-    dev = opened(tmp_path, ["de"], ["nl"], kind="export", path="export", split="dev")
+        opened(tmp_path, ["de"], ["nl"], type="export", path="export")
+    dev = opened(tmp_path, ["de"], ["nl"], type="export", path="export", split="dev")
     assert dev.languages == ("de",), "other splits have held-out languages"
 
 
@@ -799,20 +815,20 @@ def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_
     ("fields", "learnt", "message"),
     [
         (
-            {"kind": "chat", "path": "a/general.json"},
+            {"type": "chat", "path": "a/general.json"},
             (),
             "no chat data at .*/a/general.json: `pcult data general .*/a`",
         ),
         (
-            {"kind": "chat", "path": "PangeaIns.json"},
+            {"type": "chat", "path": "PangeaIns.json"},
             (),
             "no chat data at .*/PangeaIns.json: put a file there, or a fold",
         ),
-        ({"kind": "m3ls", "path": "none.json"}, (), r"no m3ls data at .*none.json: .* archives \(bbc…/articles\)"),
-        ({"kind": "culturalground", "path": "cache"}, (), "no culturalground data at .*cache"),
-        ({"kind": "export", "path": "chat"}, (), "no complete export"),
-        ({"kind": "chat", "path": "chat/a.json"}, ("ja",), "no questions in ja"),
-        ({"kind": "chat", "path": "chat/a.json", "languages": ["de"]}, ("ja",), "its languages de are none"),
+        ({"type": "m3ls", "path": "none.json"}, (), r"no m3ls data at .*none.json: .* archives \(bbc…/articles\)"),
+        ({"type": "culturalground", "path": "cache"}, (), "no culturalground data at .*cache"),
+        ({"type": "export", "path": "chat"}, (), "no complete export"),
+        ({"type": "chat", "path": "chat/a.json"}, ("ja",), "no questions in ja"),
+        ({"type": "chat", "path": "chat/a.json", "languages": ["de"]}, ("ja",), "its languages de are none"),
     ],
 )
 def test_a_source_without_questions_is_refused(workspace, fields, learnt, message):

@@ -28,7 +28,7 @@ from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
 
 QUIET = Reporter(quiet=True)
-SAMPLE = {"kind": "export", "path": "exports/sample"}
+SAMPLE = {"type": "export", "path": "exports/sample"}
 STAGE = {"name": "main", "train": ["projector", "language_model"], "batch_questions": 20, "learning_rate": 1e-3}
 ASSUMED = {"questions": 4_000_000, "images": 500_000}
 LEARNS = 16_525_824 + 7_615_616_512
@@ -186,7 +186,7 @@ def test_hours_are_operations_over_speed(seven_billion):
 
 def test_missing_data_of_which_nothing_is_assumed_is_named(workspace):
     with pytest.raises(UserError, match=r"no data at .*/missing/chat\.json: .*\[sources\.assumed\]"):
-        estimate(made({"kind": "chat", "path": "missing/chat.json"}, epochs=1), workspace)
+        estimate(made({"type": "chat", "path": "missing/chat.json"}, epochs=1), workspace)
 
 
 def test_a_missing_checkpoint_without_a_size_is_named(workspace):
@@ -224,7 +224,7 @@ def test_a_size_of_ones_own_lies_in_the_workspace(tmp_path):
 
 
 def test_some_sources_may_be_here_and_others_not(workspace):
-    absent = {"kind": "chat", "path": "missing.json", "assumed": ASSUMED}
+    absent = {"type": "chat", "path": "missing.json", "assumed": ASSUMED}
     result = estimate(made(SAMPLE, absent, epochs=1, batch_questions=64), workspace)
     assert set(result["basis"].values()) == {"partly assumed"}
     assert result["stages"][0]["questions"] == 4_000_000 + result["sources"][0]["questions"]
@@ -240,14 +240,14 @@ def test_beside_assumed_sources_counted_ones_keep_their_share():
 
 
 def test_images_of_a_conversation_are_all_counted(workspace):
-    source = {"kind": "chat", "path": "exports/general/general.json"}
+    source = {"type": "chat", "path": "exports/general/general.json"}
     stage = estimate(made(source, epochs=1), workspace)["stages"][0]
     # One image alone, two in one conversation, and two conversations without any; each has an overview and two tiles.
     assert (stage["questions"], stage["images"], stage["tiles"]) == (4, 3, 9)
 
 
 def test_an_assumed_question_that_is_longer_than_a_row_is_refused(workspace):
-    source = {"kind": "chat", "path": "missing.json", "assumed": ASSUMED | {"question_tokens": 900}}
+    source = {"type": "chat", "path": "missing.json", "assumed": ASSUMED | {"question_tokens": 900}}
     with pytest.raises(UserError, match=r"a question that is assumed has 9\d\d tokens .* max_length is 512"):
         estimate(made(source, epochs=1, max_length=512), workspace)
 

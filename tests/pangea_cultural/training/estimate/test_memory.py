@@ -123,7 +123,7 @@ BATCH = Batch(rows=1, length=256, targets=40, tiles=3)
 
 
 def recipe(precision="float32", sharding="none", **stage):
-    content = {"name": "r", "sharding": sharding, "sources": [{"kind": "export", "path": "nowhere"}]}
+    content = {"name": "r", "sharding": sharding, "sources": [{"type": "export", "path": "nowhere"}]}
     model = {"size": "tiny", "precision": precision}
     return Recipe.model_validate(content | {"model": model, "stages": [STAGE | stage]})
 

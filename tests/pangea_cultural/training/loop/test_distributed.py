@@ -20,15 +20,15 @@ sharding = "none"
 size = "tiny"
 vocabulary = 600
 [[sources]]
-kind = "export"
-path = "exports/colours"
+type = "export"
+path = "exports/colors"
 weight = 0.8
 [[sources]]
-kind = "chat"
+type = "chat"
 path = "chat.json"
 weight = 0.2
 [validation]
-path = "exports/colours"
+path = "exports/colors"
 questions_per_language = 5
 steps = 3
 answers = 2
@@ -51,7 +51,7 @@ TALK = [
 
 
 def make(folder, recipe=RECIPE, sharding="none"):
-    tiny.write_export(folder / "exports/colours")
+    tiny.write_export(folder / "exports/colors")
     write_json(folder / "chat.json", TALK)
     (folder / "micro.toml").write_text(recipe.replace('sharding = "none"', f'sharding = "{sharding}"'))
     return folder

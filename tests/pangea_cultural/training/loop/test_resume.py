@@ -58,11 +58,11 @@ def test_what_only_costs_may_change(workspace, start, stop):
 
 @pytest.mark.parametrize("change", ["data", "deepspeed", "processes"])
 def test_what_was_begun_on_other_terms_does_not_go_on(tmp_path, change):
-    terms = {"data": {"colours": "a"}, "deepspeed": None, "processes": 1}
+    terms = {"data": {"colors": "a"}, "deepspeed": None, "processes": 1}
     resume.hold(tmp_path, terms)
     (tmp_path / "0-main.safetensors").touch()
     with pytest.raises(UserError, match=rf"differs: {change}.*--anew"):
-        resume.hold(tmp_path, terms | {change: {"data": {"colours": "b"}}.get(change, 2)})
+        resume.hold(tmp_path, terms | {change: {"data": {"colors": "b"}}.get(change, 2)})
 
 
 def test_another_model_in_the_same_place_does_not_go_on(workspace, start, stop, tmp_path):
@@ -88,7 +88,7 @@ def test_where_nothing_was_saved_other_settings_begin(workspace, start, stop):
 def test_a_work_folder_without_its_mark_is_nobodys(workspace, start, stop, tmp_path):
     """The rest of a removal that was killed: stages of one seed must not go into the checkpoint of another."""
     clean = Workspace.create(tmp_path / "clean")
-    tiny.write_export(clean.root / "exports/colours")
+    tiny.write_export(clean.root / "exports/colors")
     train(clean, start, seed=1)
     stop(workspace, start, before=3, stage=SAVED)
     (work(workspace) / "begun.json").unlink()
@@ -121,7 +121,7 @@ def test_images_that_are_mended_before_anything_was_learnt_are_learnt(workspace,
         train(workspace, start)
     broken.write_bytes(good)
     record = train(workspace, start)
-    assert not record["broken_images"] and not record["stages"][0]["left_out"]["colours"]
+    assert not record["broken_images"] and not record["stages"][0]["left_out"]["colors"]
 
 
 def test_a_image_that_is_mended_meanwhile_stays_left_out(workspace, start, stop, tmp_path):
@@ -201,8 +201,8 @@ def test_only_so_many_checkpoints_are_kept(workspace, start, stop):
 def test_the_record_names_languages_and_files_where_the_recipe_does_not(workspace, start):
     record = train(workspace, start)
     assert record["languages"] == ["de", "en"] and record["statements"][0] == "Trained in: German, English."
-    digest = sha256_file(Export.open(workspace.exports / "colours").path / "export.json")
-    assert record["data"] == {"colours": {"export.json": digest}}
+    digest = sha256_file(Export.open(workspace.exports / "colors").path / "export.json")
+    assert record["data"] == {"colors": {"export.json": digest}}
     assert digest in (workspace.checkpoints / "micro/README.md").read_text()
     assert {"accelerate", "pillow", "torch"} <= record["environment"]["versions"].keys()
 
@@ -211,8 +211,8 @@ def test_of_rows_with_several_images_each_image_counts(workspace, start):
     names = [f"images/{path.name}" for path in images(workspace)[:9]] + ["images/missing.png"]
     said = [{"from": "human", "value": "<image><image>\nWhich?"}, {"from": "gpt", "value": "Both."}]
     rows = [{"id": str(n), "image": [names[n], names[(n + 1) % 10]], "conversations": said} for n in range(10)]
-    write_json(workspace.exports / "colours/pairs.json", rows)
-    source = {"kind": "chat", "path": "exports/colours/pairs.json"}
+    write_json(workspace.exports / "colors/pairs.json", rows)
+    source = {"type": "chat", "path": "exports/colors/pairs.json"}
     with pytest.raises(UserError, match=r"1 of 10 images cannot be used \(image missing: 1\)"):
         train(workspace, start, sources=[source], max_skipped=0.09)
     record = train(workspace, start, sources=[source], max_skipped=0.1, stage={"max_length": 600})

@@ -90,7 +90,7 @@ def test_rows_and_shared_images_learn_the_same(tmp_path_factory, start):
     weights = []
     for packing in ("shared", "rows"):
         place = Workspace.create(tmp_path_factory.mktemp(packing))
-        tiny.write_export(place.root / "exports/colours")
+        tiny.write_export(place.root / "exports/colors")
         record = train(place, start, stage={"packing": packing})
         weights.append((load_file(place.checkpoints / "micro/model.safetensors"), record["stages"][0]))
     (shared, one), (rows, other) = weights
@@ -104,7 +104,7 @@ def test_gradient_checkpointing_learns_the_same(tmp_path_factory, start):
     losses = []
     for checkpointing in (False, True):
         place = Workspace.create(tmp_path_factory.mktemp("place"))
-        tiny.write_export(place.root / "exports/colours")
+        tiny.write_export(place.root / "exports/colors")
         record = train(place, start, stage={"gradient_checkpointing": checkpointing})
         losses.append([e["loss"] for e in record["stages"][0]["log"]])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
@@ -163,7 +163,7 @@ def test_a_vision_tower_that_learns_beside_the_rest_changes_where_it_is_looked_a
 
 
 def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
-    validation = {"path": "exports/colours", "questions": ["open"], "questions_per_language": 4, "steps": 2}
+    validation = {"path": "exports/colors", "questions": ["open"], "questions_per_language": 4, "steps": 2}
     validation |= {"answers": 5, "max_new_tokens": 3}
     learnt_images(workspace, "dev")[0].unlink()
     record = train(workspace, start, validation=validation, languages=["en", "de"])
@@ -179,7 +179,7 @@ def test_validation_tells_losses_by_language_and_shows_answers(workspace, start)
 
 def test_an_epoch_learns_every_question_once(workspace, start):
     record = train(workspace, start, stage={"steps": None, "epochs": 1})
-    assert record["stages"][0]["questions"] == Export.open(workspace.exports / "colours").table("train").num_rows
+    assert record["stages"][0]["questions"] == Export.open(workspace.exports / "colors").table("train").num_rows
 
 
 def test_a_question_longer_than_a_row_is_counted(workspace, start):
@@ -191,7 +191,7 @@ def test_a_question_longer_than_a_row_is_counted(workspace, start):
             {"id": "short", "conversations": [{"from": "human", "value": "Yes?"}, {"from": "gpt", "value": "No."}]},
         ],
     )
-    sources = [{"kind": "export", "path": "exports/colours"}, {"kind": "chat", "path": "chat.json", "weight": 0.1}]
+    sources = [{"type": "export", "path": "exports/colors"}, {"type": "chat", "path": "chat.json", "weight": 0.1}]
     record = train(workspace, start, sources=sources)
     assert record["stages"][0]["left_out"]["chat"] == {"longer than max_length": 1}
 
@@ -212,7 +212,7 @@ def test_few_broken_images_are_counted_and_listed(workspace, start):
     assert record["broken_images"] == {"image does not decode": 1}
     listed = read_json(workspace.checkpoints / "micro/logs/broken-images.json")
     assert listed == {str(own[0]): "image does not decode"}
-    assert record["stages"][0]["left_out"]["colours"]["image missing or broken"] >= 4
+    assert record["stages"][0]["left_out"]["colors"]["image missing or broken"] >= 4
     assert record["stages"][0]["skipped"] == {str(own[1]): "image does not decode"}
 
 
@@ -252,10 +252,10 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"held_out_languages": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
         ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
-        ({"sources": [{"kind": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
+        ({"sources": [{"type": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
         ({"validation": {"path": "exports/color"}}, "no complete export at .*exports/color"),
-        ({"model": {"size": "sizes/mine.toml"}, "sources": [{"kind": "chat", "path": "no.json"}]}, "sizes/mine.toml"),
+        ({"model": {"size": "sizes/mine.toml"}, "sources": [{"type": "chat", "path": "no.json"}]}, "sizes/mine.toml"),
         ({"stages": [STAGE, STAGE]}, "two stages have the same name"),
         ({"stages": [STAGE | {"epochs": 1}]}, "give either steps or epochs"),
         ({"stages": [{**STAGE, "batch_question": 3}]}, "did you mean batch_questions"),
