@@ -11,7 +11,7 @@ from pangea_cultural import config
 from pangea_cultural.dataset.question import QuestionType
 from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference.languages import language
-from pangea_cultural.training.data.sources import Source
+from pangea_cultural.training.data.sources.config import Source
 
 Part = Literal["vision_tower", "projector", "language_model"]
 Rate = Annotated[float, Field(gt=0)]

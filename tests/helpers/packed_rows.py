@@ -4,9 +4,10 @@ import numpy as np
 
 from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
+from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.images import ImageTokens
 from pangea_cultural.training.batching.mixture import Piece
-from pangea_cultural.training.batching.packing import Lengths, Template
+from pangea_cultural.training.batching.packing import Lengths
 
 
 def lengths_of(groups, processor):

@@ -23,7 +23,8 @@ from pydantic import TypeAdapter
 from pangea_cultural.dataset import export
 from pangea_cultural.dataset import question as vqa
 from pangea_cultural.reference.languages import training_languages
-from pangea_cultural.training.data.sources import Source, open_source
+from pangea_cultural.training.data.sources.config import Source
+from pangea_cultural.training.data.sources.open import open_source
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
 from tests.perf import record

@@ -8,8 +8,8 @@ import pytest
 
 from pangea_cultural.model.processor import processor
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE
+from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.images import ImageTokens
-from pangea_cultural.training.batching.packing import Template
 from tests.perf import chat_data, moderate_model, peers
 
 

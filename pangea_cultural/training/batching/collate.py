@@ -9,8 +9,9 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.model.modeling import IGNORED, PADDING, PREFIX
 from pangea_cultural.training.batching.augment import Vary
+from pangea_cultural.training.batching.chat_template import Span, Template
 from pangea_cultural.training.batching.images import BrokenImageError, Images, ImageTokens, Tiles
-from pangea_cultural.training.batching.packing import Part, Row, Span, Template
+from pangea_cultural.training.batching.packing import Part, Row
 from pangea_cultural.training.data.types import Conversation, Group
 
 Weighting = Literal["token", "question", "sqrt"]

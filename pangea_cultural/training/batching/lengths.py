@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from pangea_cultural.training.batching import images as images
+from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.images import BrokenImageError, ImageTokens
-from pangea_cultural.training.batching.packing import Lengths, Template
+from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, read_json, write_json

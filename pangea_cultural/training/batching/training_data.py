@@ -12,14 +12,16 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths, mixture
+from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.dataset import Layout, Steps
 from pangea_cultural.training.batching.images import ImageTokens
 from pangea_cultural.training.batching.lengths import Measured
 from pangea_cultural.training.batching.mixture import Candidates, Plan
-from pangea_cultural.training.batching.packing import Lengths, Template
+from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.corpus_writer import MEND_HELD_OUT
-from pangea_cultural.training.data.sources import Source, open_source
+from pangea_cultural.training.data.sources.config import Source
+from pangea_cultural.training.data.sources.open import open_source
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pangea_cultural.training.batching.mixture import Candidates
 from pangea_cultural.training.batching.packing import Lengths
-from pangea_cultural.training.data.sources import Assumed
+from pangea_cultural.training.data.sources.config import Assumed
 
 HEADER_TOKENS = 14
 """What Qwen2's tokenizer makes of the chat template before the image."""

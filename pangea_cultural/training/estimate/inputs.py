@@ -10,7 +10,7 @@ from pangea_cultural.training.batching import lengths
 from pangea_cultural.training.batching.lengths import Measured
 from pangea_cultural.training.batching.training_data import open_all
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.data.sources import Assumed, Source
+from pangea_cultural.training.data.sources.config import Assumed, Source
 from pangea_cultural.training.estimate import assumptions
 from pangea_cultural.training.estimate.assumptions import HEADER_TOKENS, TEXTS
 from pangea_cultural.training.estimate.meta_model import Blueprint

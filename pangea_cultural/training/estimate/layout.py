@@ -17,7 +17,7 @@ from pangea_cultural.training.batching.lengths import Measured
 from pangea_cultural.training.batching.mixture import Candidates, Plan
 from pangea_cultural.training.batching.packing import Lengths, Part
 from pangea_cultural.training.batching.training_data import Data
-from pangea_cultural.training.data.sources import Assumed, Source
+from pangea_cultural.training.data.sources.config import Assumed, Source
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.estimate import assumptions
 from pangea_cultural.training.estimate.assumptions import TEXTS, thinned

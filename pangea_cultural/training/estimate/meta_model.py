@@ -12,8 +12,8 @@ from transformers.models.llava_next.modeling_llava_next import image_size_to_num
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, processor, tokenizer
 from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.images import ImageTokens
-from pangea_cultural.training.batching.packing import Template
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe, Stage
 from pangea_cultural.training.setup import lora

@@ -14,7 +14,8 @@ from pangea_cultural.training.batching.dataset import Steps
 from pangea_cultural.training.batching.images import BrokenImageError, read
 from pangea_cultural.training.batching.training_data import Data, held_out, measure_all
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.data.sources import ExportSource, open_source
+from pangea_cultural.training.data.sources.config import ExportSource
+from pangea_cultural.training.data.sources.open import open_source
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.loop.metrics import Losses
 from pangea_cultural.training.loop.trainer import StageTrainer

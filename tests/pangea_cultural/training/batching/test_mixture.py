@@ -13,7 +13,7 @@ from pangea_cultural.training.batching.lengths import Measured
 from pangea_cultural.training.batching.mixture import Candidates, plan
 from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.batching.training_data import Data
-from pangea_cultural.training.data.sources import Assumed
+from pangea_cultural.training.data.sources.config import Assumed
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
 from pangea_cultural.training.recipe import Recipe, find
 from pangea_cultural.utils.console import Reporter

@@ -9,8 +9,9 @@ import torch
 
 from pangea_cultural.model import build
 from pangea_cultural.model.modeling import IGNORED, PADDING, block_mask, causal, dense_mask, visible
+from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.collate import Collator
-from pangea_cultural.training.batching.packing import Template, distribute, row_length
+from pangea_cultural.training.batching.packing import distribute, row_length
 from pangea_cultural.training.data.types import Conversation, Group
 from tests.helpers import tiny
 from tests.helpers.packed_rows import batch_of, lengths_of, rows_of

@@ -13,16 +13,9 @@ from pangea_cultural.dataset import question as vqa
 from pangea_cultural.errors import UserError
 from pangea_cultural.training import recipe
 from pangea_cultural.training.data.rejections import Listener, Tally
-from pangea_cultural.training.data.sources import (
-    Source,
-    culturalground,
-    export,
-    fields,
-    json_reader,
-    llava_chat,
-    m3ls,
-    open_source,
-)
+from pangea_cultural.training.data.sources import culturalground, export, fields, json_reader, llava_chat, m3ls
+from pangea_cultural.training.data.sources.config import Source
+from pangea_cultural.training.data.sources.open import open_source
 from pangea_cultural.training.data.types import Conversation, Row
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
