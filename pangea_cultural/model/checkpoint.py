@@ -21,7 +21,7 @@ SHARD_BYTES = 5_000_000_000
 """Largest file of weights, as on the hub."""
 
 
-class BrokenExportError(RuntimeError):
+class CheckpointError(RuntimeError):
     """A checkpoint that does not load as it was saved: our mistake, not the user's."""
 
 
@@ -35,7 +35,7 @@ def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tenso
     }
 
 
-def export(
+def save_checkpoint(
     model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
 ) -> None:
     """Write a checkpoint: all of it, or nothing.
@@ -48,7 +48,7 @@ def export(
         license: identifier for the card's head.
 
     Raises:
-        BrokenExportError: what was written does not load with exactly the weights that it should have.
+        CheckpointError: what was written does not load with exactly the weights that it should have.
     """
     with atomic_folder(folder) as work:
         _write(model, processor, work, card=card, license=license)
@@ -58,7 +58,7 @@ def export(
 def _write(
     model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
 ) -> None:
-    _save(hub_state(model), folder)
+    _save_weights(hub_state(model), folder)
     model.config.architectures = ["LlavaNextForConditionalGeneration"]
     model.config.dtype = model.dtype
     model.config.save_pretrained(folder)
@@ -83,7 +83,7 @@ def save_card(folder: Path, text: str, *, license: str | None) -> None:
     write_bytes(folder / "README.md", (head + text).encode())
 
 
-def _save(state: dict[str, torch.Tensor], folder: Path) -> None:
+def _save_weights(state: dict[str, torch.Tensor], folder: Path) -> None:
     """One file, or several with an index where it would be larger than SHARD_BYTES."""
     plan = split_torch_state_dict_into_shards(state, max_shard_size=SHARD_BYTES)
     for name, tensors in plan.filename_to_tensors.items():
@@ -96,15 +96,15 @@ def verify(model: LlavaNextForConditionalGeneration, folder: Path) -> None:
     """Load a checkpoint and compare it with the model that it was written from.
 
     Raises:
-        BrokenExportError: names are missing or unexpected, or a weight differs.
+        CheckpointError: names are missing or unexpected, or a weight differs.
     """
     loaded, info = LlavaNextForConditionalGeneration.from_pretrained(
         folder, dtype=model.dtype, output_loading_info=True
     )
     wrong = {key: value for key, value in info.items() if value}
     if wrong:
-        raise BrokenExportError(f"{folder} does not load: {wrong}")
+        raise CheckpointError(f"{folder} does not load: {wrong}")
     state = loaded.state_dict()
     different = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor.cpu(), state[name])]
     if different:
-        raise BrokenExportError(f"{folder} loads with other weights: {different[:3]}")
+        raise CheckpointError(f"{folder} loads with other weights: {different[:3]}")

@@ -28,8 +28,9 @@ from transformers import (
 )
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.model import build, processor, weight_names
+from pangea_cultural.model import processor, weight_names
 from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation
+from pangea_cultural.model.config import size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD
 from pangea_cultural.utils.files import atomic_folder, read_json, restore_folder, write_json
@@ -104,7 +105,7 @@ def _to_hub(source: Path, work: Path, original: dict[str, Any], tokenizer: Path 
     config.architectures = ["LlavaNextForConditionalGeneration"]
     config.dtype = original.get("torch_dtype", "bfloat16")
     config.save_pretrained(work)
-    made = processor.processor(config, words)
+    made = processor.build_processor(config, words)
     made.chat_template = CHAT_TEMPLATE
     made.save_pretrained(work)
     save_generation(words, work)
@@ -182,7 +183,7 @@ def original_config(config: LlavaNextConfig) -> dict[str, Any]:
 
 
 def _is_clip_l(vision: CLIPVisionConfig) -> bool:
-    table = build.size_table("clip-l-qwen2-7b")
+    table = size_table("clip-l-qwen2-7b")
     return all(getattr(vision, key) == value for key, value in table.vision.items())
 
 
@@ -192,7 +193,7 @@ def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:
     if (source / "vision_tower/config.json").is_file():
         return CLIPVisionConfig.from_pretrained(source / "vision_tower")
     if name == CLIP_L_336:
-        table = build.size_table("clip-l-qwen2-7b")
+        table = size_table("clip-l-qwen2-7b")
         return CLIPVisionConfig(image_size=table.tile_px, **table.vision)
     raise UserError(f"the vision tower {name} is not known: put its config.json into {source / 'vision_tower'}")
 
@@ -275,7 +276,7 @@ def _mapped(source: Path, rename: Callable[[str], str], wanted: dict[str, list[i
 def _shapes(path: Path) -> list[tuple[str, list[int]]]:
     """Names and shapes of the weights in a file."""
     with safe_open(path, framework="pt") as file:
-        return [(name, list(file.get_slice(name).get_shape())) for name in weight_names.learnt(file.keys())]
+        return [(name, list(file.get_slice(name).get_shape())) for name in weight_names.without_buffers(file.keys())]
 
 
 def _new_name(name: str, rename: Callable[[str], str]) -> str:

@@ -7,22 +7,19 @@ Position i sees j where j is not later than i, lies in i's group, and lies in th
 conversation. Molmo (allenai/molmo) trains with the same mask for one image a row.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask
+from torch.nn.attention.flex_attention import BlockMask
 from transformers import LlavaNextForConditionalGeneration
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.utils import ModelOutput
 
-IGNORED = -100
+from pangea_cultural.model.masks import block_mask, dense_mask, is_causal
+
+IGNORE_INDEX = -100
 """Label of a position without a target, as in torch's cross-entropy."""
-PREFIX = 0
-"""Number of a prefix among the conversations of its group; those count 1, 2, …"""
-PADDING = -1
-"""Group of a position that is there to fill up the row."""
 
 
 @dataclass
@@ -55,11 +52,11 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
 
         Args:
             input_ids: [batch, length].
-            labels: [batch, length], IGNORED where there is no target; shifted here, as everywhere in transformers.
+            labels: [batch, length], IGNORE_INDEX where there is no target; shifted here, as everywhere in transformers.
             weights: [batch, length], what each target counts; 1 where None.
             normalizer: sum of the weights of the whole step, over micro-batches and processes; of this batch where
                 None. With it the loss does not depend on how questions were packed and distributed.
-            segments: [batch, 2, length], group and conversation of each position (see `mask_rule`).
+            segments: [batch, 2, length], group and conversation of each position (see `mask_mod`).
             pixel_values: [images, tiles, 3, height, width].
             image_sizes: [images, 2], height and width.
             logits_to_keep: without labels, of how many positions at the end; 0 for all.
@@ -76,7 +73,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             inputs["position_ids"] = None
         hidden = self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
         targets = labels[:, 1:]
-        chosen = targets != IGNORED
+        chosen = targets != IGNORE_INDEX
         # A vocabulary of 152,000 times every image token would be most of the memory, for nothing.
         logits = self.lm_head(hidden[:, :-1][chosen])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -93,7 +90,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         """None for rows that are plainly causal: there, torch computes no more than what may be seen."""
         if segments is not None and self.config.text_config._attn_implementation == "flex_attention":
             return block_mask(segments)
-        if segments is None or causal(segments):
+        if segments is None or is_causal(segments):
             return None
         return dense_mask(segments, self.dtype)
 
@@ -118,50 +115,3 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
 register_checkpoint_conversion_mapping(
     PackedLlavaNext.__name__, get_checkpoint_conversion_mapping("llava_next"), overwrite=True
 )
-
-
-def mask_rule(segments: torch.Tensor) -> Callable[..., torch.Tensor]:
-    """Which position may see which: a function of batch, head, query and key position, as FlexAttention wants it.
-
-    Args:
-        segments: [batch, 2, length], the group of each position (PADDING: none) and its conversation (PREFIX or 1 …).
-    """
-    group, conversation = segments.unbind(1)
-
-    def rule(batch: torch.Tensor, _: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        same = (group[batch, query] == group[batch, key]) & (group[batch, query] != PADDING)
-        shared = (conversation[batch, key] == PREFIX) | (conversation[batch, key] == conversation[batch, query])
-        # Padding sees itself: a row without any visible key would be NaN.
-        return (same & shared & (key <= query)) | (key == query)
-
-    return rule
-
-
-def visible(segments: torch.Tensor) -> torch.Tensor:
-    """[batch, length, length], true where the position of the second axis may see that of the third."""
-    rows, _, length = segments.shape
-    batch = torch.arange(rows, device=segments.device)[:, None, None]
-    place = torch.arange(length, device=segments.device)
-    return mask_rule(segments)(batch, batch, place[None, :, None], place[None, None, :])
-
-
-def causal(segments: torch.Tensor) -> bool:
-    """Whether each row has one conversation only, and what fills it up: later positions see all earlier ones."""
-    group, conversation = segments.unbind(1)
-    return bool(((group <= 0) & (conversation <= PREFIX + 1)).all())
-
-
-def dense_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The mask of packed rows, [batch, 1, length, length], additive: 0 where a position may see, else the minimum.
-
-    Additive, because transformers' eager attention adds a boolean mask as 0 and 1 and is silently wrong.
-    """
-    allowed = visible(segments)
-    mask = torch.zeros(allowed.shape, dtype=dtype, device=segments.device)
-    return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
-
-
-def block_mask(segments: torch.Tensor) -> BlockMask:
-    """The mask of packed rows for FlexAttention: blocks without a visible pair cost nothing."""
-    rows, _, length = segments.shape
-    return create_block_mask(mask_rule(segments), rows, None, length, length, device=segments.device)

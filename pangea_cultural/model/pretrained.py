@@ -18,7 +18,8 @@ from transformers import (
 )
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.model import build, processor
+from pangea_cultural.model import processor
+from pangea_cultural.model.config import FEATURE_LAYER, FEATURE_STRATEGY, size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, START
 from pangea_cultural.utils.files import sha256_file
@@ -30,7 +31,7 @@ FETCHED = [f"*{suffix}" for suffix in LOADED if suffix != ".bin"]
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
+def load(name: str, *, dtype: torch.dtype, attn_implementation: str) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
     """A LLaVA-NeXT checkpoint in Hugging Face layout, on the CPU, with its processor completed.
 
     Its grids of tiles are taken as they are published, as transformers and vLLM take them. Where a checkpoint was
@@ -40,48 +41,48 @@ def load(name: str, *, dtype: torch.dtype, attention: str) -> tuple[PackedLlavaN
     Args:
         name: a folder, or a name on the hub.
         dtype: of the weights.
-        attention: implementation in the language model, as transformers names it.
+        attn_implementation: implementation in the language model, as transformers names it.
 
     Raises:
         UserError: there is no such checkpoint, it does not have exactly the weights of its configuration, or its
             tokenizer lacks a mark of the chat template.
     """
-    model, info = _found(PackedLlavaNext, name, dtype=dtype, output_loading_info=True)
+    model, info = _from_pretrained(PackedLlavaNext, name, dtype=dtype, output_loading_info=True)
     wrong = {key: sorted(map(str, value))[:3] for key, value in info.items() if value}
     if wrong:
         raise UserError(f"{name} is no complete LLaVA-NeXT checkpoint: {wrong}")
-    model.set_attn_implementation({"text_config": attention})
-    tokenizer = _found(AutoTokenizer, name, padding_side="right")
-    _refuse_unmarked(tokenizer, name)
+    model.set_attn_implementation({"text_config": attn_implementation})
+    tokenizer = _from_pretrained(AutoTokenizer, name, padding_side="right")
+    _require_chat_tokens(tokenizer, name)
     # Published processors lack fields (Pangea-7B-hf has neither patch size nor strategy): all follow from the model.
-    made = processor.processor(model.config, tokenizer)
+    made = processor.build_processor(model.config, tokenizer)
     # What it is trained on from here on; a language model's own template often takes no images.
     made.chat_template = CHAT_TEMPLATE
     return model, made
 
 
 def assemble(
-    vision_tower: str, language_model: str, *, size: str, dtype: torch.dtype, attention: str, seed: int
+    vision_tower: str, language_model: str, *, size: str, dtype: torch.dtype, attn_implementation: str, seed: int
 ) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
     """A LLaVA-NeXT of a CLIP tower and a language model, with a projector that knows nothing yet.
 
     Args:
         vision_tower: a CLIP checkpoint: a folder, or a name on the hub.
         language_model: a causal language model, likewise.
-        size: the size whose grids and tiles it has, as `build.size_table` takes it.
+        size: the size whose grids and tiles it has, as `size_table` takes it.
         dtype: of the weights.
-        attention: implementation in the language model.
+        attn_implementation: implementation in the language model.
         seed: of the projector.
 
     Raises:
         UserError: one of them is not there, the language model has no room for the image's token, or its tokenizer
             lacks a mark of the chat template.
     """
-    vision = _found(CLIPVisionModel, vision_tower, dtype=dtype)
-    text = _found(AutoModelForCausalLM, language_model, dtype=dtype)
-    tokenizer = _found(AutoTokenizer, language_model, padding_side="right")
+    vision = _from_pretrained(CLIPVisionModel, vision_tower, dtype=dtype)
+    text = _from_pretrained(AutoModelForCausalLM, language_model, dtype=dtype)
+    tokenizer = _from_pretrained(AutoTokenizer, language_model, padding_side="right")
     tokenizer.add_tokens(IMAGE, special_tokens=True)
-    _refuse_unmarked(tokenizer, language_model)
+    _require_chat_tokens(tokenizer, language_model)
     image = tokenizer.convert_tokens_to_ids(IMAGE)
     if image >= text.config.vocab_size:
         raise UserError(
@@ -91,28 +92,28 @@ def assemble(
         vision_config=vision.config,
         text_config=text.config,
         image_token_index=image,
-        image_grid_pinpoints=build.size_table(size).image_grid_pinpoints,
-        vision_feature_layer=build.FEATURE_LAYER,
-        vision_feature_select_strategy=build.FEATURE_STRATEGY,
+        image_grid_pinpoints=size_table(size).image_grid_pinpoints,
+        vision_feature_layer=FEATURE_LAYER,
+        vision_feature_select_strategy=FEATURE_STRATEGY,
         tie_word_embeddings=text.config.tie_word_embeddings,
     )
-    model = _around(vision, text, config, dtype, seed)
-    model.set_attn_implementation({"text_config": attention})
-    made = processor.processor(config, tokenizer)
+    model = _assemble(vision, text, config, dtype, seed)
+    model.set_attn_implementation({"text_config": attn_implementation})
+    made = processor.build_processor(config, tokenizer)
     made.chat_template = CHAT_TEMPLATE
     return model, made
 
 
-def refuse_absent(name: str) -> None:
+def require_checkpoint(name: str) -> None:
     """Look for a checkpoint, and read nothing but its configuration.
 
     Raises:
         UserError: there is none of this name.
     """
-    _found(AutoConfig, name)
+    _from_pretrained(AutoConfig, name)
 
 
-def content(name: str) -> str:
+def content_hash(name: str) -> str:
     """What tells a checkpoint from another one of its name: a hash over the files that are loaded.
 
     A model of the hub is fetched for it. Other files there, such as its card, may change.
@@ -136,7 +137,7 @@ def _blob(file: Path) -> str:
     return file.resolve().name
 
 
-def _refuse_unmarked(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+def _require_chat_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     """Chats are trained in ChatML. What a tokenizer does not know, it takes for its unknown token without a word.
 
     Raises:
@@ -153,7 +154,7 @@ def _refuse_unmarked(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         )
 
 
-def _around(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:
+def _assemble(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:
     """The two with a projector between them. Nothing else is allocated: eight processes make seven billion each."""
     with torch.device("meta"):
         model = PackedLlavaNext(config)
@@ -168,7 +169,7 @@ def _around(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype,
     return model.to(dtype)
 
 
-def _found(kind: Any, name: str, **options: Any) -> Any:
+def _from_pretrained(kind: Any, name: str, **options: Any) -> Any:
     """What `from_pretrained` gives.
 
     Raises:

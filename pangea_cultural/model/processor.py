@@ -9,7 +9,7 @@ from pangea_cultural.model import IMAGE_BACKEND
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, IMAGE
 
 
-def processor(config: LlavaNextConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaNextProcessor:
+def build_processor(config: LlavaNextConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaNextProcessor:
     """A complete processor for a configuration, on the image backend `IMAGE_BACKEND`."""
     tile = config.vision_config.image_size
     images = LlavaNextImageProcessorPil(

@@ -12,7 +12,7 @@ PAD = "<|endoftext|>"
 START = "<|im_start|>"
 END = "<|im_end|>"
 IMAGE = "<image>"
-SPECIAL = (PAD, START, END, IMAGE)
+SPECIAL_TOKENS = (PAD, START, END, IMAGE)
 
 SYSTEM = "You are a helpful assistant."
 
@@ -39,20 +39,20 @@ CHAT_TEMPLATE = (
 """ChatML as Pangea was trained: images first, joined by blanks, one newline, then the text."""
 
 
-def train(texts: Iterable[str], *, vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:
+def train(texts: Iterable[str], *, vocab_size: int, max_length: int) -> PreTrainedTokenizerFast:
     """Train a tokenizer.
 
     Args:
         texts: what to learn merges from; equal texts in equal order give the same tokenizer.
-        vocabulary: number of tokens, marks and the 256 bytes included.
+        vocab_size: number of tokens, marks and the 256 bytes included.
         max_length: longest sequence of the model, in tokens.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=list(SPECIAL),
+        vocab_size=vocab_size,
+        special_tokens=list(SPECIAL_TOKENS),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

@@ -59,7 +59,7 @@ def to_original(name: str) -> str:
     return _renamed(name, HUB, ORIGINAL)
 
 
-def learnt(names: Iterable[str]) -> list[str]:
+def without_buffers(names: Iterable[str]) -> list[str]:
     """The names without buffers."""
     return [name for name in names if not BUFFERS.search(name)]
 

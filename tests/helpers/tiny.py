@@ -29,7 +29,7 @@ ASK = {"en": "Which country is this?", "de": "Welches Land ist das?", "nl": "Wel
 def tokenizer():
     from pangea_cultural.model import tokenizer
 
-    return tokenizer.train(TEXTS, vocabulary=600, max_length=2048)
+    return tokenizer.train(TEXTS, vocab_size=600, max_length=2048)
 
 
 def model_and_processor(seed=0):
@@ -37,15 +37,15 @@ def model_and_processor(seed=0):
 
     words = tokenizer()
     model = build.build("tiny", words, seed=seed)
-    return model, processor.processor(model.config, words)
+    return model, processor.build_processor(model.config, words)
 
 
 def checkpoint(folder: Path) -> Path:
     """A checkpoint with random weights."""
-    from pangea_cultural.model.checkpoint import export as export_model
+    from pangea_cultural.model.checkpoint import save_checkpoint
 
     model, processor = model_and_processor()
-    export_model(model, processor, folder, card="\n# random\n", license="apache-2.0")
+    save_checkpoint(model, processor, folder, card="\n# random\n", license="apache-2.0")
     return folder
 
 

@@ -13,10 +13,10 @@ import torch
 from transformers import CLIPVisionConfig, LlavaNextConfig, Qwen2Config
 
 from pangea_cultural.model import tokenizer
-from pangea_cultural.model.build import FEATURE_LAYER, FEATURE_STRATEGY
-from pangea_cultural.model.checkpoint import export
+from pangea_cultural.model.checkpoint import save_checkpoint
+from pangea_cultural.model.config import FEATURE_LAYER, FEATURE_STRATEGY
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.model.processor import processor
+from pangea_cultural.model.processor import build_processor
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 from tests.perf import chat_data
 
@@ -26,7 +26,7 @@ MAX_LENGTH = 8192
 
 def words() -> tokenizer.PreTrainedTokenizerFast:
     """The tokenizer."""
-    return tokenizer.train(chat_data.texts(), vocabulary=VOCABULARY, max_length=MAX_LENGTH)
+    return tokenizer.train(chat_data.texts(), vocab_size=VOCABULARY, max_length=MAX_LENGTH)
 
 
 def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
@@ -65,7 +65,7 @@ def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
 def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
     """A checkpoint with random weights."""
     model = PackedLlavaNext(settings).to(dtype)
-    export(model, processor(settings, made), folder, card="\n# Random weights\n", license="apache-2.0")
+    save_checkpoint(model, build_processor(settings, made), folder, card="\n# Random weights\n", license="apache-2.0")
 
 
 @click.command()

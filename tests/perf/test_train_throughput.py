@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pangea_cultural.model.processor import processor
+from pangea_cultural.model.processor import build_processor
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE
 from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.images import ImageTokens
@@ -61,11 +61,11 @@ def test_the_same_seed_gives_the_same_bytes(rows, tmp_path):
 
 def test_a_question_has_forty_to_sixty_tokens_and_a_image_about_six_hundred(rows, words):
     assert all(40 <= len(our_tokens(row, words)[0]) <= 60 for row in rows[1])
-    assert 590 <= ImageTokens(processor(moderate_model.config(words), words)).of((720, 960)) <= 630
+    assert 590 <= ImageTokens(build_processor(moderate_model.config(words), words)).of((720, 960)) <= 630
 
 
 def test_the_peer_writes_the_same_text(rows, words):
-    made = processor(moderate_model.config(words), words)
+    made = build_processor(moderate_model.config(words), words)
     for row in rows[1]:
         ours = made.apply_chat_template(messages(row), chat_template=CHAT_TEMPLATE)
         assert made.apply_chat_template(messages(row), chat_template=peer_template()) == ours

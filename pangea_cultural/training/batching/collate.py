@@ -7,7 +7,8 @@ from typing import Any, Literal
 import torch
 from transformers import LlavaNextProcessor
 
-from pangea_cultural.model.modeling import IGNORED, PADDING, PREFIX
+from pangea_cultural.model.masks import PADDING, PREFIX
+from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.augment import Vary
 from pangea_cultural.training.batching.chat_template import Span, Template
 from pangea_cultural.training.batching.images import BrokenImageError, Images, ImageTokens, Tiles
@@ -33,7 +34,7 @@ class Tensors:
     def add_prefix(self, ids: list[int], *, group: int) -> None:
         """Append what the conversations of a group share; nothing in it is a target."""
         self._add(ids, first=0, group=group, conversation=PREFIX)
-        self.labels += [IGNORED] * len(ids)
+        self.labels += [IGNORE_INDEX] * len(ids)
         self.weights += [0.0] * len(ids)
         self.keys += [0] * len(ids)
 
@@ -52,7 +53,7 @@ class Tensors:
             key: entry of the measures that a target counts for.
         """
         self._add(ids, first=prefix, group=group, conversation=number)
-        self.labels += [token if is_target else IGNORED for token, is_target in zip(ids, targets, strict=True)]
+        self.labels += [token if is_target else IGNORE_INDEX for token, is_target in zip(ids, targets, strict=True)]
         self.weights += [weight] * len(ids)
         self.keys += [key] * len(ids)
 
@@ -183,8 +184,8 @@ class Collator:
             lists = [getattr(row, name) for row in rows]
             return torch.tensor([own + [value] * (length - len(own)) for own in lists])
 
-        labels, weights = padded("labels", IGNORED), padded("weights", 0.0)
-        chosen = labels[:, 1:] != IGNORED
+        labels, weights = padded("labels", IGNORE_INDEX), padded("weights", 0.0)
+        chosen = labels[:, 1:] != IGNORE_INDEX
         return {
             "input_ids": padded("input_ids", self._pad),
             "position_ids": padded("position_ids", 0),
@@ -242,7 +243,7 @@ class CaptionCollator:
         # A process without images takes part with one that does not count.
         return batch | {
             "pixel_values": torch.stack(tiles or [self._empty]),
-            "labels": torch.tensor(labels or [IGNORED]),
+            "labels": torch.tensor(labels or [IGNORE_INDEX]),
         }
 
     def _overview(self, group: Group, number: int) -> torch.Tensor:

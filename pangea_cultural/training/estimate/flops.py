@@ -72,7 +72,7 @@ def _vision_tower(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     patches = _patches(vision) + 1
     attention = 2 * vision.hidden_size * vision.num_hidden_layers * patches
     # All layers are computed, but no gradient comes to those behind the last that the projector reads.
-    read = build.layers_read(config) / vision.num_hidden_layers
+    read = build.num_vision_layers_used(config) / vision.num_hidden_layers
     backwards = _a_weight(learns=learns, passes=learns, again=stage.gradient_checkpointing) - 2
     return work.tiles * patches * (sum(blueprint.shares(stage)["vision_tower"]) + attention) * (2 + read * backwards)
 

@@ -86,7 +86,7 @@ def _gathered(blueprint: Blueprint) -> int:
     Gathered are vision tower and projector all the time, the output embeddings with their gradient, and the current
     and the next layer with theirs.
     """
-    model, parts = blueprint.model, build.parts(blueprint.model)
+    model, parts = blueprint.model, build.parameter_groups(blueprint.model)
     layer = sum(p.numel() for p in model.model.language_model.layers[0].parameters())
     outside = sum(p.numel() for p in (*parts["vision_tower"], *parts["projector"]))
     return 2 * (outside + 2 * model.lm_head.weight.numel() + 4 * layer)

@@ -11,6 +11,7 @@ from transformers.models.llava_next.modeling_llava_next import image_size_to_num
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, processor, tokenizer
+from pangea_cultural.model.config import model_config, size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.images import ImageTokens
@@ -54,8 +55,8 @@ class Blueprint:
 
     def shares(self, stage: Stage) -> dict[str, Share]:
         """What a stage trains and what it leaves, by part of the model; adapters and a head of its own come on top."""
-        parts = {name: _count(own) for name, own in build.parts(self.model).items()}
-        unread = {"vision_tower": _count(build.unread(self.model))}
+        parts = {name: _count(own) for name, own in build.parameter_groups(self.model).items()}
+        unread = {"vision_tower": _count(build.unused_vision_parameters(self.model))}
         trained = {name: count - unread.get(name, 0) if name in stage.train else 0 for name, count in parts.items()}
         added = {}
         if stage.objective == "contrastive":
@@ -107,7 +108,7 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
         config, words, origin = _published(recipe.model, start)
     with torch.device("meta"):
         model = PackedLlavaNext(config)
-    own = processor.processor(config, words or _marks())
+    own = processor.build_processor(config, words or _marks())
     key = processor_key(own, folder / "processor")
     return Blueprint(model, ImageTokens(own), Template(words) if words else None, origin, key)
 
@@ -117,10 +118,10 @@ Known = tuple[LlavaNextConfig, PreTrainedTokenizerBase | None, str]
 
 def _from_scratch(model: Model, start: Start, corpora: list[Corpus]) -> Known:
     if not corpora:
-        return build.config(start.size, _marks(), vocabulary=model.vocabulary), None, f"size {model.size}"
+        return model_config(start.size, _marks(), vocab_size=model.vocabulary), None, f"size {model.size}"
     start.prepare(corpora)
     words = start.tokenizer()
-    return build.config(start.size, words), words, f"size {model.size}"
+    return model_config(start.size, words), words, f"size {model.size}"
 
 
 def _published(model: Model, start: Start) -> Known:
@@ -133,8 +134,8 @@ def _published(model: Model, start: Start) -> Known:
         raise UserError(
             f"{name} is not on this machine: say in the recipe how large it is (model.size, such as clip-l-qwen2-7b)"
         )
-    vocabulary = build.size_table(start.size).vocabulary or model.vocabulary
-    return build.config(start.size, _marks(), vocabulary=vocabulary), words, f"size {model.size}"
+    vocabulary = size_table(start.size).vocab_size or model.vocabulary
+    return model_config(start.size, _marks(), vocab_size=vocabulary), words, f"size {model.size}"
 
 
 def _config(name: str) -> LlavaNextConfig | None:
@@ -157,4 +158,4 @@ def _tokenizer(name: str) -> PreTrainedTokenizerBase | None:
 
 def _marks() -> PreTrainedTokenizerBase:
     """A tokenizer that knows bytes and marks, as processors want one: enough to say how many tokens an image has."""
-    return tokenizer.train([], vocabulary=0, max_length=0)
+    return tokenizer.train([], vocab_size=0, max_length=0)

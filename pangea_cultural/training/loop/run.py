@@ -18,7 +18,7 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
-from pangea_cultural.model.checkpoint import export
+from pangea_cultural.model.checkpoint import save_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching import lengths, training_data
 from pangea_cultural.training.batching.lengths import Measured
@@ -217,7 +217,7 @@ def _finish(
     held_out = sorted(training_data.held_out(recipe, job.workspace.root))
     statements = model_card.statements(recipe, opened.languages, held_out)
     model.to(getattr(torch, recipe.export_precision))
-    export(
+    save_checkpoint(
         model, processor, job.checkpoint, card=model_card.card(recipe, statements, opened.files), license=recipe.license
     )
     (job.checkpoint / LOGS).mkdir(exist_ok=True)
@@ -235,7 +235,7 @@ def _finish(
         "statements": statements,
         "broken_images": opened.broken,
         "stages": [read_json(setting.record) for setting in job.stages],
-        "parameters": {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()},
+        "parameters": {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()},
         "peak_memory_bytes": model_card.peak_memory_bytes(),
         "environment": model_card.environment(),
         "weights_sha256": {path.name: sha256_file(path) for path in sorted(job.checkpoint.glob("*.safetensors"))},

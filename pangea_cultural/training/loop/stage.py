@@ -166,10 +166,10 @@ def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: L
 
 
 def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
-    for part, parameters in build.parts(model).items():
+    for part, parameters in build.parameter_groups(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in stage.train)
-    for parameter in build.unread(model):
+    for parameter in build.unused_vision_parameters(model):
         parameter.requires_grad_(False)
 
 
@@ -229,7 +229,7 @@ def _loop(
     stage, recipe = setting.stage, setting.recipe
     rates = {
         id(parameter): stage.learning_rates[part]
-        for part, parameters in build.parts(learning.model).items()
+        for part, parameters in build.parameter_groups(learning.model).items()
         if part in stage.learning_rates
         for parameter in parameters
     }

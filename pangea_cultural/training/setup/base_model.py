@@ -8,6 +8,7 @@ from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerB
 
 from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.model import build, pretrained, processor, tokenizer
+from pangea_cultural.model.config import size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe
@@ -35,26 +36,26 @@ class Start:
             UserError: what the recipe starts from is not there.
         """
         for name in self._names():
-            pretrained.refuse_absent(self.local(name))
+            pretrained.require_checkpoint(self.local(name))
         if self._recipe.model.size:
-            build.size_table(self.size)
+            size_table(self.size)
 
     def contents(self) -> dict[str, str]:
         """What tells each checkpoint that the recipe starts from, by its name there, and what its size says: another
         one may come to lie in the same place.
         """
-        found = {name: pretrained.content(self.local(name)) for name in self._names()}
+        found = {name: pretrained.content_hash(self.local(name)) for name in self._names()}
         start = self._recipe.model
         if start.size and not start.checkpoint:
-            found[start.size] = build.size_table(self.size).model_dump_json()
+            found[start.size] = size_table(self.size).model_dump_json()
         return found
 
     def prepare(self, corpora: list[Corpus]) -> None:
         """Train the tokenizer of a model from scratch, unless it is there."""
         start = self._recipe.model
         if start.from_scratch and not self._folder.exists():
-            longest = Qwen2Config(**build.size_table(self.size).text).max_position_embeddings
-            words = tokenizer.train(self._texts(corpora), vocabulary=start.vocabulary, max_length=longest)
+            longest = Qwen2Config(**size_table(self.size).text).max_position_embeddings
+            words = tokenizer.train(self._texts(corpora), vocab_size=start.vocabulary, max_length=longest)
             with atomic_folder(self._folder) as partial:
                 words.save_pretrained(partial)
 
@@ -67,24 +68,24 @@ class Start:
         start = self._recipe.model
         if start.checkpoint:
             name = self.local(start.checkpoint)
-            return pretrained.load(name, dtype=getattr(torch, start.precision), attention=attention(start))
+            return pretrained.load(name, dtype=getattr(torch, start.precision), attn_implementation=attention(start))
         if start.vision_tower:
             vision_tower, language_model = self.local(start.vision_tower), self.local(start.language_model)
             options = {
                 "dtype": getattr(torch, start.precision),
-                "attention": attention(start),
+                "attn_implementation": attention(start),
                 "seed": self._recipe.seed,
             }
             return pretrained.assemble(vision_tower, language_model, size=self.size, **options)
         words = self.tokenizer()
         made = build.build(self.size, words, seed=self._recipe.seed)
-        model_processor = processor.processor(made.config, words)
+        model_processor = processor.build_processor(made.config, words)
         made.set_attn_implementation({"text_config": attention(start)})
         return made.to(getattr(torch, start.precision)), model_processor
 
     @property
     def size(self) -> str:
-        """The recipe's, as `build.size_table` takes it: a path begins at the workspace."""
+        """The recipe's, as `size_table` takes it: a path begins at the workspace."""
         name = self._recipe.model.size
         return str(self._workspace / name) if name.endswith(".toml") else name
 

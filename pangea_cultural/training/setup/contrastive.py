@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from transformers import LlavaNextForConditionalGeneration, PreTrainedTokenizerBase
 
-from pangea_cultural.model.modeling import IGNORED, PackedOutput
+from pangea_cultural.model.modeling import IGNORE_INDEX, PackedOutput
 
 INITIAL_SCALE = 2.3
 """Logarithm of the cosines' factor at the start: e^2.3 is 10."""
@@ -51,14 +51,14 @@ class Contrastive(torch.nn.Module):
 
         Args:
             pixel_values: [batch, 3, height, width], the overview tiles.
-            labels: [batch], the number of each image's caption, or IGNORED.
+            labels: [batch], the number of each image's caption, or IGNORE_INDEX.
             normalizer: images of the whole step, over micro-batches and processes; of this batch where None.
         """
         patches = self.vision_tower(pixel_values, output_hidden_states=True).hidden_states[self.layer][:, 1:]
         images = torch.nn.functional.normalize(self.head(patches.mean(1)), dim=-1)
         names = torch.nn.functional.embedding_bag(self.tokens, self.embeddings.weight, self.starts, mode="mean")
         logits = images @ torch.nn.functional.normalize(names, dim=-1).T * self.scale.exp()
-        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none", ignore_index=IGNORED)
-        chosen = labels != IGNORED
+        losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none", ignore_index=IGNORE_INDEX)
+        chosen = labels != IGNORE_INDEX
         loss = losses.sum() / (chosen.sum() if normalizer is None else normalizer)
         return PackedOutput(loss=loss, target_losses=losses[chosen].detach())

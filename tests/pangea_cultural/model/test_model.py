@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, LlavaNextForConditionalGeneration
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, checkpoint, processor, tokenizer, weight_names
+from pangea_cultural.model.config import model_config, size_table
 from pangea_cultural.reference.languages import languages
 from tests.helpers import tiny
 
@@ -26,7 +27,7 @@ def test_any_language_round_trips_through_the_tokenizer():
 
 def test_special_tokens_are_single():
     words = tiny.tokenizer()
-    for mark in tokenizer.SPECIAL:
+    for mark in tokenizer.SPECIAL_TOKENS:
         assert len(words.encode(mark, add_special_tokens=False)) == 1
 
 
@@ -56,17 +57,17 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_parts_are_all_of_the_model():
     model, _ = tiny.model_and_processor()
-    counted = [id(p) for part in build.parts(model).values() for p in part]
+    counted = [id(p) for part in build.parameter_groups(model).values() for p in part]
     assert sorted(counted) == sorted(id(p) for p in model.parameters())
 
 
 def test_seven_billion_is_pangeas_size():
     # On the meta device: nothing is allocated.
     words = tiny.tokenizer()
-    config = build.config("clip-l-qwen2-7b", words, vocabulary=152064)
+    config = model_config("clip-l-qwen2-7b", words, vocab_size=152064)
     with torch.device("meta"):
         model = LlavaNextForConditionalGeneration(config)
-    sizes = {part: sum(p.numel() for p in values) for part, values in build.parts(model).items()}
+    sizes = {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()}
     assert sizes["language_model"] == pytest.approx(7.62e9, rel=0.002)
     assert sizes["vision_tower"] == pytest.approx(0.30e9, rel=0.02)
     assert sizes["projector"] == pytest.approx(16.5e6, rel=0.01)
@@ -74,13 +75,13 @@ def test_seven_billion_is_pangeas_size():
 
 def test_unknown_size_names_the_near_match():
     with pytest.raises(UserError, match="did you mean tiny"):
-        build.size_table("tinny")
+        size_table("tinny")
 
 
 def test_a_size_of_ones_own_is_a_file(tmp_path):
     text = SIZE.read_text().replace("num_hidden_layers = 3", "num_hidden_layers = 1")
     (tmp_path / "small.toml").write_text(text)
-    assert build.config(str(tmp_path / "small.toml"), tiny.tokenizer()).text_config.num_hidden_layers == 1
+    assert model_config(str(tmp_path / "small.toml"), tiny.tokenizer()).text_config.num_hidden_layers == 1
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_size_that_does_not_fit_is_told_in_one_line(tmp_path, change, message)
     path.write_text(SIZE.read_text())
     change(path)
     with pytest.raises(UserError, match=message):
-        build.size_table(str(path))
+        size_table(str(path))
 
 
 # Counts that LLaVA-NeXT's original code gives at 336 pixels, and the tiny model's must equal the model's own features.
@@ -112,7 +113,7 @@ def test_a_size_that_does_not_fit_is_told_in_one_line(tmp_path, change, message)
 )
 def test_image_tokens_are_counted_as_in_the_original(size, tokens):
     words = tiny.tokenizer()
-    full = processor.processor(build.config("clip-l-qwen2-7b", words), words)
+    full = processor.build_processor(model_config("clip-l-qwen2-7b", words), words)
     assert full._get_number_of_features(*size, 336, 336) - 1 == tokens
 
 
@@ -151,8 +152,8 @@ def test_a_weight_without_a_rule_stops_the_export():
 def test_a_failed_export_leaves_the_old_one(tmp_path, monkeypatch):
     folder = tiny.checkpoint(tmp_path / "model")
     before = (folder / "model.safetensors").read_bytes()
-    monkeypatch.setattr(checkpoint, "verify", lambda *_: (_ for _ in ()).throw(checkpoint.BrokenExportError("no")))
-    with pytest.raises(checkpoint.BrokenExportError):
+    monkeypatch.setattr(checkpoint, "verify", lambda *_: (_ for _ in ()).throw(checkpoint.CheckpointError("no")))
+    with pytest.raises(checkpoint.CheckpointError):
         tiny.checkpoint(folder)
     assert (folder / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["model"], "nothing half-written is left"
@@ -177,7 +178,7 @@ def test_what_is_spoilt_on_the_way_to_disk_is_noticed(tmp_path, monkeypatch, spo
         save(state, path, metadata=metadata)
 
     monkeypatch.setattr(checkpoint, "save_file", spoiling)
-    with pytest.raises(checkpoint.BrokenExportError, match=message):
+    with pytest.raises(checkpoint.CheckpointError, match=message):
         tiny.checkpoint(folder)
     assert (folder / "model.safetensors").read_bytes() == before
 
@@ -185,7 +186,7 @@ def test_what_is_spoilt_on_the_way_to_disk_is_noticed(tmp_path, monkeypatch, spo
 def test_a_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHARD_BYTES", 2_000_000)
     model, model_processor = tiny.model_and_processor()
-    checkpoint.export(model, model_processor, tmp_path / "model", card="", license="mit")
+    checkpoint.save_checkpoint(model, model_processor, tmp_path / "model", card="", license="mit")
     index = json.loads((tmp_path / "model" / checkpoint.INDEX).read_text())
     shards = sorted(path.name for path in (tmp_path / "model").glob("*.safetensors"))
     assert len(shards) > 2 and shards == sorted(set(index["weight_map"].values()))

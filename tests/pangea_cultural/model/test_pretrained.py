@@ -20,12 +20,12 @@ from transformers import (
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import pretrained, processor
-from pangea_cultural.model.checkpoint import export
+from pangea_cultural.model.checkpoint import save_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import END, IMAGE, START
 from tests.helpers import tiny
 
-HOW = {"dtype": torch.float32, "attention": "sdpa"}
+HOW = {"dtype": torch.float32, "attn_implementation": "sdpa"}
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_another_language_model_than_qwen2_loads(tmp_path):
         tie_word_embeddings=False,
     )
     model = PackedLlavaNext(config)
-    export(model, processor.processor(config, words), tmp_path / "llama", card="", license="mit")
+    save_checkpoint(model, processor.build_processor(config, words), tmp_path / "llama", card="", license="mit")
     loaded, _ = pretrained.load(str(tmp_path / "llama"), **HOW)
     assert type(loaded.model.language_model).__name__ == "LlamaModel"
 
@@ -177,22 +177,22 @@ def hub(tmp_path, monkeypatch):
 
 def test_a_model_of_the_hub_is_the_same_whatever_its_card_says(hub):
     hub("a" * 40, config_json=b"{}", model_safetensors=b"weights", README_md=b"card")
-    before = pretrained.content("org/model")
+    before = pretrained.content_hash("org/model")
     hub("b" * 40, config_json=b"{}", model_safetensors=b"weights", README_md=b"another card")
-    assert pretrained.content("org/model") == before
+    assert pretrained.content_hash("org/model") == before
     hub("c" * 40, config_json=b"{}", model_safetensors=b"other weights", README_md=b"card")
-    assert pretrained.content("org/model") != before
+    assert pretrained.content_hash("org/model") != before
 
 
 def test_a_folder_is_another_one_with_another_grid_but_not_with_another_record(checkpoint):
-    before = pretrained.content(str(checkpoint))
+    before = pretrained.content_hash(str(checkpoint))
     (checkpoint / "training.json").write_text("{}")
-    assert pretrained.content(str(checkpoint)) == before
+    assert pretrained.content_hash(str(checkpoint)) == before
     path = checkpoint / "config.json"
     path.write_text(path.read_text().replace("128", "192"))
-    assert pretrained.content(str(checkpoint)) != before
+    assert pretrained.content_hash(str(checkpoint)) != before
 
 
 def test_what_is_not_on_the_hub_either_is_one_line(hub):
     with pytest.raises(UserError, match=r"cannot load org/none: [^\n]+$"):
-        pretrained.content("org/none")
+        pretrained.content_hash("org/none")

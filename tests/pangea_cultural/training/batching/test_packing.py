@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pangea_cultural.model import build
-from pangea_cultural.model.modeling import IGNORED, PADDING, block_mask, causal, dense_mask, visible
+from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, visible
+from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import Template
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.packing import distribute, row_length
@@ -39,7 +40,7 @@ def parts(tmp_path_factory):
     model, processor = tiny.model_and_processor()
     model.config.image_grid_pinpoints.append([128, 128])
     processor.image_processor.image_grid_pinpoints = model.config.image_grid_pinpoints
-    for parameter in build.unread(model):
+    for parameter in build.unused_vision_parameters(model):
         parameter.requires_grad_(False)
     return model.double(), processor, folder
 
@@ -129,8 +130,10 @@ def test_separate_rows_are_what_transformers_makes_of_them(parts, groups):
                 inputs["pixel_values"] = inputs["pixel_values"].double()
             logits = super(type(model), model).forward(**inputs).logits[:, :-1].flatten(0, 1)
             targets = batch["labels"][:, 1:].flatten()
-            total = total + torch.nn.functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
-            count += int((targets != IGNORED).sum())
+            total = total + torch.nn.functional.cross_entropy(
+                logits, targets, ignore_index=IGNORE_INDEX, reduction="sum"
+            )
+            count += int((targets != IGNORE_INDEX).sum())
     (total / count).backward()
     apart = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
     assert_equal(packed, ((total / count).item(), apart))
@@ -196,9 +199,9 @@ def test_rows_of_one_conversation_need_no_mask(parts, groups):
     """Longer and shorter ones together: what fills up a row changes nothing."""
     model, processor, _ = parts
     batch = batch_of(collator_for(processor), groups, processor, how="rows")
-    assert causal(batch["segments"]) and (batch["segments"][:, 0] == PADDING).any()
-    assert not causal(batch_of(collator_for(processor), groups[:1], processor)["segments"])
-    assert not causal(batch_of(collator_for(processor), groups[3:], processor)["segments"])
+    assert is_causal(batch["segments"]) and (batch["segments"][:, 0] == PADDING).any()
+    assert not is_causal(batch_of(collator_for(processor), groups[:1], processor)["segments"])
+    assert not is_causal(batch_of(collator_for(processor), groups[3:], processor)["segments"])
     masks = []
     hook = model.model.language_model.layers[0].self_attn.register_forward_pre_hook(
         lambda _, args, options: masks.append(options["attention_mask"]), with_kwargs=True
@@ -228,9 +231,9 @@ def test_flex_attention_gives_the_loss_of_the_dense_mask(parts, groups):
 def test_only_answers_and_their_ends_are_learnt(parts, groups):
     _, processor, _ = parts
     batch = batch_of(collator_for(processor), groups[:1], processor)
-    learnt = processor.tokenizer.decode(batch["labels"][batch["labels"] != IGNORED])
+    learnt = processor.tokenizer.decode(batch["labels"][batch["labels"] != IGNORE_INDEX])
     assert learnt == "Peru<|im_end|>Lima<|im_end|>South America<|im_end|>the flag of Peru<|im_end|>"
-    chosen = batch["labels"] != IGNORED
+    chosen = batch["labels"] != IGNORE_INDEX
     assert torch.equal(batch["labels"][chosen], batch["input_ids"][chosen])
 
 
@@ -333,4 +336,4 @@ def test_a_broken_image_is_left_out_and_named(parts, groups):
     batch = collator_for(processor)(rows, own, skipped)
     assert skipped == [[str(folder / "broken.png"), "image does not decode"]]
     assert len(batch["pixel_values"]) == 1
-    assert np.isclose(batch["normalizer"], int((batch["labels"] != IGNORED).sum()))
+    assert np.isclose(batch["normalizer"], int((batch["labels"] != IGNORE_INDEX).sum()))

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPVisionConfig, CLIPVisionModel, Qwen2Config, Qwen2Model
 
 from pangea_cultural.model import build
-from pangea_cultural.model.modeling import IGNORED
+from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.data.types import Conversation, Group
 from pangea_cultural.training.estimate.activations import Width, language_model_bytes, vision_tower_bytes
@@ -159,7 +159,7 @@ def test_adapters_are_as_many_as_peft_makes(blueprint):
 def test_a_contrastive_stage_trains_the_vision_tower_the_embeddings_and_a_head(blueprint):
     model, own = tiny.model_and_processor()
     module = Contrastive(model, own.tokenizer, ["Peru", "Chad"])
-    for parameter in build.unread(model):
+    for parameter in build.unused_vision_parameters(model):
         parameter.requires_grad_(False)
     stage = recipe(objective="contrastive", train=["vision_tower"])
     assert trained(blueprint, stage) == sum(p.numel() for p in module.parameters() if p.requires_grad)
@@ -202,7 +202,7 @@ PROJECTOR_AND_MODEL = ["projector", "language_model"]
 def test_operations_are_as_many_as_torch_counts(blueprint, tmp_path, parts, checkpointing):
     model, own = tiny.model_and_processor()
     stage = recipe(train=parts, gradient_checkpointing=checkpointing).stages[0]
-    for part, parameters in build.parts(model).items():
+    for part, parameters in build.parameter_groups(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in parts)
     tiny.image("Q1", 0).save(tmp_path / "a.png")
@@ -210,7 +210,7 @@ def test_operations_are_as_many_as_torch_counts(blueprint, tmp_path, parts, chec
     batch = packed_rows.batch_of(Collator(own, keys={(0, "en"): 0}), [Group(0, (tmp_path / "a.png",), talks)], own)
     counted = torch_counts(model, batch, checkpointing=checkpointing, vision_tower="vision_tower" in parts)
     rows, length = batch["input_ids"].shape
-    targets = int((batch["labels"][:, 1:] != IGNORED).sum())
+    targets = int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
     tiles = blueprint.tiles(tuple(batch["image_sizes"][0].tolist()))
     # Eager attention over a dense mask computes every pair.
     work = Work(rows * length, rows * length**2, targets, tiles)
