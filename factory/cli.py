@@ -59,6 +59,7 @@ def build(
     from factory.images.sources import open as sources
     from factory.store import statistics
     from factory.store.store import Store
+    from pangea_cultural import config
     from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
@@ -66,7 +67,7 @@ def build(
         overrides["held_out_languages"] = [code.strip() for code in hold_out.split(",") if code.strip()]
     if dump is not None:
         overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
-    plan = recipes.load(recipes.find(recipe), overrides=overrides, contact=contact)
+    plan = recipes.load(config.find("recipe", recipe, recipes.RECIPES), overrides=overrides, contact=contact)
     sources.check(plan)
     if dry_run:
         _expect(plan, Reporter(quiet=quiet), as_json=as_json)

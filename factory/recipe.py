@@ -1,6 +1,5 @@
 """What to build: a recipe, as TOML. Named recipes lie in factory/recipes/."""
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +15,9 @@ from pangea_cultural import config
 from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import region, regions
+
+RECIPES = "factory.recipes"
+"""Package folder of the named recipes."""
 
 
 class DumpSource(config.Config):
@@ -204,23 +206,6 @@ def _askable(name: str) -> str:
     if name not in askable:
         raise unknown("property", name, askable)
     return name
-
-
-def find(name: str) -> Path:
-    """The file of a recipe: a path, or the name of a recipe that ships with the package.
-
-    Raises:
-        UserError: no such file and no such recipe; the message names the recipes there are.
-    """
-    if name.endswith(".toml") or "/" in name:
-        if not Path(name).is_file():
-            raise UserError(f"no recipe at {name}")
-        return Path(name)
-    folder = Path(str(resources.files("factory") / "recipes"))
-    path = folder / f"{name}.toml"
-    if not path.is_file():
-        raise unknown("recipe", name, (file.stem for file in folder.glob("*.toml")))
-    return path
 
 
 def load(path: Path, *, overrides: dict[str, Any] | None = None, contact: str | None = None) -> Recipe:

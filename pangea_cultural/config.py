@@ -1,6 +1,7 @@
 """Recipes: TOML files read into typed, frozen objects; what does not fit is refused in one line."""
 
 import tomllib
+from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -27,6 +28,29 @@ def load(cls: type[ConfigType], path: Path, *, overrides: dict[str, Any] | None 
             for an unknown key the near matches.
     """
     return parse(cls, read_toml(path) | (overrides or {}), where=str(path))
+
+
+def find(label: str, name: str, package: str) -> Path:
+    """Return the TOML file that a user names: by its path, or by the name of one that ships with the package.
+
+    Args:
+        label: word for the file in errors, such as "recipe".
+        name: a path (it ends with .toml or has a slash), or the name of a shipped file.
+        package: dotted name of the folder with the shipped files.
+
+    Raises:
+        UserError: there is no such file; for a name, the message lists the near matches.
+    """
+    if name.endswith(".toml") or "/" in name:
+        if not Path(name).is_file():
+            raise UserError(f"No {label} at {name}. Check the path.")
+        return Path(name)
+    parent, _, folder_name = package.rpartition(".")
+    folder = Path(str(resources.files(parent) / folder_name))
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        raise unknown(label, name, (file.stem for file in folder.glob("*.toml")))
+    return path
 
 
 def read_toml(path: Traversable) -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """Model sizes, and the LLaVA-NeXT configuration of a size."""
 
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any
 
 from huggingface_hub.errors import StrictDataclassError
 from pydantic import Field, ValidationInfo, field_validator
 from transformers import CLIPVisionConfig, LlavaNextConfig, PreTrainedTokenizerBase, Qwen2Config
 
-from pangea_cultural.config import Config, load
+from pangea_cultural.config import Config, find, load
 from pangea_cultural.errors import unknown
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 
@@ -60,13 +58,7 @@ def size_table(size: str) -> Size:
     Raises:
         UserError: no such size or file, or one that does not fit; the message names the sizes there are.
     """
-    if size.endswith(".toml"):
-        return load(Size, Path(size))
-    folder = Path(str(resources.files("pangea_cultural.model") / "sizes"))
-    path = folder / f"{size}.toml"
-    if not path.is_file():
-        raise unknown("model size", size, (file.stem for file in folder.glob("*.toml")))
-    return load(Size, path)
+    return load(Size, find("model size", size, "pangea_cultural.model.sizes"))
 
 
 def model_config(size: str, tokenizer: PreTrainedTokenizerBase, *, vocab_size: int | None = None) -> LlavaNextConfig:

@@ -59,7 +59,8 @@ def train(
     if not dry_run and (devices or tflops):
         raise click.UsageError("--devices and --tflops go with --dry-run")
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
-    plan = config.load(recipes.Recipe, recipes.find(recipe), overrides=overrides).with_steps(steps).with_data(data)
+    path = config.find("recipe", recipe, recipes.RECIPES)
+    plan = config.load(recipes.Recipe, path, overrides=overrides).with_steps(steps).with_data(data)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if dry_run:
         _dry_run(plan, workspace, devices, tflops, as_json=as_json, quiet=quiet)

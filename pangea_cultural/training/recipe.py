@@ -1,7 +1,6 @@
 """What to train: a recipe, as TOML. Named recipes lie in training/recipes/."""
 
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,10 +8,12 @@ from pydantic import Field, field_validator, model_validator
 
 from pangea_cultural import config
 from pangea_cultural.dataset.question import QuestionType
-from pangea_cultural.errors import UserError, unknown
+from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.training.data.sources.config import Source
 
+RECIPES = "pangea_cultural.training.recipes"
+"""Package folder of the named recipes."""
 Part = Literal["vision_tower", "projector", "language_model"]
 Rate = Annotated[float, Field(gt=0)]
 
@@ -263,20 +264,3 @@ class Recipe(config.Config):
 
 def _paths(sources: Iterable[Source]) -> str:
     return ", ".join(str(source.path) for source in sources)
-
-
-def find(name: str) -> Path:
-    """The file of a recipe: a path, or the name of one that ships with the package.
-
-    Raises:
-        UserError: no such file and no such recipe; the message names the recipes there are.
-    """
-    if name.endswith(".toml") or "/" in name:
-        if not Path(name).is_file():
-            raise UserError(f"no recipe at {name}")
-        return Path(name)
-    folder = Path(str(resources.files("pangea_cultural.training") / "recipes"))
-    path = folder / f"{name}.toml"
-    if not path.is_file():
-        raise unknown("recipe", name, (file.stem for file in folder.glob("*.toml")))
-    return path

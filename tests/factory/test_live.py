@@ -9,6 +9,7 @@ import pytest
 
 from factory import recipe as recipes
 from factory.store.store import Store
+from pangea_cultural import config
 from pangea_cultural.dataset.export import SPLITS, Export, check
 from tests.helpers import rdf_export
 from tests.helpers.commons_server import CommonsServer, File
@@ -38,7 +39,7 @@ def services(oxigraph):
 def localized(name, services, folder, **changes):
     """A shipped recipe that asks the servers of this machine."""
     oxigraph, wikibase, commons = services
-    text = recipes.find(name).read_text("utf-8")
+    text = config.find("recipe", name, recipes.RECIPES).read_text("utf-8")
     for old, new in {
         "https://www.wikidata.org/w/api.php": wikibase.url,
         'type = "sparql"': f'type = "sparql"\nurl = "{oxigraph.url}"\npause_s = 0',
@@ -77,7 +78,7 @@ def test_the_live_recipe_gives_a_sound_export_with_images_of_commons(live):
 
 
 def recipes_regions():
-    return recipes.load(recipes.find("live")).regions
+    return recipes.load(config.find("recipe", "live", recipes.RECIPES)).regions
 
 
 def test_only_so_many_of_each_region_are_drawn_and_the_others_are_counted(live):

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from pangea_cultural import config
-from pangea_cultural.training.recipe import Recipe, find
+from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.utils.files import read_json
 from tests.perf import record
 
@@ -59,7 +59,7 @@ def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str,
 
 def recipe(name: str, kind: str) -> str:
     """The shipped recipe with another name and packing; its last lines are its last stage's."""
-    text = find("tiny").read_text("utf-8").replace('name = "tiny"', f'name = "{name}"', 1)
+    text = config.find("recipe", "tiny", RECIPES).read_text("utf-8").replace('name = "tiny"', f'name = "{name}"', 1)
     return f'{text.rstrip()}\npacking = "{kind}"\n'
 
 

@@ -125,8 +125,9 @@ class Data:
     def name(self) -> str:
         """Of the export: the recipe says it."""
         from factory import recipe
+        from pangea_cultural import config
 
-        return recipe.load(recipe.find(self.recipe)).name
+        return recipe.load(config.find("recipe", self.recipe, recipe.RECIPES)).name
 
     def command(self) -> tuple[str, ...]:
         """The build's words."""

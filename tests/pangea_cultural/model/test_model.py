@@ -87,7 +87,7 @@ def test_a_size_of_ones_own_is_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda path: path.unlink(), r"cannot read .*small\.toml"),
+        (lambda path: path.unlink(), r"No model size at .*small\.toml"),
         (lambda path: path.write_text(path.read_text().replace("tile_px", "tile_pix")), "did you mean tile_px"),
         (lambda path: path.write_text(path.read_text().replace("[64, 128]", "[64]")), "image_grid_pinpoints.0:"),
         (lambda path: path.write_text(path.read_text().replace("num_hidden", "num_hiden")), "mean num_hidden_layers"),

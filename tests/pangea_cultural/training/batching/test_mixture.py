@@ -15,7 +15,7 @@ from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.batching.training_data import Data
 from pangea_cultural.training.data.sources.config import Assumed
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
-from pangea_cultural.training.recipe import Recipe, find
+from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.utils.console import Reporter
 
 
@@ -102,7 +102,7 @@ def small(source):
 
 @pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
 def test_every_recipe_that_ships_can_be_tried_for_some_steps(tmp_path, name):
-    recipe = config.load(Recipe, find(name))
+    recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
     recipe = recipe.model_copy(update={"sources": tuple(map(small, recipe.sources))}).with_steps(5)
     stage = dry_run(recipe, tmp_path, Devices(), Reporter(quiet=True))["stages"][-1]
     assert stage["questions"] == 5 * recipe.stages[-1].batch_questions

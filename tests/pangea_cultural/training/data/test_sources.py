@@ -572,7 +572,8 @@ def test_what_does_not_go_with_the_published_layout_is_refused(tmp_path, change)
 
 def test_the_papers_recipe_reads_m3ls_as_published(tmp_path):
     write_published(tmp_path / "data/M3LS/bbchindi", {"a": article(section("there.jpg"))})
-    said = config.load(recipe.Recipe, recipe.find("culturalpangea-7b")).sources[-1].model_dump()
+    path = config.find("recipe", "culturalpangea-7b", recipe.RECIPES)
+    said = config.load(recipe.Recipe, path).sources[-1].model_dump()
     assert opened(tmp_path, **said).languages == ("hi",)
 
 

@@ -53,7 +53,7 @@ def workspace(tmp_path_factory):
 
 
 def named(name, steps=None):
-    return config.load(recipe.Recipe, recipe.find(name)).with_steps(steps)
+    return config.load(recipe.Recipe, config.find("recipe", name, recipe.RECIPES)).with_steps(steps)
 
 
 def made(*sources, model=None, **stage):

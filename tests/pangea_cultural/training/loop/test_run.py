@@ -10,7 +10,7 @@ from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths
 from pangea_cultural.training.loop import checkpoints, trainer
-from pangea_cultural.training.recipe import Lora, Recipe, find
+from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
 from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, write_json
 from pangea_cultural.workspace import Workspace
@@ -275,12 +275,12 @@ def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
 def test_the_recipes_that_ship_fit(name):
-    recipe = config.load(Recipe, find(name))
+    recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
     assert recipe.name == name and recipe.stages[-1].objective == "answers"
 
 
 def test_the_papers_recipe_has_its_numbers():
-    recipe = config.load(Recipe, find("culturalpangea-7b"))
+    recipe = config.load(Recipe, config.find("recipe", "culturalpangea-7b", RECIPES))
     stage = recipe.stages[0]
     assert (stage.learning_rate, stage.batch_questions, stage.epochs, stage.schedule) == (5e-6, 128, 1, "cosine")
     assert stage.train == ("projector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
