@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Seed of weights, order and draws; replaces the recipe's.")
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
 @click.option("--data", help="Name of the export to learn from, in place of the recipe's exports.")
-@click.option("--resume/--anew", default=True, show_default=True, help="Go on where a stopped training was, or not.")
+@click.option("--resume/--restart", default=True, show_default=True, help="Resume an interrupted run, or start over.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished checkpoint that was trained otherwise.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be trained, in what memory and time.")
 @click.option("--devices", type=click.IntRange(min=1), help="For --dry-run: how many; WORLD_SIZE or 1 by default.")

@@ -1,4 +1,4 @@
-"""What to train: a recipe, as TOML. Named recipes lie in training/recipes/."""
+"""The training recipe: a TOML file as typed, frozen objects. Named recipes are in training/recipes/."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,177 +15,243 @@ from pangea_cultural.training.data.sources.config import Source
 RECIPES = "pangea_cultural.training.recipes"
 """Package folder of the named recipes."""
 Part = Literal["vision_tower", "projector", "language_model"]
-Rate = Annotated[float, Field(gt=0)]
+Dtype = Literal["float32", "bfloat16"]
+LearningRate = Annotated[float, Field(gt=0)]
+
+WARMUP_RATIO = 0.03
+"""Share of all steps, for a stage with neither `warmup_steps` nor `warmup_ratio`."""
 
 
 class Model(config.Config):
-    """What the training starts from: one of a checkpoint, a size, or a vision tower and a language model."""
+    """The base model. Give one of `checkpoint`, `size`, or `vision_tower` with `language_model`."""
 
     checkpoint: str = ""
-    """A LLaVA-NeXT checkpoint in Hugging Face layout: a folder, relative to the workspace, or a name on the hub."""
+    """LLaVA-NeXT checkpoint in Hugging Face layout: a folder, relative to the workspace, or a name on the hub."""
     size: str = ""
-    """Name of a size (model/sizes/), or a TOML file of one's own, relative to the workspace: from scratch, with random
-    weights and a tokenizer of its own. Beside another start it says to the dry run how large that is, where it is not
-    on this machine."""
-    vocabulary: int = Field(default=2560, ge=300)
-    """Size of the tokenizer that is trained for a model from scratch."""
+    """Name of a size (model/sizes/), or a TOML file, relative to the workspace. Alone: random weights and a new
+    tokenizer. With a checkpoint or parts: the dry run uses it if they are not downloaded."""
+    vocab_size: int = Field(default=2560, ge=300)
+    """Vocabulary size of the tokenizer that is trained for a model with random weights."""
     vision_tower: str = ""
-    """A CLIP checkpoint. A fresh projector is put between it and the language model."""
+    """CLIP checkpoint. A new projector connects it to the language model."""
     language_model: str = ""
-    """A causal language model, for the vision tower."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the weights that do not learn; what learns is held in float32. Matrices are multiplied in bfloat16 on a GPU
-    in any case, elsewhere where this is bfloat16."""
-    attention: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
-    """`auto`: FlexAttention on a GPU, which skips what may not be seen; a dense mask with sdpa elsewhere."""
+    """Causal language model for the vision tower."""
+    dtype: Dtype = "float32"
+    """Dtype of frozen weights; trainable weights are float32. Matrix products are bfloat16 on a GPU, and with
+    `bfloat16` on a CPU."""
+    attn_implementation: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
+    """Attention of the language model. `auto`: FlexAttention on a GPU, which skips masked blocks; sdpa with a dense
+    mask on a CPU."""
 
     @model_validator(mode="after")
-    def _one_start(self) -> "Model":
+    def _one_base(self) -> "Model":
         if bool(self.vision_tower) != bool(self.language_model):
-            raise ValueError("vision tower and language_model go together")
+            raise ValueError("Give both vision_tower and language_model, or neither.")
         if self.checkpoint and self.vision_tower:
-            raise ValueError("give either checkpoint or vision tower and language_model")
+            raise ValueError("Give either checkpoint, or vision_tower and language_model.")
         if self.vision_tower and not self.size:
-            raise ValueError("vision tower and language_model need a size, whose grids and tiles they get")
+            raise ValueError("vision_tower and language_model need the grids and tiles of a size. Set size.")
         if not (self.checkpoint or self.vision_tower or self.size):
-            raise ValueError("give checkpoint, size, or vision tower and language_model")
+            raise ValueError("Give checkpoint, size, or vision_tower and language_model.")
         return self
 
     @property
     def from_scratch(self) -> bool:
-        """Random weights and a tokenizer of its own."""
+        """Whether the weights are random and the tokenizer is new."""
         return not (self.checkpoint or self.vision_tower)
 
 
 class Lora(config.Config):
-    """Low-rank adapters in the language model (Hu et al., 2021, arXiv 2106.09685), through peft; merged at the end."""
+    """Low-rank adapters in the language model (Hu et al., 2021, arXiv 2106.09685), merged at the end of the stage."""
 
     rank: int = Field(default=64, ge=1)
+    """Rank of the adapters."""
     alpha: int = Field(default=128, ge=1)
+    """Scale: an adapter's output is multiplied by alpha / rank."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout of an adapter's input."""
     modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    """Linear layers that get an adapter."""
+
+
+class Optimizer(config.Config):
+    """AdamW and its learning rate schedule."""
+
+    learning_rate: LearningRate
+    """Peak learning rate."""
+    learning_rates: dict[Part, LearningRate] = Field(default_factory=dict)
+    """Peak learning rates of single parts, in place of `learning_rate`."""
+    lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    """Schedule after the warm-up."""
+    min_lr_ratio: float = Field(default=0.0, ge=0, lt=1)
+    """Final learning rate of a cosine schedule, as a ratio of the peak."""
+    warmup_steps: int | None = Field(default=None, ge=0)
+    """Steps of linear warm-up."""
+    warmup_ratio: float | None = Field(default=None, ge=0, lt=1)
+    """Linear warm-up as a share of all steps, in place of `warmup_steps`; 0.03 if neither is given."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Weight decay; norms and biases have none."""
+    adam_beta2: float = Field(default=0.999, gt=0, lt=1)
+    """Decay rate of AdamW's second moment."""
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    """Norm at which gradients are clipped."""
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> "Optimizer":
+        if self.warmup_steps is not None and self.warmup_ratio is not None:
+            raise ValueError("Give either warmup_steps or warmup_ratio.")
+        if self.min_lr_ratio and self.lr_scheduler != "cosine":
+            raise ValueError(f'min_lr_ratio needs lr_scheduler = "cosine", not "{self.lr_scheduler}". Remove one.')
+        return self
+
+    @property
+    def warmup(self) -> float:
+        """Steps of warm-up, or below 1 their share of all steps, as in transformers' `warmup_steps`."""
+        if self.warmup_steps is not None:
+            return self.warmup_steps
+        return WARMUP_RATIO if self.warmup_ratio is None else self.warmup_ratio
+
+
+class Batch(config.Config):
+    """Questions of an optimizer step, and the rows that hold them."""
+
+    global_batch_size: int = Field(ge=1)
+    """Questions per optimizer step, over all processes; images for the objective `contrastive`."""
+    max_questions_per_image: int = Field(default=8, ge=1)
+    """Most questions that share an image's tokens in one step; the others come in other steps."""
+    packing: Literal["shared", "rows"] = "shared"
+    """`shared`: questions share their image, and rows are filled. `rows`: one row per question. The loss is the same;
+    `shared` is faster."""
+    max_length: int = Field(default=8192, ge=16)
+    """Most tokens in a row."""
+
+
+class Memory(config.Config):
+    """Settings that trade memory for speed. They may change on resume."""
+
+    per_device_batch_size: int = Field(default=1, ge=1)
+    """Rows per forward pass on a device. Lower it, or `max_length`, to save memory."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass to save memory."""
+
+
+class Checkpoint(config.Config):
+    """Checkpoints for resuming, and the log. These settings may change on resume."""
+
+    save_steps: int = Field(default=200, ge=1)
+    """Steps between checkpoints."""
+    save_total_limit: int = Field(default=2, ge=1)
+    """Most checkpoints to keep."""
+    logging_steps: int = Field(default=10, ge=1)
+    """Steps between log entries."""
 
 
 class Stage(config.Config):
-    """One part of the training, with an optimizer of its own."""
+    """One stage of training, with its own optimizer."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    objective: Literal["contrastive", "answers"] = "answers"
-    """`contrastive`: vision tower patches against names (CLIP's loss). `answers`: next-token loss on the answers."""
-    train: tuple[Part, ...] = Field(min_length=1)
-    """Parts that learn; the others are frozen. A frozen vision tower is in evaluation mode. A frozen language model is
-    not: activations are checkpointed in training mode only. It has no dropout, so that the result is the same."""
+    """Name of the stage. It is part of the seed of the question order."""
+    objective: Literal["contrastive", "sft"] = "sft"
+    """`contrastive`: match vision tower patches with names (CLIP's loss). `sft`: next-token loss on the answers."""
+    trainable: tuple[Part, ...] = Field(min_length=1)
+    """Trainable parts; the others are frozen. A frozen vision tower is in evaluation mode. A frozen language model is
+    in training mode, because only then are activations checkpointed; it has no dropout."""
     lora: Lora | None = None
-    """Learn adapters in the place of the language model's own weights."""
-
+    """Adapters to train in place of the language model's own weights."""
     steps: int | None = Field(default=None, ge=1)
-    """Optimizer steps, with sources drawn by their shares. A stage has either steps or epochs."""
+    """Optimizer steps, with sources sampled by their weights. Give either `steps` or `epochs`."""
     epochs: int | None = Field(default=None, ge=1)
-    """How often every question of every source comes, or as many as its count."""
-    batch_questions: int = Field(ge=1)
-    """Questions in a step, over all processes; with the objective `contrastive`, images."""
-    questions_per_image: int = Field(default=8, ge=1)
-    """At most so many questions share an image's tokens in one step; further ones come in other steps."""
-    packing: Literal["shared", "rows"] = "shared"
-    """`shared`: questions share their image, and rows are filled. `rows`: a row for each question. The result is the
-    same, the cost is not."""
-    max_length: int = Field(default=8192, ge=16)
-    """Tokens in a row."""
-    per_device_rows: int = Field(default=1, ge=1)
-    """Rows in one forward pass on a device. Fewer, and a smaller max_length, need less memory."""
-    gradient_checkpointing: bool = False
-    """Compute activations again in the backward pass instead of keeping them."""
-
+    """Passes over every source: each of its questions once, or as many as its `count`."""
     loss_weighting: Literal["token", "question", "sqrt"] = "token"
-    """What a target counts. `token`: one, so that the loss is the mean over a step's targets; the default, for that is
-    what transformers makes of separate rows, and what others report. `question`: questions count alike, long answers no
-    more than short ones. `sqrt`: an image with n questions in a step counts as much as √n images with one."""
-    vary_images: bool = False
-    """Change light (and, for `contrastive`, place) of the images by a draw each time: few images go further."""
-    learning_rate: Rate
-    learning_rates: dict[Part, Rate] = Field(default_factory=dict)
-    """Of single parts that learn, where they have another."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    min_learning_rate: float = Field(default=0.0, ge=0, lt=1)
-    """Where a cosine ends, as a share of the learning rate."""
-    warmup: float = Field(default=0.03, ge=0)
-    """Steps of warm-up, or below 1 their share of all steps."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    adam_beta2: float = Field(default=0.999, gt=0, lt=1)
-    max_gradient_norm: float = Field(default=1.0, gt=0)
-
-    log_steps: int = Field(default=10, ge=1)
-    save_steps: int = Field(default=200, ge=1)
-    save_total: int = Field(default=2, ge=1)
-    """Checkpoints to keep for going on after a stop."""
+    """Weight of each target token. `token`: equal weights, the mean over a step's targets, as transformers computes for
+    separate rows. `question`: equal weights per question, so that long answers count no more than short ones. `sqrt`:
+    an image with n questions in a step counts as much as sqrt(n) images with one."""
+    augment_images: bool = False
+    """Change the colors of images at random (and, for `contrastive`, their position) each time they are shown."""
+    optimizer: Optimizer
+    """Optimizer and learning rate schedule."""
+    batch: Batch
+    """Size and layout of a batch."""
+    memory: Memory = Field(default_factory=Memory)
+    """Settings that trade memory for speed."""
+    checkpoint: Checkpoint = Field(default_factory=Checkpoint)
+    """Checkpoints and log."""
 
     @model_validator(mode="after")
     def _steps_or_epochs(self) -> "Stage":
         if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give either steps or epochs")
-        if self.lora and "language_model" not in self.train:
-            raise ValueError("lora adapts the language model: name it in train")
+            raise ValueError("Give either steps or epochs.")
+        if self.lora and "language_model" not in self.trainable:
+            raise ValueError('lora needs a trainable language model. Add "language_model" to trainable.')
         return self
 
     @model_validator(mode="after")
     def _rates_are_used(self) -> "Stage":
-        # Input embeddings learn with the names, whether or not the language model does.
-        learning = {*self.train, *(["language_model"] if self.objective == "contrastive" else [])}
-        idle = [part for part in self.learning_rates if part not in learning]
-        if idle:
-            raise ValueError(f"learning_rates names {', '.join(idle)}, which does not learn: name it in train")
-        if self.min_learning_rate and self.schedule != "cosine":
-            raise ValueError(f'min_learning_rate is where a cosine ends, and the schedule is "{self.schedule}"')
+        # `contrastive` trains the input embeddings even if the language model is frozen.
+        trained = {*self.trainable, *(["language_model"] if self.objective == "contrastive" else [])}
+        frozen = [part for part in self.optimizer.learning_rates if part not in trained]
+        if frozen:
+            parts = ", ".join(frozen)
+            raise ValueError(f"learning_rates names {parts}, but trainable does not. Add it to trainable.")
         return self
 
 
 class Validation(config.Config):
-    """Questions that are only asked: their loss by language, held-out ones included, and some answers."""
+    """Questions for validation: losses by language, held-out languages included, and generated answers."""
 
     path: Path
-    """An export, relative to the workspace."""
+    """Export, relative to the workspace."""
     split: Literal["dev", "test", "unseen"] = "dev"
-    questions: tuple[QuestionType, ...] = ("open", "choice")
-    """Kinds of questions to ask."""
+    """Split of the export."""
+    question_types: tuple[QuestionType, ...] = ("open", "choice")
+    """Question types to validate on."""
     questions_per_language: int = Field(default=64, ge=1)
+    """Most questions of a language."""
     steps: int = Field(default=500, ge=1)
-    """Every so many steps; always at the end of a stage."""
+    """Steps between validations; there is always one at the end of a stage."""
     answers: int = Field(default=8, ge=0)
-    """Questions whose answers are generated, to look at."""
+    """Number of questions to generate an answer for."""
     max_new_tokens: int = Field(default=32, ge=1)
+    """Most tokens of a generated answer."""
 
 
 class Recipe(config.Config):
-    """What to train."""
+    """A training recipe."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Name of the checkpoint."""
     seed: int = 0
-    threads: int = Field(default=2, ge=1)
-    """Of torch on CPU; sums are rounded alike only with equally many."""
-    workers: int = Field(default=0, ge=0)
-    """Processes that read images and make batches, beside each training process."""
+    """Seed of weights, question order and augmentation."""
+    num_threads: int = Field(default=2, ge=1)
+    """Torch's CPU threads. The same number gives the same rounding of sums."""
+    num_workers: int = Field(default=0, ge=0)
+    """Data worker processes per training process. It may change on resume."""
     languages: tuple[str, ...] = ()
-    """Languages to learn; all of the sources where none is named."""
+    """Languages to train on; all languages of the sources if empty."""
     held_out_languages: tuple[str, ...] = ()
-    """Languages that must not be learnt, beside those that the exports hold out: a row in one of them is an error."""
-    max_skipped: float = Field(default=0.01, ge=0, le=1)
-    """Share of missing or broken images above which the training stops."""
-    sharding: Literal["none", "full"] = "none"
-    """Over several processes: `none` keeps the whole model on each (DDP), `full` a part of it (FSDP2)."""
+    """Languages that no training row may be in, besides those that the exports hold out."""
+    max_broken_image_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Ratio of missing or broken images above which training stops. It may change on resume."""
+    parallelism: Literal["ddp", "fsdp"] = "ddp"
+    """Over several processes: `ddp` keeps the whole model on each device, `fsdp` shards it (FSDP2)."""
     deepspeed: Path | None = None
-    """A configuration of DeepSpeed (JSON), relative to the workspace, instead of `sharding`. Its "auto" values are
-    filled in from this recipe, as transformers does; the package is yours to install. The dry run knows nothing of it.
-    """
+    """DeepSpeed configuration (JSON), relative to the workspace, in place of `parallelism`. transformers fills its
+    "auto" values from this recipe. Install `deepspeed` yourself. The dry run ignores it."""
     report_to: tuple[str, ...] = ()
-    """transformers' reporters: tensorboard (its files go to the workspace's `tensorboard`), wandb, trackio …; their
-    packages are yours to install."""
-    export_precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the finished checkpoint."""
+    """Reporters of transformers: tensorboard (written to the workspace's `tensorboard`), wandb, trackio and others.
+    Install their packages yourself. It may change on resume."""
+    export_dtype: Dtype = "float32"
+    """Dtype of the finished checkpoint."""
     license: str = "apache-2.0"
+    """License of the finished checkpoint, as an identifier of the hub."""
     model: Model
+    """Base model."""
     sources: tuple[Source, ...] = Field(min_length=1)
+    """Training data."""
     validation: Validation | None = None
+    """Validation data."""
     stages: tuple[Stage, ...] = Field(min_length=1)
+    """Stages, in order."""
 
     @field_validator("languages", "held_out_languages")
     @classmethod
@@ -196,62 +262,62 @@ class Recipe(config.Config):
             raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
-    def _stages_differ(self) -> "Recipe":
+    def _stage_names_differ(self) -> "Recipe":
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
-            raise ValueError("two stages have the same name")
+            raise ValueError("Two stages have the same name. Rename one.")
         return self
 
     @model_validator(mode="after")
-    def _shares_are_used(self) -> "Recipe":
+    def _weights_are_used(self) -> "Recipe":
         weighted = _paths(source for source in self.sources if source.weight is not None)
         counted = _paths(source for source in self.sources if source.count is not None)
         others = _paths(source for source in self.sources if source.count is None)
         for stage in self.stages:
             if stage.epochs and weighted:
                 raise ValueError(
-                    f"stage {stage.name} has epochs, in which all questions come, whatever the weight of {weighted}: "
-                    "give counts, or give the stage steps"
+                    f"Stage {stage.name} has epochs, which ignore the weight of {weighted}. "
+                    "Give counts, or give the stage steps."
                 )
             if stage.steps and counted and others:
                 raise ValueError(
-                    f"stage {stage.name} has steps, for which a count of {counted} is no share beside {others}: "
-                    "give all sources a weight, or all a count"
+                    f"Stage {stage.name} has steps, but {counted} has a count and {others} has none. "
+                    "Give all sources a weight, or all a count."
                 )
         return self
 
     @model_validator(mode="after")
-    def _shardable(self) -> "Recipe":
-        if self.deepspeed and self.sharding == "full":
-            raise ValueError("give either deepspeed or sharding")
+    def _stages_can_be_sharded(self) -> "Recipe":
+        if self.deepspeed and self.parallelism == "fsdp":
+            raise ValueError('Give either deepspeed or parallelism = "fsdp".')
         for stage in self.stages:
             if self.is_sharded and (stage.lora or stage.objective == "contrastive"):
-                question_type = "lora" if stage.lora else "contrastive"
+                feature = "lora" if stage.lora else "contrastive"
                 raise ValueError(
-                    f'stage {stage.name} is {question_type}, which fits on each device: use sharding = "none"'
+                    f'Stage {stage.name} is {feature}, which is not sharded. Use parallelism = "ddp" without deepspeed.'
                 )
         return self
 
     @property
     def is_sharded(self) -> bool:
-        """Whether parameters may be spread over devices while they learn."""
-        return self.sharding == "full" or self.deepspeed is not None
+        """Whether parameters may be sharded over devices during training."""
+        return self.parallelism == "fsdp" or self.deepspeed is not None
 
     def with_steps(self, steps: int | None) -> "Recipe":
-        """The recipe with another number of steps in its main stage, which is the last.
+        """Return the recipe with `steps` optimizer steps in its last stage.
 
         Raises:
             UserError: some sources have a count and others none, which fits epochs only.
         """
         if steps is None:
             return self
-        main = self.stages[-1].model_copy(update={"steps": steps, "epochs": None})
-        changed = self.model_copy(update={"stages": (*self.stages[:-1], main)})
-        # A copy is not validated, and what fits epochs need not fit steps.
+        last = self.stages[-1].model_copy(update={"steps": steps, "epochs": None})
+        changed = self.model_copy(update={"stages": (*self.stages[:-1], last)})
+        # A copy is not validated, and a recipe for epochs may be invalid for steps.
         return config.parse(Recipe, changed.model_dump(), where="with --steps")
 
     def with_data(self, name: str | None) -> "Recipe":
-        """The recipe with another export in the place of its own."""
+        """Return the recipe with the export `name` in place of its own exports."""
         if name is None:
             return self
         path = Path("exports") / name

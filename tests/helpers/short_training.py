@@ -1,21 +1,20 @@
-"""Trainings of a few steps from a checkpoint, in this process."""
+"""Training runs of a few steps from a checkpoint, in this process."""
 
 from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.training.loop import run as training
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.utils.console import Reporter
+from tests.helpers.recipes import merged
 
 STAGE = {
     "name": "main",
-    "train": ["projector", "language_model"],
+    "trainable": ["projector", "language_model"],
     "steps": 3,
-    "batch_questions": 16,
-    "per_device_rows": 4,
-    "max_length": 300,
-    "learning_rate": 1e-3,
-    "log_steps": 1,
-    "warmup": 0,
+    "optimizer": {"learning_rate": 1e-3, "warmup_steps": 0},
+    "batch": {"global_batch_size": 16, "max_length": 300},
+    "memory": {"per_device_batch_size": 4},
+    "checkpoint": {"logging_steps": 1},
 }
 
 
@@ -24,7 +23,7 @@ def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields
         "name": "micro",
         "model": {"checkpoint": str(start)},
         "sources": [{"type": "export", "path": "exports/colors"}],
-        "stages": [STAGE | (stage or {})],
+        "stages": [merged(STAGE, stage or {})],
     }
     recipe = config.parse(Recipe, content | fields, where="test")
     return training.run(training.Job(recipe, workspace, Reporter(quiet=True)), anew=anew, overwrite=overwrite)

@@ -49,7 +49,7 @@ def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str,
     name = f"quality-{kind}-{seed}"
     path = workspace / f"{name}.toml"
     path.write_text(recipe(name, kind))
-    assert config.load(Recipe, path).stages[-1].packing == kind
+    assert config.load(Recipe, path).stages[-1].batch.packing == kind
     options = ["--steps", str(steps)] if steps else []
     pcult("train", str(path), "--workspace", str(workspace), "--seed", str(seed), *options)
     stage = read_json(workspace / "checkpoints" / name / "training.json")["stages"][-1]
@@ -58,9 +58,10 @@ def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str,
 
 
 def recipe(name: str, kind: str) -> str:
-    """The shipped recipe with another name and packing; its last lines are its last stage's."""
+    """Return the shipped recipe with another name, and another packing in its last stage."""
     text = config.find("recipe", "tiny", RECIPES).read_text("utf-8").replace('name = "tiny"', f'name = "{name}"', 1)
-    return f'{text.rstrip()}\npacking = "{kind}"\n'
+    before, table, after = text.rpartition("[stages.batch]\n")
+    return f'{before}{table}packing = "{kind}"\n{after}'
 
 
 def figures(losses: dict[str, list[float]]) -> dict[str, float]:

@@ -46,7 +46,7 @@ TRIAL_STEPS = 2
 KINDS = ("shared", "rows", "trl")
 RECIPE = """
 name = "{name}"
-threads = {threads}
+num_threads = {threads}
 [model]
 checkpoint = "model"
 [[sources]]
@@ -54,15 +54,19 @@ type = "chat"
 path = "chat/{file}"
 [[stages]]
 name = "answers"
-train = ["projector", "language_model"]
+trainable = ["projector", "language_model"]
 {length}
-batch_questions = {batch}
-questions_per_image = {questions}
+[stages.optimizer]
+learning_rate = 1e-5
+[stages.batch]
+global_batch_size = {batch}
+max_questions_per_image = {questions}
 packing = "{packing}"
 max_length = {max_length}
-per_device_rows = {rows}
-learning_rate = 1e-5
-log_steps = 1
+[stages.memory]
+per_device_batch_size = {rows}
+[stages.checkpoint]
+logging_steps = 1
 save_steps = 1000000
 """
 
@@ -145,7 +149,7 @@ class Bench:
     def _ours(self, run: Run) -> list[str]:
         recipe = self._recipe(run, f"steps = {run.steps}")
         command = [sys.executable, "-m", "pangea_cultural", "train", str(recipe), "--workspace", str(self._workspace)]
-        return [*command, "--anew", "--json", "--quiet"]
+        return [*command, "--restart", "--json", "--quiet"]
 
     def _recipe(self, run: Run, length: str) -> Path:
         path = self._folder / f"{run.name}.toml"

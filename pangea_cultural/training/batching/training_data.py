@@ -89,12 +89,12 @@ class Data:
         Raises:
             UserError: more images are missing or broken than the recipe allows.
         """
-        if self.num_broken > self.recipe.max_skipped * self.num_images:
+        if self.num_broken > self.recipe.max_broken_image_ratio * self.num_images:
             example, reason = next(iter(self.problems.items()))
             counted = ", ".join(f"{reason}: {number}" for reason, number in self.broken.items())
             raise UserError(
                 f"{self.num_broken} of {self.num_images} images cannot be used ({counted}), such as {example} "
-                f"({reason}): mend them, or raise max_skipped (now {self.recipe.max_skipped}) in the recipe"
+                f"({reason}). Repair them, or raise max_broken_image_ratio (now {self.recipe.max_broken_image_ratio})."
             )
 
     def left_out(self, stage: Stage) -> dict[str, dict[str, int]]:
@@ -129,8 +129,8 @@ class Data:
         """
         return mixture.plan(
             self.candidates(stage) if candidates is None else candidates,
-            batch_questions=stage.batch_questions,
-            limit=stage.questions_per_image,
+            batch_questions=stage.batch.global_batch_size,
+            limit=stage.batch.max_questions_per_image,
             name=f"{self.recipe.seed} {stage.name}",
             steps=stage.steps,
             epochs=stage.epochs,
@@ -142,7 +142,7 @@ class Data:
         Raises:
             UserError: a source has nothing to learn.
         """
-        make = self._answers if stage.objective == "answers" else self._captions
+        make = self._answers if stage.objective == "sft" else self._captions
         return [make(number, stage) for number in range(len(self.corpora))]
 
     def _answers(self, number: int, stage: Stage) -> Candidates:
@@ -171,10 +171,12 @@ class Data:
         if stage.objective == "contrastive":
             # Names are no text here: every image counts one.
             own = [_of_captions(corpus.num_groups) for corpus in self.corpora]
-            layout = Layout("rows", 1, stage.per_device_rows, processes, rank)
+            layout = Layout("rows", 1, stage.memory.per_device_batch_size, processes, rank)
         else:
             own = [measured.lengths for measured in self.measured]
-            layout = Layout(stage.packing, stage.max_length, stage.per_device_rows, processes, rank)
+            layout = Layout(
+                stage.batch.packing, stage.batch.max_length, stage.memory.per_device_batch_size, processes, rank
+            )
         return Steps(self.plan(stage), self.corpora, own, layout, collator)
 
 
@@ -185,7 +187,7 @@ def _languages(corpus: Corpus) -> list[str]:
 
 def _too_long(measured: Measured, stage: Stage) -> np.ndarray:
     own = measured.lengths
-    return own.conversations + np.repeat(own.prefix, np.diff(own.starts)) > stage.max_length
+    return own.conversations + np.repeat(own.prefix, np.diff(own.starts)) > stage.batch.max_length
 
 
 def _broken(measured: Measured) -> np.ndarray:

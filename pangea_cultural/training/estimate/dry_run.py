@@ -170,8 +170,8 @@ def _notes(
         yield f"the tokenizer of {name} is not here: text tokens are assumed"
     if recipe.validation and not (workspace / recipe.validation.path).exists():
         yield f"{recipe.validation.path}, on which the recipe validates, is not here: the training would stop"
-    if recipe.sharding == "full" and devices.number == 1:
-        yield 'sharding = "full" needs several devices: say how many with --devices'
+    if recipe.parallelism == "fsdp" and devices.number == 1:
+        yield 'parallelism = "fsdp" needs several devices: say how many with --devices'
     try:
         outliner.data.refuse_broken()
     except UserError as error:

@@ -35,7 +35,7 @@ class Work:
 def flops(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     """Of all steps of a stage, on all devices together."""
     total = _vision_tower(blueprint, stage, work)
-    if stage.objective == "answers":
+    if stage.objective == "sft":
         total += _projector(blueprint, stage, work) + _language_model(blueprint, stage, work)
     return float(total)
 
@@ -48,7 +48,7 @@ def _a_weight(*, learns: bool, passes: bool, again: bool) -> int:
 def _language_model(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     model, shares = blueprint.model, blueprint.shares(stage)
     text = model.config.text_config
-    learns, again = bool(shares["language_model"].trained), stage.gradient_checkpointing
+    learns, again = bool(shares["language_model"].trained), stage.memory.gradient_checkpointing
     layers = blueprint.layers * _a_weight(learns=learns, passes=True, again=again)
     if stage.lora:
         layers += shares["adapters"].trained * _a_weight(learns=True, passes=True, again=again)
@@ -62,18 +62,18 @@ def _language_model(blueprint: Blueprint, stage: Stage, work: Work) -> float:
 
 def _projector(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     patches = work.tiles * _patches(blueprint.model.config.vision_config)
-    rate = _a_weight(learns="projector" in stage.train, passes="vision_tower" in stage.train, again=False)
+    rate = _a_weight(learns="projector" in stage.trainable, passes="vision_tower" in stage.trainable, again=False)
     return patches * sum(blueprint.shares(stage)["projector"]) * rate
 
 
 def _vision_tower(blueprint: Blueprint, stage: Stage, work: Work) -> float:
     config = blueprint.model.config
-    vision, learns = config.vision_config, "vision_tower" in stage.train
+    vision, learns = config.vision_config, "vision_tower" in stage.trainable
     patches = _patches(vision) + 1
     attention = 2 * vision.hidden_size * vision.num_hidden_layers * patches
     # All layers are computed, but no gradient comes to those behind the last that the projector reads.
     read = build.num_vision_layers_used(config) / vision.num_hidden_layers
-    backwards = _a_weight(learns=learns, passes=learns, again=stage.gradient_checkpointing) - 2
+    backwards = _a_weight(learns=learns, passes=learns, again=stage.memory.gradient_checkpointing) - 2
     return work.tiles * patches * (sum(blueprint.shares(stage)["vision_tower"]) + attention) * (2 + read * backwards)
 
 

@@ -43,12 +43,12 @@ def open_sources(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporte
     for source in recipe.sources:
         if (workspace / source.path).exists():
             here.append(source)
-        elif source.assumed:
-            absent.append((source, source.assumed))
+        elif source.estimate:
+            absent.append((source, source.estimate))
         else:
             raise UserError(
                 f"no data at {workspace / source.path}: put it there, or say in the recipe what to assume "
-                "([sources.assumed] with questions and images)"
+                "([sources.estimate] with questions and images)"
             )
     present = recipe.model_copy(update={"sources": tuple(here)})
     return Sources(present, open_all(present, workspace, cache, reporter), absent)
@@ -62,6 +62,6 @@ def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Repor
         return [lengths.measure(c, template, image_tokens, cache, f"{c.key}-{key}", reporter) for c in sources.corpora]
     measured = []
     for source, corpus in zip(sources.here.sources, sources.corpora, strict=True):
-        texts = np.full(corpus.num_conversations, assumptions.conversation_tokens(source.assumed or TEXTS), np.int32)
+        texts = np.full(corpus.num_conversations, assumptions.conversation_tokens(source.estimate or TEXTS), np.int32)
         measured.append(lengths.with_images(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
     return measured

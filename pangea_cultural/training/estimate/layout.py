@@ -121,7 +121,7 @@ class Outliner:
         """
         here = self.data.candidates(stage)
         questions = self._questions(here, stage)
-        every = max(1, questions // (LAID_OUT_STEPS * stage.batch_questions)) if self._absent else 1
+        every = max(1, questions // (LAID_OUT_STEPS * stage.batch.global_batch_size)) if self._absent else 1
         counted = [measured.lengths for measured in self.data.measured]
         guessed = [self._assumed(guess, stage, every) for _, guess in self._absent]
         candidates = [thinned(source, every) for source in here]
@@ -134,12 +134,12 @@ class Outliner:
         lengths = [*counted, *guessed]
         if every == 1:
             return self._laid_out(stage, plan, lengths, plan.num_steps, plan.num_questions)
-        return self._laid_out(stage, plan, lengths, -(-questions // stage.batch_questions), questions)
+        return self._laid_out(stage, plan, lengths, -(-questions // stage.batch.global_batch_size), questions)
 
     def _questions(self, here: list[Candidates], stage: Stage) -> int:
         """About how many questions a stage learns."""
         if stage.steps:
-            return stage.steps * stage.batch_questions
+            return stage.steps * stage.batch.global_batch_size
         assert stage.epochs is not None, "a recipe has either steps or epochs"
         counted = [source.count or int(source.usable.sum()) for source in here]
         guessed = [_learnable(source, guess, stage) for source, guess in self._absent]
@@ -148,10 +148,10 @@ class Outliner:
     def _assumed(self, source: Assumed, stage: Stage, every: int) -> Lengths:
         made = assumptions.lengths(source, self._blueprint.image_tokens.of(source.image_px), every)
         longest = int(made.prefix[0] + made.conversations[0])
-        if longest > stage.max_length and stage.objective == "answers":
+        if longest > stage.batch.max_length and stage.objective == "sft":
             raise UserError(
                 f"stage {stage.name}: a question that is assumed has {longest} tokens with its image, and max_length "
-                f"is {stage.max_length}: raise it, or change the source's assumed"
+                f"is {stage.batch.max_length}: raise it, or change the source's estimate"
             )
         return made
 
@@ -162,9 +162,11 @@ class Outliner:
         chosen = spread(plan.num_steps, LAID_OUT_STEPS)
         held, fullest = Held(), Step(Batch(0, 0, 0, 0), 0, self._devices)
         for number in chosen:
-            rows = packing.rows(plan.step(number), own, packing=stage.packing, max_length=stage.max_length)
+            rows = packing.rows(plan.step(number), own, packing=stage.batch.packing, max_length=stage.batch.max_length)
             seen = [sum((self._part(part, own) for part in row), Held(rows=1)) for row in rows]
-            dealt = packing.distribute(seen, processes=self._devices, per_device_rows=stage.per_device_rows)
+            dealt = packing.distribute(
+                seen, processes=self._devices, per_device_rows=stage.memory.per_device_batch_size
+            )
             batches = [_batch(batch) for device in dealt for batch in device if batch]
             largest = max([fullest.largest, *batches], key=lambda batch: batch.tokens)
             fullest = Step(largest, max(fullest.micro_batches, len(dealt[0])), self._devices)
@@ -203,7 +205,7 @@ class Outliner:
         """Of each conversation of a group."""
         template = self._blueprint.template
         if template is None:
-            return [assumptions.targets(self.data.recipe.sources[source].assumed or TEXTS)] * len(group.conversations)
+            return [assumptions.targets(self.data.recipe.sources[source].estimate or TEXTS)] * len(group.conversations)
         learnt = [
             [span for span in template.spans(conversation.turns, num_images=len(group.images)) if span.is_target]
             for conversation in group.conversations
@@ -214,7 +216,7 @@ class Outliner:
 
 def _learnable(source: Source, guess: Assumed, stage: Stage) -> int:
     """How much an assumed source gives to an epoch: questions, or images with a name, which only exports know."""
-    if stage.objective == "answers":
+    if stage.objective == "sft":
         return source.count or guess.questions
     return guess.images if source.type == "export" else 0
 
@@ -231,10 +233,10 @@ def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candi
 
 def _images_alone(stage: Stage, number: int, devices: int) -> tuple[Held, Step]:
     """Of the objective `contrastive`: every image is a question, shown as its overview."""
-    each = -(-stage.batch_questions // devices)
-    rows = min(each, stage.per_device_rows)
+    each = -(-stage.batch.global_batch_size // devices)
+    rows = min(each, stage.memory.per_device_batch_size)
     held = Held(rows=number, questions=number, images=number, tiles=number)
-    return held, Step(Batch(rows, 0, 0, rows), -(-each // stage.per_device_rows), devices)
+    return held, Step(Batch(rows, 0, 0, rows), -(-each // stage.memory.per_device_batch_size), devices)
 
 
 def _batch(rows: Sequence[Held]) -> Batch:

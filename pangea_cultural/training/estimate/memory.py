@@ -62,15 +62,15 @@ def memory(blueprint: Blueprint, recipe: Recipe, stage: Stage, step: Step) -> di
     """What a device holds at most, in bytes, by what it is for.
 
     A parameter that learns has its weight, its gradient and AdamW's two moments in float32; a frozen one has its weight
-    as the recipe holds it. `sharding = "full"` divides these among the devices, as ZeRO's third stage does (Rajbhandari
-    et al., 2020, arXiv 1910.02054).
+    as the recipe holds it. `parallelism = "fsdp"` divides these among the devices, as ZeRO's third stage does
+    (Rajbhandari et al., 2020, arXiv 1910.02054).
     """
     shares = blueprint.shares(stage)
     trained, frozen = (sum(counts) for counts in zip(*shares.values(), strict=True))
-    sharded = recipe.sharding == "full" and step.devices > 1
+    sharded = recipe.parallelism == "fsdp" and step.devices > 1
     holders = step.devices if sharded else 1
     parts = {
-        "weights": (4 * trained + BYTES[recipe.model.precision] * frozen) // holders,
+        "weights": (4 * trained + BYTES[recipe.model.dtype] * frozen) // holders,
         # DDP has them in buckets a second time (see torch's `gradient_as_bucket_view`).
         "gradients": 4 * trained // holders * (2 if step.devices > 1 and not sharded else 1),
         "optimizer": 8 * trained // holders,
@@ -103,8 +103,10 @@ def _autocast(blueprint: Blueprint, recipe: Recipe, stage: Stage) -> int:
     embeddings = blueprint.model.get_input_embeddings().weight.numel()
     if shares["language_model"].trained >= embeddings:
         learning -= embeddings  # looked up, not multiplied
-    passed = stage.objective == "answers" and not shares["language_model"].trained and not stage.gradient_checkpointing
-    frozen = blueprint.layers if passed and recipe.model.precision == "float32" else 0
+    passed = (
+        stage.objective == "sft" and not shares["language_model"].trained and not stage.memory.gradient_checkpointing
+    )
+    frozen = blueprint.layers if passed and recipe.model.dtype == "float32" else 0
     return 2 * (learning + frozen)
 
 
@@ -116,7 +118,7 @@ def _of_batch(blueprint: Blueprint, recipe: Recipe, stage: Stage, batch: Batch, 
         batch.tiles,
         _width(recipe, shares["vision_tower"], sharded),
         learns=bool(shares["vision_tower"].trained),
-        checkpointing=stage.gradient_checkpointing,
+        checkpointing=stage.memory.gradient_checkpointing,
     )
     if stage.objective == "contrastive":
         return {"activations": 0, "vision_tower": vision_tower, "logits": 0}
@@ -128,10 +130,10 @@ def _of_batch(blueprint: Blueprint, recipe: Recipe, stage: Stage, batch: Batch, 
         width,
         learns=bool(shares["language_model"].trained),
         adapters=sum(m.in_features + stage.lora.rank for m in blueprint.adapted(stage)) if stage.lora else 0,
-        attention="flex_attention" if recipe.model.attention == "auto" else recipe.model.attention,
-        checkpointing=stage.gradient_checkpointing,
+        attention="flex_attention" if recipe.model.attn_implementation == "auto" else recipe.model.attn_implementation,
+        checkpointing=stage.memory.gradient_checkpointing,
     )
-    if {"vision_tower", "projector"} & set(stage.train):
+    if {"vision_tower", "projector"} & set(stage.trainable):
         activations += projector_bytes(config, batch.tiles, width)
     logits = LOGIT_BYTES * batch.targets * config.text_config.vocab_size
     return {"activations": activations, "vision_tower": vision_tower, "logits": logits}
@@ -139,5 +141,5 @@ def _of_batch(blueprint: Blueprint, recipe: Recipe, stage: Stage, batch: Batch, 
 
 def _width(recipe: Recipe, share: Share, sharded: bool) -> Width:
     """The residual stream has the width of the weights that make it; FSDP computes with weights in bfloat16."""
-    narrow = sharded or (not share.trained and recipe.model.precision == "bfloat16")
+    narrow = sharded or (not share.trained and recipe.model.dtype == "bfloat16")
     return Width(compute=2, stream=2 if narrow else 4)

@@ -57,7 +57,7 @@ class Blueprint:
         """What a stage trains and what it leaves, by part of the model; adapters and a head of its own come on top."""
         parts = {name: _count(own) for name, own in build.parameter_groups(self.model).items()}
         unread = {"vision_tower": _count(build.unused_vision_parameters(self.model))}
-        trained = {name: count - unread.get(name, 0) if name in stage.train else 0 for name, count in parts.items()}
+        trained = {name: count - unread.get(name, 0) if name in stage.trainable else 0 for name, count in parts.items()}
         added = {}
         if stage.objective == "contrastive":
             trained["language_model"] = trained["language_model"] or self.model.get_input_embeddings().weight.numel()
@@ -118,7 +118,7 @@ Known = tuple[LlavaNextConfig, PreTrainedTokenizerBase | None, str]
 
 def _from_scratch(model: Model, start: Start, corpora: list[Corpus]) -> Known:
     if not corpora:
-        return model_config(start.size, _marks(), vocab_size=model.vocabulary), None, f"size {model.size}"
+        return model_config(start.size, _marks(), vocab_size=model.vocab_size), None, f"size {model.size}"
     start.prepare(corpora)
     words = start.tokenizer()
     return model_config(start.size, words), words, f"size {model.size}"
@@ -134,7 +134,7 @@ def _published(model: Model, start: Start) -> Known:
         raise UserError(
             f"{name} is not on this machine: say in the recipe how large it is (model.size, such as clip-l-qwen2-7b)"
         )
-    vocabulary = size_table(start.size).vocab_size or model.vocabulary
+    vocabulary = size_table(start.size).vocab_size or model.vocab_size
     return model_config(start.size, _marks(), vocab_size=vocabulary), words, f"size {model.size}"
 
 

@@ -20,24 +20,26 @@ def arguments(
         output_dir=str(folder),
         max_steps=steps,
         per_device_train_batch_size=1,  # one step: its rows are ours to lay out
-        learning_rate=stage.learning_rate,
-        warmup_steps=stage.warmup,
-        lr_scheduler_type=SCHEDULES[stage.schedule],
-        lr_scheduler_kwargs={"min_lr_rate": stage.min_learning_rate} if stage.schedule == "cosine" else {},
-        weight_decay=stage.weight_decay,
-        max_grad_norm=stage.max_gradient_norm,
-        adam_beta2=stage.adam_beta2,
-        bf16=on_gpu or recipe.model.precision == "bfloat16",
+        learning_rate=stage.optimizer.learning_rate,
+        warmup_steps=stage.optimizer.warmup,
+        lr_scheduler_type=SCHEDULES[stage.optimizer.lr_scheduler],
+        lr_scheduler_kwargs={"min_lr_rate": stage.optimizer.min_lr_ratio}
+        if stage.optimizer.lr_scheduler == "cosine"
+        else {},
+        weight_decay=stage.optimizer.weight_decay,
+        max_grad_norm=stage.optimizer.max_grad_norm,
+        adam_beta2=stage.optimizer.adam_beta2,
+        bf16=on_gpu or recipe.model.dtype == "bfloat16",
         use_cpu=not on_gpu,
-        gradient_checkpointing=stage.gradient_checkpointing,
+        gradient_checkpointing=stage.memory.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
-        save_steps=stage.save_steps,
+        save_steps=stage.checkpoint.save_steps,
         save_total_limit=None,  # ours: only complete ones count
-        logging_steps=stage.log_steps,
+        logging_steps=stage.checkpoint.logging_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if validates else "no",
         eval_steps=recipe.validation.steps if recipe.validation and validates else None,
-        dataloader_num_workers=recipe.workers,
+        dataloader_num_workers=recipe.num_workers,
         ddp_find_unused_parameters=False,
         ddp_timeout=7200,
         seed=recipe.seed,
@@ -56,7 +58,7 @@ def arguments(
 def _sharding(recipe: Recipe, workspace: Path, layer: str) -> dict[str, Any]:
     if recipe.deepspeed:
         return {"deepspeed": str(workspace / recipe.deepspeed)}
-    if recipe.sharding == "none":
+    if recipe.parallelism == "ddp":
         return {}
     return {
         "fsdp": True,

@@ -111,8 +111,8 @@ def _stage(stage: Stage) -> str:
     """A line about a stage."""
     long = f"{stage.steps} steps" if stage.steps else f"{stage.epochs} epochs"
     what = "images" if stage.objective == "contrastive" else "questions"
-    trained = ", ".join(stage.train) + (f" (adapters of rank {stage.lora.rank})" if stage.lora else "")
+    trained = ", ".join(stage.trainable) + (f" (adapters of rank {stage.lora.rank})" if stage.lora else "")
     return (
-        f"- {stage.name}: {stage.objective}, {long} of {stage.batch_questions} {what}, learning rate "
-        f"{stage.learning_rate:g}, trains {trained}"
+        f"- {stage.name}: {stage.objective}, {long} of {stage.batch.global_batch_size} {what}, learning rate "
+        f"{stage.optimizer.learning_rate:g}, trains {trained}"
     )

@@ -19,13 +19,11 @@ FILE = "begun.json"
 PATIENCE_S = 15
 """A process that was killed gives back gigabytes of memory first, and its lock then."""
 MAY_CHANGE: Any = {
-    **dict.fromkeys(("workers", "report_to", "max_skipped"), True),
-    "stages": {
-        "__all__": {"log_steps", "save_steps", "save_total", "per_device_rows", "gradient_checkpointing"},
-    },
+    **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
+    "stages": {"__all__": {"memory", "checkpoint"}},
 }
-"""What costs memory or time, or tells of the training: who runs out of memory lowers it and goes on. With other
-micro-batches sums are rounded otherwise; all else stays."""
+"""Keys of a recipe that may change on resume: they decide memory, time and output. Another micro-batch size changes the
+rounding of sums, and nothing else."""
 
 
 def terms(
@@ -81,7 +79,7 @@ def hold(work: Path, terms: dict[str, Any]) -> None:
     if found:
         raise UserError(
             f"a training of this name was stopped that differs: {'; '.join(found[:3])}. Call it with the same "
-            "settings to go on, or with --anew to throw it away"
+            "settings to go on, or with --restart to throw it away"
         )
 
 

@@ -87,7 +87,7 @@ def run(job: Job, *, anew: bool = False, overwrite: bool = False) -> dict[str, A
             is not a number any more.
     """
     processes = Processes()
-    torch.set_num_threads(job.recipe.threads)
+    torch.set_num_threads(job.recipe.num_threads)
     _raise_limits()
     transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
     transformers.utils.logging.set_verbosity_error()  # or it warns of what may change on the way
@@ -195,7 +195,7 @@ def _refuse_absent(job: Job) -> None:
         if zero.get("stage") == 3 and not zero.get(GATHERS):
             raise UserError(f"{path}: stage 3 saves nothing without {GATHERS} = true in zero_optimization")
         if importlib.util.find_spec("deepspeed") is None:
-            raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (sharding = "full")')
+            raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (parallelism = "fsdp")')
 
 
 def _prepare(job: Job, terms: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
@@ -216,7 +216,7 @@ def _finish(
     recipe = job.recipe
     held_out = sorted(training_data.held_out(recipe, job.workspace.root))
     statements = model_card.statements(recipe, opened.languages, held_out)
-    model.to(getattr(torch, recipe.export_precision))
+    model.to(getattr(torch, recipe.export_dtype))
     save_checkpoint(
         model, processor, job.checkpoint, card=model_card.card(recipe, statements, opened.files), license=recipe.license
     )

@@ -96,7 +96,7 @@ def train(
     with setting.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(setting, processor, processes)
         loop = _loop(setting, data, learning, steps, validation)
-        loop.add_callback(Watch(loop, bar, stage.save_total))
+        loop.add_callback(Watch(loop, bar, stage.checkpoint.save_total_limit))
         if saved:
             loop.resume(saved[-1])
         elif loop.is_world_process_zero():
@@ -160,15 +160,15 @@ class Learning:
 def _learning(setting: Setting, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> Learning:
     stage = setting.stage
     _freeze(model, stage)
-    vary = Vary(f"{setting.recipe.seed} {stage.name}") if stage.vary_images else None
-    make = _answers if stage.objective == "answers" else _names
+    vary = Vary(f"{setting.recipe.seed} {stage.name}") if stage.augment_images else None
+    make = _answers if stage.objective == "sft" else _names
     return make(setting, data, model, processor, vary)
 
 
 def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
     for part, parameters in build.parameter_groups(model).items():
         for parameter in parameters:
-            parameter.requires_grad_(part in stage.train)
+            parameter.requires_grad_(part in stage.trainable)
     for parameter in build.unused_vision_parameters(model):
         parameter.requires_grad_(False)
 
@@ -205,7 +205,7 @@ def _learnt(model: PackedLlavaNext) -> list[str]:
 
 
 def _frozen(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Module]:
-    return [] if "vision_tower" in stage.train else [model.model.vision_tower]
+    return [] if "vision_tower" in stage.trainable else [model.model.vision_tower]
 
 
 def _widen(model: torch.nn.Module) -> None:
@@ -217,7 +217,7 @@ def _widen(model: torch.nn.Module) -> None:
 
 def _validation(setting: Setting, processor: LlavaNextProcessor, processes: Processes) -> Validation | None:
     stage, recipe = setting.stage, setting.recipe
-    if not recipe.validation or stage.objective != "answers":
+    if not recipe.validation or stage.objective != "sft":
         return None
     place = (processes.number, processes.rank)
     return open_validation(recipe, stage, setting.workspace, setting.work, processor, *place)
@@ -228,9 +228,9 @@ def _loop(
 ) -> StageTrainer:
     stage, recipe = setting.stage, setting.recipe
     rates = {
-        id(parameter): stage.learning_rates[part]
+        id(parameter): stage.optimizer.learning_rates[part]
         for part, parameters in build.parameter_groups(learning.model).items()
-        if part in stage.learning_rates
+        if part in stage.optimizer.learning_rates
         for parameter in parameters
     }
     return StageTrainer(
@@ -248,7 +248,7 @@ def _loop(
         frozen=learning.frozen,
         rates=rates,
         keys=data.keys,
-        most_skipped=int(recipe.max_skipped * data.num_images) - data.num_broken,
+        most_skipped=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken,
         reporters=reporters(recipe.report_to, setting.workspace / "tensorboard" / recipe.name / stage.name),
         evaluate_with=validation,
     )
@@ -259,9 +259,9 @@ def _mended(error: Exception, stage: Stage) -> Exception:
     if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
         return error
     return UserError(
-        f"out of memory: lower per_device_rows (now {stage.per_device_rows}) of stage {stage.name} or set its "
-        "gradient_checkpointing = true, and call again: it goes on from the last saved step; or begin with --anew and "
-        f'a smaller max_length (now {stage.max_length}), [stages.lora], or sharding = "full" over more devices'
+        f"Out of memory in stage {stage.name}. Lower per_device_batch_size (now {stage.memory.per_device_batch_size}), "
+        "or set gradient_checkpointing = true, and rerun to resume. Or rerun with --restart and a lower max_length "
+        f'(now {stage.batch.max_length}), [stages.lora], or parallelism = "fsdp" on more devices.'
     )
 
 

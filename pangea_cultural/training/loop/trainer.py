@@ -84,7 +84,7 @@ class StageTrainer(Trainer):
         if not self.is_fsdp_enabled:
             if state.num_processes == 1:
                 raise UserError(
-                    'sharding = "full" needs several processes: start with torchrun, or use sharding = "none"'
+                    'parallelism = "fsdp" needs several processes: start with torchrun, or use parallelism = "ddp"'
                 )
             state.fsdp_plugin = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
             state.distributed_type = DistributedType.FSDP
@@ -180,8 +180,8 @@ class StageTrainer(Trainer):
         path = Path(self.args.output_dir).parent / f"bad-step-{step}-process-{self.args.process_index}.json"
         write_json(path, {"step": step, what: str(number), "questions": self.current["ids"]})
         raise UserError(
-            f"the {what} is {number} at step {step}, whose questions are listed in {path}: lower learning_rate in the "
-            "recipe and begin with --anew; until then the last saved step is kept"
+            f"The {what} is {number} at step {step}. Questions of this step: {path}. Lower learning_rate and rerun "
+            "with --restart."
         )
 
     def count_skipped(self) -> None:
@@ -197,8 +197,8 @@ class StageTrainer(Trainer):
         if len(skipped) > self._most_skipped:
             file, reason = next(iter(skipped.items()))
             raise UserError(
-                f"{len(skipped)} images are broken, such as {file} ({reason}): mend them, or raise max_skipped in "
-                "the recipe, and call again: it goes on from the last saved step"
+                f"{len(skipped)} images are broken, such as {file} ({reason}). Repair them, or raise "
+                "max_broken_image_ratio, and rerun to resume."
             )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

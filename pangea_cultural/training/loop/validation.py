@@ -101,7 +101,7 @@ def open_validation(
     """
     assert recipe.validation is not None, "called only where a recipe validates"
     asked = recipe.validation
-    source = ExportSource(type="export", path=asked.path, split=asked.split, questions=asked.questions)
+    source = ExportSource(type="export", path=asked.path, split=asked.split, question_types=asked.question_types)
     # Those that its own export holds out are asked, too: sources that are no exports hold nothing out.
     unlearnt = held_out(recipe, workspace) | set(Export.open(workspace / asked.path).held_out_languages)
     languages = (*recipe.languages, *sorted(unlearnt)) if recipe.languages else ()

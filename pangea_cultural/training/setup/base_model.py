@@ -55,7 +55,7 @@ class Start:
         start = self._recipe.model
         if start.from_scratch and not self._folder.exists():
             longest = Qwen2Config(**size_table(self.size).text).max_position_embeddings
-            words = tokenizer.train(self._texts(corpora), vocab_size=start.vocabulary, max_length=longest)
+            words = tokenizer.train(self._texts(corpora), vocab_size=start.vocab_size, max_length=longest)
             with atomic_folder(self._folder) as partial:
                 words.save_pretrained(partial)
 
@@ -68,11 +68,11 @@ class Start:
         start = self._recipe.model
         if start.checkpoint:
             name = self.local(start.checkpoint)
-            return pretrained.load(name, dtype=getattr(torch, start.precision), attn_implementation=attention(start))
+            return pretrained.load(name, dtype=getattr(torch, start.dtype), attn_implementation=attention(start))
         if start.vision_tower:
             vision_tower, language_model = self.local(start.vision_tower), self.local(start.language_model)
             options = {
-                "dtype": getattr(torch, start.precision),
+                "dtype": getattr(torch, start.dtype),
                 "attn_implementation": attention(start),
                 "seed": self._recipe.seed,
             }
@@ -81,7 +81,7 @@ class Start:
         made = build.build(self.size, words, seed=self._recipe.seed)
         model_processor = processor.build_processor(made.config, words)
         made.set_attn_implementation({"text_config": attention(start)})
-        return made.to(getattr(torch, start.precision)), model_processor
+        return made.to(getattr(torch, start.dtype)), model_processor
 
     @property
     def size(self) -> str:
@@ -120,8 +120,8 @@ class Start:
 
 def attention(start: Model) -> str:
     """The attention of the language model on this machine."""
-    if start.attention != "auto":
-        return start.attention
+    if start.attn_implementation != "auto":
+        return start.attn_implementation
     return "flex_attention" if torch.cuda.is_available() else "sdpa"
 
 

@@ -17,35 +17,43 @@ name = "micro"
 languages = ["en", "de"]
 [model]
 size = "tiny"
-vocabulary = 600
+vocab_size = 600
 [[sources]]
 type = "export"
 path = "exports/colors"
 [[stages]]
 name = "pretrain"
 objective = "contrastive"
-train = ["vision_tower"]
+trainable = ["vision_tower"]
 steps = 12
-batch_questions = 8
-per_device_rows = 8
-vary_images = true
+augment_images = true
+[stages.optimizer]
 learning_rate = 1e-3
+warmup_steps = 2
+[stages.batch]
+global_batch_size = 8
+[stages.memory]
+per_device_batch_size = 8
+[stages.checkpoint]
 save_steps = 4
-log_steps = 2
-warmup = 2
+logging_steps = 2
 [[stages]]
 name = "main"
-objective = "answers"
-train = ["projector", "language_model"]
+objective = "sft"
+trainable = ["projector", "language_model"]
 steps = 16
-batch_questions = 24
-per_device_rows = 4
-max_length = 256
-vary_images = true
+augment_images = true
+[stages.optimizer]
 learning_rate = 1e-3
+warmup_steps = 2
+[stages.batch]
+global_batch_size = 24
+max_length = 256
+[stages.memory]
+per_device_batch_size = 4
+[stages.checkpoint]
 save_steps = 4
-log_steps = 2
-warmup = 2
+logging_steps = 2
 """
 
 
@@ -136,7 +144,7 @@ def kill_at(workspace, wanted):
 def test_killed_at_any_step_it_goes_on_to_the_same_bits(trained, tmp_path):
     """Batches come from workers, and the 50 questions of the data come round every other step."""
     _, record = trained
-    workspace = make(tmp_path, "workers = 2\n" + RECIPE)
+    workspace = make(tmp_path, "num_workers = 2\n" + RECIPE)
     # Kill once within each stage, after its first checkpoint is complete, and once more right after a later one.
     wanted = ("0-pretrain/checkpoint-4", "0-pretrain/checkpoint-8", "1-main/checkpoint-4", "1-main/checkpoint-12")
     assert sum(kill_at(workspace, name) for name in wanted) >= 3
@@ -162,8 +170,8 @@ def test_a_checkpoint_that_was_cut_off_is_not_gone_on_from(trained, tmp_path):
     ("change", "said"),
     [
         (
-            ("learning_rate = 1e-3\nsave", "learning_rate = 2e-3\nsave"),
-            "stages[0].learning_rate was 0.001, now is 0.002",
+            ("learning_rate = 1e-3\nwarmup", "learning_rate = 2e-3\nwarmup"),
+            "stages[0].optimizer.learning_rate was 0.001, now is 0.002",
         ),
         (("seed", "seed"), "seed was 0, now is 1"),
     ],
@@ -175,8 +183,8 @@ def test_another_recipe_does_not_go_on(tmp_path, change, said):
     options = ("--seed", "1") if change[0] == "seed" else ()
     result = subprocess.run(command(workspace, *options), capture_output=True, text=True)
     assert result.returncode == 1
-    assert said in result.stderr and "--anew" in result.stderr and "Traceback" not in result.stderr
-    assert train(workspace, "--anew", *options)["stages"]
+    assert said in result.stderr and "--restart" in result.stderr and "Traceback" not in result.stderr
+    assert train(workspace, "--restart", *options)["stages"]
 
 
 def test_the_frozen_vision_tower_is_not_touched(tmp_path):
@@ -201,7 +209,7 @@ def test_the_frozen_vision_tower_is_not_touched(tmp_path):
         (('"en", "de"', '"en", "nl"'), "held-out language nl"),
         (("exports/colors", "exports/colors"), "no complete export at"),
         (('objective = "contrastive"', 'objective = "contrast"'), "stages.0.objective"),
-        (("learning_rate = 1e-3", "learning_rate = 1e30"), "the loss is"),
+        (("learning_rate = 1e-3", "learning_rate = 1e30"), "The loss is"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line(tmp_path, change, message):

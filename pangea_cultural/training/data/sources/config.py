@@ -58,7 +58,7 @@ class BaseSource(config.Config):
     """Instead of a weight: number of questions to take from here in an epoch. With `steps` counts are shares."""
     languages: tuple[LanguageCode, ...] = ()
     """Languages to take; all of the recipe's where none is named."""
-    assumed: Assumed | None = None
+    estimate: Assumed | None = None
     """For the dry run."""
 
     @model_validator(mode="after")
@@ -78,7 +78,7 @@ class QuestionSource(BaseSource):
 
     regions: tuple[RegionSlug, ...] = ()
     """Regions to take; all where none is named."""
-    questions: tuple[QuestionType, ...] = ("open", "choice")
+    question_types: tuple[QuestionType, ...] = ("open", "choice")
     """Kinds of questions to take."""
 
 

@@ -131,7 +131,7 @@ def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
         if not wanted:
             raise UserError(f"{source.path}: its languages {', '.join(source.languages)} are none of the recipe's")
     if isinstance(source, QuestionSource):
-        return Filters(wanted, frozenset(source.regions), frozenset(source.questions))
+        return Filters(wanted, frozenset(source.regions), frozenset(source.question_types))
     return Filters(wanted)
 
 
@@ -158,7 +158,7 @@ def _key(source: Source, path: Path, digests: dict[str, str], filters: Filters, 
     content = {
         "format": FORMAT,
         "files": list(digests.items()),
-        "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "assumed"}),
+        "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "estimate"}),
         "languages": sorted(filters.languages),
         "held_out": sorted(held_out),
         "images": m3ls.images_there(path) if isinstance(source, M3lsSource) else [],

@@ -17,6 +17,7 @@ from pangea_cultural.training.data.sources.config import Assumed
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.utils.console import Reporter
+from tests.helpers.recipes import merged
 
 
 def candidates(*sizes, broken=(), **options):
@@ -97,7 +98,7 @@ def small(source):
     """A source of which a few questions are assumed, as many as its count says in thousands."""
     count = source.count and source.count // 1000
     number = count or 100
-    return source.model_copy(update={"count": count, "assumed": Assumed(questions=number, images=number)})
+    return source.model_copy(update={"count": count, "estimate": Assumed(questions=number, images=number)})
 
 
 @pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
@@ -105,16 +106,21 @@ def test_every_recipe_that_ships_can_be_tried_for_some_steps(tmp_path, name):
     recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
     recipe = recipe.model_copy(update={"sources": tuple(map(small, recipe.sources))}).with_steps(5)
     stage = dry_run(recipe, tmp_path, Devices(), Reporter(quiet=True))["stages"][-1]
-    assert stage["questions"] == 5 * recipe.stages[-1].batch_questions
+    assert stage["questions"] == 5 * recipe.stages[-1].batch.global_batch_size
 
 
-STAGE = {"name": "main", "train": ["projector"], "batch_questions": 40, "learning_rate": 1e-3}
+STAGE = {
+    "name": "main",
+    "trainable": ["projector"],
+    "optimizer": {"learning_rate": 1e-3},
+    "batch": {"global_batch_size": 40},
+}
 
 
 def recipe(*sources, **stage):
     """A recipe with chat data `a`, `b` …"""
     sources = [{"type": "chat", "path": name} | fields for name, fields in zip("abc", sources, strict=False)]
-    content = {"name": "r", "model": {"size": "tiny"}, "sources": sources, "stages": [STAGE | stage]}
+    content = {"name": "r", "model": {"size": "tiny"}, "sources": sources, "stages": [merged(STAGE, stage)]}
     return config.parse(Recipe, content, where="r.toml")
 
 
@@ -150,13 +156,13 @@ def test_counts_are_exact_in_an_epoch_and_shares_with_steps(sources, stage, ques
         (
             ({"count": 5}, {"weight": 2}),
             {"steps": 9},
-            r"r.toml: stage main has steps, .* of a is no share beside b: give",
+            r"r.toml: Stage main has steps, but a has a count and b has none\. Give",
         ),
-        (({"count": 5}, {}, {"count": 5}), {"steps": 9}, "count of a, c is no share beside b: give all"),
+        (({"count": 5}, {}, {"count": 5}), {"steps": 9}, "a, c has a count and b has none. Give all"),
         (
             ({"weight": 3}, {"weight": 1}),
             {"epochs": 1},
-            "main has epochs, .* whatever the weight of a, b: give counts",
+            "main has epochs, which ignore the weight of a, b. Give counts",
         ),
     ],
 )
@@ -169,10 +175,10 @@ def test_a_share_that_would_not_be_used_is_refused(sources, stage, message):
     ("stage", "message"),
     [
         (
-            {"learning_rates": {"vision_tower": 1e-4}},
-            "learning_rates names vision tower, which does not learn: name it in train",
+            {"optimizer": {"learning_rates": {"vision_tower": 1e-4}}},
+            "learning_rates names vision_tower, but trainable does not. Add it to trainable",
         ),
-        ({"schedule": "linear", "min_learning_rate": 0.1}, 'where a cosine ends, and the schedule is "linear"'),
+        ({"optimizer": {"lr_scheduler": "linear", "min_lr_ratio": 0.1}}, 'lr_scheduler = "cosine", not "linear"'),
     ],
 )
 def test_a_rate_that_would_not_be_used_is_refused(stage, message):
@@ -181,7 +187,7 @@ def test_a_rate_that_would_not_be_used_is_refused(stage, message):
 
 
 def test_counts_that_fit_epochs_only_are_refused_for_steps():
-    with pytest.raises(UserError, match=r"with --steps: stage main has steps, .* count of a is no share beside b"):
+    with pytest.raises(UserError, match="with --steps: Stage main has steps, but a has a count and b has none"):
         recipe({"count": 5}, {}, epochs=1).with_steps(9)
 
 

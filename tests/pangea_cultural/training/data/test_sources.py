@@ -615,7 +615,10 @@ class Recipe(config.Config):
         ({"type": "export", "path": "e", "regions": ["japn"]}, "did you mean japan"),
         ({"type": "chat", "path": "e", "languages": ["xx"]}, "unknown language 'xx'"),
         ({"type": "chat", "path": "e", "default_language": "xx"}, "unknown language 'xx'"),
-        ({"type": "chat", "path": "e", "split": "dev"}, "unknown key 'split': known: assumed, count, default_language"),
+        (
+            {"type": "chat", "path": "e", "split": "dev"},
+            "unknown key 'split': known: count, default_language, estimate",
+        ),
         ({"type": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns need an instruction"),
         ({"type": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
     ],

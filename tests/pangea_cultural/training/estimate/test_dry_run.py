@@ -26,10 +26,16 @@ from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
+from tests.helpers.recipes import merged
 
 QUIET = Reporter(quiet=True)
 SAMPLE = {"type": "export", "path": "exports/sample"}
-STAGE = {"name": "main", "train": ["projector", "language_model"], "batch_questions": 20, "learning_rate": 1e-3}
+STAGE = {
+    "name": "main",
+    "trainable": ["projector", "language_model"],
+    "optimizer": {"learning_rate": 1e-3},
+    "batch": {"global_batch_size": 20},
+}
 ASSUMED = {"questions": 4_000_000, "images": 500_000}
 LEARNS = 16_525_824 + 7_615_616_512
 """Parameters of the 7B model's projector and language model."""
@@ -58,7 +64,7 @@ def named(name, steps=None):
 
 def made(*sources, model=None, **stage):
     content = {"name": "r", "model": model or {"size": "tiny"}, "sources": sources or [SAMPLE]}
-    return recipe.Recipe.model_validate(content | {"stages": [STAGE | stage]})
+    return recipe.Recipe.model_validate(content | {"stages": [merged(STAGE, stage)]})
 
 
 def estimate(what, workspace, **devices):
@@ -185,7 +191,7 @@ def test_hours_are_operations_over_speed(seven_billion):
 
 
 def test_missing_data_of_which_nothing_is_assumed_is_named(workspace):
-    with pytest.raises(UserError, match=r"no data at .*/missing/chat\.json: .*\[sources\.assumed\]"):
+    with pytest.raises(UserError, match=r"no data at .*/missing/chat\.json: .*\[sources\.estimate\]"):
         estimate(made({"type": "chat", "path": "missing/chat.json"}, epochs=1), workspace)
 
 
@@ -197,7 +203,7 @@ def test_a_missing_checkpoint_without_a_size_is_named(workspace):
 def test_without_the_tokenizer_texts_are_assumed_and_images_are_counted(workspace):
     missing = estimate(made(model={"checkpoint": "nobody/nothing", "size": "tiny"}, epochs=1), workspace)
     whole = estimate(made(epochs=1), workspace)
-    assert missing["basis"] == {"questions": "counted", "images": "counted", "texts": "assumed"}
+    assert missing["basis"] == {"questions": "counted", "images": "counted", "texts": "estimate"}
     assert any("the tokenizer of nobody/nothing is not here" in note for note in missing["notes"])
     for key in ("questions", "images", "image_tokens_apart"):
         assert missing["stages"][0][key] == whole["stages"][0][key], key
@@ -224,8 +230,8 @@ def test_a_size_of_ones_own_lies_in_the_workspace(tmp_path):
 
 
 def test_some_sources_may_be_here_and_others_not(workspace):
-    absent = {"type": "chat", "path": "missing.json", "assumed": ASSUMED}
-    result = estimate(made(SAMPLE, absent, epochs=1, batch_questions=64), workspace)
+    absent = {"type": "chat", "path": "missing.json", "estimate": ASSUMED}
+    result = estimate(made(SAMPLE, absent, epochs=1, batch={"global_batch_size": 64}), workspace)
     assert set(result["basis"].values()) == {"partly assumed"}
     assert result["stages"][0]["questions"] == 4_000_000 + result["sources"][0]["questions"]
 
@@ -247,9 +253,9 @@ def test_images_of_a_conversation_are_all_counted(workspace):
 
 
 def test_an_assumed_question_that_is_longer_than_a_row_is_refused(workspace):
-    source = {"type": "chat", "path": "missing.json", "assumed": ASSUMED | {"question_tokens": 900}}
+    source = {"type": "chat", "path": "missing.json", "estimate": ASSUMED | {"question_tokens": 900}}
     with pytest.raises(UserError, match=r"a question that is assumed has 9\d\d tokens .* max_length is 512"):
-        estimate(made(source, epochs=1, max_length=512), workspace)
+        estimate(made(source, epochs=1, batch={"max_length": 512}), workspace)
 
 
 def test_broken_images_are_told_beforehand(tmp_path):

@@ -18,6 +18,7 @@ from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.contrastive import Contrastive
 from tests.helpers import packed_rows, tiny
+from tests.helpers.recipes import merged
 
 
 def text(layers):
@@ -118,14 +119,20 @@ def test_a_vision_tower_keeps_what_the_formula_says(width):
 
 
 LORA = {"rank": 4, "modules": ["q_proj", "down_proj"]}
-STAGE = {"name": "s", "batch_questions": 8, "learning_rate": 1e-3, "steps": 1, "train": ["projector", "language_model"]}
+STAGE = {
+    "name": "s",
+    "steps": 1,
+    "trainable": ["projector", "language_model"],
+    "optimizer": {"learning_rate": 1e-3},
+    "batch": {"global_batch_size": 8},
+}
 BATCH = Batch(rows=1, length=256, targets=40, tiles=3)
 
 
-def recipe(precision="float32", sharding="none", **stage):
-    content = {"name": "r", "sharding": sharding, "sources": [{"type": "export", "path": "nowhere"}]}
-    model = {"size": "tiny", "precision": precision}
-    return Recipe.model_validate(content | {"model": model, "stages": [STAGE | stage]})
+def recipe(dtype="float32", parallelism="ddp", **stage):
+    content = {"name": "r", "parallelism": parallelism, "sources": [{"type": "export", "path": "nowhere"}]}
+    model = {"size": "tiny", "dtype": dtype}
+    return Recipe.model_validate(content | {"model": model, "stages": [merged(STAGE, stage)]})
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +168,12 @@ def test_a_contrastive_stage_trains_the_vision_tower_the_embeddings_and_a_head(b
     module = Contrastive(model, own.tokenizer, ["Peru", "Chad"])
     for parameter in build.unused_vision_parameters(model):
         parameter.requires_grad_(False)
-    stage = recipe(objective="contrastive", train=["vision_tower"])
+    stage = recipe(objective="contrastive", trainable=["vision_tower"])
     assert trained(blueprint, stage) == sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def test_sharding_divides_what_parameters_take(blueprint):
-    alone, shared = held(blueprint, recipe()), held(blueprint, recipe(sharding="full"), devices=4)
+    alone, shared = held(blueprint, recipe()), held(blueprint, recipe(parallelism="fsdp"), devices=4)
     for part in ("weights", "gradients", "optimizer"):
         assert shared[part] == alone[part] // 4, part
 
@@ -176,7 +183,7 @@ def test_several_devices_without_sharding_hold_gradients_twice(blueprint):
 
 
 def test_adapters_on_frozen_weights_in_bfloat16_take_a_fraction(blueprint):
-    small = recipe(precision="bfloat16", lora=LORA)
+    small = recipe(dtype="bfloat16", lora=LORA)
     learns = trained(blueprint, small)
     frozen = sum(share.frozen for share in blueprint.shares(small.stages[0]).values())
     assert held(blueprint, small)["weights"] == 4 * learns + 2 * frozen
@@ -201,7 +208,7 @@ PROJECTOR_AND_MODEL = ["projector", "language_model"]
 )
 def test_operations_are_as_many_as_torch_counts(blueprint, tmp_path, parts, checkpointing):
     model, own = tiny.model_and_processor()
-    stage = recipe(train=parts, gradient_checkpointing=checkpointing).stages[0]
+    stage = recipe(trainable=parts, memory={"gradient_checkpointing": checkpointing}).stages[0]
     for part, parameters in build.parameter_groups(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in parts)

@@ -17,7 +17,7 @@ def alone(tmp_path_factory):
 
 
 def sharded(folder, stage):
-    recipe = RECIPE.replace('sharding = "none"', 'deepspeed = "deepspeed.json"')
+    recipe = RECIPE.replace('parallelism = "ddp"', 'deepspeed = "deepspeed.json"')
     zero = {"stage": stage, "stage3_gather_16bit_weights_on_model_save": True}
     auto = ("train_batch_size", "train_micro_batch_size_per_gpu", "gradient_accumulation_steps", "gradient_clipping")
     make(folder, recipe)

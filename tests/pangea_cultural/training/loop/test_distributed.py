@@ -13,12 +13,12 @@ from tests.helpers.killing import kill_when, told
 
 RECIPE = """
 name = "micro"
-threads = 1
+num_threads = 1
 languages = ["en", "de"]
-sharding = "none"
+parallelism = "ddp"
 [model]
 size = "tiny"
-vocabulary = 600
+vocab_size = 600
 [[sources]]
 type = "export"
 path = "exports/colors"
@@ -35,13 +35,17 @@ answers = 2
 max_new_tokens = 4
 [[stages]]
 name = "main"
-train = ["projector", "language_model"]
+trainable = ["projector", "language_model"]
 steps = 6
-batch_questions = 20
-per_device_rows = 2
-max_length = 300
+[stages.optimizer]
 learning_rate = 1e-3
-log_steps = 1
+[stages.batch]
+global_batch_size = 20
+max_length = 300
+[stages.memory]
+per_device_batch_size = 2
+[stages.checkpoint]
+logging_steps = 1
 save_steps = 3
 """
 TALK = [
@@ -50,10 +54,10 @@ TALK = [
 ]
 
 
-def make(folder, recipe=RECIPE, sharding="none"):
+def make(folder, recipe=RECIPE, parallelism="ddp"):
     tiny.write_export(folder / "exports/colors")
     write_json(folder / "chat.json", TALK)
-    (folder / "micro.toml").write_text(recipe.replace('sharding = "none"', f'sharding = "{sharding}"'))
+    (folder / "micro.toml").write_text(recipe.replace('parallelism = "ddp"', f'parallelism = "{parallelism}"'))
     return folder
 
 
@@ -79,10 +83,10 @@ def alone(tmp_path_factory):
     return losses(train(make(tmp_path_factory.mktemp("alone")), 1))
 
 
-@pytest.fixture(scope="module", params=["none", "full"])
+@pytest.fixture(scope="module", params=["ddp", "fsdp"])
 def together(request, tmp_path_factory):
     """DDP and FSDP2."""
-    return request.param, train(make(tmp_path_factory.mktemp(request.param), sharding=request.param), 2)
+    return request.param, train(make(tmp_path_factory.mktemp(request.param), parallelism=request.param), 2)
 
 
 def test_two_processes_have_the_losses_of_one(alone, together):
@@ -100,7 +104,7 @@ def test_validation_asks_held_out_languages_too(alone):
 
 def test_a_vision_tower_can_learn_on_several_processes(tmp_path):
     """DDP waits for every parameter's gradient; texts without an image and the tower's last layer have none."""
-    recipe = RECIPE.replace('train = ["projector"', 'train = ["vision_tower", "projector"')
+    recipe = RECIPE.replace('trainable = ["projector"', 'trainable = ["vision_tower", "projector"')
     trained = [losses(train(make(tmp_path / str(n), recipe), n))[0] for n in (1, 2)]
     assert trained[0] == pytest.approx(trained[1], rel=1e-4)
 
@@ -111,8 +115,8 @@ def test_stages_that_are_sharded_keep_what_earlier_ones_learnt(tmp_path):
     second = stage.replace('"projector", ', "").replace("steps = 6", "steps = 2")
     recipe = "[[stages]]".join((head, first, second))
     weights = []
-    for name, processes in (("none", 1), ("full", 2)):
-        train(make(tmp_path / name, recipe, sharding=name), processes)
+    for name, processes in (("ddp", 1), ("fsdp", 2)):
+        train(make(tmp_path / name, recipe, parallelism=name), processes)
         weights.append(load_file(tmp_path / name / "checkpoints/micro/model.safetensors"))
     for name, value in weights[0].items():
         assert torch.allclose(value, weights[1][name], atol=1e-4), name
@@ -120,9 +124,9 @@ def test_stages_that_are_sharded_keep_what_earlier_ones_learnt(tmp_path):
 
 def test_sharded_in_bfloat16_has_the_losses_of_one_process_in_bfloat16(tmp_path):
     """A start in bfloat16 whose projector learns in float32: shards of both kinds in one group."""
-    recipe = RECIPE.replace("vocabulary", 'precision = "bfloat16"\nvocabulary').replace(', "language_model"]', "]")
+    recipe = RECIPE.replace("vocab_size", 'dtype = "bfloat16"\nvocab_size').replace(', "language_model"]', "]")
     alone, sharded = (
-        losses(train(make(tmp_path / name, recipe, sharding=name), n))[0] for name, n in (("none", 1), ("full", 2))
+        losses(train(make(tmp_path / name, recipe, parallelism=name), n))[0] for name, n in (("ddp", 1), ("fsdp", 2))
     )
     assert alone == pytest.approx(sharded, rel=2e-3)
     assert alone != pytest.approx(sharded, rel=1e-7), "sums in bfloat16 depend on their order: was it on?"
@@ -135,8 +139,8 @@ def kill_at(workspace, wanted):
 
 
 def test_killed_on_two_processes_it_goes_on_to_the_same_bits(together, tmp_path):
-    sharding, expected = together
-    workspace = make(tmp_path, sharding=sharding)
+    parallelism, expected = together
+    workspace = make(tmp_path, parallelism=parallelism)
     kill_at(workspace, "0-main/checkpoint-3")
     found = train(workspace, 2)
     assert found["stages"][0]["resumed_from"] == "checkpoint-3"

@@ -15,9 +15,10 @@ from pangea_cultural.training.loop import checkpoints, resume, trainer
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
+from tests.helpers.recipes import merged
 from tests.helpers.short_training import images, learnt_images, train
 
-SAVED = {"save_steps": 1}
+SAVED = {"checkpoint": {"save_steps": 1}}
 
 
 @pytest.fixture
@@ -49,8 +50,9 @@ def work(workspace):
 def test_what_only_costs_may_change(workspace, start, stop):
     stop(workspace, start, before=3, stage=SAVED | {"steps": 6})
     terms = read_json(work(workspace) / "begun.json")
-    cheaper = {"per_device_rows": 1, "gradient_checkpointing": True, "log_steps": 3, "steps": 6}
-    record = train(workspace, start, stage=cheaper, max_skipped=0.5, workers=1)
+    cheaper = {"per_device_batch_size": 1, "gradient_checkpointing": True}
+    stage = {"memory": cheaper, "checkpoint": {"logging_steps": 3}, "steps": 6}
+    record = train(workspace, start, stage=stage, max_broken_image_ratio=0.5, num_workers=1)
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
     assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3, 6]
     assert record["begun"] == terms
@@ -117,7 +119,7 @@ def test_images_that_are_mended_before_anything_was_learnt_are_learnt(workspace,
     broken = learnt_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
-    with pytest.raises(UserError, match="mend them"):
+    with pytest.raises(UserError, match="Repair them"):
         train(workspace, start)
     broken.write_bytes(good)
     record = train(workspace, start)
@@ -129,7 +131,7 @@ def test_a_image_that_is_mended_meanwhile_stays_left_out(workspace, start, stop,
     broken = learnt_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
-    options = {"max_skipped": 0.5, "stage": SAVED}
+    options = {"max_broken_image_ratio": 0.5, "stage": SAVED}
     stop(workspace, start, before=2, **options)
     whole = Workspace.create(shutil.copytree(workspace.root, tmp_path / "whole"))
     shutil.rmtree(work(whole))
@@ -185,7 +187,7 @@ def test_gradients_that_are_no_number_do_not_reach_the_weights(workspace, start,
         return loss
 
     monkeypatch.setattr(trainer.StageTrainer, "_learn", spoilt)
-    message = r"the norm of the gradients is nan at step 3, .*listed in \S+: lower learning_rate"
+    message = r"The norm of the gradients is nan at step 3\. Questions of this step: \S+\. Lower learning_rate"
     with pytest.raises(UserError, match=message):
         train(workspace, start, stage=SAVED)
     saved = checkpoints.complete(work(workspace) / "0-main")
@@ -194,7 +196,7 @@ def test_gradients_that_are_no_number_do_not_reach_the_weights(workspace, start,
 
 
 def test_only_so_many_checkpoints_are_kept(workspace, start, stop):
-    stop(workspace, start, before=3, stage=SAVED | {"save_total": 1})
+    stop(workspace, start, before=3, stage=merged(SAVED, {"checkpoint": {"save_total_limit": 1}}))
     assert [path.name for path in (work(workspace) / "0-main").glob("checkpoint-*")] == ["checkpoint-2"]
 
 
@@ -214,6 +216,6 @@ def test_of_rows_with_several_images_each_image_counts(workspace, start):
     write_json(workspace.exports / "colors/pairs.json", rows)
     source = {"type": "chat", "path": "exports/colors/pairs.json"}
     with pytest.raises(UserError, match=r"1 of 10 images cannot be used \(image missing: 1\)"):
-        train(workspace, start, sources=[source], max_skipped=0.09)
-    record = train(workspace, start, sources=[source], max_skipped=0.1, stage={"max_length": 600})
+        train(workspace, start, sources=[source], max_broken_image_ratio=0.09)
+    record = train(workspace, start, sources=[source], max_broken_image_ratio=0.1, stage={"batch": {"max_length": 600}})
     assert record["broken_images"] == {"image missing": 1}

@@ -15,6 +15,7 @@ from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
+from tests.helpers.recipes import merged
 from tests.helpers.short_training import STAGE, images, learnt_images, train
 
 PROJECTOR = {
@@ -32,14 +33,14 @@ def changed(workspace, start):
 
 
 def test_a_checkpoint_is_trained_on_and_only_what_shall_learn_has_changed(workspace, start):
-    record = train(workspace, start, stage={"train": ["projector"]})
+    record = train(workspace, start, stage={"trainable": ["projector"]})
     assert changed(workspace, start) == PROJECTOR
     assert record["stages"][0]["questions"] >= 48
 
 
 def test_adapters_are_merged_into_what_they_adapt(workspace, start):
     lora = {"rank": 4, "alpha": 8, "modules": ["q_proj", "down_proj"]}
-    train(workspace, start, stage={"lora": lora, "learning_rate": 1e-2})
+    train(workspace, start, stage={"lora": lora, "optimizer": {"learning_rate": 1e-2}})
     parts = {name.split(".")[-2] for name in changed(workspace, start) if name.startswith("language_model")}
     assert parts == {"q_proj", "down_proj"}
     _, info = LlavaNextForConditionalGeneration.from_pretrained(
@@ -63,12 +64,12 @@ def test_images_are_looked_at_once_but_broken_ones_again(workspace, start, monke
     broken = learnt_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
-    first = train(workspace, start, max_skipped=0.5)
+    first = train(workspace, start, max_broken_image_ratio=0.5)
     broken.write_bytes(good)
     looked = []
     size = lengths.images.size
     monkeypatch.setattr(lengths.images, "size", lambda path: looked.append(path) or size(path))
-    again = train(workspace, start, max_skipped=0.5, seed=1, overwrite=True)
+    again = train(workspace, start, max_broken_image_ratio=0.5, seed=1, overwrite=True)
     assert first["broken_images"] and not again["broken_images"]
     assert looked == [broken]
 
@@ -76,7 +77,7 @@ def test_images_are_looked_at_once_but_broken_ones_again(workspace, start, monke
 def test_each_part_has_its_own_learning_rate(workspace, start):
     """AdamW's first step is as long as the learning rate, whatever the gradient."""
     rates = {"projector": 1e-2, "language_model": 1e-4}
-    train(workspace, start, stage={"steps": 1, "learning_rates": rates, "schedule": "constant"})
+    train(workspace, start, stage={"steps": 1, "optimizer": {"learning_rates": rates, "lr_scheduler": "constant"}})
     before = load_file(start / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     for name, rate in (
@@ -91,7 +92,7 @@ def test_rows_and_shared_images_learn_the_same(tmp_path_factory, start):
     for packing in ("shared", "rows"):
         place = Workspace.create(tmp_path_factory.mktemp(packing))
         tiny.write_export(place.root / "exports/colors")
-        record = train(place, start, stage={"packing": packing})
+        record = train(place, start, stage={"batch": {"packing": packing}})
         weights.append((load_file(place.checkpoints / "micro/model.safetensors"), record["stages"][0]))
     (shared, one), (rows, other) = weights
     assert [e["loss"] for e in one["log"]] == pytest.approx([e["loss"] for e in other["log"]], rel=1e-4)
@@ -105,7 +106,7 @@ def test_gradient_checkpointing_learns_the_same(tmp_path_factory, start):
     for checkpointing in (False, True):
         place = Workspace.create(tmp_path_factory.mktemp("place"))
         tiny.write_export(place.root / "exports/colors")
-        record = train(place, start, stage={"gradient_checkpointing": checkpointing})
+        record = train(place, start, stage={"memory": {"gradient_checkpointing": checkpointing}})
         losses.append([e["loss"] for e in record["stages"][0]["log"]])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
@@ -134,7 +135,7 @@ def test_a_frozen_vision_tower_is_in_evaluation_mode_while_the_rest_learns(works
 
 
 def test_a_vision_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
-    stage = {"objective": "contrastive", "train": ["vision_tower"], "gradient_checkpointing": True}
+    stage = {"objective": "contrastive", "trainable": ["vision_tower"], "memory": {"gradient_checkpointing": True}}
     record = train(workspace, start, stage=stage)
     assert any(name.startswith("vision_tower") for name in changed(workspace, start))
     assert record["stages"][0]["steps"] == 3
@@ -144,8 +145,8 @@ def test_a_vision_tower_learns_names_with_gradient_checkpointing_too(workspace, 
 def test_in_bfloat16_what_learns_is_held_in_float32(workspace, start, lora):
     """Steps of 1e-6 are lost in a weight of 0.02 that has 8 bits."""
     parts = ["projector", "language_model"] if lora else ["projector"]
-    stage = {"train": parts, "lora": lora, "learning_rate": 1e-6, "schedule": "constant"}
-    train(workspace, start, stage=stage, model={"checkpoint": str(start), "precision": "bfloat16"})
+    stage = {"trainable": parts, "lora": lora, "optimizer": {"learning_rate": 1e-6, "lr_scheduler": "constant"}}
+    train(workspace, start, stage=stage, model={"checkpoint": str(start), "dtype": "bfloat16"})
     before = load_file(start / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     wide = {name for name, value in after.items() if not torch.equal(value, value.bfloat16().float())}
@@ -155,7 +156,7 @@ def test_in_bfloat16_what_learns_is_held_in_float32(workspace, start, lora):
 
 
 def test_a_vision_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(workspace, start):
-    train(workspace, start, stage={"train": ["vision_tower", "projector", "language_model"]})
+    train(workspace, start, stage={"trainable": ["vision_tower", "projector", "language_model"]})
     vision_tower = {name for name in changed(workspace, start) if name.startswith("vision_tower.")}
     assert "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight" in vision_tower
     last = tiny.model_and_processor()[0].config.vision_config.num_hidden_layers - 1
@@ -163,7 +164,7 @@ def test_a_vision_tower_that_learns_beside_the_rest_changes_where_it_is_looked_a
 
 
 def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
-    validation = {"path": "exports/colors", "questions": ["open"], "questions_per_language": 4, "steps": 2}
+    validation = {"path": "exports/colors", "question_types": ["open"], "questions_per_language": 4, "steps": 2}
     validation |= {"answers": 5, "max_new_tokens": 3}
     learnt_images(workspace, "dev")[0].unlink()
     record = train(workspace, start, validation=validation, languages=["en", "de"])
@@ -199,7 +200,7 @@ def test_a_question_longer_than_a_row_is_counted(workspace, start):
 def test_too_many_missing_images_stop_before_anything_is_learnt(workspace, start):
     for path in images(workspace)[:9]:
         path.unlink()
-    with pytest.raises(UserError, match=r"image missing: \d\), such as .*mend them, or raise max_skipped"):
+    with pytest.raises(UserError, match=r"image missing: \d\), such as .*Repair them, or raise max_broken_image_ratio"):
         train(workspace, start)
 
 
@@ -208,7 +209,7 @@ def test_few_broken_images_are_counted_and_listed(workspace, start):
     own = learnt_images(workspace)
     own[0].write_bytes(b"no image")
     own[1].write_bytes(own[1].read_bytes()[:300])
-    record = train(workspace, start, max_skipped=0.5, stage={"steps": None, "epochs": 1})
+    record = train(workspace, start, max_broken_image_ratio=0.5, stage={"steps": None, "epochs": 1})
     assert record["broken_images"] == {"image does not decode": 1}
     listed = read_json(workspace.checkpoints / "micro/logs/broken-images.json")
     assert listed == {str(own[0]): "image does not decode"}
@@ -220,14 +221,14 @@ def test_images_that_break_on_the_way_stop_the_training(workspace, start):
     for path in images(workspace):
         path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(UserError, match=r"images are broken, such as .*does not decode"):
-        train(workspace, start, max_skipped=0.1)
+        train(workspace, start, max_broken_image_ratio=0.1)
 
 
 def test_a_loss_that_is_no_number_names_the_batch(workspace, start):
     with pytest.raises(
-        UserError, match=r"the loss is (nan|inf) at step \d, whose questions are listed in (\S+):"
+        UserError, match=r"The loss is (nan|inf) at step \d\. Questions of this step: \S+\. Lower learning_rate"
     ) as caught:
-        train(workspace, start, stage={"learning_rate": 1e30, "steps": 5})
+        train(workspace, start, stage={"optimizer": {"learning_rate": 1e30}, "steps": 5})
     listed = next((workspace.checkpoints / ".micro.work").glob("bad-step-*.json"))
     assert str(listed) in str(caught.value)
     assert "-open" in listed.read_text() or "-choice" in listed.read_text()
@@ -238,17 +239,17 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("pangea_cultural.training.loop.trainer.StageTrainer._learn", full)
-    with pytest.raises(UserError, match=r"lower per_device_rows \(now 4\) of stage main .*max_length \(now 300\)"):
+    with pytest.raises(UserError, match=r"stage main\. Lower per_device_batch_size \(now 4\) .*max_length \(now 300\)"):
         train(workspace, start)
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"sharding": "full"}, "needs several processes: start with torchrun"),
+        ({"parallelism": "fsdp"}, "needs several processes: start with torchrun"),
         ({"deepspeed": "nowhere.json"}, "no DeepSpeed configuration at .*nowhere.json"),
         ({"deepspeed": "stage3.json"}, "saves nothing without stage3_gather_16bit_weights_on_model_save"),
-        ({"deepspeed": "exports", "sharding": "full"}, "give either deepspeed or sharding"),
+        ({"deepspeed": "exports", "parallelism": "fsdp"}, "Give either deepspeed or parallelism"),
         ({"held_out_languages": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
         ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
@@ -256,9 +257,9 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
         ({"validation": {"path": "exports/color"}}, "no complete export at .*exports/color"),
         ({"model": {"size": "sizes/mine.toml"}, "sources": [{"type": "chat", "path": "no.json"}]}, "sizes/mine.toml"),
-        ({"stages": [STAGE, STAGE]}, "two stages have the same name"),
-        ({"stages": [STAGE | {"epochs": 1}]}, "give either steps or epochs"),
-        ({"stages": [{**STAGE, "batch_question": 3}]}, "did you mean batch_questions"),
+        ({"stages": [STAGE, STAGE]}, "Two stages have the same name"),
+        ({"stages": [STAGE | {"epochs": 1}]}, "Give either steps or epochs"),
+        ({"stages": [merged(STAGE, {"batch": {"batch_size": 3}})]}, "did you mean global_batch_size"),
     ],
 )
 def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, message):
@@ -276,12 +277,14 @@ def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
 def test_the_recipes_that_ship_fit(name):
     recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
-    assert recipe.name == name and recipe.stages[-1].objective == "answers"
+    assert recipe.name == name and recipe.stages[-1].objective == "sft"
 
 
 def test_the_papers_recipe_has_its_numbers():
     recipe = config.load(Recipe, config.find("recipe", "culturalpangea-7b", RECIPES))
     stage = recipe.stages[0]
-    assert (stage.learning_rate, stage.batch_questions, stage.epochs, stage.schedule) == (5e-6, 128, 1, "cosine")
-    assert stage.train == ("projector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
+    optimizer = stage.optimizer
+    assert (optimizer.learning_rate, optimizer.lr_scheduler) == (5e-6, "cosine")
+    assert (stage.batch.global_batch_size, stage.epochs) == (128, 1)
+    assert stage.trainable == ("projector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
     assert sum(source.count for source in recipe.sources) == 13_000_000 + 5_000_000 + 5_800_000 + 90_000
