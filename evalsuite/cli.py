@@ -4,63 +4,82 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
-from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
+from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, workspace_option
+from pangea_cultural.cli.output import print_json
 
 BENCHMARKS = ("export",)
 
 
 @click.command("eval")
 @click.option("--endpoint", help="URL of an OpenAI-compatible endpoint, ending in /v1.")
-@click.option("--model", type=click.Path(path_type=Path), help="Checkpoint to serve for the evaluation.")
+@click.option("--model", type=click.Path(path_type=Path), help="Folder of a checkpoint to serve during the evaluation.")
 @click.option(
-    "--tasks", default="export", show_default=True, help=f"Benchmarks, as a comma list: {', '.join(BENCHMARKS)}."
+    "--tasks",
+    type=CommaList(),
+    default="export",
+    show_default=True,
+    help=f"Benchmarks, as a comma list: {', '.join(BENCHMARKS)}.",
 )
 @workspace_option
-@click.option("--data", default="sample", show_default=True, help="Name of the export that is asked about.")
+@click.option("--data", default="sample", show_default=True, help="Name of the export with the questions.")
 @click.option(
-    "--split", "splits", multiple=True, default=("test",), show_default=True, help="dev, test or unseen; repeatable."
+    "--split",
+    "splits",
+    type=click.Choice(("dev", "test", "unseen")),
+    multiple=True,
+    default=("test",),
+    show_default=True,
+    help="Split to ask about; repeatable.",
 )
-@click.option("--languages", default="", help="Languages, as a comma list; trained and held-out ones where not given.")
 @click.option(
-    "--limit", default=64, show_default=True, type=click.IntRange(min=1), help="Questions a language and kind."
+    "--languages",
+    type=CommaList(allow_empty=True),
+    default="",
+    help="Languages, as a comma list. Default: the trained and the held-out languages.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed of the draw of questions and blind images.")
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run, instead of runs/NAME."
+    "--max-questions",
+    default=64,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Maximum number of questions per language and question type.",
 )
-@click.option("--api-key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File with the key.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the choice of questions and blind images.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace.",
+)
+@click.option("--api-key-file", "api_key", type=KeyFile(), help="File with the endpoint's key.")
 @json_option
 @quiet_option
 def evaluate(
     endpoint: str | None,
     model: Path | None,
-    tasks: str,
+    tasks: tuple[str, ...],
     workspace: Path,
     data: str,
     splits: tuple[str, ...],
-    languages: str,
-    limit: int,
+    languages: tuple[str, ...],
+    max_questions: int,
     seed: int,
     out: Path | None,
-    api_key_file: Path | None,
+    api_key: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Evaluate a model with lighteval, controls included.
 
-    Every question is asked twice, with its image and with another entity's: a score means something only beside what
-    is reached without looking.
+    Every question is asked twice: with its image and with the image of another entity. A score is only meaningful
+    next to the score that is reached without the right image.
 
     \b
     Example:
       pcult eval --model pcult-workspace/checkpoints/tiny --tasks export --split test
     """
-    import contextlib
-
     from evalsuite.harness import runner
-    from evalsuite.report import terminal as tables
+    from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.dataset.export import Export
     from pangea_cultural.endpoint.client import Endpoint
     from pangea_cultural.errors import unknown
@@ -69,50 +88,43 @@ def evaluate(
     from pangea_cultural.workspace import Workspace
 
     if (endpoint is None) == (model is None):
-        raise click.UsageError("give either --endpoint or --model")
-    for name in tasks.split(","):
+        raise click.UsageError("Give either --endpoint or --model.")
+    for name in tasks:
         if name not in BENCHMARKS:
             raise unknown("benchmark", name, BENCHMARKS)
-    for split in splits:
-        if split not in runner.SPLITS:
-            raise unknown("split", split, runner.SPLITS)
     if out is not None:
-        runner.refuse_foreign(out)
-    codes = tuple(language(code.strip()).code for code in languages.split(",") if code.strip())
-    place = Workspace.create(workspace)
-    export = Export.open(place.exports / data)
-    reporter = Reporter(quiet=quiet)
-    key = api_key_file.read_text().strip() if api_key_file else None
-    with contextlib.ExitStack() as stack:
-        if model is not None:
-            from serve.server import Server
+        runner.require_run_folder(out)
+    folders = Workspace.create(workspace)
+    export = Export.open(folders.exports / data)
+    codes = tuple(language(code).code for code in languages)
 
-            server = stack.enter_context(Server(model, log=place.logs / "vllm.log", reporter=reporter))
-            endpoint, name = server.url, server.model
-        else:
-            name = runner.model_name(lambda: Endpoint(str(endpoint), api_key=key))
-        checkpoint = model or place.checkpoints / name
-        plan = runner.Plan(
-            connect=lambda: Endpoint(str(endpoint), api_key=key, model=name),
-            model=name,
-            training=runner.training_record(checkpoint),
-            weights=runner.weights_state(checkpoint),
+    with open_endpoint(endpoint, model, folders, api_key=api_key, quiet=quiet) as served:
+        config = runner.EvalConfig.for_checkpoint(
+            model or folders.checkpoints / served.model,
+            connect=lambda: Endpoint(served.url, api_key=api_key, model=served.model),
+            model=served.model,
             export=export,
             splits=splits,
             languages=codes,
-            limit=limit,
+            max_questions=max_questions,
             seed=seed,
         )
-        folder = out or place.runs / f"{name}-{'-'.join(splits)}"
-        results: dict[str, Any] = runner.evaluate(plan, folder, reporter)
+        folder = out or folders.runs / f"{served.model}-{'-'.join(splits)}"
+        results = runner.evaluate(config, folder, Reporter(quiet=quiet))
     if as_json:
-        click.echo(orjson.dumps(results | {"run": str(folder)}, option=orjson.OPT_INDENT_2))
-        return
+        print_json(results | {"run": str(folder)})
+    else:
+        _print_summary(results, folder)
+
+
+def _print_summary(results: dict[str, Any], folder: Path) -> None:
     from rich.console import Console
 
-    for content in tables.summary(results):
-        Console().print(content)
-    click.echo(f"Run: {folder} (pcult report {folder} makes a page of it)")
+    from evalsuite.report import terminal
+
+    for table in terminal.summary(results):
+        Console().print(table)
+    click.echo(f"Run: {folder} (`pcult report {folder}` writes its report)")
 
 
 @click.command()

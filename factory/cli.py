@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
-from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
-from pangea_cultural.utils.console import Reporter, table
+from pangea_cultural.cli.options import CommaList, json_option, quiet_option, workspace_option
+from pangea_cultural.cli.output import print_json, print_table
+from pangea_cultural.utils.console import Reporter
 
 SHOWN = {
     "claims": ["property", "value", "exactness", "rank", "best", "label"],
@@ -22,7 +22,11 @@ SHOWN = {
 @click.option(
     "--stage", "only", multiple=True, help="Build up to this stage: select, images, questions, split, export."
 )
-@click.option("--hold-out", help="Languages that training must not see, as a comma list; replaces the recipe's.")
+@click.option(
+    "--hold-out",
+    type=CommaList(allow_empty=True),
+    help="Languages that training must not see, as a comma list; replaces the recipe's.",
+)
 @click.option("--seed", type=int, help="Seed of every draw; replaces the recipe's.")
 @click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, for hosts that want to know it.")
 @click.option(
@@ -37,7 +41,7 @@ def build(
     recipe: str,
     workspace: Path,
     only: tuple[str, ...],
-    hold_out: str | None,
+    hold_out: tuple[str, ...] | None,
     seed: int | None,
     contact: str | None,
     dump: Path | None,
@@ -64,7 +68,7 @@ def build(
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hold_out is not None:
-        overrides["held_out_languages"] = [code.strip() for code in hold_out.split(",") if code.strip()]
+        overrides["held_out_languages"] = hold_out
     if dump is not None:
         overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
     plan = recipes.load(config.find("recipe", recipe, recipes.RECIPES), overrides=overrides, contact=contact)
@@ -79,9 +83,9 @@ def build(
         result = statistics.totals(store)
         stages = statistics.stages(store)
     if as_json:
-        _print_json(result | {"export": str(job.export)})
+        print_json(result | {"export": str(job.export)})
     else:
-        _print_table("Stages", stages)
+        print_table("Stages", *stages)
         click.echo(f"Export: {job.export}" if (job.export / "export.json").is_file() else "No export yet.")
 
 
@@ -91,11 +95,11 @@ def _expect(plan: Any, reporter: Reporter, *, as_json: bool) -> None:
 
     expected = estimate(plan, reporter)
     if as_json:
-        _print_json(expected)
+        print_json(expected)
         return
     sources = expected.pop("sources")
     columns = ["source", "queries", "documents", "entities", "images", "hours", "basis"]
-    _print_table(f"Expected of {plan.name}", (columns, [[row[key] for key in columns] for row in sources]))
+    print_table(f"Expected of {plan.name}", columns, [[row[key] for key in columns] for row in sources])
     names = {
         "entities": "entities, at most",
         "images": "images, at most",
@@ -103,7 +107,7 @@ def _expect(plan: Any, reporter: Reporter, *, as_json: bool) -> None:
         "image_gigabytes": "gigabytes of images",
         "image_hours": "hours of fetching images",
     }
-    _print_table("Together", (["", ""], [[name, expected[key]] for key, name in names.items()]))
+    print_table("Together", ["", ""], [[name, expected[key]] for key, name in names.items()])
 
 
 @click.group()
@@ -140,11 +144,11 @@ def stats(workspace: Path, as_json: bool) -> None:
             "links": counts.by_link(store),
         }
     if as_json:
-        _print_json(totals | {name: _records(content) for name, content in tables.items()})
+        print_json(totals | {name: _records(content) for name, content in tables.items()})
         return
-    _print_table("Store", (list(totals), [list(totals.values())]))
+    print_table("Store", list(totals), [list(totals.values())])
     for name, content in tables.items():
-        _print_table(name.capitalize(), content)
+        print_table(name.capitalize(), *content)
 
 
 @data.command()
@@ -165,14 +169,14 @@ def show(entity: str, workspace: Path, as_json: bool) -> None:
     with Store.open(Workspace(workspace).store, read_only=True) as store:
         found = counts.entity(store, entity)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     plain = {key: value for key, value in found.items() if not isinstance(value, list) or key == "regions"}
-    _print_table(entity, (["", ""], [[key, value] for key, value in plain.items()]))
+    print_table(entity, ["", ""], [[key, value] for key, value in plain.items()])
     for name in ("labels", "claims", "images", "rejections"):
         if found[name]:
             columns = SHOWN.get(name) or list(found[name][0])
-            _print_table(name.capitalize(), (columns, [[row[column] for column in columns] for row in found[name]]))
+            print_table(name.capitalize(), columns, [[row[column] for column in columns] for row in found[name]])
 
 
 @data.command("reject-reasons")
@@ -192,9 +196,9 @@ def reject_reasons(workspace: Path, as_json: bool) -> None:
     with Store.open(Workspace(workspace).store, read_only=True) as store:
         content = counts.reject_reasons(store)
     if as_json:
-        _print_json(_records(content))
+        print_json(_records(content))
     else:
-        _print_table("Rejections", content)
+        print_table("Rejections", *content)
 
 
 @data.command()
@@ -220,10 +224,16 @@ def check(export: Path) -> None:
 
 @data.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--languages", default="en,de,es,ru,id", show_default=True, help="Languages to ask in, as a comma list.")
+@click.option(
+    "--languages",
+    type=CommaList(),
+    default="en,de,es,ru,id",
+    show_default=True,
+    help="Languages to ask in, as a comma list.",
+)
 @click.option("--images", default=1500, show_default=True, help="How many images to draw.")
 @click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
-def general(folder: Path, languages: str, images: int, seed: int) -> None:
+def general(folder: Path, languages: tuple[str, ...], images: int, seed: int) -> None:
     """Write general questions (colors, shapes, counts) as LLaVA chat JSON, to interleave with cultural ones.
 
     \b
@@ -232,20 +242,9 @@ def general(folder: Path, languages: str, images: int, seed: int) -> None:
     """
     from factory.sample.synthetic_chat import write_general
 
-    codes = [code.strip() for code in languages.split(",")]
-    write_general(folder, languages=codes, num_images=images, seed=seed)
+    write_general(folder, languages=languages, num_images=images, seed=seed)
     click.echo(f"General questions: {folder / 'general.json'}")
 
 
 def _records(content: tuple[list[str], list[list[Any]]]) -> list[dict[str, Any]]:
     return [dict(zip(content[0], row, strict=True)) for row in content[1]]
-
-
-def _print_table(title: str, content: tuple[list[str], list[list[Any]]]) -> None:
-    from rich.console import Console
-
-    Console().print(table(title, *content))
-
-
-def _print_json(value: Any) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str))

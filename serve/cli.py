@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pangea_cultural.cli.options import quiet_option, workspace_option
+from pangea_cultural.cli.options import KeyFile, json_option, quiet_option, workspace_option
 
 
 @click.command()
@@ -14,17 +14,17 @@ from pangea_cultural.cli.options import quiet_option, workspace_option
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0 for any free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
-@click.option(
-    "--api-key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="File with a key that callers must send.",
-)
+@click.option("--api-key-file", "api_key", type=KeyFile(), help="File with a key that callers must send.")
 @workspace_option
+@json_option
 @quiet_option
-def serve(checkpoint: Path, port: int, host: str, api_key_file: Path | None, workspace: Path, quiet: bool) -> None:
+def serve(
+    checkpoint: Path, port: int, host: str, api_key: str | None, workspace: Path, as_json: bool, quiet: bool
+) -> None:
     """Serve a checkpoint through vLLM with an OpenAI-compatible API.
 
-    Runs until Ctrl-C. What vLLM prints goes to logs/ in the workspace.
+    Runs until Ctrl-C. vLLM's output goes to logs/vllm.log in the workspace. With --json, one line with the URL and the
+    model's name is printed when the server is ready.
 
     \b
     Example:
@@ -33,34 +33,36 @@ def serve(checkpoint: Path, port: int, host: str, api_key_file: Path | None, wor
     import signal
     import time
 
+    import orjson
+
     from pangea_cultural.errors import UserError
     from pangea_cultural.utils.console import Reporter
     from pangea_cultural.workspace import Workspace
     from serve.server import Server
 
-    # A service manager's stop is Ctrl-C: vLLM's workers must go, too.
+    # Service managers stop a process with SIGTERM. Handle it as Ctrl-C, so that vLLM's workers are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    key = api_key_file.read_text().strip() if api_key_file else None
-    if key == "":
-        raise UserError(f"{api_key_file} is empty: write a key into it")
-    place = Workspace.create(workspace)
-    server = Server(
-        checkpoint, log=place.logs / "vllm.log", port=port, host=host, api_key=key, reporter=Reporter(quiet=quiet)
-    )
+    log = Workspace.create(workspace).logs / "vllm.log"
+    reporter = Reporter(quiet=quiet)
+    server = Server(checkpoint, log=log, port=port, host=host, api_key=api_key, reporter=reporter)
     with server:
         try:
-            click.echo(f"Serving {server.model} at {server.url} (stop with Ctrl-C). Ask it:\n")
-            click.echo(example(server.url, server.model, key))
+            if as_json:
+                click.echo(orjson.dumps({"url": server.url, "model": server.model}))
+            else:
+                click.echo(f"Serving {server.model} at {server.url} (stop with Ctrl-C). Send a request:\n")
+                click.echo(example(server.url, server.model, api_key))
             while server.poll() is None:
                 time.sleep(1)
         except KeyboardInterrupt:
-            click.echo("Stopped.", err=True)
+            if not as_json:
+                click.echo("Stopped.", err=True)
             return
-    raise UserError(f"vLLM ended by itself: see {place.logs / 'vllm.log'}")
+    raise UserError(f"vLLM has ended unexpectedly. See {log}.")
 
 
 def example(url: str, model: str, key: str | None) -> str:
-    """A request to paste into a shell: a question about image.png."""
+    """Return a shell command that sends a question about image.png."""
     header = "-H 'Authorization: Bearer YOUR-KEY' " if key else ""
     body = (
         '{"model": "' + model + '", "messages": [{"role": "user", "content": ['

@@ -1,4 +1,4 @@
-"""A real vLLM server as a child process: started with the right settings, waited for, stopped with all its workers."""
+"""The vLLM server of a checkpoint, as a child process that is stopped with all its workers."""
 
 import contextlib
 import os
@@ -13,10 +13,12 @@ from pathlib import Path
 from types import TracebackType
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils import child_process
+from pangea_cultural.utils.child_process import tied_to_parent
 from pangea_cultural.utils.console import Reporter
 from serve import vllm_flags
 
+VLLM_MODULE = "vllm.entrypoints.launchers.api_server.entry"
+"""Started with `python -m`, because the `vllm` script of the CPU build does not start."""
 START_TIMEOUT_S = 900
 """A 7B model on a cold disk takes minutes."""
 STOP_TIMEOUT_S = 15
@@ -24,18 +26,19 @@ ERROR_MARKS = ("Error", "error:", "Exception")
 
 
 class Server:
-    """Serves a checkpoint while the `with` block runs.
+    """Server of a checkpoint, running inside the `with` block.
 
     Args:
         checkpoint: folder of the checkpoint.
-        log: file that takes what vLLM prints.
+        log: file for the output of vLLM.
         port: TCP port; 0 for any free one.
         host: address to listen on.
-        api_key: key that callers must send; none is asked for where None.
-        reporter: told how the start goes.
+        api_key: key that callers must send; None to accept all callers.
+        reporter: shows the progress of the start.
 
     Raises:
-        UserError: no checkpoint, a port in use, or vLLM does not start; the message quotes the log's decisive line.
+        UserError: the checkpoint is missing or incomplete, the port is in use, or vLLM does not start. The message
+            quotes the first error of the log.
     """
 
     def __init__(
@@ -59,18 +62,18 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Base of the OpenAI-compatible API."""
+        """Base of the OpenAI-compatible API, ending in /v1."""
         return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}/v1"
 
     @property
     def model(self) -> str:
-        """The name that requests give the model: the checkpoint folder's."""
+        """The model's name in requests: the name of the checkpoint folder."""
         return self._checkpoint.resolve().name
 
     def __enter__(self) -> "Server":
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
-            # A session of its own, so that vLLM's workers can be stopped together, and Ctrl-C reaches only us.
+            # In a session of its own: vLLM can be stopped with its workers, and Ctrl-C reaches only this process.
             self._process = subprocess.Popen(
                 self._command(),
                 stdout=log,
@@ -91,9 +94,8 @@ class Server:
         self.stop()
 
     def _command(self) -> list[str]:
-        # `python -m`, because the `vllm` script of the CPU build does not start.
         return [
-            *child_process.command(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
+            *tied_to_parent(sys.executable, "-m", VLLM_MODULE),
             f"--model={self._checkpoint}",
             f"--served-model-name={self.model}",
             f"--host={self.host}",
@@ -106,34 +108,36 @@ class Server:
         with self._reporter.bar(f"serve: starting vLLM with {self.model}", None, "seconds") as bar:
             while time.monotonic() - began < START_TIMEOUT_S:
                 if self.poll() is not None:
-                    raise UserError(f"vLLM did not start: {self._decisive_line()} (whole log: {self._log})")
+                    raise UserError(f"vLLM did not start: {self._first_error()} See {self._log}.")
                 if self._healthy():
                     self._reporter.note(f"serve: {self.url} after {time.monotonic() - began:.0f} s")
                     return
                 time.sleep(1)
                 bar.advance()
-        raise UserError(f"vLLM was not ready after {START_TIMEOUT_S} s: see {self._log}")
+        raise UserError(f"vLLM was not ready after {START_TIMEOUT_S} s. See {self._log}.")
 
     def poll(self) -> int | None:
-        """The exit code of vLLM; None while it runs."""
+        """Return the exit code of vLLM; None while it runs."""
         return self._process.poll() if self._process else None
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url.removesuffix("/v1") + "/health", timeout=2) as answer:
-                return answer.status == 200
+            with urllib.request.urlopen(self.url.removesuffix("/v1") + "/health", timeout=2) as response:
+                return response.status == 200
         except (urllib.error.URLError, OSError):
             return False
 
-    def _decisive_line(self) -> str:
-        """The last line of the log that names an error; vLLM wraps the cause in many others."""
+    def _first_error(self) -> str:
+        """Return the first line of the log that names an error.
+
+        vLLM reports the cause first. The later errors come from processes that wait for the one that failed.
+        """
         lines = self._log.read_text("utf-8", "replace").splitlines()
         errors = [line for line in lines if any(mark in line for mark in ERROR_MARKS)]
-        # The first one is the cause; what follows are processes that miss the one that died.
         return (errors or lines or ["no output"])[0].strip()[:300]
 
     def stop(self) -> None:
-        """Stop vLLM and all its workers; does nothing when it is not running."""
+        """Stop vLLM and all its workers, if it is running."""
         if self._process is None:
             return
         for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -142,7 +146,7 @@ class Server:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_TIMEOUT_S)
                 break
-        # Workers that outlived their parent.
+        # Workers may outlive their parent.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process = None
@@ -150,10 +154,10 @@ class Server:
 
 def _free_port(host: str, port: int) -> int:
     with socket.socket() as probe:
-        # As vLLM will bind it: a port that an ended server still holds in TIME_WAIT is free.
+        # vLLM binds with this option, which accepts the port of a server that ended recently (TIME_WAIT).
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise UserError(f"port {port} is in use: choose another with --port") from error
+            raise UserError(f"Port {port} is in use. Choose another with --port.") from error
         return probe.getsockname()[1]

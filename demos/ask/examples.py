@@ -1,38 +1,38 @@
-"""Images and questions to try, from an export's splits that training has not seen."""
+"""Example images and questions, from the splits of an export that training does not use."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.sampling import hash_key
 
 NUM_IMAGES = 24
+NUM_QUESTIONS = 6
+"""Suggested questions without a matching image."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images with their questions by language; all empty where there is no export."""
+    """Images with their questions by language; all empty without an export."""
 
     images: list[Path]
     questions: dict[tuple[str, str], list[str]]
-    """By image (its path as text) and language."""
+    """Questions by image (its path as text) and language code."""
     languages: list[str]
     held_out: list[str]
 
-    def ask(self, image: str | None, language: str) -> list[str]:
-        """Questions in a language about an image; about any image where this one has none."""
-        own = self.questions.get((image or "", language))
-        if own:
-            return own
-        return list(dict.fromkeys(q for (_, code), part in self.questions.items() if code == language for q in part))[
-            :6
-        ]
+    def suggestions(self, image: str | None, language: str) -> list[str]:
+        """Return the questions about an image in a language, or questions about other images if it has none."""
+        matching = self.questions.get((image or "", language))
+        if matching:
+            return matching
+        others = (text for (_, code), texts in self.questions.items() if code == language for text in texts)
+        return list(dict.fromkeys(others))[:NUM_QUESTIONS]
 
 
 def load(path: Path) -> Examples:
-    """The examples of an export; empty where there is none."""
+    """Return the examples of an export; empty ones if there is no complete export at `path`."""
     try:
         export = Export.open(path)
     except UserError:
@@ -43,24 +43,14 @@ def load(path: Path) -> Examples:
         for row in export.questions(split)
         if row.question_type == "open" and row.image
     ]
-    chosen = set(_spread({(row.image, row.entity) for row in rows}))
+    # The first image of each entity, in the order of the hashes.
+    image_of: dict[str, str] = {}
+    for row in sorted(rows, key=lambda row: (hash_key(row.image), row.entity)):
+        image_of.setdefault(row.entity, row.image)
+    chosen = list(image_of.values())[:NUM_IMAGES]
     questions: dict[tuple[str, str], list[str]] = {}
-    languages: dict[str, None] = {}
     for row in rows:
-        languages[row.language] = None
         if row.image in chosen:
             questions.setdefault((str(export.path / row.image), row.language), []).append(row.question)
-    images = [export.path / image for image in sorted(chosen, key=_draw)]
-    return Examples(images, questions, list(languages), export.held_out_languages)
-
-
-def _spread(images: Iterable[tuple[str, str]]) -> list[str]:
-    """At most NUM_IMAGES images of as many entities, drawn by hash."""
-    by_entity: dict[str, str] = {}
-    for image, entity in sorted(images, key=lambda pair: _draw(pair[0])):
-        by_entity.setdefault(entity, image)
-    return list(by_entity.values())[:NUM_IMAGES]
-
-
-def _draw(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+    images = [export.path / image for image in dict.fromkeys(chosen)]
+    return Examples(images, questions, list(dict.fromkeys(row.language for row in rows)), export.held_out_languages)

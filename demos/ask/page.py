@@ -1,10 +1,10 @@
-"""The demo page: an image, a language, a question, and the answer as it comes."""
+"""The demo page: a question about an image, in any language, with a streamed answer."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-# Before the import: Gradio would otherwise tell its makers that it was started.
+# Before the import, which sends usage data otherwise.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
@@ -18,7 +18,7 @@ from pangea_cultural.reference.languages import language, languages
 MAX_UPLOAD = "20mb"
 MAX_PIXELS = 50_000_000
 MAX_QUESTION = 1000
-NO_ANSWER = "(The model ended without a word.)"
+NO_ANSWER = "(The model returned no text.)"
 RIGHT_TO_LEFT = "right-to-left"
 CSS = """
 .gradio-container { width: 100% !important; max-width: 1080px !important; margin: 0 auto !important; }
@@ -32,97 +32,120 @@ footer { display: none !important; }
 def page(
     endpoint_url: str, examples: Examples, *, model: str, notes: list[str], api_key: str | None = None
 ) -> gr.Blocks:
-    """The page for an endpoint.
+    """Return the page for an endpoint.
 
     Args:
         endpoint_url: base of the API, ending in /v1.
-        examples: images and questions to try.
-        model: the model's name, to be shown.
-        notes: what to know about the model, one sentence each.
-        api_key: where the endpoint asks for one.
+        examples: example images and questions.
+        model: the model's name.
+        notes: facts about the model, one sentence each.
+        api_key: the endpoint's key; None if it needs none.
     """
     codes = examples.languages or list(languages())
-    first = "en" if "en" in codes else codes[0]
 
-    async def answer(image: str | None, question: str) -> AsyncIterator[str]:
-        if not image:
-            raise gr.Error("Choose or upload an image first.", print_exception=False)
-        if not question.strip():
-            raise gr.Error("Write a question, or choose one of the examples.", print_exception=False)
-        if len(question) > MAX_QUESTION:
-            raise gr.Error(f"The question is too long: at most {MAX_QUESTION} characters.", print_exception=False)
-        said = ""
-        try:
-            content = checked(Path(image))
-            async with Endpoint(endpoint_url, api_key=api_key, model=model) as endpoint:
-                async for piece in endpoint.stream(content, question.strip()):
-                    said += piece
-                    yield said
-            if not said.strip():
-                yield NO_ANSWER
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-
-    def in_language(code: str, image: str | None, chosen: str | None) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
-        asked = examples.ask(chosen if image else None, code)
-        side = [RIGHT_TO_LEFT] if language(code).direction == "rtl" else []
+    def suggest(code: str, image: str | None, chosen: str | None) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
+        questions = examples.suggestions(chosen if image else None, code)
+        first = questions[0] if questions else None
+        classes = [RIGHT_TO_LEFT] if language(code).direction == "rtl" else []
         return (
-            gr.Dropdown(choices=asked, value=asked[0] if asked else None),
-            gr.Textbox(value=asked[0] if asked else "", elem_classes=side),
-            gr.Textbox(value="", elem_classes=side),
+            gr.Dropdown(choices=questions, value=first),
+            gr.Textbox(value=first or "", elem_classes=classes),
+            gr.Textbox(value="", elem_classes=classes),
         )
 
     def choose(event: gr.SelectData, code: str) -> tuple[str, str, gr.Dropdown, gr.Textbox, gr.Textbox]:
         path = str(examples.images[event.index])
-        return path, path, *in_language(code, path, path)
+        return path, path, *suggest(code, path, path)
 
     with gr.Blocks(title="CulturalPangea", analytics_enabled=False) as blocks:
         gr.Markdown(f"# CulturalPangea\nAsk `{model}` about an image.")
         chosen = gr.State(None)
         with gr.Row():
             with gr.Column(min_width=300):
-                image = gr.Image(
-                    type="filepath", label="Image", height=300, sources=["upload", "clipboard"], elem_id="image"
-                )
-                if examples.images:
-                    gr.Markdown("Or one that training has not seen:")
-                    gallery = gr.Gallery(
-                        [str(path) for path in examples.images],
-                        show_label=False,
-                        height=260,
-                        object_fit="contain",
-                        allow_preview=False,
-                        interactive=False,
-                        buttons=[],
-                        elem_id="gallery",
-                    )
+                image, gallery = _image_inputs(examples.images)
             with gr.Column(min_width=300):
-                code = gr.Dropdown(
-                    choices=[(_name(c, examples.held_out), c) for c in codes], value=first, label="Language"
-                )
-                start = examples.ask(None, first)
-                suggested = gr.Dropdown(choices=start, value=start[0] if start else None, label="Questions to try")
-                question = gr.Textbox(
-                    value=start[0] if start else "",
-                    label="Question",
-                    lines=2,
-                    max_length=MAX_QUESTION,
-                    elem_id="question",
-                )
-                ask = gr.Button("Ask", variant="primary", elem_id="ask")
-                # Plain text: what a model says is never rendered as Markdown or HTML.
-                said = gr.Textbox(label="Answer", interactive=False, lines=2, elem_id="answer")
+                code, suggested, question, ask, answer = _question_inputs(examples, codes)
         if notes:
             gr.Markdown("### About this model\n" + "".join(f"- {note}\n" for note in notes))
-        gr.on([ask.click, question.submit], answer, [image, question], said, concurrency_limit=8)
-        code.change(in_language, [code, image, chosen], [suggested, question, said])
+        answer_question = _answer_function(endpoint_url, model, api_key)
+        gr.on([ask.click, question.submit], answer_question, [image, question], answer, concurrency_limit=8)
+        code.change(suggest, [code, image, chosen], [suggested, question, answer])
         suggested.input(lambda text: text, suggested, question)
-        if examples.images:
-            gallery.select(choose, [code], [image, chosen, suggested, question, said])
+        gallery.select(choose, [code], [image, chosen, suggested, question, answer])
     return blocks
 
 
-def _name(code: str, held_out: list[str]) -> str:
+def _answer_function(
+    endpoint_url: str, model: str, api_key: str | None
+) -> Callable[[str | None, str], AsyncIterator[str]]:
+    """Return the function that answers a question about an image file, and yields the growing answer."""
+
+    async def answer_question(image: str | None, question: str) -> AsyncIterator[str]:
+        if not image:
+            raise gr.Error("Choose or upload an image first.", print_exception=False)
+        if not question.strip():
+            raise gr.Error("Write a question or choose an example.", print_exception=False)
+        if len(question) > MAX_QUESTION:
+            raise gr.Error(
+                f"The question is longer than {MAX_QUESTION:,} characters. Shorten it.", print_exception=False
+            )
+        answer = ""
+        try:
+            content = checked(Path(image))
+            async with Endpoint(endpoint_url, api_key=api_key, model=model) as endpoint:
+                async for piece in endpoint.stream(content, question.strip()):
+                    answer += piece
+                    yield answer
+            if not answer.strip():
+                yield NO_ANSWER
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return answer_question
+
+
+def _image_inputs(examples: list[Path]) -> tuple[gr.Image, gr.Gallery]:
+    """Add the upload field and the gallery of example images, which is hidden if there are none."""
+    image = gr.Image(type="filepath", label="Image", height=300, sources=["upload", "clipboard"], elem_id="image")
+    gr.Markdown("Or choose an image that the model was not trained on:", visible=bool(examples))
+    gallery = gr.Gallery(
+        [str(path) for path in examples],
+        show_label=False,
+        height=260,
+        object_fit="contain",
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id="gallery",
+        visible=bool(examples),
+    )
+    return image, gallery
+
+
+def _question_inputs(
+    examples: Examples, codes: list[str]
+) -> tuple[gr.Dropdown, gr.Dropdown, gr.Textbox, gr.Button, gr.Textbox]:
+    """Add the fields for language, example questions, question and answer, and the button."""
+    first = "en" if "en" in codes else codes[0]
+    names = [(_language_name(code, examples.held_out), code) for code in codes]
+    code = gr.Dropdown(choices=names, value=first, label="Language")
+    questions = examples.suggestions(None, first)
+    suggested = gr.Dropdown(choices=questions, value=questions[0] if questions else None, label="Example questions")
+    question = gr.Textbox(
+        value=questions[0] if questions else "",
+        label="Question",
+        lines=2,
+        max_length=MAX_QUESTION,
+        elem_id="question",
+    )
+    ask = gr.Button("Ask", variant="primary", elem_id="ask")
+    # Plain text, because an answer must not be rendered as Markdown or HTML.
+    answer = gr.Textbox(label="Answer", interactive=False, lines=2, elem_id="answer")
+    return code, suggested, question, ask, answer
+
+
+def _language_name(code: str, held_out: list[str]) -> str:
+    """Return a language's own name, with its English name and whether it is held out: `Nederlands (Dutch, held out)`."""
     row = language(code)
     remarks = [row.name] * (row.name != row.native) + ["held out"] * (code in held_out)
     return f"{row.native} ({', '.join(remarks)})" if remarks else row.native
@@ -145,7 +168,7 @@ def checked(image: Path) -> bytes:
 
 
 def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> str:
-    """Start the page in the background and give its address.
+    """Start the page in the background and return its address.
 
     Args:
         blocks: the page.
@@ -165,11 +188,11 @@ def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> s
             prevent_thread_lock=True,
             max_file_size=MAX_UPLOAD,
             allowed_paths=[str(path) for path in allowed],
-            # System fonts: the page must look the same without a network.
+            # System fonts, because others are loaded over the network.
             theme=gr.themes.Soft(primary_hue="emerald", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
             css=CSS,
             footer_links=[],
         )
     except OSError as error:
-        raise UserError(f"port {port} is in use: choose another with --port") from error
+        raise UserError(f"Port {port} is in use. Choose another with --port.") from error
     return url

@@ -1,4 +1,4 @@
-"""What lighteval 0.13 needs to run offline and with today's packages. Call `prepare` before its pipeline is used."""
+"""What lighteval 0.13 needs to run offline and with today's packages. Call `apply_patches` before its pipeline is used."""
 
 import importlib
 import logging
@@ -7,7 +7,7 @@ import types
 import xxhash
 
 
-def prepare() -> None:
+def apply_patches() -> None:
     """Mend lighteval 0.13 in this process.
 
     - Its registry imports every built-in task, and some fetch files from the network at import: only our tasks are

@@ -1,21 +1,19 @@
-"""One evaluation: items to an endpoint through lighteval's pipeline, answers to figures, all of it in one folder.
+"""One evaluation: questions to an endpoint through lighteval's pipeline, answers to accuracies, all in one folder.
 
 runs/NAME/
-  results.json       figures with their controls, and what they were measured on
-  answers.parquet    one row a question and condition
-  answers.jsonl      the same as they came, to go on after a kill
+  results.json       accuracies with their controls, settings and versions
+  answers.parquet    one row per question and condition
+  answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details
 """
 
-import asyncio
 import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,42 +21,58 @@ import pyarrow.parquet as pq
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
 from evalsuite.harness import lighteval_patches
-from evalsuite.metrics.accuracy import figures
+from evalsuite.metrics.accuracy import accuracies
 from evalsuite.metrics.exact_match import exact_match
-from pangea_cultural import __version__
 from pangea_cultural.dataset.export import MANIFEST, Export
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import atomic_path, read_json, sha256_file, temporaries, write_bytes, write_json
+from pangea_cultural.utils.console import Bar, Reporter
+from pangea_cultural.utils.environment import versions
+from pangea_cultural.utils.files import (
+    atomic_path,
+    leftover_temporaries,
+    read_json,
+    sha256_file,
+    write_bytes,
+    write_json,
+)
 
-PACKAGES = ("lighteval", "openai", "datasets")
-SPLITS = ("dev", "test", "unseen")
+PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
+"""Packages whose versions are recorded."""
+FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is evaluated, and on what."""
+class EvalConfig:
+    """The settings of an evaluation."""
 
     connect: Callable[[], Endpoint]
-    """Makes the client of the endpoint; called in the event loop that uses it."""
+    """Creates the client of the endpoint; called in the event loop that uses it."""
     model: str
-    """The name that the endpoint serves."""
+    """The model's name at the endpoint."""
     training: dict[str, Any]
-    """The checkpoint's training.json; empty where it is not known."""
+    """The checkpoint's training.json; empty if the checkpoint is unknown."""
     weights: list[list[Any]]
-    """What tells the checkpoint's files from others under the same name; empty where they are not here."""
+    """The `weights_state` of the checkpoint; empty if the checkpoint is unknown."""
     export: Export
     splits: tuple[str, ...]
     languages: tuple[str, ...]
-    """Languages to ask in; where none is given those that the model was trained in, and the held-out ones."""
-    limit: int
+    """Languages to ask in; if empty, the languages of the training and the held-out ones."""
+    max_questions: int
+    """Maximum number of questions per language and question type."""
     seed: int
 
-    def trained(self) -> tuple[str, ...]:
-        """Languages that the model was trained in: what its record says, or else those of the export's train split.
+    @classmethod
+    def for_checkpoint(cls, checkpoint: Path, **settings: Any) -> Self:
+        """Return settings with the training record and the weights state of a checkpoint folder, if it exists."""
+        path = checkpoint / "training.json"
+        training = read_json(path) if path.is_file() else {}
+        return cls(training=training, weights=weights_state(checkpoint), **settings)
 
-        Records of older versions name none where a training took all languages of its data.
+    def trained(self) -> tuple[str, ...]:
+        """Return the languages of the training: those of its record, or else those of the export's train split.
+
+        Older records name no languages if the training used all languages of its data.
         """
         if self.training.get("languages"):
             return tuple(self.training["languages"])
@@ -66,86 +80,92 @@ class Plan:
         return tuple(sorted(rows))
 
     def asked(self) -> tuple[str, ...]:
-        """Languages to ask in."""
+        """Return the languages to ask in."""
         return self.languages or (*self.trained(), *self.export.held_out_languages)
 
     def fingerprint(self) -> str:
-        """What the answers depend on."""
+        """Return a hash of everything that the answers depend on."""
         parts = (
             self.model,
             self.training.get("weights_sha256") or self.weights,
             sha256_file(self.export.path / MANIFEST),
             self.splits,
             self.asked(),
-            self.limit,
+            self.max_questions,
             self.seed,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def evaluate(plan: Plan, folder: Path, reporter: Reporter) -> dict[str, Any]:
-    """Run an evaluation and give the content of results.json.
+def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, Any]:
+    """Run an evaluation and return the content of results.json.
 
-    A repeated call with the same plan and folder asks only what has no answer yet.
+    A repeated call with the same settings and folder asks only the questions without an answer.
 
     Raises:
-        UserError: the endpoint does not answer, or there is nothing to ask.
+        UserError: the endpoint does not answer, or the export has no such questions.
     """
     items = [
         item
-        for split in plan.splits
-        for item in benchmark.items(plan.export, split, plan.asked(), limit=plan.limit, seed=plan.seed)
+        for split in config.splits
+        for item in benchmark.items(
+            config.export, split, config.asked(), max_questions=config.max_questions, seed=config.seed
+        )
     ]
-    _keep_or_clear(plan, folder)
-    with reporter.bar(f"evaluate: {plan.model}", len(items), "questions") as bar:
-        scores, given = _run_pipeline(plan, items, folder, bar)
-    answers = _answers(plan, items, given)
+    reset_if_changed(config, folder)
+    with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
+        scores, predictions = _run_pipeline(config, items, folder, bar)
+    answers = _answers(config, items, predictions)
     _compare_with_lighteval(answers, scores)
     with atomic_path(folder / "answers.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(answers), temporary)
-    results = _results(plan, answers)
+    results = _results(config, answers)
     write_json(folder / "results.json", results)
     return results
 
 
-def refuse_foreign(folder: Path) -> None:
-    """Refuse a folder whose files are not of a run: an evaluation replaces some of them.
+def require_run_folder(folder: Path) -> None:
+    """Accept a new folder, an empty one or the folder of a run, because an evaluation replaces files in it.
 
     Raises:
-        UserError: it is such a folder.
+        UserError: the folder contains other files.
     """
-    # A run writes its fingerprint first, and a kill may cut that off.
-    mark = folder / "fingerprint"
-    if folder.is_dir() and not mark.is_file() and set(folder.iterdir()) - set(temporaries(mark)):
-        raise UserError(f"{folder} is not empty and is no run of ours: give another --out")
+    # A run writes its fingerprint first. If it is killed there, only a temporary file exists.
+    fingerprint = folder / FINGERPRINT
+    if fingerprint.is_file() or not folder.is_dir():
+        return
+    if set(folder.iterdir()) - set(leftover_temporaries(fingerprint)):
+        raise UserError(f"{folder} is not empty and is not an evaluation run. Choose another folder with --out.")
 
 
-def _keep_or_clear(plan: Plan, folder: Path) -> None:
-    """Keep the answers of a killed run of the same plan; forget another's."""
-    mark = folder / "fingerprint"
-    if not (mark.is_file() and mark.read_text() == plan.fingerprint()):
-        # First what says that the run is finished: a kill on the way leaves no figures that a report would take.
+def reset_if_changed(config: EvalConfig, folder: Path) -> None:
+    """Keep the answers of an interrupted run with the same settings; remove those of other settings."""
+    fingerprint = folder / FINGERPRINT
+    if not (fingerprint.is_file() and fingerprint.read_text() == config.fingerprint()):
+        # results.json marks a finished run. Remove it first, so that a kill leaves no outdated results.
         (folder / "results.json").unlink(missing_ok=True)
         (folder / "answers.jsonl").unlink(missing_ok=True)
-        write_bytes(mark, plan.fingerprint().encode())
+        write_bytes(fingerprint, config.fingerprint().encode())
 
 
-def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tuple[dict[str, float], dict[str, dict]]:
-    """Score of each task as lighteval counts it, and the model's answers by item."""
-    # Nothing of an evaluation on local data is to be looked up on the hub.
+def _run_pipeline(
+    config: EvalConfig, items: list[Item], folder: Path, bar: Bar
+) -> tuple[dict[str, float], dict[str, dict]]:
+    """Return lighteval's score of each task, and the model's answers by item."""
+    # An evaluation on local data needs nothing from the hub.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    lighteval_patches.prepare()
+    lighteval_patches.apply_patches()
     from lighteval.logging.evaluation_tracker import EvaluationTracker
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
     from evalsuite.harness import tasks as lighteval_tasks
     from evalsuite.harness.endpoint_model import EndpointModel
 
-    _clear_lighteval(folder / "lighteval")
-    model = EndpointModel(plan.connect, name=plan.model, answers=folder / "answers.jsonl", bar=bar)
-    tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=plan.fingerprint()[:8])
+    clear_lighteval(folder / "lighteval")
+    model = EndpointModel(config.connect, name=config.model, answers=folder / "answers.jsonl", bar=bar)
+    tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=config.fingerprint()[:8])
     pipeline = Pipeline(
-        tasks=",".join(config.name for config in tasks.TASKS_TABLE),
+        tasks=",".join(task.name for task in tasks.TASKS_TABLE),
         pipeline_parameters=PipelineParameters(
             launcher_type=ParallelismManager.NONE, custom_tasks_directory=tasks, bootstrap_iters=0
         ),
@@ -158,20 +178,21 @@ def _run_pipeline(plan: Plan, items: list[Item], folder: Path, bar: Any) -> tupl
     return {name.rsplit(":", 1)[0]: next(iter(scores.values())) for name, scores in results.items()}, model.answers
 
 
-def _clear_lighteval(folder: Path) -> None:
-    """Of a run before, or of half a run: lighteval names its files by the time, so they would stay beside the new."""
+def clear_lighteval(folder: Path) -> None:
+    """Remove lighteval's files of an earlier run: their names contain the time, so a new run would not replace them."""
     for name in ("results", "details", "data"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _answers(plan: Plan, items: list[Item], given: dict[str, dict]) -> list[dict[str, Any]]:
-    trained = benchmark.trained_answers(plan.export, plan.trained())
+def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict]) -> list[dict[str, Any]]:
+    """Return the rows of answers.parquet, in the order of the items."""
+    trained = benchmark.trained_answers(config.export, config.trained())
     rows = []
     for item in items:
         row = item.question
-        found = given[f"{row.id}|{item.condition}"]
-        logprobs = found.get("logprobs", [])
-        said = row.choices[max(range(len(logprobs)), key=logprobs.__getitem__)] if logprobs else found["text"]
+        prediction = predictions[f"{row.id}|{item.condition}"]
+        logprobs = prediction.get("logprobs", [])
+        answer = row.choices[max(range(len(logprobs)), key=logprobs.__getitem__)] if logprobs else prediction["text"]
         rows.append(
             {
                 "id": row.id,
@@ -183,13 +204,13 @@ def _answers(plan: Plan, items: list[Item], given: dict[str, dict]) -> list[dict
                 "region": row.region,
                 "entity": row.entity,
                 "property": row.property,
-                "image": str(item.image.relative_to(plan.export.path)),
+                "image": str(item.image.relative_to(config.export.path)),
                 "question": row.question,
                 "choices": list(row.choices),
                 "answers": list(row.answers),
-                "said": said,
+                "prediction": answer,
                 "logprobs": logprobs,
-                "correct": said == row.answer if logprobs else exact_match(said, list(row.answers)),
+                "correct": answer == row.answer if logprobs else exact_match(answer, list(row.answers)),
                 "shared": bool(trained & set(row.answers)),
             }
         )
@@ -197,46 +218,38 @@ def _answers(plan: Plan, items: list[Item], given: dict[str, dict]) -> list[dict
 
 
 def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, float]) -> None:
-    """Our figures are cut finer than lighteval's; on whole tasks both must agree."""
+    """Compare the accuracy of every task with lighteval's, because the report computes its own for finer groups.
+
+    Raises:
+        RuntimeError: the accuracies of a task differ.
+    """
     for task in {answer["task"] for answer in answers}:
-        own = [float(answer["correct"]) for answer in answers if answer["task"] == task]
-        if abs(sum(own) / len(own) - scores[task]) > 1e-9:
-            raise RuntimeError(f"{task}: lighteval counts {scores[task]}, we count {sum(own) / len(own)}")
+        correct = [float(answer["correct"]) for answer in answers if answer["task"] == task]
+        accuracy = sum(correct) / len(correct)
+        if abs(accuracy - scores[task]) > 1e-9:
+            raise RuntimeError(f"The accuracy of {task} is {accuracy}, but lighteval computes {scores[task]}.")
 
 
-def _results(plan: Plan, answers: list[dict[str, Any]]) -> dict[str, Any]:
+def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "model": plan.model,
+        "model": config.model,
         "benchmark": benchmark.NAME,
-        "splits": list(plan.splits),
-        "limit": plan.limit,
-        "seed": plan.seed,
-        "languages": {"trained": list(plan.trained()), "held_out": plan.export.held_out_languages},
-        "figures": figures(answers, plan.trained()),
-        "statements": plan.training.get("statements", []),
-        "weights_sha256": plan.training.get("weights_sha256"),
-        "export": {"path": str(plan.export.path), "manifest_sha256": sha256_file(plan.export.path / MANIFEST)},
-        "versions": {"pangea-cultural": __version__} | {name: version(name) for name in PACKAGES},
+        "splits": list(config.splits),
+        "max_questions": config.max_questions,
+        "seed": config.seed,
+        "languages": {"trained": list(config.trained()), "held_out": config.export.held_out_languages},
+        "figures": accuracies(answers, config.trained()),
+        "statements": config.training.get("statements", []),
+        "weights_sha256": config.training.get("weights_sha256"),
+        "export": {"path": str(config.export.path), "manifest_sha256": sha256_file(config.export.path / MANIFEST)},
+        "versions": versions(PACKAGES),
     }
 
 
-def model_name(connect: Callable[[], Endpoint]) -> str:
-    """The name of the model that an endpoint serves."""
-
-    async def ask() -> str:
-        async with connect() as endpoint:
-            return await endpoint.model()
-
-    return asyncio.run(ask())
-
-
-def training_record(checkpoint: Path) -> dict[str, Any]:
-    """The record of how a checkpoint was trained; empty where it has none."""
-    path = checkpoint / "training.json"
-    return read_json(path) if path.is_file() else {}
-
-
 def weights_state(checkpoint: Path) -> list[list[Any]]:
-    """What tells a checkpoint's weights from others under the same name: hashing 15 GB at every start takes long."""
+    """Return name, size in bytes and modification time of a checkpoint's weight files.
+
+    They identify the weights without a hash, which takes long for 15 GB.
+    """
     files = [(path.name, path.stat()) for path in sorted(checkpoint.glob("*.safetensors"))]
     return [[name, state.st_size, state.st_mtime_ns] for name, state in files]

@@ -10,7 +10,7 @@ SUBSETS = ("all", "shared", "novel")
 """All questions; those whose right answer is also an answer in a trained language; those whose is not."""
 
 
-def figures(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[dict[str, Any]]:
+def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[dict[str, Any]]:
     """One figure for each split, kind, language (or group of languages) and subset.
 
     Args:

@@ -13,7 +13,7 @@ from factory.store.store import Store
 from pangea_cultural import __version__
 from pangea_cultural.dataset import export, question
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import MADE_UP, atomic_path, sha256_file, temporaries, write_json
+from pangea_cultural.utils.files import RANDOM_SUFFIX, atomic_path, leftover_temporaries, sha256_file, write_json
 
 QUESTIONS = """
 SELECT q.* EXCLUDE (image), CASE WHEN q.image = '' THEN '' ELSE 'images/' || i.path END AS image
@@ -36,7 +36,7 @@ WHERE i.image IN (SELECT image FROM question)
 GROUP BY i.path ORDER BY i.path
 """
 
-OWN_IMAGE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{MADE_UP})")
+OWN_IMAGE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{RANDOM_SUFFIX})")
 """An image below `images/`, or what a kill has left of one."""
 
 
@@ -86,7 +86,7 @@ def _place_images(names: list[str], images: Path, folder: Path, reporter: Report
 def _remove_cut_off(names: list[str], folder: Path) -> None:
     """Remove what kills have left of files that were being written; what a user keeps in the folder stays."""
     for name in names:
-        for path in temporaries(folder / name):
+        for path in leftover_temporaries(folder / name):
             if path.is_file():
                 path.unlink()
 

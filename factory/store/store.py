@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.files import temporaries
+from pangea_cultural.utils.files import leftover_temporaries
 
 SCHEMA_VERSION = "2"
 
@@ -124,7 +124,7 @@ def _make_empty(path: Path) -> None:
             # Another process has made it, and may have removed this one; or the file system has no links.
             if not path.exists():
                 made.rename(path)
-    for left in temporaries(path):
+    for left in leftover_temporaries(path):
         shutil.rmtree(left, ignore_errors=True)
 
 

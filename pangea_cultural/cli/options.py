@@ -1,11 +1,55 @@
-"""Options that several commands share, so that they read the same everywhere."""
+"""Options and option types that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
+from pangea_cultural.errors import UserError
 from pangea_cultural.workspace import DEFAULT
+
+
+class CommaList(click.ParamType):
+    """A comma list such as `en,de`, as a tuple; spaces around the items are removed.
+
+    Args:
+        allow_empty: accept a list without items.
+    """
+
+    name = "list"
+
+    def __init__(self, *, allow_empty: bool = False) -> None:
+        self._allow_empty = allow_empty
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split the text of an option."""
+        if isinstance(value, tuple):
+            return value
+        items = tuple(item.strip() for item in value.split(",") if item.strip())
+        if not items and not self._allow_empty:
+            self.fail("The list is empty.", param, ctx)
+        return items
+
+
+class KeyFile(click.Path):
+    """A file that contains an API key; the option's value is the key."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the key.
+
+        Raises:
+            UserError: the file is empty.
+        """
+        path = Path(super().convert(value, param, ctx))
+        key = path.read_text("utf-8").strip()
+        if not key:
+            raise UserError(f"The API key file {path} is empty. Write the key into it.")
+        return key
+
 
 workspace_option: Callable = click.option(
     "--workspace",

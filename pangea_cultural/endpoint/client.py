@@ -154,6 +154,20 @@ class Endpoint:
             raise UserError(f"the endpoint {self.url} refused a request: {error.message[:300]}") from error
 
 
+def model_name(url: str, api_key: str | None = None) -> str:
+    """Return the name of the model that an endpoint serves.
+
+    Raises:
+        UserError: the endpoint does not answer, refuses the key or serves no model.
+    """
+
+    async def ask() -> str:
+        async with Endpoint(url, api_key=api_key) as endpoint:
+            return await endpoint.model()
+
+    return asyncio.run(ask())
+
+
 def question(image: Path | bytes | None, text: str) -> Any:
     """The user's turn: the image first, as Pangea was trained, then the text."""
     if image is None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import click
-import orjson
 
 from pangea_cultural.cli.options import json_option
+from pangea_cultural.cli.output import print_json
 
 
 @click.command()
@@ -27,7 +27,7 @@ def convert(source: Path, target: Path, tokenizer: Path | None, overwrite: bool,
 
     record = run(source, target, tokenizer=tokenizer, overwrite=overwrite)
     if as_json:
-        click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        print_json(record)
         return
     click.echo(
         f"Checkpoint: {target} ({record['direction']}: {record['tensors']} tensors, {record['bytes'] / 1e9:.2f} GB in "

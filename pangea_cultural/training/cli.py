@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
+from pangea_cultural.cli.output import print_json
 
 if TYPE_CHECKING:
     from pangea_cultural.training.recipe import Recipe
@@ -75,7 +75,7 @@ def train(
     if not is_first:
         return
     if as_json:
-        click.echo(orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        print_json(record)
         return
     seconds = sum(stage["seconds"] for stage in record["stages"])
     click.echo(f"Checkpoint: {job.checkpoint} ({seconds:.0f} s of training)")
@@ -96,6 +96,6 @@ def _dry_run(
     number = devices or int(os.environ.get("WORLD_SIZE", "1"))
     result = dry_run(recipe, workspace.absolute(), Devices(number, tflops), Reporter(quiet=quiet))
     if as_json:
-        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        print_json(result)
     else:
         tables.show(result, Console())

@@ -1,12 +1,11 @@
-"""Becomes another program that ends when its parent does.
+"""A launcher for programs that end when their parent process ends.
 
-    python child.py PARENT_PID PROGRAM ARGUMENT ...
+    python child_process.py PARENT_PID PROGRAM ARGUMENT ...
 
-`pcult serve` killed with SIGKILL can stop nothing any more, and vLLM would stay, with its port and all its memory; so
-would the training of a `pcult quickstart`, beside the one that the next call starts.
-Linux can send a signal when a parent dies (prctl(2), PR_SET_PDEATHSIG), and the wish survives the exec; elsewhere
-nothing is lost, and nothing gained. The parent counts as dead when the thread that started the child ends: start it
-from the main thread.
+A parent killed with SIGKILL cannot stop its children: vLLM would keep its port and memory, and a training would run
+beside the next one. Linux sends a signal when a parent dies (prctl(2), PR_SET_PDEATHSIG), and exec keeps this setting.
+On other systems the launcher only runs the program. The signal is sent when the thread that started the child ends, so
+start children from the main thread.
 """
 
 import ctypes
@@ -17,18 +16,18 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def command(*program: str) -> list[str]:
-    """The command that runs a program as a child of this process that ends with it."""
+def tied_to_parent(*program: str) -> list[str]:
+    """Return the command that runs a program as a child that ends with this process."""
     return [sys.executable, __file__, str(os.getpid()), *program]
 
 
 def main() -> None:
-    """Ask for the signal, then become the program."""
+    """Request the signal, then execute the program."""
     parent, *program = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
-        sys.exit("the parent has ended already")
+        sys.exit("The parent process has already ended.")
     os.execv(program[0], program)
 
 

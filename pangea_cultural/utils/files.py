@@ -22,8 +22,8 @@ def _umask() -> int:
 
 _UMASK = _umask()
 
-MADE_UP = "[a-z0-9_]{8}"
-"""What `tempfile` ends a name with."""
+RANDOM_SUFFIX = "[a-z0-9_]{8}"
+"""Pattern of the random end of a name that `tempfile` chooses."""
 
 
 @contextlib.contextmanager
@@ -45,10 +45,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def temporaries(path: Path) -> list[Path]:
-    """What lies beside `path` under a name that `tempfile` has made of its name."""
-    made = re.compile(re.escape(f".{path.name}.") + MADE_UP)
-    return [other for other in path.parent.iterdir() if made.fullmatch(other.name)]
+def leftover_temporaries(path: Path) -> list[Path]:
+    """Return the temporary files that an interrupted write of `path` left behind."""
+    temporary = re.compile(re.escape(f".{path.name}.") + RANDOM_SUFFIX)
+    return [other for other in path.parent.iterdir() if temporary.fullmatch(other.name)]
 
 
 @contextlib.contextmanager

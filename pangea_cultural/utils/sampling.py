@@ -1,4 +1,6 @@
-"""A few of many, at even distances."""
+"""Samples that depend on names or positions only, so that a repeated run selects the same ones."""
+
+import hashlib
 
 import numpy as np
 
@@ -6,3 +8,13 @@ import numpy as np
 def spread(count: int, most: int) -> np.ndarray:
     """At most so many of `count` positions, at even distances, the first and the last among them."""
     return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+
+
+def hash_key(name: str) -> bytes:
+    """Return the SHA-256 of a name: as a sort key, it gives a shuffled order that depends on the names only."""
+    return hashlib.sha256(name.encode()).digest()
+
+
+def hash_seed(name: str, num_bytes: int) -> int:
+    """Return a random seed from the first `num_bytes` of the SHA-256 of a name, little-endian."""
+    return int.from_bytes(hash_key(name)[:num_bytes], "little")

@@ -14,7 +14,18 @@ pytestmark = pytest.mark.serving
 def command(server, workspace, *options):
     key = workspace / "key"
     key.write_text("secret\n")
-    words = ["eval", "--endpoint", server.url, "--api-key-file", key, "--workspace", workspace, "--limit", 6, *options]
+    words = [
+        "eval",
+        "--endpoint",
+        server.url,
+        "--api-key-file",
+        key,
+        "--workspace",
+        workspace,
+        "--max-questions",
+        6,
+        *options,
+    ]
     return [str(word) for word in words]
 
 
@@ -58,8 +69,8 @@ def test_the_likeliest_option_is_the_answer(run, workspace):
     assert len(asked) > 20
     for row in asked:
         assert len(row["logprobs"]) == len(row["choices"]) == 4
-        assert row["said"] == row["choices"][row["logprobs"].index(max(row["logprobs"]))]
-        assert row["correct"] == (row["said"] in row["answers"])
+        assert row["prediction"] == row["choices"][row["logprobs"].index(max(row["logprobs"]))]
+        assert row["correct"] == (row["prediction"] in row["answers"])
 
 
 def details(workspace):

@@ -1,8 +1,6 @@
 """What a benchmark leaves: a table on the screen, and results/NAME.json with machine, date and command."""
 
 import datetime
-import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from pangea_cultural.utils.console import table
+from pangea_cultural.utils.environment import machine
 from pangea_cultural.utils.files import write_json
 
 RESULTS = Path(__file__).with_name("results")
@@ -28,10 +27,3 @@ def write(name: str, figures: dict[str, float], *, details: dict[str, Any] | Non
     Console().print(
         table(f"{name}, {found['date']}, {found['machine']}", ["figure", ""], [*map(list, figures.items())])
     )
-
-
-def machine() -> str:
-    """Processor, cores and Python."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"

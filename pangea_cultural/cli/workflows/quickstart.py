@@ -1,71 +1,43 @@
-"""`pcult quickstart`: the commands that a user would type, one after the other, on the embedded sample."""
+"""`pcult quickstart`: the pipeline's commands in order, on the embedded sample."""
 
 import contextlib
 import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib.metadata import version
+import platform
 from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 from rich.console import Console
 
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
+from pangea_cultural.cli.output import print_json, print_table
+from pangea_cultural.cli.workflows.runner import WorkflowRunner
 from pangea_cultural.dataset.export import Export
-from pangea_cultural.utils import child_process
-from pangea_cultural.utils.console import Reporter, table
+from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.environment import versions
 from pangea_cultural.workspace import Workspace
 
 RECIPE = "tiny"
 PACKAGES = ("pangea-cultural", "torch", "transformers", "lighteval", "duckdb", "gradio", "pillow")
-
-
-@dataclass
-class Walk:
-    """The walk through the house: runs each step, says what it is, and remembers what came out."""
-
-    workspace: Workspace
-    reporter: Reporter
-    seconds: dict[str, float] = field(default_factory=dict)
-    commands: list[str] = field(default_factory=list)
-
-    def step(self, name: str, what: str, work: Callable[[], Any]) -> Any:
-        """Run one step under a heading and take its time."""
-        self.reporter.note(f"\n{len(self.seconds) + 1}. {what}")
-        began = time.monotonic()
-        result = work()
-        self.seconds[name] = time.monotonic() - began
-        return result
-
-    def pcult(self, *arguments: object, as_json: bool = True) -> Any:
-        """Run a `pcult` command in a process of its own, as a user would; gives what it prints as JSON."""
-        words = [str(argument) for argument in arguments]
-        self.commands.append(" ".join(["pcult", *words]))
-        self.reporter.note(f"   $ {self.commands[-1]}")
-        options = ["--json"] * as_json + ["--quiet"] * (self.reporter.quiet and as_json)
-        command = child_process.command(sys.executable, "-m", "pangea_cultural", *words, *options)
-        done = subprocess.run(command, stdout=subprocess.PIPE)
-        if done.returncode != 0:
-            # The command has said on stderr what is wrong and what to do: nothing to add.
-            raise click.exceptions.Exit(done.returncode)
-        return orjson.loads(done.stdout) if as_json else done.stdout.decode()
+"""Packages whose versions are recorded."""
 
 
 @click.command()
 @workspace_option
 @click.option("--seed", default=0, show_default=True, help="Seed of the data set, the training and the evaluation.")
-@click.option("--steps", type=int, help="Training steps of the main stage; the recipe's where not given.")
-@click.option("--recipe", default="sample", show_default=True, help="What to build: a recipe's name or TOML file.")
+@click.option("--steps", type=int, help="Training steps of the main stage. Default: those of the recipe.")
+@click.option("--recipe", default="sample", show_default=True, help="Recipe of the data set: a name or a TOML file.")
 @click.option(
     "--live", is_flag=True, help="Build from Wikidata and Commons, over the network: short for --recipe live."
 )
-@click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, which --live needs.")
-@click.option("--limit", default=48, show_default=True, help="Questions asked in each language and kind.")
+@click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, required by --live.")
+@click.option(
+    "--max-questions",
+    default=48,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Maximum number of questions per language and question type in the evaluation.",
+)
 @json_option
 @quiet_option
 def quickstart(
@@ -75,15 +47,15 @@ def quickstart(
     recipe: str,
     live: bool,
     contact: str | None,
-    limit: int,
+    max_questions: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Run the whole pipeline on the embedded sample.
 
     Builds the data set, trains a tiny CulturalPangea from scratch, serves it through vLLM and evaluates it with
-    lighteval. Nothing on the network is touched, no GPU and no model weights are needed. Run it again to go on where it
-    was stopped. With --live the same stages build a few hundred entities of five regions from the live services.
+    lighteval. Needs no network, no GPU and no model weights. If it is interrupted, run the same command again to
+    resume. With --live, the data set is a few hundred entities of five regions from the live services.
 
     \b
     Example:
@@ -92,99 +64,94 @@ def quickstart(
     from pangea_cultural.cli.memory_meter import PeakMemory
     from pangea_cultural.utils.files import write_json
 
-    place = Workspace.create(workspace)
-    walk = Walk(place, Reporter(quiet=quiet))
-    resumed = place.store.exists()
+    folders = Workspace.create(workspace)
+    runner = WorkflowRunner(folders, Reporter(quiet=quiet))
+    resumed = folders.store.exists()
+    build = ("live" if live else recipe, *(("--contact", contact) if contact else ()))
     with PeakMemory() as memory:
-        build = Data("live" if live else recipe, contact)
-        result = take(walk, build, seed=seed, steps=steps, limit=limit)
+        result = run_pipeline(runner, build, seed=seed, steps=steps, max_questions=max_questions)
     result |= {
         "seed": seed,
-        "seconds": walk.seconds | {"total": sum(walk.seconds.values())},
+        "seconds": runner.seconds | {"total": sum(runner.seconds.values())},
         "peak_memory_bytes": memory.peak_bytes,
         "resumed": resumed,
-        "commands": walk.commands,
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in PACKAGES}},
+        "commands": runner.commands,
+        "versions": {"python": platform.python_version()} | versions(PACKAGES),
         "cores": os.cpu_count(),
     }
-    write_json(place.root / "quickstart.json", result)
+    write_json(folders.root / "quickstart.json", result)
     if as_json:
-        click.echo(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+        print_json(result)
     else:
-        show(result, place)
+        print_summary(result, folders)
 
 
-@dataclass(frozen=True)
-class Data:
-    """What the walk builds, and asks about."""
+def run_pipeline(
+    runner: WorkflowRunner, build: tuple[str, ...], *, seed: int, steps: int | None, max_questions: int
+) -> dict[str, Any]:
+    """Build, train, serve, evaluate and report; return the content of the summary.
 
-    recipe: str
-    contact: str | None
-
-    @property
-    def name(self) -> str:
-        """Of the export: the recipe says it."""
-        from factory import recipe
-        from pangea_cultural import config
-
-        return recipe.load(config.find("recipe", self.recipe, recipe.RECIPES)).name
-
-    def command(self) -> tuple[str, ...]:
-        """The build's words."""
-        return ("build", self.recipe, *(("--contact", self.contact) if self.contact else ()))
-
-
-def take(walk: Walk, data: Data, *, seed: int, steps: int | None, limit: int) -> dict[str, Any]:
-    """Walk through all rooms of the house; gives the figures of the summary."""
-    from serve.server import Server
-
-    place = walk.workspace
-    where = ("--workspace", place.root)
-    name = data.name
-    walk.step(
+    Args:
+        runner: runs the commands.
+        build: arguments of `pcult build`: the recipe and its options.
+        seed: seed of every command.
+        steps: training steps of the main stage; None for those of the recipe.
+        max_questions: maximum number of questions per language and question type in the evaluation.
+    """
+    folders = runner.workspace
+    common = ("--workspace", folders.root, "--seed", seed)
+    export: Path = runner.step(
         "factory",
         "Factory: facts and images become questions in DuckDB",
-        lambda: (
-            walk.pcult(*data.command(), *where, "--seed", seed),
-            walk.pcult("data", "general", place.exports / "general", "--seed", seed, as_json=False),
-            walk.pcult("data", "check", place.exports / name, as_json=False),
-        ),
+        lambda: _build(runner, build, seed),
     )
-    extra = ("--data", name, *(() if steps is None else ("--steps", steps)))
-    training = walk.step(
+    overrides = ("--data", export.name, *(() if steps is None else ("--steps", steps)))
+    training = runner.step(
         "training",
         "Training: a tiny CulturalPangea from scratch",
-        lambda: walk.pcult("train", RECIPE, *where, "--seed", seed, "--overwrite", *extra),
+        lambda: runner.pcult("train", RECIPE, *common, "--overwrite", *overrides),
     )
-    server = Server(place.checkpoints / RECIPE, log=place.logs / "vllm.log", reporter=walk.reporter)
-    walk.commands.append(f"pcult serve {place.checkpoints / RECIPE} --port {server.port}")
     with contextlib.ExitStack() as stack:
-        walk.step("serving", "Serving: vLLM with an OpenAI-compatible API", lambda: stack.enter_context(server))
-        asked = ("eval", "--endpoint", server.url, "--tasks", "export", "--data", name, *where)
-        results = walk.step(
-            "evaluation",
-            "Evaluation: lighteval, with and without looking at the images",
-            lambda: walk.pcult(*asked, "--limit", limit, "--seed", seed, *_splits(place.exports / name)),
+        url = runner.step(
+            "serving",
+            "Serving: vLLM with an OpenAI-compatible API",
+            lambda: stack.enter_context(runner.serve(folders.checkpoints / RECIPE)),
         )
-    report = walk.step("report", "Report", lambda: walk.pcult("report", results["run"], as_json=False))
+        evaluation = runner.step(
+            "evaluation",
+            "Evaluation: lighteval, with the right image and with another one",
+            lambda: runner.pcult(
+                *("eval", "--endpoint", url, "--tasks", "export", "--data", export.name, *common),
+                *("--max-questions", max_questions, *_splits(export)),
+            ),
+        )
+    report = runner.step("report", "Report", lambda: runner.pcult("report", evaluation["run"], as_json=False))
     return {
-        "data": name,
-        "accuracy": accuracies(results["figures"]),
-        "figures": results["figures"],
-        "statements": results["statements"],
+        "data": export.name,
+        "accuracy": summary_rows(evaluation["figures"]),
+        "figures": evaluation["figures"],
+        "statements": evaluation["statements"],
         "questions_trained": {stage["stage"]: stage["questions"] for stage in training["stages"]},
         "weights_sha256": training["weights_sha256"],
         "report": report.strip().removeprefix("Report: "),
     }
 
 
+def _build(runner: WorkflowRunner, build: tuple[str, ...], seed: int) -> Path:
+    """Build and check the data sets; return the folder of the export."""
+    folders = runner.workspace
+    export = Path(runner.pcult("build", *build, "--workspace", folders.root, "--seed", seed)["export"])
+    runner.pcult("data", "general", folders.exports / "general", "--seed", seed, as_json=False)
+    runner.pcult("data", "check", export, as_json=False)
+    return export
+
+
 def _splits(export: Path) -> list[str]:
-    """The splits to evaluate: only some data sets have images from an unseen source."""
+    """Return the options for the splits to evaluate; not every export has images of an unseen source."""
     questions = Export.open(export).manifest["questions"]
     return [word for split in ("test", "unseen") if questions[split] for word in ("--split", split)]
 
 
-# What the summary shows: name, and which figure it is.
 SUMMARY = (
     ("trained languages", {"split": "test", "group": "trained", "subset": "all"}),
     ("unseen drawings, trained languages", {"split": "unseen", "group": "trained", "subset": "all"}),
@@ -192,48 +159,46 @@ SUMMARY = (
     ("  answer also in a trained language", {"split": "test", "group": "held-out", "subset": "shared"}),
     ("  novel answer", {"split": "test", "group": "held-out", "subset": "novel"}),
 )
+"""Rows of the summary: name, and the figure that is shown."""
 
 
-def accuracies(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of the summary: accuracies with the image and blind, of each kind of question."""
+def summary_rows(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the summary: accuracies with the image and blind, for both question types."""
     rows = []
     for name, wanted in SUMMARY:
         row: dict[str, Any] = {"name": name}
         for question_type in ("choice", "open"):
             keys = wanted | {"question_type": question_type, "language": "*"}
-            found = next((f for f in figures if all(f[key] == value for key, value in keys.items())), None)
+            figure = next((f for f in figures if all(f[key] == value for key, value in keys.items())), None)
             for condition in ("image", "blind"):
-                row[f"{question_type}_{condition}"] = found[condition]["accuracy"] if found else None
-                row[f"{question_type}_n"] = found["image"]["n"] if found else 0
+                row[f"{question_type}_{condition}"] = figure[condition]["accuracy"] if figure else None
+                row[f"{question_type}_n"] = figure["image"]["n"] if figure else 0
         rows.append(row)
     return rows
 
 
-def show(result: dict[str, Any], place: Workspace) -> None:
-    """Print the summary, and what to try next."""
+def print_summary(result: dict[str, Any], workspace: Workspace) -> None:
+    """Print accuracies, times and commands to try next."""
     columns = ["in percent", "questions", "4-way choice", "blind", "exact match", "blind"]
     keys = ("choice_image", "choice_blind", "open_image", "open_blind")
     rows = [[row["name"], row["choice_n"], *[_percent(row[key]) for key in keys]] for row in result["accuracy"]]
     console = Console()
     console.print()
-    console.print(table("What the tiny CulturalPangea has learnt", columns, rows))
-    console.print("Blind: asked with another entity's image. 4-way choice: 25 by chance.", style="dim")
+    print_table("Accuracy of the tiny CulturalPangea", columns, rows)
+    console.print("Blind: asked with the image of another entity. 4-way choice: 25 by chance.", style="dim")
     for sentence in result["statements"]:
         console.print(f"- {sentence}", style="dim", highlight=False)
     seconds = ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items())
     console.print(f"\nSeconds: {seconds}. Peak memory: {result['peak_memory_bytes'] / 1e9:.1f} GB.", highlight=False)
     console.print(f"Report: {result['report']}\n\nTry next:", highlight=False, soft_wrap=True)
+    export = workspace.exports / result["data"]
+    entity = Export.open(export).table("test")["entity"][0]
     for command in (
-        f"pcult demo --workspace {place.root}" + (f" --data {result['data']}" if result["data"] != "sample" else ""),
-        f"pcult data show {_example(place.exports / result['data'])} --workspace {place.root}",
-        f"pcult serve {place.checkpoints / RECIPE}",
+        f"pcult demo --workspace {workspace.root}" + (f" --data {export.name}" if export.name != "sample" else ""),
+        f"pcult data show {entity} --workspace {workspace.root}",
+        f"pcult serve {workspace.checkpoints / RECIPE}",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
-
-
-def _example(export: Path) -> str:
-    """An entity to look at."""
-    return str(Export.open(export).table("test")["entity"][0])
 
 
 def _percent(value: float | None) -> str:

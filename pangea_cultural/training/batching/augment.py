@@ -1,9 +1,10 @@
 """Small changes to images at training time, so that a model learns what is drawn and not the very pixels."""
 
-import hashlib
 import math
 
 import torch
+
+from pangea_cultural.utils.sampling import hash_seed
 
 GAIN = 0.25
 BIAS = 0.3
@@ -25,8 +26,7 @@ class Vary:
 
     def _draws(self, kind: str, number: int, count: int) -> torch.Tensor:
         """[count], uniform in -1 … 1."""
-        digest = hashlib.sha256(f"{self._name} {kind} {number}".encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+        generator = torch.Generator().manual_seed(hash_seed(f"{self._name} {kind} {number}", num_bytes=8) >> 1)
         return torch.rand(count, generator=generator) * 2 - 1
 
     def light(self, pixels: torch.Tensor, number: int) -> torch.Tensor:

@@ -4,7 +4,6 @@ The plan is a pure function of recipe, seed and data: nothing but the number of 
 stop, on any number of data workers. It holds numbers only, a few bytes a question.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.sampling import hash_seed
 
 
 class Piece(NamedTuple):
@@ -207,4 +207,4 @@ def _pieces(groups: np.ndarray, conversations: np.ndarray, limit: int) -> _Part:
 
 def _draws(name: str) -> np.random.Philox:
     # Only the raw stream is promised to stay the same in later versions of numpy, not what is made of it.
-    return np.random.Philox(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little"))
+    return np.random.Philox(hash_seed(name, num_bytes=16))

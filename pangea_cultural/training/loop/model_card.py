@@ -1,19 +1,12 @@
 """What is said of a trained model: the record for programs, and the model card for people."""
 
-import contextlib
 import platform
-import resource
-import shutil
-import subprocess
-import sys
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import torch
 
-import pangea_cultural
 from pangea_cultural.reference.languages import language
 from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.utils.environment import commit, versions
 
 PACKAGES = (
     *("pangea-cultural", "torch", "transformers", "tokenizers", "accelerate", "numpy", "pillow"),
@@ -28,35 +21,12 @@ def environment() -> dict:
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
-        "versions": _versions(),
-        "commit": _commit(),
+        "versions": versions(PACKAGES),
+        "commit": commit(),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
         "cuda": torch.version.cuda if on_gpu else None,
         "peak_device_memory_bytes": torch.cuda.max_memory_allocated() if on_gpu else None,
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def _commit() -> str | None:
-    """The commit that this code was checked out at, marked where files differ from it; None outside a repository."""
-    folder = Path(pangea_cultural.__file__).parent.parent
-    if not (folder / ".git").exists() or not shutil.which("git"):
-        return None
-    told = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, text=True)
-    return told.stdout.strip() or None
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process has held so far."""
-    # Linux counts kilobytes, macOS bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def statements(recipe: Recipe, languages: list[str], held_out: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ from pangea_cultural.training.loop.reporters import reporters
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup.base_model import Start, processor_key
 from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.environment import peak_memory_bytes
 from pangea_cultural.utils.files import read_json, restore_folder, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 
@@ -236,7 +237,7 @@ def _finish(
         "broken_images": opened.broken,
         "stages": [read_json(setting.record) for setting in job.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()},
-        "peak_memory_bytes": model_card.peak_memory_bytes(),
+        "peak_memory_bytes": peak_memory_bytes(),
         "environment": model_card.environment(),
         "weights_sha256": {path.name: sha256_file(path) for path in sorted(job.checkpoint.glob("*.safetensors"))},
     }

@@ -28,7 +28,7 @@ from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.contrastive import Contrastive
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import atomic_path, temporaries, write_json
+from pangea_cultural.utils.files import atomic_path, leftover_temporaries, write_json
 from pangea_cultural.utils.sampling import spread
 
 MOST_ENTRIES = 200
@@ -115,7 +115,7 @@ def _clear(setting: Setting) -> None:
     """Remove what a kill has left unfinished."""
     setting.folder.mkdir(parents=True, exist_ok=True)
     checkpoints.clear(setting.folder)
-    for file in temporaries(setting.weights):
+    for file in leftover_temporaries(setting.weights):
         file.unlink()
 
 

@@ -8,8 +8,8 @@ from evalsuite.benchmarks import export as benchmark
 from pangea_cultural.errors import UserError
 
 
-def asked(export, split="test", languages=("en", "de", "nl"), limit=64, seed=0):
-    return benchmark.items(export, split, languages, limit=limit, seed=seed)
+def asked(export, split="test", languages=("en", "de", "nl"), max_questions=64, seed=0):
+    return benchmark.items(export, split, languages, max_questions=max_questions, seed=seed)
 
 
 def test_each_question_is_asked_under_both_conditions(export):
@@ -30,16 +30,16 @@ def test_blind_images_are_of_another_entity_with_another_answer(export):
             assert not names[row.language, shown, row.property] & set(row.answers)
 
 
-def test_the_limit_is_spread_over_properties(export):
+def test_sample_is_evenly_spread_over_properties(export):
     rows = [row for row in export.questions("test") if row.language == "en" and row.question_type == "open"]
-    chosen = benchmark.spread(rows, 4, seed=0)
+    chosen = benchmark.sample_by_property(rows, 4, seed=0)
     assert Counter(row.property for row in chosen) == {"P17": 2, "label": 2}
-    assert benchmark.spread(rows, 4, seed=0) == chosen != benchmark.spread(rows, 4, seed=1)
-    assert len(benchmark.spread(rows, 1000, seed=0)) == len(rows)
+    assert benchmark.sample_by_property(rows, 4, seed=0) == chosen != benchmark.sample_by_property(rows, 4, seed=1)
+    assert len(benchmark.sample_by_property(rows, 1000, seed=0)) == len(rows)
 
 
-def test_a_larger_limit_asks_the_same_and_more(export):
-    few, many = ({item.question.id for item in asked(export, limit=n)} for n in (2, 4))
+def test_larger_limit_extends_the_sample(export):
+    few, many = ({item.question.id for item in asked(export, max_questions=n)} for n in (2, 4))
     assert few < many
 
 

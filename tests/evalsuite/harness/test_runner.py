@@ -1,4 +1,4 @@
-"""What an evaluation keeps of an earlier one in the same folder."""
+"""Reuse of a run folder, and the fingerprint of an evaluation."""
 
 import contextlib
 from pathlib import Path
@@ -17,15 +17,22 @@ def data(tmp_path_factory):
     return tiny.write_export(tmp_path_factory.mktemp("data") / "export")
 
 
-def plan(data, **changes):
-    settings = {"model": "tiny", "training": {}, "weights": [], "splits": ("test",), "languages": (), "limit": 6}
-    return runner.Plan(connect=lambda: None, export=data, seed=0, **settings | changes)
+def config(data, **changes):
+    settings = {
+        "model": "tiny",
+        "training": {},
+        "weights": [],
+        "splits": ("test",),
+        "languages": (),
+        "max_questions": 6,
+    }
+    return runner.EvalConfig(connect=lambda: None, export=data, seed=0, **settings | changes)
 
 
 @pytest.fixture
 def finished(data, tmp_path):
     """Folder of a finished run."""
-    runner._keep_or_clear(plan(data), tmp_path)
+    runner.reset_if_changed(config(data), tmp_path)
     (tmp_path / "answers.jsonl").write_text('{"item": "q|image", "text": "Peru"}\n')
     (tmp_path / "results.json").write_text("{}")
     return tmp_path
@@ -35,17 +42,17 @@ def names(folder):
     return {path.name for path in folder.iterdir()}
 
 
-def test_the_same_plan_keeps_everything(data, finished):
-    runner._keep_or_clear(plan(data), finished)
+def test_same_config_keeps_all_files(data, finished):
+    runner.reset_if_changed(config(data), finished)
     assert names(finished) == {"fingerprint", "answers.jsonl", "results.json"}
 
 
-def test_another_plan_leaves_no_figures_of_the_one_before(data, finished):
-    runner._keep_or_clear(plan(data, limit=7), finished)
+def test_changed_config_removes_results_and_answers(data, finished):
+    runner.reset_if_changed(config(data, max_questions=7), finished)
     assert names(finished) == {"fingerprint"}
 
 
-def test_a_kill_at_the_start_of_the_same_plan_loses_no_answers(data, finished, monkeypatch):
+def test_kill_at_start_of_same_config_keeps_answers(data, finished, monkeypatch):
     def killed(path, text):
         """A file is cut before it is written."""
         path.open("w").close()
@@ -55,46 +62,46 @@ def test_a_kill_at_the_start_of_the_same_plan_loses_no_answers(data, finished, m
     monkeypatch.setattr(Path, "write_bytes", killed)
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
-            runner._keep_or_clear(plan(data), finished)
+            runner.reset_if_changed(config(data), finished)
     assert (finished / "answers.jsonl").exists()
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_eval_rejects_out_folder_with_other_files(tmp_path):
     (tmp_path / "results.json").write_text("another's")
     words = ["eval", "--endpoint", "http://127.0.0.1:9/v1", "--workspace", str(tmp_path / "w"), "--out", str(tmp_path)]
-    with pytest.raises(UserError, match="is not empty and is no run of ours: give another --out"):
+    with pytest.raises(UserError, match="is not empty and is not an evaluation run"):
         CliRunner().invoke(pcult, words, catch_exceptions=False)
     assert names(tmp_path) == {"results.json"}
 
 
-def test_a_run_and_what_a_kill_has_left_of_one_are_not_refused(finished, tmp_path):
-    runner.refuse_foreign(finished)
+def test_run_folders_are_accepted_also_after_a_kill(finished, tmp_path):
+    runner.require_run_folder(finished)
     begun = tmp_path / "begun"
-    runner.refuse_foreign(begun)
+    runner.require_run_folder(begun)
     begun.mkdir()
     (begun / ".fingerprint.a1b2c3d_").touch()
-    runner.refuse_foreign(begun)
+    runner.require_run_folder(begun)
 
 
-def test_only_what_lighteval_writes_is_removed_below_its_folder(tmp_path):
+def test_clear_lighteval_keeps_other_folders(tmp_path):
     for name in ("results", "details", "data", "mine"):
         (tmp_path / name / "inside").mkdir(parents=True)
-    runner._clear_lighteval(tmp_path)
+    runner.clear_lighteval(tmp_path)
     assert names(tmp_path) == {"mine"}
 
 
-def test_other_weights_under_the_same_name_are_another_plan(data, tmp_path):
+def test_fingerprint_depends_on_the_weights(data, tmp_path):
     def state(content):
         (tmp_path / "model.safetensors").write_bytes(content)
         return runner.weights_state(tmp_path)
 
     first, second = state(b"weights"), state(b"other weights")
-    assert plan(data, weights=first).fingerprint() != plan(data, weights=second).fingerprint()
+    assert config(data, weights=first).fingerprint() != config(data, weights=second).fingerprint()
     # A training notes its hashes: those files may be moved and copied.
     noted = {"languages": ["en"], "weights_sha256": {"model.safetensors": "1f"}}
-    assert plan(data, weights=first, training=noted).fingerprint() == plan(data, training=noted).fingerprint()
+    assert config(data, weights=first, training=noted).fingerprint() == config(data, training=noted).fingerprint()
 
 
-def test_languages_of_a_record_that_names_none_are_those_of_the_data(data):
-    assert plan(data, training={"languages": []}).trained() == plan(data).trained() == ("de", "en")
-    assert plan(data, training={"languages": ["en"]}).trained() == ("en",)
+def test_trained_languages_default_to_those_of_the_export(data):
+    assert config(data, training={"languages": []}).trained() == config(data).trained() == ("de", "en")
+    assert config(data, training={"languages": ["en"]}).trained() == ("en",)

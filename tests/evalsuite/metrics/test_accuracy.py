@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.metrics.accuracy import figures, find
+from evalsuite.metrics.accuracy import accuracies, find
 from evalsuite.metrics.standard_error import clustered_stderr, mean
 from evalsuite.report import terminal as tables
 
@@ -45,7 +45,7 @@ def test_of_nothing_and_of_one_image_there_is_no_error():
 
 
 def test_each_figure_has_its_controls():
-    rows = figures(
+    rows = accuracies(
         [
             *[answer(True, image=str(n)) for n in range(3)],
             answer(False, image="3"),
@@ -71,7 +71,9 @@ def test_each_figure_has_its_controls():
 
 
 def test_the_tables_print_no_number_alone():
-    rows = figures([answer(True), answer(False, condition="blind"), answer(True, language="nl", shared=False)], ["en"])
+    rows = accuracies(
+        [answer(True), answer(False, condition="blind"), answer(True, language="nl", shared=False)], ["en"]
+    )
     results = {"figures": rows, "splits": ["test"], "model": "m"}
     names = [row["cells"][0] for row in tables.rows(results, "test")]
     assert names[:2] == ["English, trained in", "all trained in"]
