@@ -87,7 +87,7 @@ def _answer_function(
             raise gr.Error("Write a question or choose an example.", print_exception=False)
         if len(question) > MAX_QUESTION:
             raise gr.Error(
-                f"The question is longer than {MAX_QUESTION:,} characters. Shorten it.", print_exception=False
+                f"The question has more than {MAX_QUESTION:,} characters. Shorten it.", print_exception=False
             )
         answer = ""
         try:
@@ -145,7 +145,7 @@ def _question_inputs(
 
 
 def _language_name(code: str, held_out: list[str]) -> str:
-    """Return a language's own name, with its English name and whether it is held out: `Nederlands (Dutch, held out)`."""
+    """Return a language's own name, with remarks: `Nederlands (Dutch, held out)`."""
     row = language(code)
     remarks = [row.name] * (row.name != row.native) + ["held out"] * (code in held_out)
     return f"{row.native} ({', '.join(remarks)})" if remarks else row.native

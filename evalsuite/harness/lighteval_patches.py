@@ -1,4 +1,4 @@
-"""What lighteval 0.13 needs to run offline and with today's packages. Call `apply_patches` before its pipeline is used."""
+"""Patches for lighteval 0.13: offline use and newer packages."""
 
 import importlib
 import logging
@@ -8,20 +8,21 @@ import xxhash
 
 
 def apply_patches() -> None:
-    """Mend lighteval 0.13 in this process.
+    """Patch lighteval 0.13 in this process; call it before the pipeline is used.
 
-    - Its registry imports every built-in task, and some fetch files from the network at import: only our tasks are
-      loaded instead. Tasks are given to it by module, so none of the built-in ones is missed.
-    - Its logger hashes text with xxhash, which since 4.0 takes only bytes.
-    - Its transformers backend, which we do not use, turns gradients off for the whole process when it is imported: a
-      training in the same process would find that nothing can be learnt.
-    - It warns once a task that few-shot examples (of which we use none) would be taken from the split that is asked
-      about, and `datasets` shows a bar for every file: a screen of lines that say nothing.
+    - The registry imports every built-in task, and some of them download files at import. It loads none of them here:
+      the pipeline gets its tasks as a module.
+    - The logger hashes text with xxhash, which accepts only bytes since version 4.
+    - The transformers backend, which is not used, disables gradients for the whole process at import. A later training
+      in the same process would fail.
+    - lighteval warns once per task about few-shot examples, which are not used, and `datasets` shows a progress bar per
+      file. Both are silenced.
     """
     import datasets
     import torch
 
-    with torch.set_grad_enabled(torch.is_grad_enabled()):  # back to what it was, whatever the imports do
+    # The context restores the setting that the imports change.
+    with torch.set_grad_enabled(torch.is_grad_enabled()):
         import lighteval.logging.info_loggers as info_loggers
 
         importlib.import_module("lighteval.pipeline")

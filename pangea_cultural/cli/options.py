@@ -1,5 +1,6 @@
 """Options and option types that several commands share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class KeyFile(click.Path):
         Raises:
             UserError: the file is empty.
         """
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         key = path.read_text("utf-8").strip()
         if not key:
             raise UserError(f"The API key file {path} is empty. Write the key into it.")

@@ -114,8 +114,8 @@ def test_the_examples_are_images_that_training_has_not_seen(export):
     trained = {export.path / row.image for row in export.questions("train")}
     assert len(found.images) == 5 and not trained & set(found.images)
     assert found.held_out == ["nl"] and set(found.languages) == {"en", "de", "nl"}
-    assert found.ask(str(found.images[0]), "de") == ["Welches Land ist das?"]
-    assert found.ask(None, "nl") == ["Welk land is dit?"]
+    assert found.suggestions(str(found.images[0]), "de") == ["Welches Land ist das?"]
+    assert found.suggestions(None, "nl") == ["Welk land is dit?"]
 
 
 def test_without_an_export_there_are_no_examples(tmp_path):
