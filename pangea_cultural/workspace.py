@@ -54,6 +54,11 @@ class Workspace:
         return self.root / "checkpoints"
 
     @property
+    def training_cache(self) -> Path:
+        """Corpora and measurements of training data. It may be deleted between runs."""
+        return self.root / "cache" / "training"
+
+    @property
     def runs(self) -> Path:
         """Evaluations, one folder each."""
         return self.root / "runs"

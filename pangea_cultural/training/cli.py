@@ -66,19 +66,19 @@ def train(
         _dry_run(plan, workspace, devices, tflops, as_json=as_json, quiet=quiet)
         return
     place = Workspace.create(workspace)
-    from pangea_cultural.training.loop.run import Job, run
+    from pangea_cultural.training.loop.run import TrainingRun, run
 
     # Of several processes the first one speaks.
     is_first = int(os.environ.get("RANK", "0")) == 0
-    job = Job(plan, place, Reporter(quiet=quiet or not is_first))
-    record = run(job, anew=not resume, overwrite=overwrite)
+    training = TrainingRun(plan, place, Reporter(quiet=quiet or not is_first))
+    record = run(training, restart=not resume, overwrite=overwrite)
     if not is_first:
         return
     if as_json:
         print_json(record)
         return
     seconds = sum(stage["seconds"] for stage in record["stages"])
-    click.echo(f"Checkpoint: {job.checkpoint} ({seconds:.0f} s of training)")
+    click.echo(f"Checkpoint: {training.checkpoint} ({seconds:.0f} s of training)")
 
 
 def _dry_run(

@@ -18,7 +18,7 @@ STAGE = {
 }
 
 
-def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields):
+def train(workspace, start, *, stage=None, restart=False, overwrite=False, **fields):
     content = {
         "name": "micro",
         "model": {"checkpoint": str(start)},
@@ -26,7 +26,9 @@ def train(workspace, start, *, stage=None, anew=False, overwrite=False, **fields
         "stages": [merged(STAGE, stage or {})],
     }
     recipe = config.parse(Recipe, content | fields, where="test")
-    return training.run(training.Job(recipe, workspace, Reporter(quiet=True)), anew=anew, overwrite=overwrite)
+    return training.run(
+        training.TrainingRun(recipe, workspace, Reporter(quiet=True)), restart=restart, overwrite=overwrite
+    )
 
 
 def images(workspace):

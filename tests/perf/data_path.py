@@ -19,7 +19,7 @@ from pangea_cultural.training.batching import training_data
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import Steps
 from pangea_cultural.training.recipe import Recipe
-from pangea_cultural.training.setup.base_model import Start
+from pangea_cultural.training.setup.base_model import BaseModel
 from pangea_cultural.utils.console import Reporter
 
 
@@ -36,7 +36,7 @@ def main(recipe: Path, workspace: Path) -> None:
 def _steps(recipe: Recipe, workspace: Path, folder: Path) -> Steps:
     reporter = Reporter(quiet=True)
     corpora = training_data.open_all(recipe, workspace, folder, reporter)
-    _, processor = Start(recipe, workspace, folder).make()
+    _, processor = BaseModel(recipe, workspace, folder).load()
     opened = training_data.Data(
         recipe, corpora, training_data.measure_all(corpora, processor, folder, "data-path", reporter)
     )

@@ -20,7 +20,6 @@ from pangea_cultural.training.estimate.inputs import Sources
 from pangea_cultural.training.estimate.layout import Outliner
 from pangea_cultural.training.estimate.memory import memory
 from pangea_cultural.training.estimate.meta_model import Blueprint
-from pangea_cultural.training.loop.run import Job
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
@@ -73,7 +72,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as name:
         cache = Path(name)
-        _begin_with(Job(recipe, Workspace(workspace), reporter).cache, cache)
+        _begin_with(Workspace(workspace).training_cache, cache)
         sources = known.open_sources(recipe, workspace, cache, reporter)
         blueprint = blueprints.draw(sources.here, workspace, sources.corpora, cache)
         measured = known.measure(sources, blueprint, cache, reporter)

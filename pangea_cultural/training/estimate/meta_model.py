@@ -18,7 +18,7 @@ from pangea_cultural.training.batching.images import ImageTokens
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe, Stage
 from pangea_cultural.training.setup import lora
-from pangea_cultural.training.setup.base_model import Start, processor_key
+from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 
 
 class Share(NamedTuple):
@@ -79,7 +79,7 @@ class Blueprint:
         """The modules of the language model that get an adapter."""
         if stage.lora is None:
             return []
-        pattern = re.compile(lora.targets(stage.lora))
+        pattern = re.compile(lora.target_pattern(stage.lora))
         return [module for name, module in self.model.named_modules() if pattern.fullmatch(name)]
 
 
@@ -101,7 +101,7 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
     Raises:
         UserError: nothing here tells how large the model is.
     """
-    start = Start(recipe, workspace, folder)
+    start = BaseModel(recipe, workspace, folder)
     if recipe.model.from_scratch:
         config, words, origin = _from_scratch(recipe.model, start, corpora)
     else:
@@ -116,7 +116,7 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
 Known = tuple[LlavaNextConfig, PreTrainedTokenizerBase | None, str]
 
 
-def _from_scratch(model: Model, start: Start, corpora: list[Corpus]) -> Known:
+def _from_scratch(model: Model, start: BaseModel, corpora: list[Corpus]) -> Known:
     if not corpora:
         return model_config(start.size, _marks(), vocab_size=model.vocab_size), None, f"size {model.size}"
     start.prepare(corpora)
@@ -124,7 +124,7 @@ def _from_scratch(model: Model, start: Start, corpora: list[Corpus]) -> Known:
     return model_config(start.size, words), words, f"size {model.size}"
 
 
-def _published(model: Model, start: Start) -> Known:
+def _published(model: Model, start: BaseModel) -> Known:
     name = start.local(model.checkpoint or model.language_model)
     words = _tokenizer(name)
     config = _config(name) if model.checkpoint else None

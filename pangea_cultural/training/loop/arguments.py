@@ -1,4 +1,4 @@
-"""The settings of a stage, as transformers names them."""
+"""transformers' `TrainingArguments` for a stage."""
 
 from pathlib import Path
 from typing import Any
@@ -8,33 +8,44 @@ from transformers import TrainingArguments
 
 from pangea_cultural.training.recipe import Recipe, Stage
 
-SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
+LR_SCHEDULERS = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
+"""transformers' names of the recipe's schedules."""
 
 
-def arguments(
-    recipe: Recipe, stage: Stage, folder: Path, *, workspace: Path, steps: int, validates: bool, layer: str
+def training_arguments(
+    recipe: Recipe, stage: Stage, folder: Path, *, workspace: Path, steps: int, validates: bool, layer_class: str
 ) -> TrainingArguments:
-    """The settings of a stage, as transformers names them; `layer` is the class of the language model's layers."""
+    """Return the training arguments of a stage.
+
+    Args:
+        recipe: the recipe.
+        stage: one of its stages.
+        folder: folder of checkpoints.
+        workspace: root of the recipe's paths.
+        steps: number of optimizer steps.
+        validates: whether the stage validates.
+        layer_class: class name of the language model's layers, which FSDP wraps.
+    """
     on_gpu = torch.cuda.is_available()
-    made = TrainingArguments(
+    optimizer = stage.optimizer
+    has_min_lr = optimizer.lr_scheduler == "cosine"
+    arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
-        per_device_train_batch_size=1,  # one step: its rows are ours to lay out
-        learning_rate=stage.optimizer.learning_rate,
-        warmup_steps=stage.optimizer.warmup,
-        lr_scheduler_type=SCHEDULES[stage.optimizer.lr_scheduler],
-        lr_scheduler_kwargs={"min_lr_rate": stage.optimizer.min_lr_ratio}
-        if stage.optimizer.lr_scheduler == "cosine"
-        else {},
-        weight_decay=stage.optimizer.weight_decay,
-        max_grad_norm=stage.optimizer.max_grad_norm,
-        adam_beta2=stage.optimizer.adam_beta2,
+        per_device_train_batch_size=1,  # one item of the dataset is one step, with all its rows
+        learning_rate=optimizer.learning_rate,
+        warmup_steps=optimizer.warmup,
+        lr_scheduler_type=LR_SCHEDULERS[optimizer.lr_scheduler],
+        lr_scheduler_kwargs={"min_lr_rate": optimizer.min_lr_ratio} if has_min_lr else {},
+        weight_decay=optimizer.weight_decay,
+        max_grad_norm=optimizer.max_grad_norm,
+        adam_beta2=optimizer.adam_beta2,
         bf16=on_gpu or recipe.model.dtype == "bfloat16",
         use_cpu=not on_gpu,
         gradient_checkpointing=stage.memory.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
         save_steps=stage.checkpoint.save_steps,
-        save_total_limit=None,  # ours: only complete ones count
+        save_total_limit=None,  # checkpoints.mark_complete removes old ones
         logging_steps=stage.checkpoint.logging_steps,
         logging_nan_inf_filter=False,
         eval_strategy="steps" if validates else "no",
@@ -45,17 +56,17 @@ def arguments(
         seed=recipe.seed,
         remove_unused_columns=False,
         disable_tqdm=True,
-        report_to="none",  # see training/reporters.py
+        report_to="none",  # see loop/reporters.py
         run_name=f"{recipe.name} {stage.name}",
         project=recipe.name,
-        **_sharding(recipe, workspace, layer),
+        **_sharding(recipe, workspace, layer_class),
     )
-    # Where several GPUs are seen, `Trainer` would split each batch over them in this process; torchrun is for that.
-    made._n_gpu = min(made.n_gpu, 1)
-    return made
+    # With several visible GPUs `Trainer` would use DataParallel in this process; torchrun starts one process per GPU.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
 
 
-def _sharding(recipe: Recipe, workspace: Path, layer: str) -> dict[str, Any]:
+def _sharding(recipe: Recipe, workspace: Path, layer_class: str) -> dict[str, Any]:
     if recipe.deepspeed:
         return {"deepspeed": str(workspace / recipe.deepspeed)}
     if recipe.parallelism == "ddp":
@@ -65,7 +76,7 @@ def _sharding(recipe: Recipe, workspace: Path, layer: str) -> dict[str, Any]:
         "fsdp_config": {
             "version": 2,
             "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-            "transformer_layer_cls_to_wrap": [layer],
+            "transformer_layer_cls_to_wrap": [layer_class],
             "state_dict_type": "SHARDED_STATE_DICT",
         },
     }

@@ -1,4 +1,4 @@
-"""What a stage saves to go on after a stop: which checkpoints are whole, and what they hold."""
+"""Checkpoints of an unfinished stage: completeness, contents, and removal of old ones."""
 
 import shutil
 from pathlib import Path
@@ -8,67 +8,66 @@ import torch
 from pangea_cultural.errors import UserError
 
 COMPLETE = "complete"
-"""Empty file in a checkpoint folder, written last: a checkpoint without it was cut off by a kill."""
+"""Empty file in a checkpoint folder, written last. A checkpoint without it was interrupted."""
 WEIGHTS = "weights.safetensors"
-"""What learns, by the modules' own names."""
-MEASURES = "measures.json"
+"""File of the trainable parameters, by their names in the trained module."""
+METRICS = "metrics.json"
+"""File of the training metrics."""
 
 
-def refuse_missing(checkpoint: Path, processes: int) -> None:
-    """A checkpoint must have what each process needs.
+def require_rank_files(checkpoint: Path, world_size: int) -> None:
+    """Check that a checkpoint has the random state of every process.
 
     Raises:
-        UserError: a process's file is not there.
+        UserError: a file is missing.
     """
-    names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
+    names = ["rng_state.pth"] if world_size == 1 else [f"rng_state_{rank}.pth" for rank in range(world_size)]
     for name in names:
         if not (checkpoint / name).is_file():
-            raise UserError(
-                f"cannot go on from {checkpoint}: {name} is missing; delete the folder to go on from the one before"
-            )
+            raise UserError(f"{name} is missing in {checkpoint}. Delete the folder to resume from an older checkpoint.")
 
 
-def complete(folder: Path) -> list[Path]:
-    """The checkpoints of a stage that were saved to their end, oldest first."""
-    found = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
-    return sorted(found, key=step_of)
+def complete_checkpoints(folder: Path) -> list[Path]:
+    """Return the complete checkpoints in the folder of a stage, oldest first."""
+    checkpoints = [path.parent for path in folder.glob(f"checkpoint-*/{COMPLETE}")]
+    return sorted(checkpoints, key=step_of)
 
 
-def clear(folder: Path) -> None:
-    """Remove checkpoints of a stage that were cut off by a kill, while they were saved or removed."""
+def remove_incomplete(folder: Path) -> None:
+    """Remove the checkpoints of a stage whose saving or removal was interrupted."""
     for checkpoint in folder.glob("checkpoint-*"):
         if not (checkpoint / COMPLETE).is_file():
             shutil.rmtree(checkpoint)
 
 
-def finish(checkpoint: Path, save_total: int) -> None:
-    """Mark a checkpoint as whole; the oldest ones go, so that so many stay."""
+def mark_complete(checkpoint: Path, save_total_limit: int) -> None:
+    """Mark a checkpoint as complete, and remove the oldest ones beyond `save_total_limit`."""
     (checkpoint / COMPLETE).touch()
-    for older in complete(checkpoint.parent)[:-save_total]:
-        (older / COMPLETE).unlink()  # first: half of a checkpoint is none
+    for older in complete_checkpoints(checkpoint.parent)[:-save_total_limit]:
+        (older / COMPLETE).unlink()  # first, so that a partly removed checkpoint is not taken for a complete one
         shutil.rmtree(older)
 
 
 def step_of(checkpoint: Path) -> int:
-    """After which a checkpoint was saved."""
+    """Return the step after which a checkpoint was saved."""
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def learnt(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """The parameters that learn, by name."""
-    return {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+def trainable_parameters(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the trainable parameters by name."""
+    return {name: p.detach().contiguous() for name, p in module.named_parameters() if p.requires_grad}
 
 
-def put(model: torch.nn.Module, saved: dict[str, torch.Tensor]) -> None:
-    """Put saved parameters into a model, which holds them in their precision from then on.
+def load_parameters(module: torch.nn.Module, saved: dict[str, torch.Tensor]) -> None:
+    """Copy saved parameters into a module; they keep the dtype in which they were saved.
 
     Raises:
-        ValueError: the model has no parameter of such a name.
+        ValueError: the module has no parameter of one of these names.
     """
-    own = dict(model.named_parameters())
-    if saved.keys() - own.keys():
-        raise ValueError(f"the model has no parameters {sorted(saved.keys() - own.keys())[:3]}")
+    parameters = dict(module.named_parameters())
+    if saved.keys() - parameters.keys():
+        raise ValueError(f"The module has no parameters {sorted(saved.keys() - parameters.keys())[:3]}.")
     with torch.no_grad():
         for name, value in saved.items():
-            own[name].data = own[name].data.to(value.dtype)
-            own[name].copy_(value)
+            parameters[name].data = parameters[name].data.to(value.dtype)
+            parameters[name].copy_(value)

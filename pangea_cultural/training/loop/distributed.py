@@ -1,4 +1,4 @@
-"""The processes that train together, and how they wait for each other."""
+"""The processes that train together."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,47 +9,49 @@ from accelerate import PartialState
 
 Result = TypeVar("Result")
 
-STEP = timedelta(hours=2)
-"""A step's gradients are never so late: some process has died, and the others stop."""
-WORK = timedelta(days=7)
-"""Sources of millions of images are read by one process in hours, while all others wait."""
+STEP_TIMEOUT = timedelta(hours=2)
+"""Longest wait for a collective operation on the devices. After it a process counts as dead, and the others stop."""
+FILE_WORK_TIMEOUT = timedelta(days=7)
+"""Longest wait for the main process's work on files: millions of images take hours to read."""
 
 
 class Processes:
-    """All processes, of which this is one.
+    """The processes of a training run, seen from one of them.
 
-    torch gives up on a process that is ten minutes late (NCCL) or thirty (gloo). Who waits for another's work on files
-    waits in a group of its own, on the CPU.
+    torch's own timeouts are ten minutes (NCCL) and thirty (gloo). Waiting for work on files has a group of its own, on
+    the CPU, with a longer timeout.
     """
 
     def __init__(self) -> None:
-        self._state = PartialState(cpu=not torch.cuda.is_available(), timeout=STEP)
-        several = self.number > 1
-        self._waiting = torch.distributed.new_group(backend="gloo", timeout=WORK) if several else None
+        self._state = PartialState(cpu=not torch.cuda.is_available(), timeout=STEP_TIMEOUT)
+        distributed = self.world_size > 1
+        self._file_work_group = (
+            torch.distributed.new_group(backend="gloo", timeout=FILE_WORK_TIMEOUT) if distributed else None
+        )
 
     @property
-    def number(self) -> int:
-        """How many there are."""
+    def world_size(self) -> int:
+        """Number of processes."""
         return self._state.num_processes
 
     @property
     def rank(self) -> int:
-        """Which of them this one is."""
+        """Index of this process, from 0."""
         return self._state.process_index
 
     @property
     def is_main(self) -> bool:
-        """Whether this one works on files for all."""
+        """Whether this is the process that works on files."""
         return self._state.is_main_process
 
-    def once(self, work: Callable[[], Result]) -> Result:
-        """What the main process makes, on all processes."""
-        made = [work() if self.is_main else None]
-        if self._waiting is not None:
-            torch.distributed.broadcast_object_list(made, src=0, group=self._waiting)
-        return cast(Result, made[0])
+    def run_on_main(self, work: Callable[[], Result]) -> Result:
+        """Run `work` on the main process and broadcast its result."""
+        results = [work() if self.is_main else None]
+        if self._file_work_group is not None:
+            torch.distributed.broadcast_object_list(results, src=0, group=self._file_work_group)
+        return cast(Result, results[0])
 
     def wait(self) -> None:
-        """Until all processes have come here."""
-        if self._waiting is not None:
-            torch.distributed.barrier(group=self._waiting)
+        """Wait until all processes have reached this call."""
+        if self._file_work_group is not None:
+            torch.distributed.barrier(group=self._file_work_group)

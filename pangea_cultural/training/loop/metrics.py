@@ -1,4 +1,4 @@
-"""What a training tells about itself: losses by source and language, questions and tokens, speed."""
+"""Training metrics and the JSON Lines log: losses by source and language, questions, tokens and speed."""
 
 import time
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from pangea_cultural.utils.files import read_json, write_bytes, write_json
 COUNTS = ("questions", "tokens", "image_tokens", "image_tokens_apart")
 
 
-class Losses:
-    """Sums of target losses by source and language, on the device where they arise.
+class LossAccumulator:
+    """Sums of target losses by source and language, on the device of the losses.
 
     Args:
-        keys: each (source, language), as names.
-        device: of the losses.
+        keys: (source, language) pairs, as names.
+        device: device of the losses.
     """
 
     def __init__(self, keys: Sequence[tuple[str, str]], device: torch.device) -> None:
@@ -26,70 +26,75 @@ class Losses:
         # MPS has no float64.
         dtype = torch.float32 if device.type == "mps" else torch.float64
         self.sums = torch.zeros(2, len(keys), dtype=dtype, device=device)
-        """[2, keys], losses and how many."""
+        """[2, keys], sums of losses and numbers of targets."""
 
     def add(self, losses: torch.Tensor, keys: torch.Tensor) -> None:
-        """Count targets.
+        """Add the losses of targets.
 
         Args:
             losses: [targets].
-            keys: [targets], positions among the keys.
+            keys: [targets], index of each target's key.
         """
         self.sums[0].index_add_(0, keys, losses.to(self.sums.dtype))
         self.sums[1].index_add_(0, keys, torch.ones_like(losses, dtype=self.sums.dtype))
 
     def means(self, sums: torch.Tensor) -> dict[str, Any]:
-        """Mean loss of a target: of all, by language, by source; what has no target is left out."""
+        """Return the mean loss of a target: of all, by language and by source. Keys without targets are left out.
+
+        Args:
+            sums: [2, keys], such as `self.sums` summed over processes.
+        """
         total, count = sums[0].tolist(), sums[1].tolist()
         return {
             "loss": _mean(total, count, range(len(total))),
-            "by_language": self._by(1, total, count),
-            "by_source": self._by(0, total, count),
+            "by_language": self._means_by(1, total, count),
+            "by_source": self._means_by(0, total, count),
         }
 
-    def _by(self, part: int, total: list[float], count: list[float]) -> dict[str, float | None]:
-        names = sorted({key[part] for key in self._keys})
-        groups = {name: [n for n, key in enumerate(self._keys) if key[part] == name] for name in names}
-        return {name: _mean(total, count, own) for name, own in groups.items() if sum(count[n] for n in own)}
+    def _means_by(self, position: int, total: list[float], count: list[float]) -> dict[str, float | None]:
+        """Return the mean losses of equal names at a position of the key."""
+        names = sorted({key[position] for key in self._keys})
+        groups = {name: [n for n, key in enumerate(self._keys) if key[position] == name] for name in names}
+        return {name: _mean(total, count, group) for name, group in groups.items() if sum(count[n] for n in group)}
 
 
-def _mean(total: list[float], count: list[float], chosen: Sequence[int]) -> float | None:
-    number = sum(count[n] for n in chosen)
-    return sum(total[n] for n in chosen) / number if number else None
+def _mean(total: list[float], count: list[float], indices: Sequence[int]) -> float | None:
+    targets = sum(count[n] for n in indices)
+    return sum(total[n] for n in indices) / targets if targets else None
 
 
-class Measures:
-    """Counts a stage from its begin, over kills and resumes.
+class TrainingMetrics:
+    """Totals of a stage since its first step, kept across resumes.
 
     Args:
-        losses: since the last entry of the log.
+        losses: losses since the last log entry.
     """
 
-    def __init__(self, losses: Losses) -> None:
+    def __init__(self, losses: LossAccumulator) -> None:
         self.losses = losses
         self.totals: dict[str, float] = {"seconds": 0.0, **dict.fromkeys(COUNTS, 0)}
         self.skipped: dict[str, str] = {}
-        """Broken images and why; of this process until a checkpoint, then of all."""
-        self._mark = time.monotonic()
+        """Broken images and reasons: of this process, and of all processes up to the resumed checkpoint."""
+        self._last_step_at = time.monotonic()
 
-    def start_clock(self) -> None:
-        """What was done since the last step is not training."""
-        self._mark = time.monotonic()
+    def restart_clock(self) -> None:
+        """Exclude the time since the last step from `seconds`."""
+        self._last_step_at = time.monotonic()
 
-    def step(self, inputs: dict[str, Any]) -> None:
-        """Count a step that has been learnt."""
+    def count_step(self, inputs: dict[str, Any]) -> None:
+        """Add the time and the counts of a finished step."""
         now = time.monotonic()
-        self.totals["seconds"] += now - self._mark
-        self._mark = now
+        self.totals["seconds"] += now - self._last_step_at
+        self._last_step_at = now
         for name in COUNTS:
             self.totals[name] += inputs[name]
 
     def save(self, path: Path, sums: torch.Tensor, skipped: dict[str, str]) -> None:
-        """Keep the state; `sums` and `skipped` are of all processes."""
+        """Write the state; `sums` and `skipped` are of all processes."""
         write_json(path, {"totals": self.totals, "sums": sums.tolist(), "skipped": skipped})
 
     def load(self, path: Path, *, is_main: bool) -> None:
-        """Go on from a state; what all processes share is counted by the main one."""
+        """Read the state. Sums and broken images of all processes go to the main one."""
         state = read_json(path)
         self.totals = state["totals"]
         if is_main:
@@ -98,7 +103,7 @@ class Measures:
 
 
 class Log:
-    """One line of JSON an entry, in a file that grows with the training."""
+    """A JSON Lines file with an entry per line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -109,11 +114,11 @@ class Log:
             stream.write(orjson.dumps(entry) + b"\n")
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries; a line that was cut off by a kill is not one."""
+        """Return all entries, without a partial last line."""
         lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
         return [orjson.loads(line) for line in lines]
 
-    def cut(self, step: int) -> None:
-        """Forget what came after a step: it will come again."""
+    def truncate(self, step: int) -> None:
+        """Remove the entries after a step, which will be written again."""
         kept = [entry for entry in self.entries() if entry["step"] <= step]
         write_bytes(self.path, b"".join(orjson.dumps(entry) + b"\n" for entry in kept))

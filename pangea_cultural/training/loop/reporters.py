@@ -1,4 +1,4 @@
-"""Where a training's log goes besides its own files: transformers' reporters, such as TensorBoard and W&B."""
+"""transformers' reporters, such as TensorBoard and W&B, which receive the log besides its own files."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from pangea_cultural.errors import UserError, unknown
 
 
 def reporters(names: tuple[str, ...], folder: Path) -> list[TrainerCallback]:
-    """The reporters of these names.
+    """Create reporters by name.
 
     Args:
-        names: as transformers' `report_to` has them.
-        folder: for those that write files, unless their own settings say where (TENSORBOARD_LOGGING_DIR).
+        names: names as in transformers' `report_to`.
+        folder: folder for TensorBoard's files, unless TENSORBOARD_LOGGING_DIR is set.
 
     Raises:
-        UserError: there is none of such a name, or its package is not installed.
+        UserError: a name is unknown, or its package is not installed.
     """
     return [_reporter(name, folder) for name in names]
 
@@ -25,10 +25,10 @@ def _reporter(name: str, folder: Path) -> TrainerCallback:
     if name not in INTEGRATION_TO_CALLBACK:
         raise unknown("reporter", name, INTEGRATION_TO_CALLBACK)
     try:
-        made = INTEGRATION_TO_CALLBACK[name]()
+        reporter = INTEGRATION_TO_CALLBACK[name]()
     except (RuntimeError, ImportError) as error:
         raise UserError(f"report_to {name}: {error}") from error
-    if isinstance(made, TensorBoardCallback) and made.logging_dir is None:
-        # transformers would write beside the checkpoints, which are removed when a stage is done.
-        made.logging_dir = str(folder)
-    return made
+    if isinstance(reporter, TensorBoardCallback) and reporter.logging_dir is None:
+        # By default transformers writes beside the checkpoints, which are removed at the end of a stage.
+        reporter.logging_dir = str(folder)
+    return reporter

@@ -1,4 +1,4 @@
-"""What a training was begun with: stopped, it goes on only with the same, and never twice at once."""
+"""Resume checks and the run lock."""
 
 import contextlib
 import itertools
@@ -9,15 +9,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pangea_cultural import __version__
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.loop.checkpoints import COMPLETE
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.utils.files import read_json, write_json
 
-FILE = "begun.json"
-PATIENCE_S = 15
-"""A process that was killed gives back gigabytes of memory first, and its lock then."""
+FILE = "run.json"
+"""Fingerprint of the run, in its work folder."""
+FORMAT = 1
+"""Raise it when a change of the code changes the result of a run, or the files of an unfinished one."""
+LOCK_TIMEOUT_S = 15
+"""A killed process releases its lock only after gigabytes of memory."""
 MAY_CHANGE: Any = {
     **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
     "stages": {"__all__": {"memory", "checkpoint"}},
@@ -26,95 +28,98 @@ MAY_CHANGE: Any = {
 rounding of sums, and nothing else."""
 
 
-def terms(
-    recipe: Recipe, *, data: dict[str, str], start: dict[str, str], deepspeed: dict[str, Any] | None, processes: int
+def run_fingerprint(
+    recipe: Recipe,
+    *,
+    data: dict[str, str],
+    base_model: dict[str, str],
+    deepspeed: dict[str, Any] | None,
+    world_size: int,
 ) -> dict[str, Any]:
-    """What must be the same for a training to go on, and for its result to be the same.
+    """Return everything that decides the result of a run, as JSON values.
 
     Args:
-        recipe: of the training.
-        data: key of the content of each source.
-        start: content of each checkpoint that it starts from, by its name in the recipe.
-        deepspeed: the user's configuration.
-        processes: how many train together.
+        recipe: the recipe.
+        data: key of the content of each source, by name.
+        base_model: content hash of each base checkpoint, by name.
+        deepspeed: content of the DeepSpeed configuration.
+        world_size: number of processes.
     """
     return {
-        "version": __version__,
-        "processes": processes,
+        "format": FORMAT,
+        "processes": world_size,
         "recipe": recipe.model_dump(mode="json", exclude=MAY_CHANGE),
         "data": data,
-        "start": start,
+        "base_model": base_model,
         "deepspeed": deepspeed,
     }
 
 
 @contextlib.contextmanager
-def alone(work: Path) -> Iterator[None]:
-    """Keep others from the work folder; a process that is killed lets go of it.
+def run_lock(work: Path) -> Iterator[None]:
+    """Hold the lock of a work folder. The operating system releases it if the process is killed.
 
     Raises:
-        UserError: another process has it.
+        UserError: another process holds it.
     """
     work.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(work.with_suffix(".lock"), timeout=PATIENCE_S):
+        with FileLock(work.with_suffix(".lock"), timeout=LOCK_TIMEOUT_S):
             yield
     except Timeout as error:
-        raise UserError(f"another process is training into {work}: wait until it is done, or stop it") from error
+        raise UserError(f"Another process is training into {work}. Wait until it ends, or stop it.") from error
 
 
-def hold(work: Path, terms: dict[str, Any]) -> None:
-    """Note in the work folder what is begun; what was begun there before, and has been saved, must be the same.
+def claim_work_folder(work: Path, fingerprint: dict[str, Any]) -> None:
+    """Create a work folder for a run, or check that an interrupted run in it has the same fingerprint.
 
     Raises:
-        UserError: another training was stopped here; the message says what differs.
+        UserError: an interrupted run with other settings has saved results here; the message says what differs.
     """
-    if not _has_learnt(work):
-        # What was found out about images goes, too: they may be mended now.
+    if not _has_results(work):
+        # Measured images are removed with the rest: they may have been repaired since.
         if work.exists():
             shutil.rmtree(work)
-        write_json(work / FILE, terms)
+        write_json(work / FILE, fingerprint)
         return
-    found = differences(read_json(work / FILE), terms)
-    if found:
+    changes = differences(read_json(work / FILE), fingerprint)
+    if changes:
         raise UserError(
-            f"a training of this name was stopped that differs: {'; '.join(found[:3])}. Call it with the same "
-            "settings to go on, or with --restart to throw it away"
+            f"An interrupted run of this name has different settings ({'; '.join(changes[:3])}). Rerun with the same "
+            "settings to resume, or with --restart to discard it."
         )
 
 
-def _has_learnt(work: Path) -> bool:
-    """Whether there is anything to go on from. Without the file nobody knows whose it is: what a killed `discard` has
-    left must not be taken for this training's.
-    """
-    saved = itertools.chain(work.glob(f"*/checkpoint-*/{COMPLETE}"), work.glob("*.safetensors"))
-    return (work / FILE).is_file() and any(saved)
+def _has_results(work: Path) -> bool:
+    """Return whether there is something to resume. A folder without a fingerprint is a partly removed one."""
+    results = itertools.chain(work.glob(f"*/checkpoint-*/{COMPLETE}"), work.glob("*.safetensors"))
+    return (work / FILE).is_file() and any(results)
 
 
 def discard(work: Path) -> None:
-    """Remove a work folder; what is left if that is killed is nobody's."""
+    """Remove a work folder. A partially removed folder is treated as abandoned."""
     (work / FILE).unlink(missing_ok=True)
     shutil.rmtree(work, ignore_errors=True)
 
 
-def is_under_way(work: Path, terms: dict[str, Any]) -> bool:
-    """Whether this training was begun in a work folder and not finished."""
-    return (work / FILE).is_file() and read_json(work / FILE) == terms
+def is_in_progress(work: Path, fingerprint: dict[str, Any]) -> bool:
+    """Return whether the run with this fingerprint is unfinished in a work folder."""
+    return (work / FILE).is_file() and read_json(work / FILE) == fingerprint
 
 
 def differences(before: Any, now: Any) -> list[str]:
-    """What differs, a short text each."""
+    """Return the differences between two JSON values, as a short text each."""
     return list(_differences(before, now, ""))
 
 
-def _differences(before: Any, now: Any, where: str) -> Iterator[str]:
+def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+            yield from _differences(before.get(key), now.get(key), f"{path}.{key}" if path else key)
     elif isinstance(before, list) and isinstance(now, list):
         if len(before) != len(now):
-            yield f"{where} had {len(before)} entries, now has {len(now)}"
-        for number, (old, new) in enumerate(zip(before, now, strict=False)):
-            yield from _differences(old, new, f"{where}[{number}]")
+            yield f"{path} had {len(before)} entries, now has {len(now)}"
+        for index, (old, new) in enumerate(zip(before, now, strict=False)):
+            yield from _differences(old, new, f"{path}[{index}]")
     elif before != now:
-        yield f"{where} was {before}, now is {now}"
+        yield f"{path} was {before}, now is {now}"

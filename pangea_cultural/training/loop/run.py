@@ -1,4 +1,4 @@
-"""A training from recipe to checkpoint, stage by stage; killed anywhere, the same call goes on."""
+"""A training run from recipe to checkpoint. Killed at any moment, it resumes with the same result."""
 
 import contextlib
 import gc
@@ -27,8 +27,9 @@ from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, model_card, resume, stage
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.reporters import reporters
+from pangea_cultural.training.loop.stage import StageContext
 from pangea_cultural.training.recipe import Recipe
-from pangea_cultural.training.setup.base_model import Start, processor_key
+from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.environment import peak_memory_bytes
 from pangea_cultural.utils.files import read_json, restore_folder, sha256_file, write_json
@@ -36,16 +37,16 @@ from pangea_cultural.workspace import Workspace
 
 RECORD = "training.json"
 LOGS = "logs"
-BROKEN = "broken-images.json"
-"""Among the logs: every image that was missing or broken before the first step, and why."""
-MOST_FILES = 65536
-MOST_COMPILED = 64
-GATHERS = "stage3_gather_16bit_weights_on_model_save"
+BROKEN_IMAGES = "broken-images.json"
+"""Log of all images that were missing or broken before the first step, with reasons."""
+MAX_OPEN_FILES = 65536
+MAX_RECOMPILES = 64
+DEEPSPEED_GATHER = "stage3_gather_16bit_weights_on_model_save"
 
 
 @dataclass(frozen=True)
-class Job:
-    """A training under way; of several processes each has its own."""
+class TrainingRun:
+    """A run of a recipe in a workspace. Every process has its own."""
 
     recipe: Recipe
     workspace: Workspace
@@ -53,193 +54,203 @@ class Job:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the finished model goes."""
+        """Folder of the finished model."""
         return self.workspace.checkpoints / self.recipe.name
 
     @property
     def work(self) -> Path:
-        """What is needed to go on after a kill; removed at the end."""
+        """Folder with everything needed to resume, removed at the end."""
         return self.workspace.checkpoints / f".{self.recipe.name}.work"
 
     @property
-    def cache(self) -> Path:
-        """Sources as they were read and measured; may be deleted at any time between trainings."""
-        return self.workspace.root / "cache" / "training"
-
-    @property
-    def stages(self) -> list[stage.Setting]:
-        """The stages of the recipe, in order."""
-        where = (self.work, self.workspace.root, self.reporter)
-        return [stage.Setting(self.recipe, number, *where) for number in range(len(self.recipe.stages))]
+    def stages(self) -> list[StageContext]:
+        """Stages of the recipe, in order."""
+        recipe, root = self.recipe, self.workspace.root
+        return [StageContext(recipe, index, self.work, root, self.reporter) for index in range(len(recipe.stages))]
 
 
-def run(job: Job, *, anew: bool = False, overwrite: bool = False) -> dict[str, Any]:
-    """Train, and give the record that lies beside the checkpoint as training.json.
+def run(training: TrainingRun, *, restart: bool = False, overwrite: bool = False) -> dict[str, Any]:
+    """Train, and return the record that is written beside the checkpoint as training.json.
 
-    Under `torchrun` every process calls this; the first one prepares and writes for all.
+    Under `torchrun` every process calls this. The main process prepares and writes for all.
 
     Args:
-        job: what to train, and where.
-        anew: begin from the start, whatever was begun or finished; what is finished stays until it is replaced.
-        overwrite: replace a finished checkpoint that was trained otherwise.
+        training: the run.
+        restart: start over and discard an interrupted run. A finished checkpoint stays until it is replaced.
+        overwrite: replace a finished checkpoint that was trained with different settings.
 
     Raises:
-        UserError: the data is not there or does not fit, what was begun or finished was another training, or the loss
-            is not a number any more.
+        UserError: the data is missing or does not fit, an interrupted or finished run has different settings, or the
+            loss is not finite.
     """
     processes = Processes()
-    torch.set_num_threads(job.recipe.num_threads)
+    torch.set_num_threads(training.recipe.num_threads)
     _raise_limits()
-    transformers.utils.logging.disable_progress_bar()  # one bar is enough, and it is ours
-    transformers.utils.logging.set_verbosity_error()  # or it warns of what may change on the way
-    _refuse_absent(job)
+    transformers.utils.logging.disable_progress_bar()  # a stage has its own progress bar
+    transformers.utils.logging.set_verbosity_error()  # hide deprecation warnings
+    _check_inputs(training)
     with contextlib.ExitStack() as stack:
-        processes.once(lambda: stack.enter_context(resume.alone(job.work)))
-        return _run(job, processes, anew=anew, overwrite=overwrite)
+        processes.run_on_main(lambda: stack.enter_context(resume.run_lock(training.work)))
+        return _run(training, processes, restart=restart, overwrite=overwrite)
 
 
-def _run(job: Job, processes: Processes, *, anew: bool, overwrite: bool) -> dict[str, Any]:
-    corpora = processes.once(lambda: training_data.open_all(job.recipe, job.workspace.root, job.cache, job.reporter))
-    start = Start(job.recipe, job.workspace.root, job.work)
-    terms = processes.once(lambda: _terms(job, corpora, start, processes.number))
-    if anew:
-        processes.once(lambda: resume.discard(job.work))
-    elif processes.once(lambda: _is_done(job, terms, overwrite=overwrite)):
-        return read_json(job.checkpoint / RECORD)
-    processes.once(lambda: _prepare(job, terms, start, corpora))
-    model, processor = start.make()
-    measured = processes.once(lambda: _measured(job, corpora, processor))
-    opened = Data(job.recipe, corpora, measured)
-    opened.refuse_broken()
-    for number, setting in enumerate(job.stages):
-        is_new = not processes.once(setting.record.is_file)
-        if is_new:
-            stage.train(setting, opened, model, processor, processes)
+def _run(training: TrainingRun, processes: Processes, *, restart: bool, overwrite: bool) -> dict[str, Any]:
+    recipe, workspace = training.recipe, training.workspace
+    corpora = processes.run_on_main(
+        lambda: training_data.open_all(recipe, workspace.root, workspace.training_cache, training.reporter)
+    )
+    base_model = BaseModel(recipe, workspace.root, training.work)
+    fingerprint = processes.run_on_main(lambda: _fingerprint(training, corpora, base_model, processes.world_size))
+    if restart:
+        processes.run_on_main(lambda: resume.discard(training.work))
+    elif processes.run_on_main(lambda: _is_done(training, fingerprint, overwrite=overwrite)):
+        return read_json(training.checkpoint / RECORD)
+    processes.run_on_main(lambda: _prepare(training, fingerprint, base_model, corpora))
+    model, processor = base_model.load()
+    measured = processes.run_on_main(lambda: _measured(training, corpora, processor))
+    data = Data(recipe, corpora, measured)
+    data.refuse_broken()
+    for index, context in enumerate(training.stages):
+        is_unfinished = not processes.run_on_main(context.record.is_file)
+        if is_unfinished:
+            stage.train(context, data, model, processor, processes)
             processes.wait()
-        goes_on = number + 1 < len(job.recipe.stages)
-        if goes_on or processes.is_main:  # which exports
-            model = _whole(job, start, model, number) if is_new else model
-            checkpoints.put(model, load_file(setting.weights))
-    processes.once(lambda: _finish(job, model, processor, opened, terms))
-    return read_json(job.checkpoint / RECORD)
+        is_last = index + 1 == len(recipe.stages)
+        if not is_last or processes.is_main:  # only the main process writes the checkpoint
+            model = _full_model(training, base_model, model, index) if is_unfinished else model
+            checkpoints.load_parameters(model, load_file(context.weights))
+    processes.run_on_main(lambda: _finish(training, model, processor, data, fingerprint))
+    return read_json(training.checkpoint / RECORD)
 
 
-def _terms(job: Job, corpora: list[Corpus], start: Start, processes: int) -> dict[str, Any]:
-    path = job.recipe.deepspeed
-    return resume.terms(
-        job.recipe,
-        data=dict(zip(training_data.source_names(job.recipe.sources), [corpus.key for corpus in corpora], strict=True)),
-        start=start.contents(),
-        deepspeed=read_json(job.workspace.root / path) if path else None,
-        processes=processes,
+def _fingerprint(
+    training: TrainingRun, corpora: list[Corpus], base_model: BaseModel, world_size: int
+) -> dict[str, Any]:
+    recipe = training.recipe
+    names = training_data.source_names(recipe.sources)
+    return resume.run_fingerprint(
+        recipe,
+        data=dict(zip(names, [corpus.key for corpus in corpora], strict=True)),
+        base_model=base_model.content_hashes(),
+        deepspeed=read_json(training.workspace.root / recipe.deepspeed) if recipe.deepspeed else None,
+        world_size=world_size,
     )
 
 
-def _is_done(job: Job, terms: dict[str, Any], *, overwrite: bool) -> bool:
-    """Whether the checkpoint is there already.
+def _is_done(training: TrainingRun, fingerprint: dict[str, Any], *, overwrite: bool) -> bool:
+    """Return whether the checkpoint is finished, with the same settings.
 
     Raises:
-        UserError: it was trained otherwise.
+        UserError: it was trained with different settings.
     """
-    restore_folder(job.checkpoint)
-    record = job.checkpoint / RECORD
-    if not record.is_file() or resume.is_under_way(job.work, terms):
+    restore_folder(training.checkpoint)
+    record = training.checkpoint / RECORD
+    if not record.is_file() or resume.is_in_progress(training.work, fingerprint):
         return False
-    found = resume.differences(read_json(record)["begun"], terms)
-    if not found:
-        job.reporter.note(f"{job.recipe.name}: already trained")
+    changes = resume.differences(read_json(record)["fingerprint"], fingerprint)
+    if not changes:
+        training.reporter.note(f"{training.recipe.name}: already trained")
     elif not overwrite:
         raise UserError(
-            f"{job.checkpoint} was trained otherwise ({'; '.join(found[:3])}): give the recipe another name, or "
-            "--overwrite to replace it"
+            f"{training.checkpoint} was trained with different settings ({'; '.join(changes[:3])}). Rename the recipe "
+            "or pass --overwrite."
         )
-    return not found
+    return not changes
 
 
-def _whole(job: Job, start: Start, model: PackedLlavaNext, number: int) -> PackedLlavaNext:
-    """The model as it was before a stage, on the CPU; after a sharded one it has to be made again."""
-    gc.collect()  # what a trainer leaves holds itself: optimizer, shards and buckets
+def _full_model(training: TrainingRun, base_model: BaseModel, model: PackedLlavaNext, index: int) -> PackedLlavaNext:
+    """Return the unsharded model from before stage `index`, on the CPU. After a sharded stage it is loaded again."""
+    gc.collect()  # optimizer, shards and buckets of the trainer are in reference cycles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if job.recipe.is_sharded:
-        model = start.make()[0]
-        for setting in job.stages[:number]:
-            checkpoints.put(model, load_file(setting.weights))
+    if training.recipe.is_sharded:
+        model = base_model.load()[0]
+        for context in training.stages[:index]:
+            checkpoints.load_parameters(model, load_file(context.weights))
     return model
 
 
 def _raise_limits() -> None:
-    # FlexAttention is compiled for a few shapes each in training, validation and generation; after the eighth, torch
-    # would compute all scores instead, in full.
-    torch._dynamo.config.recompile_limit = MOST_COMPILED
-    # Workers hand batches over as open files, eight for each micro-batch; many systems allow 1,024 unless asked.
-    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, wanted), most))
+    # FlexAttention is compiled for a few shapes each in training, validation and generation. After torch's default of
+    # eight recompilations it would compute all scores, without block sparsity.
+    torch._dynamo.config.recompile_limit = MAX_RECOMPILES
+    # Data workers pass batches as open files, eight per micro-batch. The default limit is often 1,024.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def _refuse_absent(job: Job) -> None:
-    """Find out before hours of reading what would stop the training.
+def _check_inputs(training: TrainingRun) -> None:
+    """Check everything that is cheap to check, before hours of reading.
 
     Raises:
-        UserError: a reporter, DeepSpeed, what the model starts from or the validation's export is not here.
+        UserError: a reporter, DeepSpeed, the base model or the validation's export is missing.
     """
-    reporters(job.recipe.report_to, job.work)
-    Start(job.recipe, job.workspace.root, job.work).refuse_absent()
-    if job.recipe.validation:
-        Export.open(job.workspace.root / job.recipe.validation.path)
-    if job.recipe.deepspeed:
-        path = job.workspace.root / job.recipe.deepspeed
-        if not path.is_file():
-            raise UserError(f"no DeepSpeed configuration at {path}")
-        zero = read_json(path).get("zero_optimization", {})
-        if zero.get("stage") == 3 and not zero.get(GATHERS):
-            raise UserError(f"{path}: stage 3 saves nothing without {GATHERS} = true in zero_optimization")
-        if importlib.util.find_spec("deepspeed") is None:
-            raise UserError('deepspeed is not installed: pip install deepspeed, or use FSDP (parallelism = "fsdp")')
+    recipe, root = training.recipe, training.workspace.root
+    reporters(recipe.report_to, training.work)
+    BaseModel(recipe, root, training.work).check()
+    if recipe.validation:
+        Export.open(root / recipe.validation.path)
+    if recipe.deepspeed:
+        _check_deepspeed(root / recipe.deepspeed)
 
 
-def _prepare(job: Job, terms: dict[str, Any], start: Start, corpora: list[Corpus]) -> None:
-    resume.hold(job.work, terms)
-    start.prepare(corpora)
+def _check_deepspeed(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"No DeepSpeed config at {path}. Create it or remove `deepspeed` from the recipe.")
+    zero = read_json(path).get("zero_optimization", {})
+    if zero.get("stage") == 3 and not zero.get(DEEPSPEED_GATHER):
+        raise UserError(f"{path}: stage 3 saves no weights. Set {DEEPSPEED_GATHER} = true in zero_optimization.")
+    if importlib.util.find_spec("deepspeed") is None:
+        raise UserError('deepspeed is not installed. Run `pip install deepspeed`, or use parallelism = "fsdp".')
 
 
-def _measured(job: Job, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[Measured]:
+def _prepare(training: TrainingRun, fingerprint: dict[str, Any], base_model: BaseModel, corpora: list[Corpus]) -> None:
+    resume.claim_work_folder(training.work, fingerprint)
+    base_model.prepare(corpora)
+
+
+def _measured(training: TrainingRun, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[Measured]:
     with tempfile.TemporaryDirectory() as folder:
         key = processor_key(processor, Path(folder))
-    measured = training_data.measure_all(corpora, processor, job.cache, key, job.reporter)
-    return lengths.left_out_since(job.work, measured)
+    cache = training.workspace.training_cache
+    measured = training_data.measure_all(corpora, processor, cache, key, training.reporter)
+    return lengths.left_out_since(training.work, measured)
 
 
 def _finish(
-    job: Job, model: PackedLlavaNext, processor: LlavaNextProcessor, opened: Data, terms: dict[str, Any]
+    training: TrainingRun,
+    model: PackedLlavaNext,
+    processor: LlavaNextProcessor,
+    data: Data,
+    fingerprint: dict[str, Any],
 ) -> None:
-    recipe = job.recipe
-    held_out = sorted(training_data.held_out(recipe, job.workspace.root))
-    statements = model_card.statements(recipe, opened.languages, held_out)
+    """Write the checkpoint with its logs, and the record last: it marks the checkpoint as finished."""
+    recipe, checkpoint = training.recipe, training.checkpoint
+    held_out = sorted(training_data.held_out(recipe, training.workspace.root))
+    statements = model_card.statements(recipe, data.languages, held_out)
     model.to(getattr(torch, recipe.export_dtype))
-    save_checkpoint(
-        model, processor, job.checkpoint, card=model_card.card(recipe, statements, opened.files), license=recipe.license
-    )
-    (job.checkpoint / LOGS).mkdir(exist_ok=True)
-    for setting in job.stages:
-        shutil.copy(setting.log, job.checkpoint / LOGS)
-    write_json(job.checkpoint / LOGS / BROKEN, opened.problems)
+    card = model_card.card(recipe, statements, data.files)
+    save_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
+    (checkpoint / LOGS).mkdir(exist_ok=True)
+    for context in training.stages:
+        shutil.copy(context.log, checkpoint / LOGS)
+    write_json(checkpoint / LOGS / BROKEN_IMAGES, data.problems)
     record = {
         "name": recipe.name,
-        "begun": terms,
+        "fingerprint": fingerprint,
         "recipe": recipe.model_dump(mode="json"),
         "seed": recipe.seed,
-        "data": opened.files,
-        "languages": opened.languages,
+        "data": data.files,
+        "languages": data.languages,
         "held_out_languages": held_out,
         "statements": statements,
-        "broken_images": opened.broken,
-        "stages": [read_json(setting.record) for setting in job.stages],
+        "broken_images": data.broken,
+        "stages": [read_json(context.record) for context in training.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()},
         "peak_memory_bytes": peak_memory_bytes(),
         "environment": model_card.environment(),
-        "weights_sha256": {path.name: sha256_file(path) for path in sorted(job.checkpoint.glob("*.safetensors"))},
+        "weights_sha256": {path.name: sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))},
     }
-    write_json(job.checkpoint / RECORD, record)
-    resume.discard(job.work)
+    write_json(checkpoint / RECORD, record)
+    resume.discard(training.work)

@@ -1,4 +1,4 @@
-"""What a training starts from: a checkpoint, parts of one, or nothing."""
+"""Load or create the base model: a checkpoint, a vision tower with a language model, or random weights."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +15,13 @@ from pangea_cultural.training.recipe import Model, Recipe
 from pangea_cultural.utils.files import atomic_folder, sha256_file
 
 
-class Start:
-    """Makes the model and the processor that a training begins with; the same ones as often as it is asked.
+class BaseModel:
+    """The base model of a recipe and its processor. Every call of `load` returns equal ones.
 
     Args:
-        recipe: says what they are.
-        workspace: where paths of the recipe begin.
-        folder: for the tokenizer of a model from scratch.
+        recipe: the recipe.
+        workspace: root of the recipe's paths.
+        folder: folder for the tokenizer of a model from scratch.
     """
 
     def __init__(self, recipe: Recipe, workspace: Path, folder: Path) -> None:
@@ -29,103 +29,107 @@ class Start:
         self._workspace = workspace
         self._folder = folder / "tokenizer"
 
-    def refuse_absent(self) -> None:
-        """Find out before anything is read.
+    def check(self) -> None:
+        """Check that the base checkpoints exist and the size is valid.
 
         Raises:
-            UserError: what the recipe starts from is not there.
+            UserError: a checkpoint or the size is missing or invalid.
         """
-        for name in self._names():
+        for name in self._checkpoint_names():
             pretrained.require_checkpoint(self.local(name))
         if self._recipe.model.size:
             size_table(self.size)
 
-    def contents(self) -> dict[str, str]:
-        """What tells each checkpoint that the recipe starts from, by its name there, and what its size says: another
-        one may come to lie in the same place.
+    def content_hashes(self) -> dict[str, str]:
+        """Return a hash of each base checkpoint by its name in the recipe, and the content of the size if it is used.
+
+        They tell whether a folder still holds the same model.
         """
-        found = {name: pretrained.content_hash(self.local(name)) for name in self._names()}
-        start = self._recipe.model
-        if start.size and not start.checkpoint:
-            found[start.size] = size_table(self.size).model_dump_json()
-        return found
+        hashes = {name: pretrained.content_hash(self.local(name)) for name in self._checkpoint_names()}
+        model = self._recipe.model
+        if model.size and not model.checkpoint:
+            hashes[model.size] = size_table(self.size).model_dump_json()
+        return hashes
 
     def prepare(self, corpora: list[Corpus]) -> None:
-        """Train the tokenizer of a model from scratch, unless it is there."""
-        start = self._recipe.model
-        if start.from_scratch and not self._folder.exists():
-            longest = Qwen2Config(**size_table(self.size).text).max_position_embeddings
-            words = tokenizer.train(self._texts(corpora), vocab_size=start.vocab_size, max_length=longest)
+        """Train the tokenizer of a model from scratch, unless it exists."""
+        model = self._recipe.model
+        if model.from_scratch and not self._folder.exists():
+            max_length = Qwen2Config(**size_table(self.size).text).max_position_embeddings
+            trained = tokenizer.train(self._texts(corpora), vocab_size=model.vocab_size, max_length=max_length)
             with atomic_folder(self._folder) as partial:
-                words.save_pretrained(partial)
+                trained.save_pretrained(partial)
 
-    def make(self) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
-        """The model, on the CPU, and its processor.
+    def load(self) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
+        """Return the model, on the CPU, and its processor.
 
         Raises:
-            UserError: there is no such model, or it is no complete LLaVA-NeXT.
+            UserError: a checkpoint is missing, or is not a complete LLaVA-NeXT.
         """
-        start = self._recipe.model
-        if start.checkpoint:
-            name = self.local(start.checkpoint)
-            return pretrained.load(name, dtype=getattr(torch, start.dtype), attn_implementation=attention(start))
-        if start.vision_tower:
-            vision_tower, language_model = self.local(start.vision_tower), self.local(start.language_model)
-            options = {
-                "dtype": getattr(torch, start.dtype),
-                "attn_implementation": attention(start),
-                "seed": self._recipe.seed,
-            }
-            return pretrained.assemble(vision_tower, language_model, size=self.size, **options)
-        words = self.tokenizer()
-        made = build.build(self.size, words, seed=self._recipe.seed)
-        model_processor = processor.build_processor(made.config, words)
-        made.set_attn_implementation({"text_config": attention(start)})
-        return made.to(getattr(torch, start.dtype)), model_processor
+        model = self._recipe.model
+        dtype, attention = getattr(torch, model.dtype), attn_implementation(model)
+        if model.checkpoint:
+            return pretrained.load(self.local(model.checkpoint), dtype=dtype, attn_implementation=attention)
+        if model.vision_tower:
+            return pretrained.assemble(
+                self.local(model.vision_tower),
+                self.local(model.language_model),
+                size=self.size,
+                dtype=dtype,
+                attn_implementation=attention,
+                seed=self._recipe.seed,
+            )
+        trained = self.tokenizer()
+        from_scratch = build.build(self.size, trained, seed=self._recipe.seed)
+        model_processor = processor.build_processor(from_scratch.config, trained)
+        from_scratch.set_attn_implementation({"text_config": attention})
+        return from_scratch.to(dtype), model_processor
 
     @property
     def size(self) -> str:
-        """The recipe's, as `size_table` takes it: a path begins at the workspace."""
+        """Size of the recipe for `size_table`, with a path made absolute."""
         name = self._recipe.model.size
         return str(self._workspace / name) if name.endswith(".toml") else name
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of a model from scratch, once it is prepared."""
+        """Return the tokenizer of a model from scratch. Call `prepare` first."""
         return AutoTokenizer.from_pretrained(self._folder)
 
     def local(self, name: str) -> str:
-        """A folder of the workspace where there is such a one, else a name on the hub."""
+        """Return the folder `name` of the workspace if it exists, else `name` as a name on the hub."""
         path = self._workspace / name
         return str(path) if path.is_dir() else name
 
-    def _names(self) -> list[str]:
-        start = self._recipe.model
-        return [name for name in (start.checkpoint, start.vision_tower, start.language_model) if name]
+    def _checkpoint_names(self) -> list[str]:
+        model = self._recipe.model
+        return [name for name in (model.checkpoint, model.vision_tower, model.language_model) if name]
 
     def _texts(self, corpora: list[Corpus]) -> Iterator[str]:
-        """Texts for the tokenizer: all of training; exports' other splits in training and held-out languages."""
+        """Yield texts for the tokenizer: all training texts, and exports' other splits in trained and held-out
+        languages.
+        """
         for corpus in corpora:
             for turns in corpus.texts(0, corpus.num_conversations):
                 yield from (text for turn in turns for text in turn)
         languages = self._recipe.languages
         for source in self._recipe.sources:
             if source.type == "export":
-                opened = Export.open(self._workspace / source.path)
-                wanted = {*languages, *opened.held_out_languages}
+                export = Export.open(self._workspace / source.path)
+                wanted = {*languages, *export.held_out_languages}
                 for split in SPLITS[1:]:
-                    for row in opened.questions(split):
+                    for row in export.questions(split):
                         if not languages or row.language in wanted:
                             yield from (row.question, row.answer)
 
 
-def attention(start: Model) -> str:
-    """The attention of the language model on this machine."""
-    if start.attn_implementation != "auto":
-        return start.attn_implementation
+def attn_implementation(model: Model) -> str:
+    """Return the attention of the language model on this machine."""
+    if model.attn_implementation != "auto":
+        return model.attn_implementation
     return "flex_attention" if torch.cuda.is_available() else "sdpa"
 
 
 def processor_key(model_processor: LlavaNextProcessor, folder: Path) -> str:
-    """Names a processor by all that tells how long texts and images are."""
+    """Return a key of everything that decides the lengths of texts and images; `folder` is for temporary files."""
     model_processor.save_pretrained(folder)
     return sha256_file(folder / "tokenizer.json")[:12] + sha256_file(folder / "processor_config.json")[:12]

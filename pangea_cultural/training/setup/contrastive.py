@@ -1,9 +1,12 @@
-"""The objective `contrastive`: a vision tower that knows the images' names before a language model looks through it.
+"""The objective `contrastive`: pre-train the vision tower on the names of images.
 
-As in CLIP, images and captions are drawn together in one space by a softmax over cosines (Radford et al., 2021,
-arXiv 2103.00020), with two differences for a tiny model: the image is the mean of the patches that the projector will
-read (CLIP uses the class token, which LLaVA never sees), and the caption is the mean of the language model's own token
-embeddings. The head that maps between the two is thrown away.
+As in CLIP, the loss is a softmax over cosines between images and captions (Radford et al., 2021, arXiv 2103.00020).
+There are two differences, for a tiny model:
+
+- An image is the mean of the patches that the projector reads. CLIP uses the class token, which LLaVA ignores.
+- A caption is the mean of the language model's token embeddings.
+
+The linear head between the two is discarded after the stage.
 """
 
 from typing import Any
@@ -14,16 +17,16 @@ from transformers import LlavaNextForConditionalGeneration, PreTrainedTokenizerB
 from pangea_cultural.model.modeling import IGNORE_INDEX, PackedOutput
 
 INITIAL_SCALE = 2.3
-"""Logarithm of the cosines' factor at the start: e^2.3 is 10."""
+"""Logarithm of the initial scale of the cosines: e^2.3 is 10."""
 
 
 class Contrastive(torch.nn.Module):
-    """Wraps a model's vision tower and input embeddings; training it trains them.
+    """Wrapper around a model's vision tower and input embeddings, which are trained in place.
 
     Args:
-        model: the model that is trained.
+        model: the model to train.
         tokenizer: its tokenizer.
-        captions: what the images of the data show, without repetition.
+        captions: names of the images of the data, without duplicates.
     """
 
     def __init__(
@@ -41,24 +44,24 @@ class Contrastive(torch.nn.Module):
         self.register_buffer("starts", starts, persistent=False)
 
     def gradient_checkpointing_enable(self, **settings: Any) -> None:
-        """Compute the vision tower's activations again in the backward pass; `Trainer` calls this."""
+        """Recompute the vision tower's activations in the backward pass. `Trainer` calls this."""
         self.vision_tower.gradient_checkpointing_enable(**settings)
 
     def forward(
         self, pixel_values: torch.Tensor, labels: torch.Tensor, normalizer: torch.Tensor | float | None = None
     ) -> PackedOutput:
-        """The loss of a batch.
+        """Return the loss of a batch.
 
         Args:
-            pixel_values: [batch, 3, height, width], the overview tiles.
-            labels: [batch], the number of each image's caption, or IGNORE_INDEX.
-            normalizer: images of the whole step, over micro-batches and processes; of this batch where None.
+            pixel_values: [batch, 3, height, width], overview tiles.
+            labels: [batch], index of each image's caption, or IGNORE_INDEX.
+            normalizer: number of images in the step, over micro-batches and processes; None for those of this batch.
         """
         patches = self.vision_tower(pixel_values, output_hidden_states=True).hidden_states[self.layer][:, 1:]
         images = torch.nn.functional.normalize(self.head(patches.mean(1)), dim=-1)
         names = torch.nn.functional.embedding_bag(self.tokens, self.embeddings.weight, self.starts, mode="mean")
         logits = images @ torch.nn.functional.normalize(names, dim=-1).T * self.scale.exp()
         losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none", ignore_index=IGNORE_INDEX)
-        chosen = labels != IGNORE_INDEX
-        loss = losses.sum() / (chosen.sum() if normalizer is None else normalizer)
-        return PackedOutput(loss=loss, target_losses=losses[chosen].detach())
+        labeled = labels != IGNORE_INDEX
+        loss = losses.sum() / (labeled.sum() if normalizer is None else normalizer)
+        return PackedOutput(loss=loss, target_losses=losses[labeled].detach())

@@ -8,32 +8,32 @@ from pangea_cultural.training.recipe import Lora
 
 
 def attach(model: PackedLlavaNext, lora: Lora, *, seed: int) -> LoraModel:
-    """Put adapters into the language model; they learn, its own weights do not. The same seed gives the same ones."""
-    settings = LoraConfig(
+    """Add trainable adapters to the language model and freeze its own weights. The seed decides their first values."""
+    config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=targets(lora),
+        target_modules=target_pattern(lora),
     )
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        adapted = LoraModel(model, settings, "default")
-    # peft freezes all that is no adapter; the projector, where it learns, goes on learning.
+        adapted = LoraModel(model, config, "default")
+    # peft freezes everything but adapters. Other trainable parts, such as the projector, stay trainable.
     language_model = {id(parameter) for parameter in model.model.language_model.parameters()} | {
         id(model.lm_head.weight)
     }
-    for parameter in learning:
+    for parameter in trainable:
         if id(parameter) not in language_model:
             parameter.requires_grad_(True)
     return adapted
 
 
-def targets(lora: Lora) -> str:
-    """A pattern for the whole name of a module that gets an adapter."""
+def target_pattern(lora: Lora) -> str:
+    """Return a regular expression for the full names of the modules that get an adapter."""
     return rf"model\.language_model\..*\.({'|'.join(lora.modules)})"
 
 
 def merge(adapted: LoraModel) -> PackedLlavaNext:
-    """The model with its adapters added to its own weights."""
+    """Add the adapters to the model's own weights, and return the model."""
     return adapted.merge_and_unload()

@@ -20,8 +20,8 @@ from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.estimate.assumptions import thinned
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
-from pangea_cultural.training.loop.run import Job
-from pangea_cultural.training.setup.base_model import Start, processor_key
+from pangea_cultural.training.loop.run import TrainingRun
+from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
 from pangea_cultural.workspace import Workspace
@@ -74,9 +74,9 @@ def estimate(what, workspace, **devices):
 def planned(what, workspace, cache, number, work=None):
     """The rows of every step of a stage, as the training itself lays them out, and the sources' lengths."""
     corpora = training_data.open_all(what, workspace, cache, QUIET)
-    start = Start(what, workspace, work or cache)
+    start = BaseModel(what, workspace, work or cache)
     start.prepare(corpora)
-    _, own = start.make()
+    _, own = start.load()
     measured = training_data.measure_all(corpora, own, cache, processor_key(own, work or cache), QUIET)
     opened = training_data.Data(what, corpora, measured)
     steps = opened.steps(what.stages[number], None, processes=1, rank=0)
@@ -279,8 +279,8 @@ def test_what_a_training_has_measured_is_not_measured_again(workspace, tmp_path,
     tiny.checkpoint(tmp_path / "random")
     what = made(model=model, epochs=1)
     apart = estimate(what, tmp_path)
-    job = Job(what, Workspace(tmp_path), QUIET)
-    planned(what, tmp_path, job.cache, 0, work=job.work)
+    training = TrainingRun(what, Workspace(tmp_path), QUIET)
+    planned(what, tmp_path, training.workspace.training_cache, 0, work=training.work)
     before = contents(tmp_path)
     monkeypatch.setattr(Corpus, "build", None)
     monkeypatch.setattr(lengths._Saved, "save", None)

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from pangea_cultural.training.loop.metrics import Log, Losses, Measures
+from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
 
 KEYS = [("export", "de"), ("export", "en"), ("chat", "en")]
 
 
 def losses():
-    made = Losses(KEYS, torch.device("cpu"))
+    made = LossAccumulator(KEYS, torch.device("cpu"))
     made.add(torch.tensor([1.0, 2.0, 3.0, 6.0]), torch.tensor([0, 0, 1, 2]))
     return made
 
@@ -22,25 +22,25 @@ def test_losses_are_means_over_targets():
 
 
 def test_what_has_no_target_has_no_mean():
-    made = Losses(KEYS, torch.device("cpu"))
+    made = LossAccumulator(KEYS, torch.device("cpu"))
     assert made.means(made.sums) == {"loss": None, "by_language": {}, "by_source": {}}
 
 
 def test_the_state_comes_back_to_the_bit(tmp_path):
-    first = Measures(losses())
-    first.step({"questions": 3, "tokens": 70, "image_tokens": 40, "image_tokens_apart": 120})
+    first = TrainingMetrics(losses())
+    first.count_step({"questions": 3, "tokens": 70, "image_tokens": 40, "image_tokens_apart": 120})
     first.losses.sums[0, 0] += 1 / 3
     first.save(tmp_path / "state.json", first.losses.sums, {"a.png": "image missing"})
-    second = Measures(Losses(KEYS, torch.device("cpu")))
+    second = TrainingMetrics(LossAccumulator(KEYS, torch.device("cpu")))
     second.load(tmp_path / "state.json", is_main=True)
     assert torch.equal(second.losses.sums, first.losses.sums)
     assert second.totals == first.totals and second.skipped == {"a.png": "image missing"}
 
 
 def test_only_the_main_process_goes_on_with_the_sums(tmp_path):
-    first = Measures(losses())
+    first = TrainingMetrics(losses())
     first.save(tmp_path / "state.json", first.losses.sums, {})
-    second = Measures(Losses(KEYS, torch.device("cpu")))
+    second = TrainingMetrics(LossAccumulator(KEYS, torch.device("cpu")))
     second.load(tmp_path / "state.json", is_main=False)
     assert not second.losses.sums.any()
 
@@ -52,6 +52,6 @@ def test_the_log_forgets_what_will_come_again_and_a_line_that_was_cut_off(tmp_pa
     with log.path.open("ab") as stream:
         stream.write(b'{"step": 4')
     assert [entry["step"] for entry in log.entries()] == [10, 20, 30]
-    log.cut(20)
+    log.truncate(20)
     log.write({"step": 30})
     assert [entry["step"] for entry in log.entries()] == [10, 20, 30]

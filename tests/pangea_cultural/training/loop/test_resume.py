@@ -49,29 +49,29 @@ def work(workspace):
 
 def test_what_only_costs_may_change(workspace, start, stop):
     stop(workspace, start, before=3, stage=SAVED | {"steps": 6})
-    terms = read_json(work(workspace) / "begun.json")
+    fingerprint = read_json(work(workspace) / "run.json")
     cheaper = {"per_device_batch_size": 1, "gradient_checkpointing": True}
     stage = {"memory": cheaper, "checkpoint": {"logging_steps": 3}, "steps": 6}
     record = train(workspace, start, stage=stage, max_broken_image_ratio=0.5, num_workers=1)
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
     assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3, 6]
-    assert record["begun"] == terms
+    assert record["fingerprint"] == fingerprint
 
 
 @pytest.mark.parametrize("change", ["data", "deepspeed", "processes"])
-def test_what_was_begun_on_other_terms_does_not_go_on(tmp_path, change):
-    terms = {"data": {"colors": "a"}, "deepspeed": None, "processes": 1}
-    resume.hold(tmp_path, terms)
+def test_what_was_begun_on_other_fingerprint_does_not_go_on(tmp_path, change):
+    fingerprint = {"data": {"colors": "a"}, "deepspeed": None, "processes": 1}
+    resume.claim_work_folder(tmp_path, fingerprint)
     (tmp_path / "0-main.safetensors").touch()
-    with pytest.raises(UserError, match=rf"differs: {change}.*--anew"):
-        resume.hold(tmp_path, terms | {change: {"data": {"colors": "b"}}.get(change, 2)})
+    with pytest.raises(UserError, match=rf"different settings \({change}.*--restart"):
+        resume.claim_work_folder(tmp_path, fingerprint | {change: {"data": {"colors": "b"}}.get(change, 2)})
 
 
 def test_another_model_in_the_same_place_does_not_go_on(workspace, start, stop, tmp_path):
     own = shutil.copytree(start, tmp_path / "own")
     stop(workspace, own, before=3, stage=SAVED)
     (own / "model.safetensors").write_bytes((own / "model.safetensors").read_bytes()[:-1] + b"x")
-    with pytest.raises(UserError, match=r"differs: start\..*own was \w+, now is \w+"):
+    with pytest.raises(UserError, match=r"different settings \(base_model\..*own was \w+, now is \w+"):
         train(workspace, own, stage=SAVED)
 
 
@@ -93,14 +93,16 @@ def test_a_work_folder_without_its_mark_is_nobodys(workspace, start, stop, tmp_p
     tiny.write_export(clean.root / "exports/colors")
     train(clean, start, seed=1)
     stop(workspace, start, before=3, stage=SAVED)
-    (work(workspace) / "begun.json").unlink()
+    (work(workspace) / "run.json").unlink()
     train(workspace, start, seed=1)
     assert weights(workspace) == weights(clean)
 
 
 def test_what_is_trained_already_throws_nothing_of_another_training_away(workspace, start, stop):
     first = train(workspace, start, stage=SAVED)
-    with pytest.raises(UserError, match=r"trained otherwise \(recipe.seed was 0, now is 1\): .*--overwrite"):
+    with pytest.raises(
+        UserError, match=r"trained with different settings \(recipe.seed was 0, now is 1\)\. .*--overwrite"
+    ):
         train(workspace, start, stage=SAVED, seed=1)
     stop(workspace, start, before=3, stage=SAVED, seed=1, overwrite=True)
     assert train(workspace, start, stage=SAVED) == first
@@ -110,7 +112,7 @@ def test_what_is_trained_already_throws_nothing_of_another_training_away(workspa
 
 def test_begun_anew_and_stopped_it_goes_on_without_losing_what_was_finished(workspace, start, stop):
     train(workspace, start, stage=SAVED)
-    stop(workspace, start, before=3, stage=SAVED, anew=True)
+    stop(workspace, start, before=3, stage=SAVED, restart=True)
     assert (workspace.checkpoints / "micro/training.json").is_file()
     assert train(workspace, start, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
 
@@ -162,8 +164,8 @@ def test_what_was_measured_before_a_stop_is_not_measured_again(workspace, start,
 
 
 def test_two_trainings_do_not_share_a_folder(workspace, start, monkeypatch):
-    monkeypatch.setattr(resume, "PATIENCE_S", 0)
-    with FileLock(work(workspace).with_suffix(".lock")), pytest.raises(UserError, match="another process is training"):
+    monkeypatch.setattr(resume, "LOCK_TIMEOUT_S", 0)
+    with FileLock(work(workspace).with_suffix(".lock")), pytest.raises(UserError, match="Another process is training"):
         train(workspace, start)
 
 
@@ -178,7 +180,7 @@ def test_what_a_kill_has_cut_off_is_removed(workspace, start, stop):
 
 
 def test_gradients_that_are_no_number_do_not_reach_the_weights(workspace, start, monkeypatch):
-    learn = trainer.StageTrainer._learn
+    learn = trainer.StageTrainer._forward_backward
 
     def spoilt(self, model, batch):
         loss = learn(self, model, batch)
@@ -186,11 +188,11 @@ def test_gradients_that_are_no_number_do_not_reach_the_weights(workspace, start,
             next(p for p in model.parameters() if p.grad is not None).grad.fill_(torch.nan)
         return loss
 
-    monkeypatch.setattr(trainer.StageTrainer, "_learn", spoilt)
+    monkeypatch.setattr(trainer.StageTrainer, "_forward_backward", spoilt)
     message = r"The norm of the gradients is nan at step 3\. Questions of this step: \S+\. Lower learning_rate"
     with pytest.raises(UserError, match=message):
         train(workspace, start, stage=SAVED)
-    saved = checkpoints.complete(work(workspace) / "0-main")
+    saved = checkpoints.complete_checkpoints(work(workspace) / "0-main")
     assert saved[-1].name == "checkpoint-2"
     assert all(value.isfinite().all() for value in load_file(saved[-1] / checkpoints.WEIGHTS).values())
 

@@ -122,14 +122,14 @@ def test_gradient_checkpointing_leaves_a_frozen_vision_tower_alone():
 def test_a_frozen_vision_tower_is_in_evaluation_mode_while_the_rest_learns(workspace, start, monkeypatch):
     """Its dropout, where it has one, would be noise in what the projector reads."""
     modes = []
-    learn = trainer.StageTrainer._learn
+    learn = trainer.StageTrainer._forward_backward
 
     def noting(self, model, batch):
         vision_tower, language_model = model.model.vision_tower, model.model.language_model
         modes.append((any(part.training for part in vision_tower.modules()), language_model.training))
         return learn(self, model, batch)
 
-    monkeypatch.setattr(trainer.StageTrainer, "_learn", noting)
+    monkeypatch.setattr(trainer.StageTrainer, "_forward_backward", noting)
     train(workspace, start, stage={"steps": 1})
     assert set(modes) == {(False, True)}
 
@@ -174,7 +174,7 @@ def test_validation_tells_losses_by_language_and_shows_answers(workspace, start)
     assert set(record["stages"][0]["log"][0]["by_language"]) <= {"de", "en"}
     assert len(entries[0]["answers"]) == 5
     assert not any(answer["id"].endswith("-choice") for answer in entries[0]["answers"])
-    assert {"question", "answer", "said", "language", "id"} <= set(entries[0]["answers"][0])
+    assert {"question", "answer", "prediction", "language", "id"} <= set(entries[0]["answers"][0])
     assert entries[0]["left_out"]["image missing or broken"] > 0 and not entries[0]["broken_images"]
 
 
@@ -238,7 +238,7 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("pangea_cultural.training.loop.trainer.StageTrainer._learn", full)
+    monkeypatch.setattr("pangea_cultural.training.loop.trainer.StageTrainer._forward_backward", full)
     with pytest.raises(UserError, match=r"stage main\. Lower per_device_batch_size \(now 4\) .*max_length \(now 300\)"):
         train(workspace, start)
 
@@ -246,9 +246,9 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"parallelism": "fsdp"}, "needs several processes: start with torchrun"),
-        ({"deepspeed": "nowhere.json"}, "no DeepSpeed configuration at .*nowhere.json"),
-        ({"deepspeed": "stage3.json"}, "saves nothing without stage3_gather_16bit_weights_on_model_save"),
+        ({"parallelism": "fsdp"}, "needs several processes. Start with torchrun"),
+        ({"deepspeed": "nowhere.json"}, "No DeepSpeed config at .*nowhere.json"),
+        ({"deepspeed": "stage3.json"}, "saves no weights. Set stage3_gather_16bit_weights_on_model_save"),
         ({"deepspeed": "exports", "parallelism": "fsdp"}, "Give either deepspeed or parallelism"),
         ({"held_out_languages": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
@@ -271,7 +271,7 @@ def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, messag
 def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):
     (tmp_path / "rng_state_0.pth").touch()
     with pytest.raises(UserError, match=r"rng_state_1\.pth is missing"):
-        checkpoints.refuse_missing(tmp_path, 2)
+        checkpoints.require_rank_files(tmp_path, 2)
 
 
 @pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])

@@ -1,0 +1,61 @@
+"""The callback of a stage: progress, metrics and complete checkpoints."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback, TrainingArguments
+
+from pangea_cultural.utils.console import Bar
+
+if TYPE_CHECKING:
+    from pangea_cultural.training.loop.trainer import StageTrainer
+
+
+class StageCallback(TrainerCallback):
+    """Show progress, count steps, and complete checkpoints.
+
+    Args:
+        trainer: the trainer of the stage.
+        bar: its progress bar.
+        save_total_limit: most checkpoints to keep.
+    """
+
+    def __init__(self, trainer: "StageTrainer", bar: Bar, save_total_limit: int) -> None:
+        self._trainer = trainer
+        self._bar = bar
+        self._save_total_limit = save_total_limit
+
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Advance the bar to the resumed step, and replace the intervals that the checkpoint stored."""
+        state.compute_steps(args, state.max_steps)
+        self._bar.advance(state.global_step)
+        self._trainer.metrics.restart_clock()
+
+    def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Count a step; log and validate after the last one."""
+        trainer = self._trainer
+        trainer.metrics.count_step(trainer.step_inputs)
+        trainer.add_broken_images()
+        if state.global_step == state.max_steps:
+            control.should_log = True
+            control.should_evaluate = trainer.eval_dataset is not None
+        self._bar.advance(1, extra=progress_text(trainer.metrics.totals, state.log_history))
+
+    def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Complete a checkpoint."""
+        self._trainer.complete_checkpoint(
+            Path(args.output_dir) / f"checkpoint-{state.global_step}", self._save_total_limit
+        )
+        self._trainer.metrics.restart_clock()
+
+
+def progress_text(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
+    """Return the text behind the progress bar: loss, questions per second, and share of image tokens saved."""
+    losses = [entry["loss"] for entry in history[-2:] if "loss" in entry]
+    parts = [f"loss {losses[-1]:.3f}"] if losses else []
+    if totals["seconds"]:
+        speed = totals["questions"] / totals["seconds"]
+        parts.append(f"{speed:.{0 if speed >= 10 else 1 if speed >= 1 else 2}f} questions/s")
+    if totals["image_tokens_apart"]:
+        parts.append(f"{1 - totals['image_tokens'] / totals['image_tokens_apart']:.0%} of image tokens saved")
+    return ", ".join(parts)

@@ -1,0 +1,121 @@
+"""Trainable parameters, adapters and collator of a stage, by its objective."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from peft import LoraModel
+from transformers import LlavaNextProcessor
+
+from pangea_cultural.errors import UserError
+from pangea_cultural.model import build
+from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.training.batching.augment import Vary
+from pangea_cultural.training.batching.collate import CaptionCollator, Collator
+from pangea_cultural.training.batching.training_data import Data
+from pangea_cultural.training.recipe import Stage
+from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup.contrastive import Contrastive
+
+
+@dataclass(frozen=True)
+class StageSetup:
+    """A model prepared for one stage.
+
+    Args:
+        model: the full model.
+        module: the module to train: the model, or a wrapper around a part of it.
+        trainable: names of the model's trainable parameters, without adapters.
+        frozen: modules that stay in evaluation mode.
+        collator: makes micro-batches.
+        adapted: the model with LoRA adapters; None without adapters.
+    """
+
+    model: PackedLlavaNext
+    module: torch.nn.Module
+    trainable: list[str]
+    frozen: list[torch.nn.Module]
+    collator: Callable[..., dict[str, Any]]
+    adapted: LoraModel | None = None
+
+
+def set_up(stage: Stage, seed: int, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> StageSetup:
+    """Freeze parts of a model, add adapters or a contrastive head, and choose the collator.
+
+    Args:
+        stage: the stage to prepare for.
+        seed: seed of adapters, head and augmentation.
+        data: the training data.
+        model: the model, changed in place.
+        processor: its processor.
+
+    Raises:
+        UserError: the objective is `contrastive` and no image has a name.
+    """
+    _freeze(model, stage)
+    augmentation = Vary(f"{seed} {stage.name}") if stage.augment_images else None
+    set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
+    setup = set_up_objective(stage, seed, data, model, processor, augmentation)
+    _cast_trainable_to_float32(setup.module)
+    return setup
+
+
+def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
+    for part, parameters in build.parameter_groups(model).items():
+        for parameter in parameters:
+            parameter.requires_grad_(part in stage.trainable)
+    for parameter in build.unused_vision_parameters(model):
+        parameter.requires_grad_(False)
+
+
+def _set_up_sft(
+    stage: Stage,
+    seed: int,
+    data: Data,
+    model: PackedLlavaNext,
+    processor: LlavaNextProcessor,
+    augmentation: Vary | None,
+) -> StageSetup:
+    # Adapters freeze and rename the parameters that they adapt.
+    trainable = _trainable_names(model)
+    adapted = lora.attach(model, stage.lora, seed=seed) if stage.lora else None
+    collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=augmentation)
+    return StageSetup(model, model, trainable, _frozen_modules(model, stage), collator, adapted)
+
+
+def _set_up_contrastive(
+    stage: Stage,
+    seed: int,
+    data: Data,
+    model: PackedLlavaNext,
+    processor: LlavaNextProcessor,
+    augmentation: Vary | None,
+) -> StageSetup:
+    # Names are embedded by the language model's input embeddings, its only trainable part.
+    model.get_input_embeddings().weight.requires_grad_(True)
+    captions = data.captions()
+    if not captions:
+        raise UserError(
+            f"Stage {stage.name} is contrastive, but no image has an English name. Add questions of property `label`."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = Contrastive(model, processor.tokenizer, captions)
+    collator = CaptionCollator(processor, captions, data.key_numbers, augmentation)
+    return StageSetup(model, module, _trainable_names(model), _frozen_modules(model, stage), collator)
+
+
+def _trainable_names(model: PackedLlavaNext) -> list[str]:
+    return [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _frozen_modules(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Module]:
+    return [] if "vision_tower" in stage.trainable else [model.model.vision_tower]
+
+
+def _cast_trainable_to_float32(module: torch.nn.Module) -> None:
+    """Cast trainable parameters to float32: bfloat16 has 8 bits of precision, which round small updates to zero."""
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
