@@ -210,8 +210,8 @@ def check(export: Path) -> None:
     Example:
       pcult data check pcult-workspace/exports/sample
     """
+    from pangea_cultural.dataset.check import check as check_export
     from pangea_cultural.dataset.export import Export
-    from pangea_cultural.dataset.export import check as check_export
     from pangea_cultural.errors import UserError
 
     opened = Export.open(export)

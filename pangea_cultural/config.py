@@ -1,4 +1,4 @@
-"""Recipes: TOML files read into typed, frozen objects; what does not fit is refused in one line."""
+"""TOML files as typed, frozen objects, with errors of one line."""
 
 import tomllib
 from importlib import resources
@@ -12,20 +12,21 @@ from pangea_cultural.errors import UserError, unknown
 
 
 class Config(BaseModel):
-    """Base of everything that a recipe holds: frozen, and unknown keys are errors."""
+    """Base class of all recipes and their parts: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The texts under the fields are the descriptions of the JSON schema.
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 ConfigType = TypeVar("ConfigType", bound=Config)
 
 
 def load(cls: type[ConfigType], path: Path, *, overrides: dict[str, Any] | None = None) -> ConfigType:
-    """Read a TOML file into a `Config`; `overrides` replace top-level keys (they come from command-line options).
+    """Read a TOML file into a `Config`; `overrides` replace top-level keys.
 
     Raises:
-        UserError: the file cannot be read, is not TOML, or does not fit; the message names the file, the key, and
-            for an unknown key the near matches.
+        UserError: the file cannot be read, is not TOML, or is not valid. The message names the file and the key, and
+            near matches for an unknown key.
     """
     return parse(cls, read_toml(path) | (overrides or {}), where=str(path))
 
@@ -54,7 +55,7 @@ def find(label: str, name: str, package: str) -> Path:
 
 
 def read_toml(path: Traversable) -> dict[str, Any]:
-    """The content of a TOML file.
+    """Return the content of a TOML file.
 
     Raises:
         UserError: the file cannot be read, or is not TOML.
@@ -62,47 +63,49 @@ def read_toml(path: Traversable) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
+        raise UserError(f"{path} is not TOML: {error}.") from error
 
 
 def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> ConfigType:
-    """Make a `Config` of a dictionary; `where` says in errors what was read.
+    """Return a dictionary as a `Config`; `where` names its origin in errors.
 
     Raises:
-        UserError: a value does not fit, or a key is unknown.
+        UserError: a value is not valid, or a key is unknown.
     """
     try:
         return cls.model_validate(content)
     except ValidationError as error:
-        raise _in_one_line(cls, error, where) from error
+        raise _user_error(cls, error, where) from error
 
 
-def _in_one_line(cls: type[Config], error: ValidationError, where: str) -> UserError:
-    # A misspelt key is two errors, the wrong one and the missing one: the wrong one says what to do.
-    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
+def _user_error(cls: type[Config], error: ValidationError, where: str) -> UserError:
+    # A misspelled key causes two errors, an unknown and a missing key. The unknown one is more helpful.
+    first = min(error.errors(), key=lambda details: details["type"] != "extra_forbidden")
+    *parents, name = first["loc"] or ("",)
     if first["type"] == "extra_forbidden":
-        name = str(first["loc"][-1])
-        return UserError(f"{where}: {unknown('key', name, _keys_at(cls, first['loc'][:-1]))} (at {key})")
-    message = first["msg"].removeprefix("Value error, ")
-    return UserError(f"{where}: {key}: {message}" if key else f"{where}: {message}")
+        message = str(unknown("key", str(name), _keys_at(cls, tuple(parents))))
+        location = tuple(parents)
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        location = first["loc"]
+    return UserError(": ".join(filter(None, (where, ".".join(map(str, location)), message))))
 
 
 def _keys_at(cls: type[Config], location: tuple) -> list[str]:
-    """The keys that are known at a place of the recipe: follows field names and union tags, skips list positions."""
-    here = [cls]
+    """Return the valid keys at a location in a recipe: follow field names and union tags, skip list positions."""
+    configs = [cls]
     for part in location:
-        tagged = [option for option in here if len(here) > 1 and _has_tag(option, part)]
-        fields = [option.model_fields[part] for option in here if part in option.model_fields]
-        inside = [option for field in fields for option in _configs_in(field.annotation)]
-        here = tagged or inside or here
-    return [key for option in here for key in option.model_fields]
+        tagged = [option for option in configs if len(configs) > 1 and _has_tag(option, part)]
+        fields = [option.model_fields[part] for option in configs if part in option.model_fields]
+        nested = [option for field in fields for option in _configs_in(field.annotation)]
+        configs = tagged or nested or configs
+    return [key for option in configs for key in option.model_fields]
 
 
 def _has_tag(cls: type[Config], tag: Any) -> bool:
-    """Whether a `Config` is the one of a union that a tag such as `type = "dump"` chooses."""
+    """Return whether a tag such as `type = "dump"` selects this member of a union."""
     return any(
         get_origin(field.annotation) is Literal and tag in get_args(field.annotation)
         for field in cls.model_fields.values()
@@ -110,7 +113,7 @@ def _has_tag(cls: type[Config], tag: Any) -> bool:
 
 
 def _configs_in(annotation: Any) -> list[type[Config]]:
-    """The `Config` classes inside an annotation such as `list[Stage]` or `Stage | None`."""
+    """Return the `Config` classes inside an annotation such as `list[Stage]` or `Stage | None`."""
     if isinstance(annotation, type) and issubclass(annotation, Config):
         return [annotation]
-    return [found for argument in get_args(annotation) for found in _configs_in(argument)]
+    return [option for argument in get_args(annotation) for option in _configs_in(argument)]

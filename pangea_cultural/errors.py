@@ -1,22 +1,22 @@
-"""Errors that are the user's to mend: the CLI prints one line and exits with 1."""
+"""Errors that the user can fix. The command line prints them in one line and exits with 1."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can mend; the message says what is wrong and what to do, in one line."""
+    """An error that the user can fix. The message states the fact and one instruction, in one line."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """An error for a name that is not in a table, naming the near matches.
+def unknown(label: str, name: str, known: Iterable[str]) -> UserError:
+    """Return an error for a name that is not in a table; it names near matches.
 
     Args:
-        kind: what the name stands for, as the user calls it ("language", "region", "recipe key").
-        name: what the user wrote.
-        known: the names that would have been accepted.
+        label: the user's term for the name ("language", "region", "key").
+        name: the name as the user wrote it.
+        known: the accepted names.
     """
     names = sorted(known)
     near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
-    return UserError(f"unknown {kind} {name!r}: {hint}")
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."
+    return UserError(f"Unknown {label} {name!r}. {hint}")

@@ -1,4 +1,4 @@
-"""Where stores, images, exports, checkpoints and runs lie."""
+"""The workspace: folders of stores, images, exports, checkpoints and runs."""
 
 import os
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ DEFAULT = Path("pcult-workspace")
 
 @dataclass(frozen=True)
 class Workspace:
-    """One folder with everything that a build, a training and an evaluation leave behind."""
+    """One folder with the results of builds, trainings and evaluations."""
 
     root: Path
 
     @classmethod
     def create(cls, root: Path) -> "Workspace":
-        """The workspace at `root`, made if it is not there.
+        """Return the workspace at `root`; create the folder if it does not exist.
 
         Raises:
-            UserError: the folder cannot be made or written to.
+            UserError: the folder cannot be created or written to.
         """
         root = Path(root).absolute()
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"cannot make the workspace {root}: {error.strerror}; choose another with --workspace"
+                f"Cannot create the workspace {root}: {error.strerror}. Choose another with --workspace."
             ) from error
         if not os.access(root, os.W_OK | os.X_OK):
-            raise UserError(f"no permission to write to the workspace {root}: choose another with --workspace")
+            raise UserError(f"No permission to write to the workspace {root}. Choose another with --workspace.")
         return cls(root)
 
     @property
@@ -40,12 +40,12 @@ class Workspace:
 
     @property
     def images(self) -> Path:
-        """Images, content-addressed."""
+        """Images, named by the hash of their content."""
         return self.root / "images"
 
     @property
     def exports(self) -> Path:
-        """Data sets, one folder each."""
+        """Exported data sets, one folder each."""
         return self.root / "exports"
 
     @property
@@ -65,5 +65,5 @@ class Workspace:
 
     @property
     def logs(self) -> Path:
-        """What servers and child processes print."""
+        """Output of servers and child processes."""
         return self.root / "logs"

@@ -1,6 +1,5 @@
 """The properties that questions are about. The table is properties.toml; a new row is a new property."""
 
-import functools
 import re
 from importlib import resources
 from typing import Literal, Self
@@ -8,10 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pangea_cultural.config import Config
-from pangea_cultural.errors import unknown
-from pangea_cultural.reference import table as tables
-
-TABLE = resources.files("factory.reference") / "properties.toml"
+from pangea_cultural.reference.table import Table
 
 NAME = "label"
 """The id that stands for the entity's own name."""
@@ -56,23 +52,22 @@ class Property(Config):
         return self
 
 
-@functools.cache
+TABLE = Table(Property, resources.files("factory.reference") / "properties.toml", key="id", label="property")
+
+
 def properties() -> dict[str, Property]:
-    """All properties by id, in the table's order.
+    """Return all properties by id, in the table's order.
 
     Raises:
         UserError: a row of the table does not fit.
     """
-    return tables.read(Property, TABLE, "id")
+    return TABLE.rows
 
 
 def property_of(name: str) -> Property:
-    """The property of an id.
+    """Return the property of an id.
 
     Raises:
-        UserError: no such property; the message names near matches.
+        UserError: the property is unknown; the message names near matches.
     """
-    found = properties().get(name)
-    if found is None:
-        raise unknown("property", name, properties())
-    return found
+    return TABLE.find(name)

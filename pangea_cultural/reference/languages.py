@@ -1,6 +1,5 @@
-"""The languages: the 39 of CulturalGround, and those that benchmarks hold out. The table is data/languages.toml."""
+"""The language table: the 39 languages of CulturalGround, and those that only benchmarks use."""
 
-import functools
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Literal
@@ -8,84 +7,80 @@ from typing import Any, Literal
 from pydantic import model_validator
 
 from pangea_cultural.config import Config
-from pangea_cultural.errors import unknown
-from pangea_cultural.reference import table as tables
-
-TABLE = resources.files("pangea_cultural.reference") / "languages.toml"
+from pangea_cultural.reference.table import Table
 
 
 class Language(Config):
     """One row of the language table."""
 
     code: str
-    """Our code: BCP 47; Norwegian is `no` (CulturalGround's code), with Wikidata's `nb` as its first label."""
+    """BCP 47 code. Norwegian is `no`, as in CulturalGround, with Wikidata's `nb` as its first label."""
     name: str
-    """English name, as prompts and reports print it."""
+    """English name, used in prompts and reports."""
     native: str
-    """The language's name in itself."""
+    """The language's name in the language itself."""
     script: str
     """ISO 15924 code of the script that questions are written in."""
     direction: Literal["ltr", "rtl"] = "ltr"
     labels: tuple[str, ...] = ()
-    """Wikidata label codes to try, in order; the language's own code where the table names none."""
+    """Wikidata label codes to try, in order. Default: the language's code."""
     regional_labels: Mapping[str, tuple[str, ...]] = {}
-    """Label codes in a region, by its slug, where they are others: Taiwan writes Chinese in Traditional characters."""
+    """Label codes of regions with other codes, by slug: Taiwan writes Chinese in Traditional characters."""
     aliases: tuple[str, ...] = ()
-    """Other codes that users and data sets write (`iw`, `nb`, `jw`)."""
+    """Other codes of users and data sets (`iw`, `nb`, `jw`)."""
     cultural_ground: bool = True
-    """One of the 39 training languages; False for a language that only benchmarks use."""
+    """Whether it is one of the 39 training languages; False for a language that only benchmarks use."""
 
     @model_validator(mode="before")
     @classmethod
-    def _labels_under_its_own_code(cls, row: dict[str, Any]) -> dict[str, Any]:
+    def _default_labels(cls, row: dict[str, Any]) -> dict[str, Any]:
         return {"labels": (row["code"],)} | row
 
 
-@functools.cache
+TABLE = Table(
+    Language,
+    resources.files("pangea_cultural.reference") / "languages.toml",
+    key="code",
+    label="language",
+    aliases="aliases",
+)
+
+
 def languages() -> dict[str, Language]:
-    """All languages by code, in the table's order.
+    """Return all languages by code, in the table's order.
 
     Raises:
         UserError: a row of the table does not fit.
     """
-    return tables.read(Language, TABLE, "code")
-
-
-@functools.cache
-def _by_any_code() -> dict[str, Language]:
-    rows = languages()
-    return rows | {alias: row for row in rows.values() for alias in row.aliases}
+    return TABLE.rows
 
 
 def language(code: str) -> Language:
-    """The language of a code or alias.
+    """Return the language of a code or alias.
 
     Raises:
-        UserError: no such language; the message names near matches.
+        UserError: the language is unknown; the message names near matches.
     """
-    found = _by_any_code().get(code.lower())
-    if found is None:
-        raise unknown("language", code, _by_any_code())
-    return found
+    return TABLE.find(code)
 
 
 def labels_for(code: str, region: str | None = None) -> tuple[str, ...]:
-    """Wikidata label codes to try for a language, in order.
+    """Return the Wikidata label codes to try for a language, in order.
 
-    Which characters a Chinese label is written in can be told by its code alone, and not at all by the bare `zh`: keep
-    the code beside every label that is used.
+    Keep the code of every label that is used: only `zh-hant` or `zh-hans` tells which characters a Chinese label is
+    written in.
 
     Args:
-        code: our language code or an alias.
+        code: language code or alias.
         region: slug of the region that the text is about; None for the language's usual order.
 
     Raises:
-        UserError: no such language; the message names near matches.
+        UserError: the language is unknown; the message names near matches.
     """
     row = language(code)
     return row.regional_labels.get(region, row.labels) if region else row.labels
 
 
 def training_languages() -> list[str]:
-    """Codes of the 39 languages of CulturalGround."""
+    """Return the codes of the 39 languages of CulturalGround."""
     return [code for code, row in languages().items() if row.cultural_ground]

@@ -1,24 +1,19 @@
-"""The regions whose culture a data set covers. The table is data/regions.toml; a new row is a new region."""
+"""The region table: the regions whose culture a data set covers."""
 
-import functools
 from importlib import resources
 from typing import Annotated
 
 from pydantic import Field
 
 from pangea_cultural.config import Config
-from pangea_cultural.errors import unknown
-from pangea_cultural.reference import table as tables
-
-TABLE = resources.files("pangea_cultural.reference") / "regions.toml"
-STATES_TABLE = resources.files("pangea_cultural.reference") / "ambiguous_states.toml"
+from pangea_cultural.reference.table import Table
 
 Item = Annotated[str, Field(pattern=r"^Q[1-9]\d*$")]
-"""Id of a Wikidata item."""
+"""ID of a Wikidata item."""
 
 
 class Population(Config):
-    """How many people live in a region."""
+    """The population of a region."""
 
     count: int
     year: int
@@ -26,10 +21,10 @@ class Population(Config):
 
 
 class GdpPerCapita(Config):
-    """Gross domestic product divided by the population."""
+    """The gross domestic product of a region, divided by its population."""
 
     usd: int
-    """Current US dollars a person."""
+    """Current US dollars per person."""
     year: int
     source: str
 
@@ -46,57 +41,61 @@ class Region(Config):
     iso: str = Field(pattern="^[A-Z]{2}$")
     """ISO 3166-1 alpha-2 code."""
     languages: tuple[str, ...]
-    """Main languages among the 39 (English is asked everywhere besides)."""
+    """Main languages among the 39; English is added for every region."""
     also: tuple[Item, ...] = ()
-    """Further items that stand for the region in claims: kingdoms, historic states."""
+    """Further items that represent the region in claims: kingdoms, historic states."""
     population: Population | None = None
-    """None in a row that a user has added without figures."""
+    """None in a row of a user that has no figures."""
     gdp_per_capita: GdpPerCapita | None = None
-    """None in a row that a user has added without figures."""
+    """None in a row of a user that has no figures."""
 
     @property
     def items(self) -> tuple[str, ...]:
-        """All Wikidata items that stand for the region."""
+        """All Wikidata items that represent the region."""
         return (self.qid, *self.also)
 
 
 class AmbiguousState(Config):
-    """A state of the past that several of today's countries come from."""
+    """A historic state whose territory belongs to several countries today."""
 
     qid: Item
     label: str
     """English label."""
     today: str
-    """Today's countries between which it does not choose, in words."""
+    """Names of today's countries on its territory."""
 
 
-@functools.cache
+TABLE = Table(Region, resources.files("pangea_cultural.reference") / "regions.toml", key="slug", label="region")
+STATES_TABLE = Table(
+    AmbiguousState,
+    resources.files("pangea_cultural.reference") / "ambiguous_states.toml",
+    key="qid",
+    label="historic state",
+)
+
+
 def regions() -> dict[str, Region]:
-    """All regions by slug, in the table's order.
+    """Return all regions by slug, in the table's order.
 
     Raises:
         UserError: a row of the table does not fit.
     """
-    return tables.read(Region, TABLE, "slug")
+    return TABLE.rows
 
 
-@functools.cache
 def ambiguous_states() -> dict[str, str]:
-    """English labels of the states of the past that are no single region, by Wikidata item.
+    """Return the English labels of the historic states that are not a single region, by Wikidata item.
 
     Raises:
         UserError: a row of the table does not fit.
     """
-    return {qid: row.label for qid, row in tables.read(AmbiguousState, STATES_TABLE, "qid").items()}
+    return {qid: row.label for qid, row in STATES_TABLE.rows.items()}
 
 
 def region(slug: str) -> Region:
-    """The region of a slug.
+    """Return the region of a slug.
 
     Raises:
-        UserError: no such region; the message names near matches.
+        UserError: the region is unknown; the message names near matches.
     """
-    found = regions().get(slug.lower())
-    if found is None:
-        raise unknown("region", slug, regions())
-    return found
+    return TABLE.find(slug)

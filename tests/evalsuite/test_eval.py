@@ -120,11 +120,10 @@ def test_the_report_is_one_file_and_escapes(run, workspace):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--tasks", "exprt"], "unknown benchmark 'exprt': did you mean export"),
-        (["--split", "tests"], "unknown split 'tests': did you mean test"),
-        (["--languages", "xx"], "unknown language 'xx'"),
-        (["--data", "none"], "no complete export at"),
-        (["--split", "unseen"], "no questions with images"),
+        (["--tasks", "exprt"], "Unknown benchmark 'exprt'. Did you mean export"),
+        (["--languages", "xx"], "Unknown language 'xx'"),
+        (["--data", "none"], "No complete export at"),
+        (["--split", "unseen"], "has no questions with images"),
     ],
 )
 def test_a_wrong_request_is_one_line(server, workspace, options, message):

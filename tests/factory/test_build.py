@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from factory.store.store import Store
 from pangea_cultural.cli import pcult
-from pangea_cultural.dataset.export import SPLITS, Export, check
+from pangea_cultural.dataset.check import check
+from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.errors import UserError
 from tests.helpers import world
 from tests.helpers.store_contents import differences
@@ -282,10 +283,10 @@ def test_images_are_optional(castles, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("P571", "P5711"), "unknown property 'P5711': did you mean P571"),
+        (("P571", "P5711"), "Unknown property 'P5711'. Did you mean P571"),
         (('"nl"]\nheld_out', '"nn"]\nheld_out'), "no templates in|unknown language"),
         (("dump.json", "dumb.json"), "there is nothing at"),
-        (("per_entity", "per_entities"), "did you mean per_entity"),
+        (("per_entity", "per_entities"), "Did you mean per_entity"),
         (('type = "folder"', 'type = "folders"'), "folder"),
     ],
 )

@@ -12,7 +12,8 @@ import orjson
 import pytest
 
 from factory.store.store import Store
-from pangea_cultural.dataset.export import Export, check
+from pangea_cultural.dataset.check import check
+from pangea_cultural.dataset.export import Export
 from tests.helpers import rdf_export, wikibase
 from tests.helpers.commons_server import CommonsServer, File
 from tests.helpers.store_contents import contents, differences

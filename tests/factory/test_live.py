@@ -10,7 +10,8 @@ import pytest
 from factory import recipe as recipes
 from factory.store.store import Store
 from pangea_cultural import config
-from pangea_cultural.dataset.export import SPLITS, Export, check
+from pangea_cultural.dataset.check import check
+from pangea_cultural.dataset.export import SPLITS, Export
 from tests.helpers import rdf_export
 from tests.helpers.commons_server import CommonsServer, File
 from tests.helpers.wikibase_server import WikibaseServer

@@ -29,7 +29,7 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
 def test_a_port_in_use_is_refused(workspace, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port} is in use"):
+        with pytest.raises(UserError, match=f"Port {port} is in use"):
             Server(workspace / "checkpoints/tiny", log=tmp_path / "log", port=port)
 
 

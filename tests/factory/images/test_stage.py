@@ -14,7 +14,8 @@ from factory.images import stage
 from factory.recipe import Recipe
 from factory.store.store import Store
 from pangea_cultural.cli import pcult
-from pangea_cultural.dataset.export import Export, check
+from pangea_cultural.dataset.check import check
+from pangea_cultural.dataset.export import Export
 from pangea_cultural.utils.console import Reporter
 from tests.helpers import world
 from tests.helpers.commons_server import CommonsServer, File
@@ -219,8 +220,8 @@ def test_the_contact_is_sent(tmp_path, monkeypatch, how):
     ("change", "message"),
     [
         (('type = "commons"', 'type = "commons"\nwidth = 800'), "no thumbnails of 800 px: choose one of 20, 40"),
-        (("connections", "conections"), "did you mean connections"),
-        (("private_hosts", "privat_hosts"), "did you mean private_hosts"),
+        (("connections", "conections"), "Did you mean connections"),
+        (("private_hosts", "privat_hosts"), "Did you mean private_hosts"),
         (("[network]", '[network]\ncontact = "me"'), "is no contact"),
     ],
 )

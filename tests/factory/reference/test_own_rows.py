@@ -1,5 +1,6 @@
 """A user adds a region, a language or a property by adding a row to a table: the next build uses it, without code."""
 
+import dataclasses
 import shutil
 
 import pytest
@@ -14,11 +15,6 @@ from tests.helpers import world
 from tests.helpers.world import item, labels, text
 
 CACHES = (
-    property_table.properties,
-    language_table.languages,
-    language_table._by_any_code,
-    region_table.regions,
-    region_table.ambiguous_states,
     templates.available_languages,
     templates.load,
 )
@@ -34,9 +30,10 @@ def add_row(monkeypatch, tmp_path):
     """Gives a function that appends a row to a table."""
 
     def add(module, row, name="TABLE"):
-        path = tmp_path / getattr(module, name).name
-        path.write_text(getattr(module, name).read_text("utf-8") + row)
-        monkeypatch.setattr(module, name, path)
+        table = getattr(module, name)
+        path = tmp_path / table.path.name
+        path.write_text(table.path.read_text("utf-8") + row)
+        monkeypatch.setattr(module, name, dataclasses.replace(table, path=path))
         forget()
 
     yield add

@@ -87,6 +87,6 @@ def test_every_language_has_all_words():
 
 
 def test_a_language_without_templates_is_an_error(tmp_path):
-    with pytest.raises(UserError, match="known: de, en"):
+    with pytest.raises(UserError, match="Known: de, en"):
         synthetic_chat.write_general(tmp_path / "x", languages=["en", "zh"], num_images=3, seed=0)
     assert not (tmp_path / "x").exists()

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from pangea_cultural.cli.workflows.quickstart import SUMMARY
-from pangea_cultural.dataset.export import Export, check
+from pangea_cultural.dataset.check import check
+from pangea_cultural.dataset.export import Export
 from tests.helpers.processes import outliving, runs
 
 pytestmark = pytest.mark.serving

@@ -1,4 +1,4 @@
-"""The check that reads an export: every promise broken once must be seen."""
+"""The check of an export: every kind of damage is found."""
 
 import hashlib
 
@@ -8,6 +8,7 @@ import pytest
 
 from pangea_cultural.dataset import export
 from pangea_cultural.dataset import question as vqa
+from pangea_cultural.dataset.check import check
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import sha256_file, write_json
 
@@ -54,48 +55,48 @@ def write(folder, *, license="CC0-1.0", **splits):
     return export.Export.open(folder)
 
 
-def test_a_sound_export_passes(tmp_path):
-    assert export.check(write(tmp_path)) == []
+def test_valid_export_has_no_problems(tmp_path):
+    assert check(write(tmp_path)) == []
 
 
-def test_a_held_out_language_in_train_is_seen(tmp_path):
-    problems = export.check(write(tmp_path, train=[question("nl")]))
+def test_check_finds_held_out_language_in_train(tmp_path):
+    problems = check(write(tmp_path, train=[question("nl")]))
     assert problems == ["train: rows in held-out language nl"]
 
 
-def test_a_training_image_in_test_is_seen(tmp_path):
-    problems = export.check(write(tmp_path, test=[question("nl", "a")]))
+def test_check_finds_training_image_in_test(tmp_path):
+    problems = check(write(tmp_path, test=[question("nl", "a")]))
     assert len(problems) == 1 and "1 images are also in train" in problems[0]
 
 
-def test_a_changed_image_is_seen(tmp_path):
+def test_check_finds_changed_image(tmp_path):
     opened = write(tmp_path)
     (tmp_path / f"images/{sha('a')}.png").write_bytes(b"other")
-    assert export.check(opened) == [f"images/{sha('a')}.png: content differs from its name"]
+    assert check(opened) == [f"images/{sha('a')}.png: content differs from its name"]
 
 
-def test_a_missing_license_is_seen(tmp_path):
-    assert len(export.check(write(tmp_path, license=""))) == 2
+def test_check_finds_missing_license(tmp_path):
+    assert len(check(write(tmp_path, license=""))) == 2
 
 
-def test_a_image_without_credits_is_seen(tmp_path):
-    problems = export.check(write(tmp_path, dev=[question(image="c")]))
+def test_check_finds_image_without_credits(tmp_path):
+    problems = check(write(tmp_path, dev=[question(image="c")]))
     assert problems == [f"dev: image images/{sha('c')}.png is not in images.parquet"]
 
 
-def test_a_changed_file_is_seen(tmp_path):
+def test_check_finds_changed_file(tmp_path):
     opened = write(tmp_path)
     table = pa.Table.from_pylist([question("de")], schema=vqa.QUESTION_SCHEMA)
     pq.write_table(table, tmp_path / "questions-train.parquet")
-    assert "questions-train.parquet: content differs from the manifest" in export.check(opened)
+    assert "questions-train.parquet: content differs from the manifest" in check(opened)
 
 
-def test_an_incomplete_export_is_refused(tmp_path):
-    with pytest.raises(UserError, match="no complete export"):
+def test_open_rejects_incomplete_export(tmp_path):
+    with pytest.raises(UserError, match="No complete export"):
         export.Export.open(tmp_path)
 
 
-def test_prompt_and_target():
+def test_prompt_letters_the_options_and_target_is_the_letter():
     row = vqa.from_row(question(question_type="choice", choices=["Peru", "Japan", "Chad", "Fiji"]))
     assert row.prompt() == "?\nA. Peru\nB. Japan\nC. Chad\nD. Fiji"
     assert row.target() == "B"

@@ -74,7 +74,7 @@ def test_seven_billion_is_pangeas_size():
 
 
 def test_unknown_size_names_the_near_match():
-    with pytest.raises(UserError, match="did you mean tiny"):
+    with pytest.raises(UserError, match="Did you mean tiny"):
         size_table("tinny")
 
 
@@ -88,7 +88,7 @@ def test_a_size_of_ones_own_is_a_file(tmp_path):
     ("change", "message"),
     [
         (lambda path: path.unlink(), r"No model size at .*small\.toml"),
-        (lambda path: path.write_text(path.read_text().replace("tile_px", "tile_pix")), "did you mean tile_px"),
+        (lambda path: path.write_text(path.read_text().replace("tile_px", "tile_pix")), "Did you mean tile_px"),
         (lambda path: path.write_text(path.read_text().replace("[64, 128]", "[64]")), "image_grid_pinpoints.0:"),
         (lambda path: path.write_text(path.read_text().replace("num_hidden", "num_hiden")), "mean num_hidden_layers"),
         (

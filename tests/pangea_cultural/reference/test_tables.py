@@ -1,5 +1,6 @@
 """Languages, regions and names that are looked up in tables."""
 
+import dataclasses
 import re
 
 import pytest
@@ -8,9 +9,8 @@ from factory.questions.scripts import SCRIPTS, fits_script
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference import languages as languages_module
 from pangea_cultural.reference import regions as regions_module
-from pangea_cultural.reference import table as tables
 from pangea_cultural.reference.languages import labels_for, language, languages, training_languages
-from pangea_cultural.reference.regions import Region, ambiguous_states, region, regions
+from pangea_cultural.reference.regions import ambiguous_states, region, regions
 
 # CVQA, XM100, M3Exam, the chat benchmark and Kaleidoscope; then ALM-Bench.
 HELD_OUT = """
@@ -19,6 +19,10 @@ sq hy as az eu be bho bs ca ceb et gl ka gu ha haw is kn kk km ku ky lo la lb lv
 sl so tg ug uz cy yi yo
 """
 ATLANTIS = '[atlantis]\nname = "Atlantis"\nqid = "Q99000000"\niso = "XZ"\nlanguages = ["el"]\n'
+
+
+def table_at(path):
+    return dataclasses.replace(regions_module.TABLE, path=path)
 
 
 def test_the_39_languages_and_their_aliases():
@@ -97,11 +101,11 @@ def test_only_taiwans_figures_are_not_the_world_banks():
 
 
 def test_unknown_names_show_near_matches():
-    with pytest.raises(UserError, match=r"unknown region 'jappan': did you mean japan"):
+    with pytest.raises(UserError, match=r"Unknown region 'jappan'. Did you mean japan"):
         region("jappan")
-    with pytest.raises(UserError, match="unknown language 'xx'"):
+    with pytest.raises(UserError, match="Unknown language 'xx'"):
         language("xx")
-    with pytest.raises(UserError, match="unknown language 'xx'"):
+    with pytest.raises(UserError, match="Unknown language 'xx'"):
         labels_for("xx", "taiwan")
 
 
@@ -109,9 +113,9 @@ def test_unknown_names_show_near_matches():
     ("change", "message"),
     [
         (('qid = "Q99000000"\n', ""), "[atlantis]: qid: Field required"),
-        (("name =", "nmae ="), "[atlantis]: unknown key 'nmae': did you mean name"),
+        (("name =", "nmae ="), "[atlantis]: Unknown key 'nmae'. Did you mean name"),
         (("Q99000000", "99000000"), "[atlantis]: qid: String should match"),
-        (('iso = "XZ"', 'iso = "XZ"\npopulation = {count = 5, yaer = 1}'), "unknown key 'yaer': did you mean year"),
+        (('iso = "XZ"', 'iso = "XZ"\npopulation = {count = 5, yaer = 1}'), "Unknown key 'yaer'. Did you mean year"),
         (("[atlantis]", "[atlantis"), "is not TOML"),
         (("[atlantis]", "atlantis = 3\n[other]"), "atlantis must be a table"),
     ],
@@ -120,20 +124,20 @@ def test_a_row_that_does_not_fit_is_one_line(tmp_path, change, message):
     path = tmp_path / "regions.toml"
     path.write_text(ATLANTIS.replace(*change))
     with pytest.raises(UserError, match=re.escape(message)) as caught:
-        tables.read(Region, path, "slug")
+        table_at(path).find("atlantis")
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_new_row_needs_no_figures(tmp_path):
     path = tmp_path / "regions.toml"
     path.write_text(ATLANTIS)
-    assert tables.read(Region, path, "slug")["atlantis"].population is None
+    assert table_at(path).find("atlantis").population is None
 
 
 def test_a_table_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(UserError, match=r"cannot read .*regions\.toml"):
-        tables.read(Region, tmp_path / "regions.toml", "slug")
+    with pytest.raises(UserError, match=r"Cannot read .*regions\.toml"):
+        table_at(tmp_path / "regions.toml").find("japan")
 
 
 def test_tables_ship_with_the_package():
-    assert languages_module.TABLE.is_file() and regions_module.TABLE.is_file() and regions_module.STATES_TABLE.is_file()
+    assert all(t.path.is_file() for t in (languages_module.TABLE, regions_module.TABLE, regions_module.STATES_TABLE))

@@ -204,10 +204,10 @@ def test_the_frozen_vision_tower_is_not_touched(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('size = "tiny"', 'size = "tini"'), "unknown model size 'tini': did you mean tiny"),
-        (("learning_rate", "learning_rat"), "did you mean learning_rate"),
+        (('size = "tiny"', 'size = "tini"'), "Unknown model size 'tini'. Did you mean tiny"),
+        (("learning_rate", "learning_rat"), "Did you mean learning_rate"),
         (('"en", "de"', '"en", "nl"'), "held-out language nl"),
-        (("exports/colors", "exports/colors"), "no complete export at"),
+        (("exports/colors", "exports/colors"), "No complete export at"),
         (('objective = "contrastive"', 'objective = "contrast"'), "stages.0.objective"),
         (("learning_rate = 1e-3", "learning_rate = 1e30"), "The loss is"),
     ],

@@ -251,15 +251,15 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"deepspeed": "stage3.json"}, "saves no weights. Set stage3_gather_16bit_weights_on_model_save"),
         ({"deepspeed": "exports", "parallelism": "fsdp"}, "Give either deepspeed or parallelism"),
         ({"held_out_languages": ["de"]}, "held-out language de"),
-        ({"report_to": ["tensorbord"]}, "unknown reporter 'tensorbord': did you mean tensorboard"),
+        ({"report_to": ["tensorbord"]}, "Unknown reporter 'tensorbord'. Did you mean tensorboard"),
         ({"report_to": ["wandb"]}, "report_to wandb: .*wandb"),
         ({"sources": [{"type": "chat", "path": "nowhere.json"}]}, "no chat data at .*nowhere.json"),
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "no checkpoint at /nowhere/at/all"),
-        ({"validation": {"path": "exports/color"}}, "no complete export at .*exports/color"),
+        ({"validation": {"path": "exports/color"}}, "No complete export at .*exports/color"),
         ({"model": {"size": "sizes/mine.toml"}, "sources": [{"type": "chat", "path": "no.json"}]}, "sizes/mine.toml"),
         ({"stages": [STAGE, STAGE]}, "Two stages have the same name"),
         ({"stages": [STAGE | {"epochs": 1}]}, "Give either steps or epochs"),
-        ({"stages": [merged(STAGE, {"batch": {"batch_size": 3}})]}, "did you mean global_batch_size"),
+        ({"stages": [merged(STAGE, {"batch": {"batch_size": 3}})]}, "Did you mean global_batch_size"),
     ],
 )
 def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, message):
