@@ -4,17 +4,17 @@ import numpy as np
 
 from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
-from pangea_cultural.training.batching.chat_template import Template
-from pangea_cultural.training.batching.images import ImageTokens
-from pangea_cultural.training.batching.mixture import Piece
+from pangea_cultural.training.batching.chat_template import ChatTemplate
+from pangea_cultural.training.batching.images import ImageTokenCounter
+from pangea_cultural.training.batching.mixture import QuestionChunk
 from pangea_cultural.training.batching.packing import Lengths
 
 
 def lengths_of(groups, processor):
     """Lengths of the groups, as `lengths.measure` gives them for a source."""
-    template, tokens = Template(processor.tokenizer), ImageTokens(processor)
+    template, tokens = ChatTemplate(processor.tokenizer), ImageTokenCounter(processor)
     sizes = [len(group.conversations) for group in groups]
-    images = [sum(tokens.of(images.size(path)) for path in group.images) for group in groups]
+    images = [sum(tokens.count(images.size(path)) for path in group.images) for group in groups]
     shared = [count if len(group.images) == 1 else 0 for count, group in zip(images, groups, strict=True)]
     own = [
         sum(_span(span, template) for span in template.spans(c.turns, num_images=len(group.images)))
@@ -32,19 +32,19 @@ def _span(span, template):
 
 def pieces_of(groups):
     """Each group as one piece."""
-    return [Piece(n, 0, n, np.arange(len(group.conversations))) for n, group in enumerate(groups)]
+    return [QuestionChunk(n, 0, n, np.arange(len(group.conversations))) for n, group in enumerate(groups)]
 
 
 def rows_of(groups, processor, *, how="shared", max_length=4096):
     """The rows of the groups, and the groups of their parts."""
-    rows = packing.rows(pieces_of(groups), [lengths_of(groups, processor)], packing=how, max_length=max_length)
+    rows = packing.pack_rows(pieces_of(groups), [lengths_of(groups, processor)], packing=how, max_length=max_length)
     return rows, [[_part_group(groups, part) for part in row] for row in rows]
 
 
 def _part_group(groups, part):
     import dataclasses
 
-    group = groups[part.piece.group]
+    group = groups[part.chunk.group]
     return dataclasses.replace(group, conversations=tuple(group.conversations[n] for n in part.conversations))
 
 

@@ -17,7 +17,7 @@ from pangea_cultural import config
 from pangea_cultural.model.masks import PADDING
 from pangea_cultural.training.batching import training_data
 from pangea_cultural.training.batching.collate import Collator
-from pangea_cultural.training.batching.dataset import Steps
+from pangea_cultural.training.batching.dataset import StepDataset
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup.base_model import BaseModel
 from pangea_cultural.utils.console import Reporter
@@ -33,18 +33,18 @@ def main(recipe: Path, workspace: Path) -> None:
         click.echo(json.dumps(measure(_steps(config.load(Recipe, recipe), workspace, Path(folder)))))
 
 
-def _steps(recipe: Recipe, workspace: Path, folder: Path) -> Steps:
+def _steps(recipe: Recipe, workspace: Path, folder: Path) -> StepDataset:
     reporter = Reporter(quiet=True)
     corpora = training_data.open_all(recipe, workspace, folder, reporter)
     _, processor = BaseModel(recipe, workspace, folder).load()
-    opened = training_data.Data(
+    opened = training_data.TrainingData(
         recipe, corpora, training_data.measure_all(corpora, processor, folder, "data-path", reporter)
     )
-    collator = Collator(processor, keys=opened.key_numbers)
-    return opened.steps(recipe.stages[-1], collator, processes=1, rank=0)
+    collator = Collator(processor, keys=opened.loss_key_indices)
+    return opened.step_dataset(recipe.stages[-1], collator, processes=1, rank=0)
 
 
-def measure(steps: Steps) -> dict[str, float]:
+def measure(steps: StepDataset) -> dict[str, float]:
     """Make every step once and count what is in it."""
     found = {"questions": 0, "tokens": 0, "targets": 0}
     began = time.monotonic()

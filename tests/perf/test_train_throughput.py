@@ -8,8 +8,8 @@ import pytest
 
 from pangea_cultural.model.processor import build_processor
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE
-from pangea_cultural.training.batching.chat_template import Template
-from pangea_cultural.training.batching.images import ImageTokens
+from pangea_cultural.training.batching.chat_template import ChatTemplate
+from pangea_cultural.training.batching.images import ImageTokenCounter
 from tests.perf import chat_data, moderate_model, peers
 
 
@@ -39,7 +39,7 @@ def messages(row):
 
 def our_tokens(row, words):
     question, answer = (part["value"].removeprefix("<image>\n") for part in row["conversations"])
-    template = Template(words)
+    template = ChatTemplate(words)
     spans = list(template.spans(((question, answer),), num_images=1))
     texts = template.encode([span.text for span in spans if span.text])
     return template.tokens(spans, iter(texts), ())
@@ -61,7 +61,7 @@ def test_the_same_seed_gives_the_same_bytes(rows, tmp_path):
 
 def test_a_question_has_forty_to_sixty_tokens_and_a_image_about_six_hundred(rows, words):
     assert all(40 <= len(our_tokens(row, words)[0]) <= 60 for row in rows[1])
-    assert 590 <= ImageTokens(build_processor(moderate_model.config(words), words)).of((720, 960)) <= 630
+    assert 590 <= ImageTokenCounter(build_processor(moderate_model.config(words), words)).count((720, 960)) <= 630
 
 
 def test_the_peer_writes_the_same_text(rows, words):

@@ -14,7 +14,7 @@ SCALE = 0.15
 SHIFT = 0.12
 
 
-class Vary:
+class Augmentation:
     """Draws that depend on a name and the image's number in the plan only: a resumed training draws alike.
 
     Args:
@@ -29,12 +29,12 @@ class Vary:
         generator = torch.Generator().manual_seed(hash_seed(f"{self._name} {kind} {number}", num_bytes=8) >> 1)
         return torch.rand(count, generator=generator) * 2 - 1
 
-    def light(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
+    def color_jitter(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
         """Pixels [..., 3, height, width] with each color stronger or weaker, lighter or darker."""
         draws = self._draws("light", number, 6)
         return pixels * (1 + GAIN * draws[:3, None, None]) + BIAS * draws[3:, None, None]
 
-    def place(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
+    def affine(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
         """Pixels [3, height, width] turned, scaled and shifted a little; edges are repeated."""
         turn, scale, x, y = self._draws("place", number, 4).tolist()
         cos, sin = math.cos(turn * TURN_RADIANS), math.sin(turn * TURN_RADIANS)

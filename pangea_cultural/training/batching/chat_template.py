@@ -21,7 +21,7 @@ class Span(NamedTuple):
     is_target: bool = False
 
 
-class Template:
+class ChatTemplate:
     """The chat template, cut into stretches of which each is made into tokens by itself.
 
     Text is cut where a mark stands (`<|im_end|>`, `<image>`) or the header ends, so that no token spans prefix and

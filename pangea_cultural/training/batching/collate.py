@@ -9,17 +9,17 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.model.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
-from pangea_cultural.training.batching.augment import Vary
-from pangea_cultural.training.batching.chat_template import Span, Template
-from pangea_cultural.training.batching.images import BrokenImageError, Images, ImageTokens, Tiles
-from pangea_cultural.training.batching.packing import Part, Row
+from pangea_cultural.training.batching.augment import Augmentation
+from pangea_cultural.training.batching.chat_template import ChatTemplate, Span
+from pangea_cultural.training.batching.images import BrokenImageError, Images, ImageTokenCounter, Tiles
+from pangea_cultural.training.batching.packing import PackedRow, Segment
 from pangea_cultural.training.data.types import Conversation, Group
 
 Weighting = Literal["token", "question", "sqrt"]
 
 
 @dataclass
-class Tensors:
+class RowBuilder:
     """One row before padding; all lists have its length."""
 
     input_ids: list[int] = field(default_factory=list)
@@ -65,10 +65,10 @@ class Tensors:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSegment:
     """A part with its texts, as spans, and its images."""
 
-    part: Part
+    part: Segment
     group: Group
     spans: list[list[Span]]
     tiles: list[Tiles]
@@ -84,7 +84,7 @@ class Collator:
             it. `question`: one over the targets of its conversation, so that long answers do not outweigh short ones.
             `sqrt`: one over the root of the questions that share the image in this step (Molmo's root weighting), so
             that an image with many questions does not outweigh others.
-        vary: changes images a little; None for not at all.
+        augmentation: changes images a little; None for not at all.
     """
 
     def __init__(
@@ -93,18 +93,18 @@ class Collator:
         *,
         keys: dict[tuple[int, str], int],
         weighting: Weighting = "token",
-        vary: Vary | None = None,
+        augmentation: Augmentation | None = None,
     ) -> None:
-        self._template = Template(processor.tokenizer)
+        self._template = ChatTemplate(processor.tokenizer)
         self._images = Images(processor)
-        self._image_tokens = ImageTokens(processor)
+        self._image_tokens = ImageTokenCounter(processor)
         self._pad = processor.tokenizer.pad_token_id
         self._keys = keys
         self._weighting = weighting
-        self._vary = vary
+        self._augmentation = augmentation
 
     def __call__(
-        self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
+        self, rows: Sequence[PackedRow], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
     ) -> dict[str, Any]:
         """A micro-batch.
 
@@ -126,26 +126,30 @@ class Collator:
         made = [self._row(row, texts) for row in loaded] or [self._idle()]
         return self._padded(made) | _stacked([tiles for row in loaded for part in row for tiles in part.tiles])
 
-    def _loaded(self, row: Row, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[Loaded]:
+    def _loaded(self, row: PackedRow, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[LoadedSegment]:
         for part, group in zip(row, groups, strict=True):
             tiles = []
             for path in group.images:
                 try:
-                    tiles.append(self._tiles(path, part.piece.number))
+                    tiles.append(self._tiles(path, part.chunk.number))
                 except BrokenImageError as error:
                     skipped.append([str(path), str(error)])
             if len(tiles) == len(group.images):
                 spans = [list(self._template.spans(c.turns, num_images=len(tiles))) for c in group.conversations]
-                yield Loaded(part, group, spans, tiles)
+                yield LoadedSegment(part, group, spans, tiles)
 
     def _tiles(self, path: Any, number: int) -> Tiles:
         tiles = self._images.tiles(path)
-        return tiles._replace(pixel_values=self._vary.light(tiles.pixel_values, number)) if self._vary else tiles
+        return (
+            tiles._replace(pixel_values=self._augmentation.color_jitter(tiles.pixel_values, number))
+            if self._augmentation
+            else tiles
+        )
 
-    def _row(self, parts: list[Loaded], texts: Iterator[list[int]]) -> Tensors:
-        row = Tensors()
+    def _row(self, parts: list[LoadedSegment], texts: Iterator[list[int]]) -> RowBuilder:
+        row = RowBuilder()
         for number, part in enumerate(parts):
-            counts = [self._image_tokens.of(tiles.size) for tiles in part.tiles]
+            counts = [self._image_tokens.count(tiles.size) for tiles in part.tiles]
             prefix = self._template.header + [self._template.image] * (counts[0] if len(counts) == 1 else 0)
             row.add_prefix(prefix, group=number)
             for place, (conversation, spans) in enumerate(
@@ -163,21 +167,21 @@ class Collator:
                 )
         return row
 
-    def _weight(self, part: Part, targets: list[bool]) -> float:
+    def _weight(self, part: Segment, targets: list[bool]) -> float:
         if self._weighting == "question":
             return 1 / sum(targets)
-        return len(part.piece.conversations) ** -0.5 if self._weighting == "sqrt" else 1.0
+        return len(part.chunk.conversations) ** -0.5 if self._weighting == "sqrt" else 1.0
 
     def _key(self, group: Group, conversation: Conversation) -> int:
         return self._keys[group.source, conversation.language]
 
-    def _idle(self) -> Tensors:
+    def _idle(self) -> RowBuilder:
         """A row without targets."""
-        row = Tensors()
+        row = RowBuilder()
         row.add_prefix(self._template.header, group=0)
         return row
 
-    def _padded(self, rows: list[Tensors]) -> dict[str, torch.Tensor]:
+    def _padded(self, rows: list[RowBuilder]) -> dict[str, torch.Tensor]:
         length = max(len(row.input_ids) for row in rows)
 
         def padded(name: str, value: float) -> torch.Tensor:
@@ -214,17 +218,17 @@ class CaptionCollator:
         processor: LlavaNextProcessor,
         captions: Sequence[str],
         keys: dict[tuple[int, str], int],
-        vary: Vary | None,
+        augmentation: Augmentation | None,
     ) -> None:
         self._images = Images(processor)
-        self._vary = vary
+        self._augmentation = augmentation
         self._number = {caption: number for number, caption in enumerate(captions)}
         self._keys = keys
         size = processor.image_processor.crop_size
         self._empty = torch.zeros(3, size["height"], size["width"])
 
     def __call__(
-        self, rows: Sequence[Row], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
+        self, rows: Sequence[PackedRow], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
     ) -> dict[str, Any]:
         """A micro-batch: pixel_values [images, 3, height, width], labels and keys [images], their number as
         `normalizer`.
@@ -233,7 +237,7 @@ class CaptionCollator:
         for row, own in zip(rows, groups, strict=True):
             for part, group in zip(row, own, strict=True):
                 try:
-                    tiles.append(self._overview(group, part.piece.number))
+                    tiles.append(self._overview(group, part.chunk.number))
                 except BrokenImageError as error:
                     skipped.append([str(group.images[0]), str(error)])
                     continue
@@ -248,4 +252,8 @@ class CaptionCollator:
 
     def _overview(self, group: Group, number: int) -> torch.Tensor:
         tile = self._images.tiles(group.images[0]).pixel_values[0]
-        return self._vary.place(self._vary.light(tile, number), number) if self._vary else tile
+        return (
+            self._augmentation.affine(self._augmentation.color_jitter(tile, number), number)
+            if self._augmentation
+            else tile
+        )

@@ -6,13 +6,13 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
-from pangea_cultural.training.batching.mixture import Plan
-from pangea_cultural.training.batching.packing import Lengths, Packing, Row, distribute, rows
+from pangea_cultural.training.batching.mixture import Schedule
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Packing, distribute, pack_rows
 from pangea_cultural.training.data.corpus import Corpus
 
 
 @dataclass(frozen=True)
-class Layout:
+class BatchLayout:
     """How a step is laid out.
 
     Args:
@@ -30,7 +30,7 @@ class Layout:
     rank: int = 0
 
 
-class Steps(Dataset):
+class StepDataset(Dataset):
     """The steps of a stage, each as a dictionary.
 
     `micro_batches` are this process's (see the collators). `questions`, `tokens`, `image_tokens` and
@@ -41,10 +41,10 @@ class Steps(Dataset):
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Schedule,
         corpora: Sequence[Corpus],
         lengths: Sequence[Lengths],
-        layout: Layout,
+        layout: BatchLayout,
         collator: Callable[..., dict[str, Any]],
     ) -> None:
         self._plan = plan
@@ -69,19 +69,19 @@ class Steps(Dataset):
             micro_batches.append(self._collator(batch, groups, skipped))
         return {"micro_batches": micro_batches, "ids": ids, "skipped": skipped, **counts(filled, self._lengths)}
 
-    def rows(self, number: int) -> list[Row]:
+    def rows(self, number: int) -> list[PackedRow]:
         """All rows of a step, of all processes."""
         layout = self._layout
         pieces = self._plan.step(number)
-        return rows(pieces, self._lengths, packing=layout.packing, max_length=layout.max_length)
+        return pack_rows(pieces, self._lengths, packing=layout.packing, max_length=layout.max_length)
 
     def _group(self, part: Any) -> Any:
-        return self._corpora[part.piece.source].group(part.piece.group, part.conversations)
+        return self._corpora[part.chunk.source].group(part.chunk.group, part.conversations)
 
 
-def counts(filled: Sequence[Row], lengths: Sequence[Lengths]) -> dict[str, int]:
+def counts(filled: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, int]:
     """What the rows of a step hold."""
-    parts = [(part, int(lengths[part.piece.source].image[part.piece.group])) for row in filled for part in row]
+    parts = [(part, int(lengths[part.chunk.source].image[part.chunk.group])) for row in filled for part in row]
     return {
         "questions": sum(len(part.conversations) for part, _ in parts),
         "tokens": sum(part.length for part, _ in parts),
@@ -90,7 +90,7 @@ def counts(filled: Sequence[Row], lengths: Sequence[Lengths]) -> dict[str, int]:
     }
 
 
-def loader(steps: Steps, *, workers: int) -> DataLoader:
+def loader(steps: StepDataset, *, workers: int) -> DataLoader:
     """Gives one step at a time, in order; the same whatever the number of workers."""
     return DataLoader(
         steps,

@@ -94,7 +94,7 @@ def _opened(path: Path, work: Callable[[Image.Image], Result]) -> Result:
         raise BrokenImageError("image does not decode") from error
 
 
-class ImageTokens:
+class ImageTokenCounter:
     """How many tokens the model makes of an image."""
 
     def __init__(self, processor: LlavaNextProcessor) -> None:
@@ -102,7 +102,7 @@ class ImageTokens:
         self._tile = processor.image_processor.crop_size["height"]
         self._known: dict[tuple[int, int], int] = {}
 
-    def of(self, height_and_width: tuple[int, int]) -> int:
+    def count(self, height_and_width: tuple[int, int]) -> int:
         """Tokens of an image of a size."""
         if height_and_width not in self._known:
             counted = self._processor._get_number_of_features(*height_and_width, self._tile, self._tile)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from pangea_cultural.training.batching import images as images
-from pangea_cultural.training.batching.chat_template import Template
-from pangea_cultural.training.batching.images import BrokenImageError, ImageTokens
+from pangea_cultural.training.batching.chat_template import ChatTemplate
+from pangea_cultural.training.batching.images import BrokenImageError, ImageTokenCounter
 from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.utils.console import Reporter
@@ -23,7 +23,7 @@ SAVED_EVERY_S = 60
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredSource:
     """The lengths of a source, and what cannot be learnt of it.
 
     Args:
@@ -40,8 +40,8 @@ class Measured:
 
 
 def measure(
-    corpus: Corpus, template: Template, image_tokens: ImageTokens, cache: Path, key: str, reporter: Reporter
-) -> Measured:
+    corpus: Corpus, template: ChatTemplate, image_tokens: ImageTokenCounter, cache: Path, key: str, reporter: Reporter
+) -> MeasuredSource:
     """Measure a source, or read what was measured before.
 
     Args:
@@ -56,18 +56,18 @@ def measure(
     # The same rows may be learnt with images of another folder.
     place = hashlib.sha256(str(corpus.root).encode()).hexdigest()[:8]
     sizes = cache / f"{corpus.key}-{place}-images.npy"
-    return with_images(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
+    return measure_images(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
 
 
-def with_images(
+def measure_images(
     corpus: Corpus,
     text: np.ndarray,
     header: int,
-    image_tokens: ImageTokens,
+    image_tokens: ImageTokenCounter,
     reporter: Reporter,
     *,
     cache: Path | None = None,
-) -> Measured:
+) -> MeasuredSource:
     """Measure the images of a source whose texts are measured, or assumed.
 
     Args:
@@ -83,10 +83,10 @@ def with_images(
     prefix = (header + image).astype(np.int32)
     conversations = (text + np.repeat(inside, np.diff(corpus.starts))).astype(np.int32)
     lengths = Lengths(corpus.starts, prefix, image, conversations)
-    return Measured(lengths, broken, len(sizes) + len(problems), problems)
+    return MeasuredSource(lengths, broken, len(sizes) + len(problems), problems)
 
 
-def left_out_since(folder: Path, measured: list[Measured]) -> list[Measured]:
+def frozen_exclusions(folder: Path, measured: list[MeasuredSource]) -> list[MeasuredSource]:
     """What was left out when a training began stays left out until its end: one image that is mended meanwhile would
     change the order of all questions.
 
@@ -127,7 +127,7 @@ class _Saved:
             self._saved = time.monotonic()
 
 
-def _text_lengths(corpus: Corpus, template: Template, cache: Path, reporter: Reporter) -> np.ndarray:
+def _text_lengths(corpus: Corpus, template: ChatTemplate, cache: Path, reporter: Reporter) -> np.ndarray:
     """[conversations], tokens of text and marks."""
     kept = _Saved(cache, corpus.num_conversations)
     counts = kept.values
@@ -181,7 +181,7 @@ def _size(path: Path) -> tuple[int, int] | str:
 
 
 def _image_lengths(
-    corpus: Corpus, sizes: dict[Path, tuple[int, int]], image_tokens: ImageTokens
+    corpus: Corpus, sizes: dict[Path, tuple[int, int]], image_tokens: ImageTokenCounter
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tokens of images in the prefix and inside the text, and whether one is broken; each [groups]."""
     image = np.zeros(corpus.num_groups, np.int32)
@@ -192,6 +192,6 @@ def _image_lengths(
         if any(path not in sizes for path in paths):
             broken[group] = True
         else:
-            tokens = sum(image_tokens.of(sizes[path]) for path in paths)
+            tokens = sum(image_tokens.count(sizes[path]) for path in paths)
             (image if len(paths) == 1 else inside)[group] = tokens
     return image, inside, broken

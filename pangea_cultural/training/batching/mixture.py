@@ -14,7 +14,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.sampling import hash_seed
 
 
-class Piece(NamedTuple):
+class QuestionChunk(NamedTuple):
     """Questions about one image that are learnt in the same step."""
 
     number: int
@@ -26,7 +26,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Candidates:
+class SourceQuestions:
     """What may be learnt from a source.
 
     Args:
@@ -43,7 +43,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """The pieces of a stage in the order of training."""
 
     sources: np.ndarray
@@ -67,19 +67,25 @@ class Plan:
         """Questions of all steps together."""
         return len(self.conversations)
 
-    def step(self, number: int) -> list[Piece]:
+    def step(self, number: int) -> list[QuestionChunk]:
         """The pieces of a step."""
-        return [self.piece(n) for n in range(self.steps[number], self.steps[number + 1])]
+        return [self.chunk(n) for n in range(self.steps[number], self.steps[number + 1])]
 
-    def piece(self, number: int) -> Piece:
+    def chunk(self, number: int) -> QuestionChunk:
         """A piece by its number."""
         taken = self.conversations[self.first[number] : self.first[number + 1]]
-        return Piece(number, int(self.sources[number]), int(self.groups[number]), taken)
+        return QuestionChunk(number, int(self.sources[number]), int(self.groups[number]), taken)
 
 
-def plan(
-    sources: Sequence[Candidates], *, batch_questions: int, limit: int, name: str, steps: int | None, epochs: int | None
-) -> Plan:
+def build_schedule(
+    sources: Sequence[SourceQuestions],
+    *,
+    batch_questions: int,
+    limit: int,
+    name: str,
+    steps: int | None,
+    epochs: int | None,
+) -> Schedule:
     """Draw a plan; equal arguments give an equal plan.
 
     In an epoch of a source each of its questions comes once: those of an image are shuffled and cut into pieces of at
@@ -107,10 +113,10 @@ def plan(
     step_of = whole.first[:-1] // batch_questions
     bounds = np.searchsorted(step_of, np.arange(step_of[-1] + 2))
     groups, conversations = whole.groups.astype(np.int32), whole.conversations.astype(np.int32)
-    return Plan(numbers[order], groups, whole.first, conversations, bounds)
+    return Schedule(numbers[order], groups, whole.first, conversations, bounds)
 
 
-def _quotas(sources: Sequence[Candidates], batch: int, steps: int | None, epochs: int | None) -> list[int]:
+def _quotas(sources: Sequence[SourceQuestions], batch: int, steps: int | None, epochs: int | None) -> list[int]:
     """How many questions each source gives."""
     if epochs is not None:
         return [epochs * (int(s.usable.sum()) if s.count is None else s.count) for s in sources]
@@ -155,7 +161,7 @@ def _bounds(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
-def _taken(source: Candidates, quota: int, limit: int, name: str) -> _Part:
+def _taken(source: SourceQuestions, quota: int, limit: int, name: str) -> _Part:
     """The first `quota` questions of a source's epochs."""
     if quota and not source.usable.any():
         raise UserError("a source has no question that can be learnt: `pcult train RECIPE --dry-run` says why")
@@ -167,14 +173,14 @@ def _taken(source: Candidates, quota: int, limit: int, name: str) -> _Part:
     return _joined(epochs).cut(quota)
 
 
-def _epoch(source: Candidates, limit: int, name: str) -> _Part:
+def _epoch(source: SourceQuestions, limit: int, name: str) -> _Part:
     """Every usable question of a source once, in pieces that are shuffled."""
     draws = _draws(name)
     pieces = _pieces(*_shuffled(source, draws), limit)
     return pieces.reordered(np.argsort(draws.random_raw(len(pieces.groups)), kind="stable"))
 
 
-def _shuffled(source: Candidates, draws: np.random.Philox) -> tuple[np.ndarray, np.ndarray]:
+def _shuffled(source: SourceQuestions, draws: np.random.Philox) -> tuple[np.ndarray, np.ndarray]:
     """Group, and position within it, of every usable question: group after group, the questions of each shuffled."""
     sizes = np.diff(source.starts)
     groups = np.repeat(np.arange(len(sizes)), sizes)

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from pangea_cultural.training.batching.mixture import Piece
+from pangea_cultural.training.batching.mixture import QuestionChunk
 
 Packing = Literal["shared", "rows"]
 
@@ -38,21 +38,23 @@ class Lengths:
 
 
 @dataclass(frozen=True)
-class Part:
+class Segment:
     """What of a piece stands in one row."""
 
-    piece: Piece
+    chunk: QuestionChunk
     conversations: np.ndarray
     """Positions within the group."""
     length: int
     """Tokens, with the prefix."""
 
 
-Row = list[Part]
+PackedRow = list[Segment]
 AnyRow = TypeVar("AnyRow")
 
 
-def rows(pieces: Sequence[Piece], lengths: Sequence[Lengths], *, packing: Packing, max_length: int) -> list[Row]:
+def pack_rows(
+    pieces: Sequence[QuestionChunk], lengths: Sequence[Lengths], *, packing: Packing, max_length: int
+) -> list[PackedRow]:
     """The rows of a step, longest first.
 
     `shared` packs as many groups into a row as fit: the longest first, each into the fullest row that has room
@@ -69,7 +71,7 @@ def rows(pieces: Sequence[Piece], lengths: Sequence[Lengths], *, packing: Packin
     parts.sort(key=lambda part: -part.length)
     if packing == "rows":
         return [[part] for part in parts]
-    filled: list[Row] = []
+    filled: list[PackedRow] = []
     room: list[tuple[int, int]] = []  # (room left, number of the row), sorted
     for part in parts:
         found = bisect.bisect_left(room, (part.length, -1))
@@ -81,21 +83,21 @@ def rows(pieces: Sequence[Piece], lengths: Sequence[Lengths], *, packing: Packin
     return sorted(filled, key=lambda row: -row_length(row))
 
 
-def row_length(row: Row) -> int:
+def row_length(row: PackedRow) -> int:
     """Tokens of a row."""
     return sum(part.length for part in row)
 
 
-def _parts(piece: Piece, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Part]:
+def _parts(piece: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
     prefix = int(lengths.prefix[piece.group])
     own = lengths.conversations[lengths.starts[piece.group] + piece.conversations].tolist()
     begin, length = 0, prefix
     for number, tokens in enumerate(own):
         if number > begin and (packing == "rows" or length + tokens > max_length):
-            yield Part(piece, piece.conversations[begin:number], length)
+            yield Segment(piece, piece.conversations[begin:number], length)
             begin, length = number, prefix
         length += tokens
-    yield Part(piece, piece.conversations[begin:], length)
+    yield Segment(piece, piece.conversations[begin:], length)
 
 
 def distribute(filled: Sequence[AnyRow], *, processes: int, per_device_rows: int) -> list[list[list[AnyRow]]]:

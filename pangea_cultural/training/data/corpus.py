@@ -10,8 +10,8 @@ from filelock import FileLock
 
 from pangea_cultural.training.data import corpus_writer
 from pangea_cultural.training.data.corpus_writer import BATCH_ROWS, FORMAT, MANIFEST, SEPARATOR, Filters
-from pangea_cultural.training.data.rejections import Tally
-from pangea_cultural.training.data.types import Conversation, Group, Row
+from pangea_cultural.training.data.rejections import ReasonCounter
+from pangea_cultural.training.data.types import Conversation, Group, SourceRow
 from pangea_cultural.utils.files import read_json
 
 
@@ -50,7 +50,7 @@ class Corpus:
     @classmethod
     def build(
         cls,
-        rows: Iterable[Row],
+        rows: Iterable[SourceRow],
         folder: Path,
         *,
         key: str,
@@ -58,8 +58,8 @@ class Corpus:
         name: str,
         filters: Filters | None = None,
         held_out: frozenset[str] = frozenset(),
-        rejected: Tally | None = None,
-        notes: Tally | None = None,
+        rejected: ReasonCounter | None = None,
+        notes: ReasonCounter | None = None,
         source: int = 0,
         root: Path = Path(),
     ) -> "Corpus":
@@ -94,8 +94,8 @@ class Corpus:
                 name=name,
                 filters=filters or Filters(),
                 held_out=held_out,
-                rejected=rejected or Tally(),
-                notes=notes or Tally(),
+                rejected=rejected or ReasonCounter(),
+                notes=notes or ReasonCounter(),
             )
         return cls(folder, read_json(folder / MANIFEST), source, root)
 

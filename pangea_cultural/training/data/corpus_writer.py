@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data.rejections import Tally
-from pangea_cultural.training.data.types import Conversation, Row
+from pangea_cultural.training.data.rejections import ReasonCounter
+from pangea_cultural.training.data.types import Conversation, SourceRow
 from pangea_cultural.utils.files import atomic_folder, write_json
 
 FORMAT = 2
@@ -94,7 +94,7 @@ class _Table:
 
 
 def write(
-    rows: Iterable[Row],
+    rows: Iterable[SourceRow],
     folder: Path,
     *,
     key: str,
@@ -102,8 +102,8 @@ def write(
     name: str,
     filters: Filters,
     held_out: frozenset[str],
-    rejected: Tally,
-    notes: Tally,
+    rejected: ReasonCounter,
+    notes: ReasonCounter,
 ) -> None:
     """Write a corpus; it appears whole or not at all. Nobody else may write to `folder` meanwhile.
 
@@ -137,7 +137,12 @@ def write(
 
 
 def _write_rows(
-    rows: Iterable[Row], folder: Path, name: str, filters: Filters, held_out: frozenset[str], rejected: Tally
+    rows: Iterable[SourceRow],
+    folder: Path,
+    name: str,
+    filters: Filters,
+    held_out: frozenset[str],
+    rejected: ReasonCounter,
 ) -> dict[str, _Codes]:
     """Write the rows that are taken; gives their codes by what they are of."""
     codes = {"languages": _Codes(), "regions": _Codes(), "question_types": _Codes()}

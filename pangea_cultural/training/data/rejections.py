@@ -12,7 +12,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Listener:
+class ReadCallbacks:
     """Whom a reader tells."""
 
     reject: Count
@@ -24,7 +24,7 @@ class Listener:
 
 
 @dataclass
-class Tally:
+class ReasonCounter:
     """How many items fall under each reason."""
 
     counts: dict[str, int] = field(default_factory=dict)

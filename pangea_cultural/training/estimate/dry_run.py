@@ -113,7 +113,7 @@ def _stage(recipe: Recipe, stage: Stage, outliner: Outliner, blueprint: Blueprin
         **held,
         "tokens_saved": held["tokens_apart"] - held["tokens"],
         "rows_per_step": outline.held.rows / outline.laid_out,
-        "left_out": outliner.data.left_out(stage),
+        "left_out": outliner.data.exclusions(stage),
         "largest_micro_batch": asdict(outline.step.largest),
         "micro_batches": outline.step.micro_batches,
         "memory_bytes": memory(blueprint, recipe, stage, outline.step),
@@ -172,6 +172,6 @@ def _notes(
     if recipe.parallelism == "fsdp" and devices.number == 1:
         yield 'parallelism = "fsdp" needs several devices: say how many with --devices'
     try:
-        outliner.data.refuse_broken()
+        outliner.data.check_broken_images()
     except UserError as error:
         yield f"the training would stop: {error}"

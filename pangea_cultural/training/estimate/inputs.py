@@ -7,10 +7,10 @@ import numpy as np
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths
-from pangea_cultural.training.batching.lengths import Measured
+from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import open_all
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.data.sources.config import Assumed, Source
+from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.estimate import assumptions
 from pangea_cultural.training.estimate.assumptions import HEADER_TOKENS, TEXTS
 from pangea_cultural.training.estimate.meta_model import Blueprint
@@ -30,7 +30,7 @@ class Sources:
 
     here: Recipe
     corpora: list[Corpus]
-    absent: list[tuple[Source, Assumed]]
+    absent: list[tuple[Source, SourceEstimate]]
 
 
 def open_sources(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporter) -> Sources:
@@ -54,7 +54,7 @@ def open_sources(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporte
     return Sources(present, open_all(present, workspace, cache, reporter), absent)
 
 
-def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Reporter) -> list[Measured]:
+def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Reporter) -> list[MeasuredSource]:
     """Measure what is on this machine: images in any case, texts where the model's tokenizer is here too."""
     image_tokens, template = blueprint.image_tokens, blueprint.template
     if template:
@@ -63,5 +63,5 @@ def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Repor
     measured = []
     for source, corpus in zip(sources.here.sources, sources.corpora, strict=True):
         texts = np.full(corpus.num_conversations, assumptions.conversation_tokens(source.estimate or TEXTS), np.int32)
-        measured.append(lengths.with_images(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
+        measured.append(lengths.measure_images(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
     return measured

@@ -13,11 +13,11 @@ import numpy as np
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
-from pangea_cultural.training.batching.lengths import Measured
-from pangea_cultural.training.batching.mixture import Candidates, Plan
-from pangea_cultural.training.batching.packing import Lengths, Part
-from pangea_cultural.training.batching.training_data import Data
-from pangea_cultural.training.data.sources.config import Assumed, Source
+from pangea_cultural.training.batching.lengths import MeasuredSource
+from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
+from pangea_cultural.training.batching.packing import Lengths, Segment
+from pangea_cultural.training.batching.training_data import TrainingData
+from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.estimate import assumptions
 from pangea_cultural.training.estimate.assumptions import TEXTS, thinned
@@ -25,7 +25,7 @@ from pangea_cultural.training.estimate.inputs import Sources
 from pangea_cultural.training.estimate.memory import Batch, Step
 from pangea_cultural.training.estimate.meta_model import Blueprint
 from pangea_cultural.training.recipe import Stage
-from pangea_cultural.utils.sampling import spread
+from pangea_cultural.utils.sampling import evenly_spaced
 
 LAID_OUT_STEPS = 500
 """Of so many steps the rows are laid out; what they hold is scaled to all steps."""
@@ -104,8 +104,8 @@ class Outliner:
         devices: how many train together.
     """
 
-    def __init__(self, sources: Sources, measured: list[Measured], blueprint: Blueprint, devices: int) -> None:
-        self.data = Data(sources.here, sources.corpora, measured)
+    def __init__(self, sources: Sources, measured: list[MeasuredSource], blueprint: Blueprint, devices: int) -> None:
+        self.data = TrainingData(sources.here, sources.corpora, measured)
         self._absent = sources.absent
         self._blueprint = blueprint
         self._devices = devices
@@ -119,7 +119,7 @@ class Outliner:
         Raises:
             UserError: there is nothing to learn, or what is assumed does not fit into a row.
         """
-        here = self.data.candidates(stage)
+        here = self.data.source_questions(stage)
         questions = self._questions(here, stage)
         every = max(1, questions // (LAID_OUT_STEPS * stage.batch.global_batch_size)) if self._absent else 1
         counted = [measured.lengths for measured in self.data.measured]
@@ -130,13 +130,13 @@ class Outliner:
         if not any(source.usable.any() for source in candidates):
             raise UserError(f"stage {stage.name}: no image has an English name (property `label`) to learn from")
         fewer = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
-        plan = self.data.plan(fewer, candidates)
+        plan = self.data.schedule(fewer, candidates)
         lengths = [*counted, *guessed]
         if every == 1:
             return self._laid_out(stage, plan, lengths, plan.num_steps, plan.num_questions)
         return self._laid_out(stage, plan, lengths, -(-questions // stage.batch.global_batch_size), questions)
 
-    def _questions(self, here: list[Candidates], stage: Stage) -> int:
+    def _questions(self, here: list[SourceQuestions], stage: Stage) -> int:
         """About how many questions a stage learns."""
         if stage.steps:
             return stage.steps * stage.batch.global_batch_size
@@ -145,8 +145,8 @@ class Outliner:
         guessed = [_learnable(source, guess, stage) for source, guess in self._absent]
         return stage.epochs * sum(counted + guessed)
 
-    def _assumed(self, source: Assumed, stage: Stage, every: int) -> Lengths:
-        made = assumptions.lengths(source, self._blueprint.image_tokens.of(source.image_px), every)
+    def _assumed(self, source: SourceEstimate, stage: Stage, every: int) -> Lengths:
+        made = assumptions.lengths(source, self._blueprint.image_tokens.count(source.image_px), every)
         longest = int(made.prefix[0] + made.conversations[0])
         if longest > stage.batch.max_length and stage.objective == "sft":
             raise UserError(
@@ -155,14 +155,16 @@ class Outliner:
             )
         return made
 
-    def _laid_out(self, stage: Stage, plan: Plan, own: Sequence[Lengths], steps: int, questions: int) -> Outline:
+    def _laid_out(self, stage: Stage, plan: Schedule, own: Sequence[Lengths], steps: int, questions: int) -> Outline:
         if stage.objective == "contrastive":
             held, step = _images_alone(stage, plan.num_questions, self._devices)
             return Outline(steps, questions, plan.num_steps, held, step)
-        chosen = spread(plan.num_steps, LAID_OUT_STEPS)
+        chosen = evenly_spaced(plan.num_steps, LAID_OUT_STEPS)
         held, fullest = Held(), Step(Batch(0, 0, 0, 0), 0, self._devices)
         for number in chosen:
-            rows = packing.rows(plan.step(number), own, packing=stage.batch.packing, max_length=stage.batch.max_length)
+            rows = packing.pack_rows(
+                plan.step(number), own, packing=stage.batch.packing, max_length=stage.batch.max_length
+            )
             seen = [sum((self._part(part, own) for part in row), Held(rows=1)) for row in rows]
             dealt = packing.distribute(
                 seen, processes=self._devices, per_device_rows=stage.memory.per_device_batch_size
@@ -173,11 +175,11 @@ class Outliner:
             held = sum(seen, held)
         return Outline(steps, questions, len(chosen), held, fullest)
 
-    def _part(self, part: Part, own: Sequence[Lengths]) -> Held:
-        source, group, number = own[part.piece.source], part.piece.group, len(part.conversations)
+    def _part(self, part: Segment, own: Sequence[Lengths]) -> Held:
+        source, group, number = own[part.chunk.source], part.chunk.group, len(part.conversations)
         prefix, image = int(source.prefix[group]), int(source.image[group])
         tokens = source.conversations[source.starts[group] + part.conversations].astype(np.int64)
-        seen = self._seen(part.piece.source, group, int(source.starts[group + 1] - source.starts[group]))
+        seen = self._seen(part.chunk.source, group, int(source.starts[group + 1] - source.starts[group]))
         return Held(
             questions=number,
             images=seen.images,
@@ -214,21 +216,21 @@ class Outliner:
         return [sum(len(next(texts)) if span.text else len(span.marks) for span in spans) for spans in learnt]
 
 
-def _learnable(source: Source, guess: Assumed, stage: Stage) -> int:
+def _learnable(source: Source, guess: SourceEstimate, stage: Stage) -> int:
     """How much an assumed source gives to an epoch: questions, or images with a name, which only exports know."""
     if stage.objective == "sft":
         return source.count or guess.questions
     return guess.images if source.type == "export" else 0
 
 
-def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> Candidates:
+def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> SourceQuestions:
     """What an assumed source offers; weights as `Data` takes them."""
     if stage.objective == "contrastive":
         groups, has_names = len(own.image), source.type == "export"
         weight = source.share if has_names else 0.0
-        return Candidates(np.arange(groups + 1), np.full(groups, has_names), weight)
+        return SourceQuestions(np.arange(groups + 1), np.full(groups, has_names), weight)
     count = None if source.count is None else -(-source.count // every)
-    return Candidates(own.starts, np.ones(len(own.conversations), bool), source.share, count)
+    return SourceQuestions(own.starts, np.ones(len(own.conversations), bool), source.share, count)
 
 
 def _images_alone(stage: Stage, number: int, devices: int) -> tuple[Held, Step]:

@@ -13,8 +13,8 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, processor, tokenizer
 from pangea_cultural.model.config import model_config, size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.training.batching.chat_template import Template
-from pangea_cultural.training.batching.images import ImageTokens
+from pangea_cultural.training.batching.chat_template import ChatTemplate
+from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe, Stage
 from pangea_cultural.training.setup import lora
@@ -41,8 +41,8 @@ class Blueprint:
     """
 
     model: PackedLlavaNext
-    image_tokens: ImageTokens
-    template: Template | None
+    image_tokens: ImageTokenCounter
+    template: ChatTemplate | None
     origin: str
     key: str
 
@@ -110,7 +110,7 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
         model = PackedLlavaNext(config)
     own = processor.build_processor(config, words or _marks())
     key = processor_key(own, folder / "processor")
-    return Blueprint(model, ImageTokens(own), Template(words) if words else None, origin, key)
+    return Blueprint(model, ImageTokenCounter(own), ChatTemplate(words) if words else None, origin, key)
 
 
 Known = tuple[LlavaNextConfig, PreTrainedTokenizerBase | None, str]

@@ -21,8 +21,8 @@ from pangea_cultural.model import build
 from pangea_cultural.model.checkpoint import save_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching import lengths, training_data
-from pangea_cultural.training.batching.lengths import Measured
-from pangea_cultural.training.batching.training_data import Data
+from pangea_cultural.training.batching.lengths import MeasuredSource
+from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, model_card, resume, stage
 from pangea_cultural.training.loop.distributed import Processes
@@ -108,8 +108,8 @@ def _run(training: TrainingRun, processes: Processes, *, restart: bool, overwrit
     processes.run_on_main(lambda: _prepare(training, fingerprint, base_model, corpora))
     model, processor = base_model.load()
     measured = processes.run_on_main(lambda: _measured(training, corpora, processor))
-    data = Data(recipe, corpora, measured)
-    data.refuse_broken()
+    data = TrainingData(recipe, corpora, measured)
+    data.check_broken_images()
     for index, context in enumerate(training.stages):
         is_unfinished = not processes.run_on_main(context.record.is_file)
         if is_unfinished:
@@ -210,19 +210,19 @@ def _prepare(training: TrainingRun, fingerprint: dict[str, Any], base_model: Bas
     base_model.prepare(corpora)
 
 
-def _measured(training: TrainingRun, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[Measured]:
+def _measured(training: TrainingRun, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[MeasuredSource]:
     with tempfile.TemporaryDirectory() as folder:
         key = processor_key(processor, Path(folder))
     cache = training.workspace.training_cache
     measured = training_data.measure_all(corpora, processor, cache, key, training.reporter)
-    return lengths.left_out_since(training.work, measured)
+    return lengths.frozen_exclusions(training.work, measured)
 
 
 def _finish(
     training: TrainingRun,
     model: PackedLlavaNext,
     processor: LlavaNextProcessor,
-    data: Data,
+    data: TrainingData,
     fingerprint: dict[str, Any],
 ) -> None:
     """Write the checkpoint with its logs, and the record last: it marks the checkpoint as finished."""
@@ -235,7 +235,7 @@ def _finish(
     (checkpoint / LOGS).mkdir(exist_ok=True)
     for context in training.stages:
         shutil.copy(context.log, checkpoint / LOGS)
-    write_json(checkpoint / LOGS / BROKEN_IMAGES, data.problems)
+    write_json(checkpoint / LOGS / BROKEN_IMAGES, data.broken_images)
     record = {
         "name": recipe.name,
         "fingerprint": fingerprint,
@@ -245,7 +245,7 @@ def _finish(
         "languages": data.languages,
         "held_out_languages": held_out,
         "statements": statements,
-        "broken_images": data.broken,
+        "broken_images": data.broken_by_reason,
         "stages": [read_json(context.record) for context in training.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()},
         "peak_memory_bytes": peak_memory_bytes(),

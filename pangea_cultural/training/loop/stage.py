@@ -11,8 +11,8 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.training.batching.dataset import Steps
-from pangea_cultural.training.batching.training_data import Data
+from pangea_cultural.training.batching.dataset import StepDataset
+from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.arguments import training_arguments
 from pangea_cultural.training.loop.callbacks import StageCallback
@@ -26,7 +26,7 @@ from pangea_cultural.training.setup import objectives
 from pangea_cultural.training.setup.objectives import StageSetup
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, leftover_temporaries, write_json
-from pangea_cultural.utils.sampling import spread
+from pangea_cultural.utils.sampling import evenly_spaced
 
 MAX_RECORD_ENTRIES = 200
 """Most log entries in a stage's record; the log file has all of them."""
@@ -77,7 +77,11 @@ class StageContext:
 
 
 def train(
-    context: StageContext, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor, processes: Processes
+    context: StageContext,
+    data: TrainingData,
+    model: PackedLlavaNext,
+    processor: LlavaNextProcessor,
+    processes: Processes,
 ) -> None:
     """Train a stage, resuming from its last checkpoint, and write weights, log and record to the work folder.
 
@@ -87,7 +91,7 @@ def train(
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
     setup = objectives.set_up(stage, context.recipe.seed, data, model, processor)
-    steps = data.steps(stage, setup.collator, processes=processes.world_size, rank=processes.rank)
+    steps = data.step_dataset(stage, setup.collator, processes=processes.world_size, rank=processes.rank)
     saved = processes.run_on_main(lambda: checkpoints.complete_checkpoints(folder))
     with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(context, processor, processes)
@@ -104,7 +108,7 @@ def train(
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
     if trainer.is_world_process_zero():
-        _write_results(context, trainer, weights, saved, data.left_out(stage), broken)
+        _write_results(context, trainer, weights, saved, data.exclusions(stage), broken)
 
 
 def _remove_leftovers(context: StageContext) -> None:
@@ -125,7 +129,7 @@ def _validation(context: StageContext, processor: LlavaNextProcessor, processes:
 
 
 def _trainer(
-    context: StageContext, data: Data, setup: StageSetup, steps: Steps, validation: Validation | None
+    context: StageContext, data: TrainingData, setup: StageSetup, steps: StepDataset, validation: Validation | None
 ) -> StageTrainer:
     stage, recipe = context.stage, context.recipe
     rates = stage.optimizer.learning_rates
@@ -149,8 +153,8 @@ def _trainer(
         steps=steps,
         frozen=setup.frozen,
         learning_rates=learning_rates,
-        keys=data.keys,
-        max_broken_images=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken,
+        keys=data.loss_keys,
+        max_broken_images=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken_images,
         reporters=reporters(recipe.report_to, context.workspace / "tensorboard" / recipe.name / stage.name),
         validate=validation,
     )
@@ -188,7 +192,7 @@ def _write_results(
         "resumed_from": saved[-1].name if saved else None,
         "left_out": left_out,
         "skipped": broken,
-        "log": [training[index] for index in spread(len(training), MAX_RECORD_ENTRIES)],
+        "log": [training[index] for index in evenly_spaced(len(training), MAX_RECORD_ENTRIES)],
         "validation": [{"step": e["step"], **e["validation"]} for e in entries if "validation" in e],
     }
     write_json(context.record, record)

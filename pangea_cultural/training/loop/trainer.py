@@ -15,7 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.trainer_callback import ProgressCallback
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching.dataset import Steps, loader
+from pangea_cultural.training.batching.dataset import StepDataset, loader
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
 from pangea_cultural.utils.files import write_json
@@ -48,7 +48,7 @@ class StageTrainer(Trainer):
         *,
         model: torch.nn.Module,
         args: TrainingArguments,
-        steps: Steps,
+        steps: StepDataset,
         frozen: list[torch.nn.Module],
         learning_rates: dict[int, float],
         keys: list[tuple[str, str]],

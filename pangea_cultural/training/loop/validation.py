@@ -10,9 +10,9 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.training.batching.collate import Collator
-from pangea_cultural.training.batching.dataset import Steps
+from pangea_cultural.training.batching.dataset import StepDataset
 from pangea_cultural.training.batching.images import BrokenImageError, read
-from pangea_cultural.training.batching.training_data import Data, held_out, measure_all
+from pangea_cultural.training.batching.training_data import TrainingData, held_out, measure_all
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources.config import ExportSource
 from pangea_cultural.training.data.sources.open import open_source
@@ -21,7 +21,7 @@ from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.sampling import spread
+from pangea_cultural.utils.sampling import evenly_spaced
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Validation:
         max_new_tokens: most tokens of a generated answer.
     """
 
-    steps: Steps
+    steps: StepDataset
     left_out: dict[str, int]
     keys: list[tuple[str, str]]
     answered: Sequence[Group]
@@ -110,22 +110,22 @@ def open_validation(
     corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)
     measured = measure_all([corpus], processor, cache, "validation", quiet)
     one_epoch = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
-    data = Data(recipe.model_copy(update={"sources": (source,)}), [corpus], measured)
-    left_out = data.unusable(0, one_epoch)
+    data = TrainingData(recipe.model_copy(update={"sources": (source,)}), [corpus], measured)
+    left_out = data.excluded_counts(0, one_epoch)
     chosen = _choose(corpus, data.usable(0, one_epoch), config.questions_per_language)
     mask = np.zeros(corpus.num_conversations, bool)
     mask[chosen] = True
-    data = replace(data, chosen=[mask])
-    collator = Collator(processor, keys=data.key_numbers)
-    steps = data.steps(one_epoch, collator, processes=processes, rank=rank)
-    answered = [_group(corpus, conversation) for conversation in chosen[spread(len(chosen), config.answers)]]
-    return Validation(steps, left_out, data.keys, answered, processor, config.max_new_tokens)
+    data = replace(data, selected=[mask])
+    collator = Collator(processor, keys=data.loss_key_indices)
+    steps = data.step_dataset(one_epoch, collator, processes=processes, rank=rank)
+    answered = [_group(corpus, conversation) for conversation in chosen[evenly_spaced(len(chosen), config.answers)]]
+    return Validation(steps, left_out, data.loss_keys, answered, processor, config.max_new_tokens)
 
 
 def _choose(corpus: Corpus, usable: np.ndarray, max_per_language: int) -> np.ndarray:
     """Return indices of usable conversations, language by language, evenly spaced over the source."""
     by_language = [np.flatnonzero(usable & (corpus.language_codes == code)) for code in range(len(corpus.languages))]
-    return np.concatenate([indices[spread(len(indices), max_per_language)] for indices in by_language])
+    return np.concatenate([indices[evenly_spaced(len(indices), max_per_language)] for indices in by_language])
 
 
 def _group(corpus: Corpus, conversation: int) -> Group:

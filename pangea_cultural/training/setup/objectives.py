@@ -11,9 +11,9 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.training.batching.augment import Vary
+from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.collate import CaptionCollator, Collator
-from pangea_cultural.training.batching.training_data import Data
+from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.contrastive import Contrastive
@@ -40,7 +40,9 @@ class StageSetup:
     adapted: LoraModel | None = None
 
 
-def set_up(stage: Stage, seed: int, data: Data, model: PackedLlavaNext, processor: LlavaNextProcessor) -> StageSetup:
+def set_up(
+    stage: Stage, seed: int, data: TrainingData, model: PackedLlavaNext, processor: LlavaNextProcessor
+) -> StageSetup:
     """Freeze parts of a model, add adapters or a contrastive head, and choose the collator.
 
     Args:
@@ -54,7 +56,7 @@ def set_up(stage: Stage, seed: int, data: Data, model: PackedLlavaNext, processo
         UserError: the objective is `contrastive` and no image has a name.
     """
     _freeze(model, stage)
-    augmentation = Vary(f"{seed} {stage.name}") if stage.augment_images else None
+    augmentation = Augmentation(f"{seed} {stage.name}") if stage.augment_images else None
     set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
     setup = set_up_objective(stage, seed, data, model, processor, augmentation)
     _cast_trainable_to_float32(setup.module)
@@ -72,25 +74,27 @@ def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
 def _set_up_sft(
     stage: Stage,
     seed: int,
-    data: Data,
+    data: TrainingData,
     model: PackedLlavaNext,
     processor: LlavaNextProcessor,
-    augmentation: Vary | None,
+    augmentation: Augmentation | None,
 ) -> StageSetup:
     # Adapters freeze and rename the parameters that they adapt.
     trainable = _trainable_names(model)
     adapted = lora.attach(model, stage.lora, seed=seed) if stage.lora else None
-    collator = Collator(processor, keys=data.key_numbers, weighting=stage.loss_weighting, vary=augmentation)
+    collator = Collator(
+        processor, keys=data.loss_key_indices, weighting=stage.loss_weighting, augmentation=augmentation
+    )
     return StageSetup(model, model, trainable, _frozen_modules(model, stage), collator, adapted)
 
 
 def _set_up_contrastive(
     stage: Stage,
     seed: int,
-    data: Data,
+    data: TrainingData,
     model: PackedLlavaNext,
     processor: LlavaNextProcessor,
-    augmentation: Vary | None,
+    augmentation: Augmentation | None,
 ) -> StageSetup:
     # Names are embedded by the language model's input embeddings, its only trainable part.
     model.get_input_embeddings().weight.requires_grad_(True)
@@ -102,7 +106,7 @@ def _set_up_contrastive(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = Contrastive(model, processor.tokenizer, captions)
-    collator = CaptionCollator(processor, captions, data.key_numbers, augmentation)
+    collator = CaptionCollator(processor, captions, data.loss_key_indices, augmentation)
     return StageSetup(model, module, _trainable_names(model), _frozen_modules(model, stage), collator)
 
 

@@ -34,7 +34,7 @@ RegionSlug = Annotated[str, AfterValidator(_known(lambda slug: region(slug).slug
 Pixels = Annotated[int, Field(ge=1)]
 
 
-class Assumed(config.Config):
+class SourceEstimate(config.Config):
     """What the dry run takes for granted of a source that is not on this machine."""
 
     questions: int = Field(ge=1)
@@ -58,7 +58,7 @@ class BaseSource(config.Config):
     """Instead of a weight: number of questions to take from here in an epoch. With `steps` counts are shares."""
     languages: tuple[LanguageCode, ...] = ()
     """Languages to take; all of the recipe's where none is named."""
-    estimate: Assumed | None = None
+    estimate: SourceEstimate | None = None
     """For the dry run."""
 
     @model_validator(mode="after")

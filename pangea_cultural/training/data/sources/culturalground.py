@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from pangea_cultural.reference.regions import regions
-from pangea_cultural.training.data.rejections import Count, Listener
+from pangea_cultural.training.data.rejections import Count, ReadCallbacks
 from pangea_cultural.training.data.sources import json_reader, llava_chat
 from pangea_cultural.training.data.sources.fields import RowError, image, images, language_code, text
-from pangea_cultural.training.data.types import Conversation, Row
+from pangea_cultural.training.data.types import Conversation, SourceRow
 
 REFINED_FILE = "_refined"
 MISSING = "None"
 
 
-def read(path: Path, listener: Listener) -> Iterator[Row]:
+def read(path: Path, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
     """The questions of a published file.
 
     Args:
         path: a JSON array, or JSON Lines; that its questions are choices is told by `MCQ` in its name.
-        listener: is told of rows that are not usable or have a folder that is no region's, and of mebibytes.
+        callbacks: is told of rows that are not usable or have a folder that is no region's, and of mebibytes.
 
     Raises:
         UserError: the file is broken.
@@ -36,25 +36,25 @@ def read(path: Path, listener: Listener) -> Iterator[Row]:
     question_type = "choice" if "MCQ" in path.name else "open"
     folder = path.stem.removesuffix(REFINED_FILE)
 
-    def parse(item: dict[str, Any], id: str) -> Row:
+    def parse(item: dict[str, Any], id: str) -> SourceRow:
         if "conversations" in item:
-            return _chat(item, id, question_type, listener.note)
-        return _refined(item, id, folder, listener.note)
+            return _chat(item, id, question_type, callbacks.note)
+        return _refined(item, id, folder, callbacks.note)
 
-    return json_reader.rows(path, parse, listener)
+    return json_reader.rows(path, parse, callbacks)
 
 
-def _chat(item: dict[str, Any], id: str, question_type: str, note: Count) -> Row:
+def _chat(item: dict[str, Any], id: str, question_type: str, note: Count) -> SourceRow:
     shown = images(item.get("image"))
     if len(shown) != 1 or "/" not in shown[0]:
         raise RowError("no image in a region's folder")
     folder, file = shown[0].split("/")[-2:]
     asked = llava_chat.conversation(item, id, default_language="", note=note, clean=_unquoted).conversation
     region, image = _placed(folder, file, id, note)
-    return Row(Conversation(id, asked.language, asked.turns, region, question_type), (image,))
+    return SourceRow(Conversation(id, asked.language, asked.turns, region, question_type), (image,))
 
 
-def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:
+def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> SourceRow:
     present = {key: value for key, value in item.items() if value not in (None, "", MISSING)}
     if "media" not in present:
         raise RowError("no image in a region's folder")
@@ -65,7 +65,7 @@ def _refined(item: dict[str, Any], id: str, folder: str, note: Count) -> Row:
         raise RowError("a question or answer without words")
     code = language_code(present.get("language"), "")
     region, path = _placed(folder, image(present["media"]), id, note)
-    return Row(Conversation(id, code, ((question, answer),), region, "open"), (path,))
+    return SourceRow(Conversation(id, code, ((question, answer),), region, "open"), (path,))
 
 
 def _placed(folder: str, file: str, id: str, note: Count) -> tuple[str, str]:

@@ -7,20 +7,20 @@ import pyarrow.parquet as pq
 from pangea_cultural.dataset import question as vqa
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data.rejections import Listener
+from pangea_cultural.training.data.rejections import ReadCallbacks
 from pangea_cultural.training.data.sources.fields import RowError, image
-from pangea_cultural.training.data.types import Conversation, Row
+from pangea_cultural.training.data.types import Conversation, SourceRow
 
 BATCH_ROWS = 4096
 
 
-def read(export: Export, split: str, listener: Listener) -> Iterator[Row]:
+def read(export: Export, split: str, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
     """The questions of a split.
 
     Args:
         export: the export.
         split: `train`, or one of `export.SPLITS` to validate on.
-        listener: is told of rows that are not usable, and of questions.
+        callbacks: is told of rows that are not usable, and of questions.
 
     Raises:
         UserError: a row of `train` is in a language that the export says it holds out. Whichever languages are wanted,
@@ -36,16 +36,16 @@ def read(export: Export, split: str, listener: Listener) -> Iterator[Row]:
                 try:
                     yield _row(question)
                 except RowError as reason:
-                    listener.reject(str(reason), question.id)
-            listener.advance(batch.num_rows)
+                    callbacks.reject(str(reason), question.id)
+            callbacks.advance(batch.num_rows)
 
 
-def _row(question: vqa.Question) -> Row:
+def _row(question: vqa.Question) -> SourceRow:
     if question.question_type == "choice" and question.answer not in question.choices:
         raise RowError("answer is not among the options")
     turns = ((question.prompt(), question.target()),)
     names = question.property == "label" and question.language == "en"
-    return Row(
+    return SourceRow(
         Conversation(question.id, question.language, turns, question.region, question.question_type),
         (image(question.image),) if question.image else (),
         question.answer if names else "",

@@ -13,38 +13,38 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data.rejections import Advance, Count, Listener
+from pangea_cultural.training.data.rejections import Advance, Count, ReadCallbacks
 from pangea_cultural.training.data.sources.fields import RowError, identity
-from pangea_cultural.training.data.types import Row
+from pangea_cultural.training.data.types import SourceRow
 
 MEBIBYTE = 1 << 20
 LONGEST_ROW = 64 * MEBIBYTE
 """Of characters. What goes on for longer is broken, and to look for its end would take all memory."""
 
-Parse = Callable[[dict[str, Any], str], Row]
+Parse = Callable[[dict[str, Any], str], SourceRow]
 """Makes a row of an object and its id; raises `RowError`."""
 
 
-def rows(path: Path, parse: Parse, listener: Listener) -> Iterator[Row]:
+def rows(path: Path, parse: Parse, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
     """The usable rows of a JSON file.
 
     Args:
         path: an array if its first character is an opening bracket, otherwise JSON Lines.
         parse: what the file's kind of row needs.
-        listener: is told of rows that are not usable, and of mebibytes.
+        callbacks: is told of rows that are not usable, and of mebibytes.
 
     Raises:
         UserError: an array is broken, and where its next row begins is not known. A broken line is a rejected row.
     """
-    for number, item in _items(path, listener):
+    for number, item in _items(path, callbacks):
         if not isinstance(item, dict):
-            listener.reject("not a JSON object", f"row {number}")
+            callbacks.reject("not a JSON object", f"row {number}")
             continue
         id = identity(item, number)
         try:
             row = parse(item, id)
         except RowError as reason:
-            listener.reject(str(reason), id)
+            callbacks.reject(str(reason), id)
         else:
             yield row
 
@@ -70,15 +70,15 @@ class Watched(io.FileIO):
         return count
 
 
-def _items(path: Path, listener: Listener) -> Iterator[tuple[int, Any]]:
+def _items(path: Path, callbacks: ReadCallbacks) -> Iterator[tuple[int, Any]]:
     """What stands in a file, with numbers from 1."""
-    with io.BufferedReader(Watched(path, listener.advance), MEBIBYTE) as stream:
+    with io.BufferedReader(Watched(path, callbacks.advance), MEBIBYTE) as stream:
         start = stream.peek().removeprefix(b"\xef\xbb\xbf").lstrip()
         if start.startswith(b"["):
             # A byte that is no text becomes half a surrogate pair, which costs its row only.
             yield from _elements(path, io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape"))
         else:
-            yield from _lines(stream, listener.reject)
+            yield from _lines(stream, callbacks.reject)
 
 
 def _lines(stream: BinaryIO, reject: Count) -> Iterator[tuple[int, Any]]:

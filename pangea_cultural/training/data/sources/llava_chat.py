@@ -11,33 +11,33 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pangea_cultural.training.data.rejections import Count, Listener
+from pangea_cultural.training.data.rejections import Count, ReadCallbacks
 from pangea_cultural.training.data.sources import json_reader
 from pangea_cultural.training.data.sources.fields import RowError, images, language_code, text
-from pangea_cultural.training.data.types import IMAGE_MARK, Conversation, Row
+from pangea_cultural.training.data.types import IMAGE_MARK, Conversation, SourceRow
 
 
-def read(path: Path, listener: Listener, *, default_language: str) -> Iterator[Row]:
+def read(path: Path, callbacks: ReadCallbacks, *, default_language: str) -> Iterator[SourceRow]:
     """The conversations of a chat file.
 
     Args:
         path: a JSON array, or JSON Lines.
-        listener: is told of rows that are not usable or lose their first turn, and of mebibytes.
+        callbacks: is told of rows that are not usable or lose their first turn, and of mebibytes.
         default_language: our code of the language of rows that do not name theirs; empty if each has to.
 
     Raises:
         UserError: the file is broken.
     """
 
-    def parse(item: dict[str, Any], id: str) -> Row:
-        return conversation(item, id, default_language=default_language, note=listener.note)
+    def parse(item: dict[str, Any], id: str) -> SourceRow:
+        return conversation(item, id, default_language=default_language, note=callbacks.note)
 
-    return json_reader.rows(path, parse, listener)
+    return json_reader.rows(path, parse, callbacks)
 
 
 def conversation(
     item: dict[str, Any], id: str, *, default_language: str, note: Count, clean: Callable[[str], str] = str.strip
-) -> Row:
+) -> SourceRow:
     """The row of a chat object.
 
     Args:
@@ -57,7 +57,7 @@ def conversation(
     turns = _turns(said[begins_late:], len(paths), clean)
     if begins_late:
         note("a first turn that is not the human's is left out", id)
-    return Row(Conversation(id, code, turns, question_type="chat"), paths)
+    return SourceRow(Conversation(id, code, turns, question_type="chat"), paths)
 
 
 def _said(parts: Any) -> list[tuple[str, str]]:

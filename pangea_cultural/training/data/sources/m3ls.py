@@ -23,10 +23,10 @@ from typing import Any
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import languages
-from pangea_cultural.training.data.rejections import Listener
+from pangea_cultural.training.data.rejections import ReadCallbacks
 from pangea_cultural.training.data.sources import json_reader, llava_chat
 from pangea_cultural.training.data.sources.fields import RowError, image, images, readable, text
-from pangea_cultural.training.data.types import IMAGE_MARK, Row
+from pangea_cultural.training.data.types import IMAGE_MARK, SourceRow
 
 ARTICLES, IMAGES = "articles", "imagefolder"
 NAMES = {
@@ -82,13 +82,13 @@ def images_there(path: Path) -> list[tuple[str, str]]:
 
 
 def read_article(
-    path: Path, listener: Listener, *, root: Path, instruction: str, default_language: str
-) -> Iterator[Row]:
+    path: Path, callbacks: ReadCallbacks, *, root: Path, instruction: str, default_language: str
+) -> Iterator[SourceRow]:
     """The row of an article as published, if it is usable.
 
     Args:
         path: of the article.
-        listener: is told if it is not usable, and of mebibytes.
+        callbacks: is told if it is not usable, and of mebibytes.
         root: folder that the row's image starts from; the folder of the language, or one that it lies in.
         instruction: what to do with the text.
         default_language: our code of the language of a folder whose name says none; empty if each has to.
@@ -100,10 +100,10 @@ def read_article(
         if id != name:
             raise RowError("file name that is not UTF-8")
         item = _from_article(_parsed(path), folder, root, instruction)
-        yield llava_chat.conversation(item, id, default_language=default_language, note=listener.note)
+        yield llava_chat.conversation(item, id, default_language=default_language, note=callbacks.note)
     except RowError as reason:
-        listener.reject(str(reason), id)
-    listener.advance(json_reader.mebibytes(path))
+        callbacks.reject(str(reason), id)
+    callbacks.advance(json_reader.mebibytes(path))
 
 
 def language_of(folder: str) -> str:
@@ -173,13 +173,13 @@ def _is_there(path: Path) -> bool:
 
 
 def read(
-    path: Path, listener: Listener, *, columns: Columns | None, instruction: str, default_language: str
-) -> Iterator[Row]:
+    path: Path, callbacks: ReadCallbacks, *, columns: Columns | None, instruction: str, default_language: str
+) -> Iterator[SourceRow]:
     """The articles of a file that is not as published.
 
     Args:
         path: a JSON array, or JSON Lines.
-        listener: is told of rows that are not usable or lose their first turn, and of mebibytes.
+        callbacks: is told of rows that are not usable or lose their first turn, and of mebibytes.
         columns: the keys of rows that are no chat objects; None where all are.
         instruction: what to do with a text; for rows that are no chat objects.
         default_language: our code of the language of rows that do not name theirs; empty if each has to.
@@ -188,12 +188,12 @@ def read(
         UserError: the file is broken.
     """
 
-    def parse(item: dict[str, Any], id: str) -> Row:
+    def parse(item: dict[str, Any], id: str) -> SourceRow:
         if "conversations" not in item:
             item = _from_columns(item, columns, instruction)
-        return llava_chat.conversation(item, id, default_language=default_language, note=listener.note)
+        return llava_chat.conversation(item, id, default_language=default_language, note=callbacks.note)
 
-    return json_reader.rows(path, parse, listener)
+    return json_reader.rows(path, parse, callbacks)
 
 
 def _from_columns(item: dict[str, Any], columns: Columns | None, instruction: str) -> dict[str, Any]:

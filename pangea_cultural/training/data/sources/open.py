@@ -11,7 +11,7 @@ from pangea_cultural.dataset.export import MANIFEST, Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.corpus_writer import FORMAT, Filters
-from pangea_cultural.training.data.rejections import Advance, Listener, Tally
+from pangea_cultural.training.data.rejections import Advance, ReadCallbacks, ReasonCounter
 from pangea_cultural.training.data.sources import culturalground, export, llava_chat, m3ls
 from pangea_cultural.training.data.sources.config import (
     ChatSource,
@@ -24,7 +24,7 @@ from pangea_cultural.training.data.sources.config import (
 )
 from pangea_cultural.training.data.sources.fields import readable
 from pangea_cultural.training.data.sources.json_reader import MEBIBYTE, Watched, mebibytes
-from pangea_cultural.training.data.types import Row
+from pangea_cultural.training.data.types import SourceRow
 from pangea_cultural.utils.console import Reporter
 
 MOST_LISTED = 50
@@ -66,10 +66,10 @@ def open_source(
     folder, root = cache / f"{path.stem}-{key[:16]}", _images(source, workspace)
     corpus = Corpus.open(folder, key, source=number, root=root)
     if corpus is None:
-        rejected, notes = Tally(), Tally()
+        rejected, notes = ReasonCounter(), ReasonCounter()
         with reporter.bar(f"{path.name}: reading", *_length(source, files)) as bar:
             corpus = Corpus.build(
-                _rows(source, files, root, Listener(rejected.add, notes.add, bar.advance)),
+                _rows(source, files, root, ReadCallbacks(rejected.add, notes.add, bar.advance)),
                 folder,
                 key=key,
                 files=_listed(digests),
@@ -183,21 +183,23 @@ def _unit(files: list[Path]) -> str:
     return "articles" if files and m3ls.is_article(files[0]) else "MB"
 
 
-def _rows(source: Source, files: list[Path], root: Path, listener: Listener) -> Iterator[Row]:
+def _rows(source: Source, files: list[Path], root: Path, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
     for file in files:
         match source:
             case ExportSource():
-                yield from export.read(Export.open(file.parent), source.split, listener)
+                yield from export.read(Export.open(file.parent), source.split, callbacks)
             case ChatSource():
-                yield from llava_chat.read(file, listener, default_language=source.default_language)
+                yield from llava_chat.read(file, callbacks, default_language=source.default_language)
             case CulturalGroundSource():
-                yield from culturalground.read(file, listener)
+                yield from culturalground.read(file, callbacks)
             case M3lsSource(instruction=instruction, default_language=default) if m3ls.is_article(file):
                 yield from m3ls.read_article(
-                    file, listener, root=root, instruction=instruction, default_language=default
+                    file, callbacks, root=root, instruction=instruction, default_language=default
                 )
             case M3lsSource(columns=columns, instruction=instruction, default_language=default):
-                yield from m3ls.read(file, listener, columns=columns, instruction=instruction, default_language=default)
+                yield from m3ls.read(
+                    file, callbacks, columns=columns, instruction=instruction, default_language=default
+                )
 
 
 def _summary(name: str, corpus: Corpus) -> str:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching.lengths import Measured
-from pangea_cultural.training.batching.mixture import Candidates, plan
+from pangea_cultural.training.batching.lengths import MeasuredSource
+from pangea_cultural.training.batching.mixture import SourceQuestions, build_schedule
 from pangea_cultural.training.batching.packing import Lengths
-from pangea_cultural.training.batching.training_data import Data
-from pangea_cultural.training.data.sources.config import Assumed
+from pangea_cultural.training.batching.training_data import TrainingData
+from pangea_cultural.training.data.sources.config import SourceEstimate
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.utils.console import Reporter
@@ -24,11 +24,11 @@ def candidates(*sizes, broken=(), **options):
     starts = np.cumsum([0, *sizes])
     usable = np.ones(starts[-1], bool)
     usable[list(broken)] = False
-    return Candidates(starts, usable, **options)
+    return SourceQuestions(starts, usable, **options)
 
 
 def made(*sources, batch=8, limit=4, name="0 main", steps=None, epochs=None):
-    return plan(sources, batch_questions=batch, limit=limit, name=name, steps=steps, epochs=epochs)
+    return build_schedule(sources, batch_questions=batch, limit=limit, name=name, steps=steps, epochs=epochs)
 
 
 def seen(planned):
@@ -98,7 +98,7 @@ def small(source):
     """A source of which a few questions are assumed, as many as its count says in thousands."""
     count = source.count and source.count // 1000
     number = count or 100
-    return source.model_copy(update={"count": count, "estimate": Assumed(questions=number, images=number)})
+    return source.model_copy(update={"count": count, "estimate": SourceEstimate(questions=number, images=number)})
 
 
 @pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
@@ -127,8 +127,8 @@ def recipe(*sources, **stage):
 def opened(recipe, size):
     """The data of a recipe: of each source so many images with two questions each."""
     lengths = Lengths(np.arange(0, 2 * size + 1, 2), *np.ones((2, size), int), np.ones(2 * size, int))
-    measured = Measured(lengths, np.zeros(size, bool), size, {})
-    return Data(recipe, [None] * len(recipe.sources), [measured] * len(recipe.sources))
+    measured = MeasuredSource(lengths, np.zeros(size, bool), size, {})
+    return TrainingData(recipe, [None] * len(recipe.sources), [measured] * len(recipe.sources))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def opened(recipe, size):
 )
 def test_counts_are_exact_in_an_epoch_and_shares_with_steps(sources, stage, questions):
     what = recipe(*sources, **stage)
-    planned = opened(what, 40).plan(what.stages[0])
+    planned = opened(what, 40).schedule(what.stages[0])
     counts = Counter()
     for (source, _, _), count in seen(planned).items():
         counts[source] += count

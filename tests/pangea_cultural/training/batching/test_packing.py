@@ -10,7 +10,7 @@ import torch
 from pangea_cultural.model import build
 from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, visible
 from pangea_cultural.model.modeling import IGNORE_INDEX
-from pangea_cultural.training.batching.chat_template import Template
+from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.packing import distribute, row_length
 from pangea_cultural.training.data.types import Conversation, Group
@@ -258,9 +258,9 @@ def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
 
 def _counts(group, processor):
     from pangea_cultural.training.batching import images as images
-    from pangea_cultural.training.batching.images import ImageTokens
+    from pangea_cultural.training.batching.images import ImageTokenCounter
 
-    return [ImageTokens(processor).of(images.size(path)) for path in group.images]
+    return [ImageTokenCounter(processor).count(images.size(path)) for path in group.images]
 
 
 def _cut(text):
@@ -274,7 +274,7 @@ def test_marks_in_a_question_are_spelled_as_text(parts):
     hostile = talk(9, ("Is <image> or <|im_end|> a mark?", "<|im_start|>"))
     batch = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (hostile,))], processor)
     ids = batch["input_ids"][0].tolist()
-    template = Template(processor.tokenizer)
+    template = ChatTemplate(processor.tokenizer)
     clean = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (talk(9, ("Is it?", "No")),))], processor)
     for mark in ("<image>", "<|im_end|>", "<|im_start|>"):
         number = processor.tokenizer.convert_tokens_to_ids(mark)
@@ -311,7 +311,7 @@ def test_rows_are_filled(parts, groups):
     rows, _ = rows_of(many, processor, max_length=600)
     total = sum(map(row_length, rows))
     assert len(rows) <= -(-total // 600) + 1
-    seen = sorted((part.piece.number, int(n)) for row in rows for part in row for n in part.conversations)
+    seen = sorted((part.chunk.number, int(n)) for row in rows for part in row for n in part.conversations)
     assert seen == [(n, k) for n, group in enumerate(many) for k in range(len(group.conversations))]
 
 

@@ -14,13 +14,13 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.data import corpus_writer
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.corpus_writer import Filters
-from pangea_cultural.training.data.rejections import Tally
-from pangea_cultural.training.data.types import Conversation, Group, Row
+from pangea_cultural.training.data.rejections import ReasonCounter
+from pangea_cultural.training.data.types import Conversation, Group, SourceRow
 
 
 def row(id, *images, language="en", region="", question_type="open", caption=""):
     turns = ((f"Q {id}?", f"A {id}"), ("And?", ""))
-    return Row(Conversation(id, language, turns, region, question_type), images, caption)
+    return SourceRow(Conversation(id, language, turns, region, question_type), images, caption)
 
 
 ROWS = [
@@ -104,7 +104,7 @@ def test_codes_and_texts_follow_the_order_of_groups(tmp_path):
     ],
 )
 def test_what_the_recipe_does_not_ask_for_is_counted(tmp_path, filters, left, reason):
-    rejected = Tally()
+    rejected = ReasonCounter()
     corpus = build(tmp_path / "c", filters=filters, rejected=rejected)
     assert ids(corpus) == left
     assert corpus.rejected == {reason: len(ROWS) - len(left[0])}

@@ -12,22 +12,22 @@ from pangea_cultural import config
 from pangea_cultural.dataset import question as vqa
 from pangea_cultural.errors import UserError
 from pangea_cultural.training import recipe
-from pangea_cultural.training.data.rejections import Listener, Tally
+from pangea_cultural.training.data.rejections import ReadCallbacks, ReasonCounter
 from pangea_cultural.training.data.sources import culturalground, export, fields, json_reader, llava_chat, m3ls
 from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import open_source
-from pangea_cultural.training.data.types import Conversation, Row
+from pangea_cultural.training.data.types import Conversation, SourceRow
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
 from tests.helpers import tiny
 
 
 class Told:
-    """A listener that remembers."""
+    """A callbacks that remembers."""
 
     def __init__(self):
-        self.rejected, self.notes, self.steps = Tally(), Tally(), []
-        self.listener = Listener(self.rejected.add, self.notes.add, self.steps.append)
+        self.rejected, self.notes, self.steps = ReasonCounter(), ReasonCounter(), []
+        self.callbacks = ReadCallbacks(self.rejected.add, self.notes.add, self.steps.append)
 
 
 def said(*texts):
@@ -41,7 +41,7 @@ def talk(**fields):
 def read_chat(path, rows, *, default_language="en"):
     path.write_text(json.dumps(rows))
     told = Told()
-    return list(llava_chat.read(path, told.listener, default_language=default_language)), told
+    return list(llava_chat.read(path, told.callbacks, default_language=default_language)), told
 
 
 def only_reason(told):
@@ -62,7 +62,7 @@ def narrow(monkeypatch):
 def items(path, content):
     path.write_bytes(content)
     told = Told()
-    found = [item for _, item in json_reader._items(path, told.listener)]
+    found = [item for _, item in json_reader._items(path, told.callbacks)]
     return found, told
 
 
@@ -160,7 +160,7 @@ def test_an_unknown_language_is_refused(value):
 def test_a_chat_row_is_taken_with_all_its_turns(tmp_path):
     rows, told = read_chat(tmp_path / "a.json", [talk(conversations=said("<image>\nWas?", "Das.", "Wo? ", " Hier."))])
     assert rows == [
-        Row(Conversation("a", "de", (("Was?", "Das."), ("Wo?", "Hier.")), question_type="chat"), ("1.png",))
+        SourceRow(Conversation("a", "de", (("Was?", "Das."), ("Wo?", "Hier.")), question_type="chat"), ("1.png",))
     ]
     assert not told.rejected.counts
     assert not told.notes.counts
@@ -242,7 +242,7 @@ def test_bytes_that_are_no_text_cost_their_row_only(tmp_path):
     rows = json.dumps([talk(id="bad", conversations=said("Was?", "?!")), talk(id="good")]).encode()
     (tmp_path / "a.json").write_bytes(rows.replace(b"?!", b"\xff"))
     told = Told()
-    found = list(llava_chat.read(tmp_path / "a.json", told.listener, default_language="en"))
+    found = list(llava_chat.read(tmp_path / "a.json", told.callbacks, default_language="en"))
     assert [row.conversation.id for row in found] == ["good"]
     assert told.rejected.examples == {"a text that is not Unicode": ["bad"]}
 
@@ -312,13 +312,13 @@ REFINED = {
 def read_ground(path, *rows):
     path.write_text("\n".join(map(json.dumps, rows)))
     told = Told()
-    return list(culturalground.read(path, told.listener)), told
+    return list(culturalground.read(path, told.callbacks)), told
 
 
 def test_a_published_chat_row_loses_its_quotes_and_gains_a_region(tmp_path):
     (row,), _ = read_ground(tmp_path / "CulturalGround-OE-Filtered-14M.json", published())
     turns = (("Which town is this?", "The town is Espoo."),)
-    assert row == Row(Conversation("Q1_None", "he", turns, "japan", "open"), ("japan/1.jpg",))
+    assert row == SourceRow(Conversation("Q1_None", "he", turns, "japan", "open"), ("japan/1.jpg",))
 
 
 def test_a_regions_folder_is_known_in_any_case(tmp_path):
@@ -340,7 +340,7 @@ def test_a_quote_at_one_end_belongs_to_the_text(tmp_path, text):
 def test_a_refined_row_has_its_region_from_the_files_name(tmp_path):
     (row,), _ = read_ground(tmp_path / "india_refined.jsonl", REFINED)
     turns = (("Which town is this?", "The town is Espoo."),)
-    assert row == Row(Conversation("Q1", "hi", turns, "india", "open"), ("india/1.jpg",))
+    assert row == SourceRow(Conversation("Q1", "hi", turns, "india", "open"), ("india/1.jpg",))
 
 
 def test_both_published_layouts_may_stand_in_one_file(tmp_path):
@@ -387,7 +387,7 @@ def read_m3ls(path, rows, columns=None, instruction=""):
     path.write_text(json.dumps(rows))
     told = Told()
     columns = columns and config.parse(m3ls.Columns, columns, where="test")
-    found = m3ls.read(path, told.listener, columns=columns, instruction=instruction, default_language="")
+    found = m3ls.read(path, told.callbacks, columns=columns, instruction=instruction, default_language="")
     return list(found), told
 
 

@@ -15,7 +15,7 @@ from pangea_cultural.model import build
 from pangea_cultural.training import recipe
 from pangea_cultural.training.batching import lengths, training_data
 from pangea_cultural.training.batching.dataset import counts
-from pangea_cultural.training.batching.mixture import Candidates
+from pangea_cultural.training.batching.mixture import SourceQuestions
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.estimate.assumptions import thinned
@@ -78,8 +78,8 @@ def planned(what, workspace, cache, number, work=None):
     start.prepare(corpora)
     _, own = start.load()
     measured = training_data.measure_all(corpora, own, cache, processor_key(own, work or cache), QUIET)
-    opened = training_data.Data(what, corpora, measured)
-    steps = opened.steps(what.stages[number], None, processes=1, rank=0)
+    opened = training_data.TrainingData(what, corpora, measured)
+    steps = opened.step_dataset(what.stages[number], None, processes=1, rank=0)
     return [steps.rows(step) for step in range(len(steps))], [m.lengths for m in measured]
 
 
@@ -97,7 +97,7 @@ def test_the_tiny_recipe_has_the_figures_of_its_plan(workspace, tmp_path):
     assert stage["steps"] == stage["steps_laid_out"] == 40
     assert stage["rows_per_step"] == sum(map(len, rows)) / 40
     parts = [part for step in rows for row in step for part in row]
-    saved = sum(lengths[p.piece.source].prefix[p.piece.group] * (len(p.conversations) - 1) for p in parts)
+    saved = sum(lengths[p.chunk.source].prefix[p.chunk.group] * (len(p.conversations) - 1) for p in parts)
     assert stage["tokens_saved"] == stage["tokens_apart"] - stage["tokens"] == saved > 0
 
 
@@ -239,7 +239,7 @@ def test_some_sources_may_be_here_and_others_not(workspace):
 def test_beside_assumed_sources_counted_ones_keep_their_share():
     starts = np.arange(0, 4001, 4)
     usable = np.repeat(np.arange(1000) >= 200, 4)
-    left = thinned(Candidates(starts, usable, 0.5, 300), 10)
+    left = thinned(SourceQuestions(starts, usable, 0.5, 300), 10)
     groups = np.unique(np.flatnonzero(left.usable) // 4)
     assert len(groups) == 80 and left.usable.sum() == 320 and groups.min() >= 200
     assert (left.weight, left.count) == (0.5, 30)
