@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from huggingface_hub import split_torch_state_dict_into_shards
+from huggingface_hub import ModelCard, ModelCardData, split_torch_state_dict_into_shards
 from safetensors.torch import save_file
 from transformers import (
     GenerationConfig,
@@ -77,10 +77,9 @@ def save_generation(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
 
 
 def save_card(folder: Path, text: str, *, license: str | None) -> None:
-    """Write a model card; `license` is an identifier, None where nobody says."""
-    line = f"license: {license}\n" if license else ""
-    head = f"---\n{line}library_name: transformers\npipeline_tag: image-text-to-text\n---\n"
-    write_bytes(folder / "README.md", (head + text).encode())
+    """Write a model card; `license` is an identifier of the hub, or None if it is unknown."""
+    metadata = ModelCardData(license=license, library_name="transformers", pipeline_tag="image-text-to-text")
+    write_bytes(folder / "README.md", ModelCard(f"---\n{metadata}\n---\n{text}").content.encode())
 
 
 def _save_weights(state: dict[str, torch.Tensor], folder: Path) -> None:

@@ -26,6 +26,7 @@ from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, model_card, resume, stage
 from pangea_cultural.training.loop.distributed import Processes
+from pangea_cultural.training.loop.environment import environment
 from pangea_cultural.training.loop.reporters import reporters
 from pangea_cultural.training.loop.stage import StageContext
 from pangea_cultural.training.recipe import Recipe
@@ -230,7 +231,7 @@ def _finish(
     held_out = sorted(training_data.held_out(recipe, training.workspace.root))
     statements = model_card.statements(recipe, data.languages, held_out)
     model.to(getattr(torch, recipe.export_dtype))
-    card = model_card.card(recipe, statements, data.files)
+    card = model_card.text(recipe, statements, data.files)
     save_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
     (checkpoint / LOGS).mkdir(exist_ok=True)
     for context in training.stages:
@@ -249,7 +250,7 @@ def _finish(
         "stages": [read_json(context.record) for context in training.stages],
         "parameters": {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()},
         "peak_memory_bytes": peak_memory_bytes(),
-        "environment": model_card.environment(),
+        "environment": environment(),
         "weights_sha256": {path.name: sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))},
     }
     write_json(checkpoint / RECORD, record)

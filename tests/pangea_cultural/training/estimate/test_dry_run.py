@@ -296,7 +296,7 @@ def contents(folder):
 def test_speed_and_devices_are_only_for_a_dry_run():
     result = CliRunner().invoke(train, ["tiny", "--devices", "8"])
     assert result.exit_code == 2
-    assert "go with --dry-run" in result.output
+    assert "need --dry-run" in result.output
 
 
 def test_the_tables_say_what_is_known_how(workspace):
