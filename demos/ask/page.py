@@ -8,16 +8,20 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
-from PIL import Image
 
 from demos.ask.examples import Examples
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language, languages
+from pangea_cultural.utils.images import FILE_TOO_LARGE, TOO_MANY_PIXELS, UNREADABLE, ImageError, verify
 
 MAX_UPLOAD = "20mb"
-MAX_PIXELS = 50_000_000
 MAX_QUESTION = 1000
+PROBLEMS = {
+    FILE_TOO_LARGE: "The image file is too large. Make it smaller.",
+    TOO_MANY_PIXELS: "The image has too many pixels. Make it smaller.",
+    UNREADABLE: "This file is not a readable image.",
+}
 NO_ANSWER = "(The model returned no text.)"
 RIGHT_TO_LEFT = "right-to-left"
 CSS = """
@@ -152,19 +156,17 @@ def _language_name(code: str, held_out: list[str]) -> str:
 
 
 def checked(image: Path) -> bytes:
-    """The content of an image that someone has uploaded.
+    """Return the content of an uploaded image.
 
     Raises:
-        UserError: it has too many pixels, or is no image.
+        UserError: the image cannot be used.
     """
+    content = image.read_bytes()
     try:
-        with Image.open(image) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise UserError("The image has too many pixels: make it smaller.")
-            opened.verify()
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError("This file is not a readable image.") from error
-    return image.read_bytes()
+        verify(content)
+    except ImageError as error:
+        raise UserError(PROBLEMS[error.reason]) from error
+    return content
 
 
 def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> str:

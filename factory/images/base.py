@@ -8,20 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from pangea_cultural.utils.images import ImageError
+
 COMMONS = "https://commons.wikimedia.org/w/api.php"
-
-
-class BadImageError(ValueError):
-    """An image that cannot be used.
-
-    Args:
-        reason: the rejection's reason, alike for all images with the same fault, so that they can be counted.
-        detail: what is particular to this image.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.detail = detail
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +56,11 @@ class ImageInfo:
     """When the image was taken or made, as its page says."""
     changes: str = ""
     """What makes our copy differ from the original ("thumbnail 960 px"); licenses ask us to say it."""
-    refused: BadImageError | None = None
+    refused: ImageError | None = None
     """Why the source does not give the image; None where it does."""
 
 
-Fetched = tuple[ImageInfo, bytes | BadImageError]
+Fetched = tuple[ImageInfo, bytes | ImageError]
 """An image's info with its content, or with the reason why there is none."""
 
 

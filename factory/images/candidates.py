@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from factory.images.base import BadImageError, ImageInfo
+from factory.images.base import ImageInfo
 from factory.images.download import Download
+from pangea_cultural.utils.images import ImageError
 
 NO_IMAGE = "no usable image"
 """The rejection's reason of an entity for which no candidate is left, or was none."""
@@ -34,12 +35,12 @@ class Candidate:
         """What makes two candidates the same file: redirects have been followed."""
         return self.info.title if self.info else self.title
 
-    def problem(self) -> BadImageError | None:
+    def problem(self) -> ImageError | None:
         """Why it need not be fetched."""
         if self.info is None:
-            return BadImageError("image not in any source")
+            return ImageError("image not in any source")
         if self.info.refused is None and not self.info.license:
-            return BadImageError("no license")
+            return ImageError("no license")
         return self.info.refused
 
 
@@ -55,7 +56,7 @@ class Wish:
         self._waiting: deque[Candidate] = deque()
         self._seen: set[str] = set()
         self._images: set[str] = set()
-        self._rejected: list[tuple[str, BadImageError]] = []
+        self._rejected: list[tuple[str, ImageError]] = []
 
     def add(self, candidate: Candidate, via: str) -> None:
         """Put a candidate at the end; a file that is one already is none again."""
@@ -89,10 +90,10 @@ class Wish:
         """Keep what has come and is new to the entity, reject the rest."""
         for candidate in taken:
             outcome = downloads[candidate.key].outcome
-            if isinstance(outcome, BadImageError):
+            if isinstance(outcome, ImageError):
                 self._rejected.append((candidate.title, outcome))
             elif outcome.image in self._images:
-                self._rejected.append((candidate.title, BadImageError("same content as another file of the entity")))
+                self._rejected.append((candidate.title, ImageError("same content as another file of the entity")))
             else:
                 self._images.add(outcome.image)
                 self.kept.append(candidate)

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from factory.images.base import BadImageError, ImageInfo, ImageSource
-from factory.images.image_store import Stored, store_image
+from factory.images.base import ImageInfo, ImageSource
+from factory.images.image_store import StoredImage, store_image
+from pangea_cultural.utils.images import ImageError
 
 MAX_UNDECODED = 32
 """Images in memory that no thread has come to: a fast source waits for a slow decoder."""
@@ -19,12 +20,12 @@ class Download:
     """What became of one file."""
 
     info: ImageInfo
-    outcome: Stored | BadImageError
+    outcome: StoredImage | ImageError
 
     @property
-    def stored(self) -> Stored:
+    def stored(self) -> StoredImage:
         """The image of a download that went well."""
-        assert isinstance(self.outcome, Stored), self.outcome
+        assert isinstance(self.outcome, StoredImage), self.outcome
         return self.outcome
 
 
@@ -32,10 +33,10 @@ def fetch_all(source: ImageSource, infos: Sequence[ImageInfo], folder: Path) -> 
     """Fetch files and store their images; the outcomes come in any order."""
     if not infos:
         return
-    waiting: deque[tuple[ImageInfo, concurrent.futures.Future[Stored]]] = deque()
+    waiting: deque[tuple[ImageInfo, concurrent.futures.Future[StoredImage]]] = deque()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for info, content in source.fetch(infos):
-            if isinstance(content, BadImageError):
+            if isinstance(content, ImageError):
                 yield Download(info=info, outcome=content)
                 continue
             waiting.append((info, pool.submit(store_image, content, folder)))
@@ -45,8 +46,8 @@ def fetch_all(source: ImageSource, infos: Sequence[ImageInfo], folder: Path) -> 
             yield _settled(*waiting.popleft())
 
 
-def _settled(info: ImageInfo, future: concurrent.futures.Future[Stored]) -> Download:
+def _settled(info: ImageInfo, future: concurrent.futures.Future[StoredImage]) -> Download:
     try:
         return Download(info=info, outcome=future.result())
-    except BadImageError as error:
+    except ImageError as error:
         return Download(info=info, outcome=error)

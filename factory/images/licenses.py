@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 
-from factory.images.base import BadImageError
+from pangea_cultural.utils.images import ImageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,16 +31,16 @@ def find(code: str, name: str = "") -> License:
             that the license is free.
 
     Raises:
-        BadImageError: it is not free, or not in the table.
+        ImageError: it is not free, or not in the table.
     """
     told = [text for text in (code, name) if text.strip()]
     if not told:
-        raise BadImageError("no license")
+        raise ImageError("no license")
     found = [row for text in told if (row := _row(_slug(text)))]
     if not all(row.free for row in found):
-        raise BadImageError(f"non-free license: {told[-1]}")
+        raise ImageError(f"non-free license: {told[-1]}")
     if not found:
-        raise BadImageError(f"unknown license: {told[-1]}")
+        raise ImageError(f"unknown license: {told[-1]}")
     return found[0]
 
 
@@ -48,7 +48,7 @@ def code_of(name: str) -> str:
     """Our code of a free license; empty for any other."""
     try:
         return find(name).code
-    except BadImageError:
+    except ImageError:
         return ""
 
 

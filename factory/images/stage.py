@@ -16,7 +16,7 @@ from factory.images import licenses
 from factory.images.base import ImageSource
 from factory.images.candidates import NO_IMAGE, Candidate, Wish
 from factory.images.download import Download, fetch_all
-from factory.images.image_store import Stored
+from factory.images.image_store import StoredImage
 from factory.recipe import Recipe
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
@@ -199,7 +199,7 @@ class _Batch:
             [list(new)],
         )
         for file, image, path, width, height in stored:
-            content = Stored(image=image, path=path, width=width, height=height)
+            content = StoredImage(image=image, path=path, width=width, height=height)
             self._done[file] = Download(info=new[file].known, outcome=content)
         for index, source in enumerate(self._sources):
             infos = [c.known for key, c in new.items() if c.source == index and key not in self._done]

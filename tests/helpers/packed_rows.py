@@ -2,19 +2,19 @@
 
 import numpy as np
 
-from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.mixture import QuestionChunk
 from pangea_cultural.training.batching.packing import Lengths
+from pangea_cultural.utils.images import read_size
 
 
 def lengths_of(groups, processor):
     """Lengths of the groups, as `lengths.measure` gives them for a source."""
     template, tokens = ChatTemplate(processor.tokenizer), ImageTokenCounter(processor)
     sizes = [len(group.conversations) for group in groups]
-    images = [sum(tokens.count(images.size(path)) for path in group.images) for group in groups]
+    images = [sum(tokens.count(read_size(path)) for path in group.images) for group in groups]
     shared = [count if len(group.images) == 1 else 0 for count, group in zip(images, groups, strict=True)]
     own = [
         sum(_span(span, template) for span in template.spans(c.turns, num_images=len(group.images)))

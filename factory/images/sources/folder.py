@@ -11,9 +11,10 @@ from typing import Self
 
 import orjson
 
-from factory.images.base import BadImageError, Fetched, ImageInfo
+from factory.images.base import Fetched, ImageInfo
 from factory.images.titles import normalized
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.images import ImageError
 
 
 class Folder:
@@ -71,7 +72,7 @@ class Folder:
             try:
                 yield info, self._paths[info.title].read_bytes()
             except OSError as error:
-                yield info, BadImageError("file cannot be read", str(error))
+                yield info, ImageError("file cannot be read", str(error))
 
 
 def _entries(listing: Path) -> list[dict]:

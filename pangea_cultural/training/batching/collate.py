@@ -11,9 +11,10 @@ from pangea_cultural.model.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.chat_template import ChatTemplate, Span
-from pangea_cultural.training.batching.images import BrokenImageError, Images, ImageTokenCounter, Tiles
+from pangea_cultural.training.batching.images import Images, ImageTokenCounter, Tiles
 from pangea_cultural.training.batching.packing import PackedRow, Segment
 from pangea_cultural.training.data.types import Conversation, Group
+from pangea_cultural.utils.images import ImageError
 
 Weighting = Literal["token", "question", "sqrt"]
 
@@ -132,7 +133,7 @@ class Collator:
             for path in group.images:
                 try:
                     tiles.append(self._tiles(path, part.chunk.number))
-                except BrokenImageError as error:
+                except ImageError as error:
                     skipped.append([str(path), str(error)])
             if len(tiles) == len(group.images):
                 spans = [list(self._template.spans(c.turns, num_images=len(tiles))) for c in group.conversations]
@@ -238,7 +239,7 @@ class CaptionCollator:
             for part, group in zip(row, own, strict=True):
                 try:
                     tiles.append(self._overview(group, part.chunk.number))
-                except BrokenImageError as error:
+                except ImageError as error:
                     skipped.append([str(group.images[0]), str(error)])
                     continue
                 labels.append(self._number[group.caption])

@@ -1,23 +1,13 @@
 """Images as the model takes them. Files are not trusted: what does not decode is an error of this one image."""
 
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import torch
-from PIL import Image
 from transformers import LlavaNextProcessor
 
-Result = TypeVar("Result")
-
-MAX_PIXELS = 100_000_000
-"""More is taken for an attack on memory: 100 megapixels are 300 MB before the first resize."""
-
-
-class BrokenImageError(Exception):
-    """An image that cannot be learnt from; the message is the reason it is counted under."""
+from pangea_cultural.utils.images import read_rgb
 
 
 class Tiles(NamedTuple):
@@ -41,7 +31,7 @@ class Images:
         """The tiles of an image.
 
         Raises:
-            BrokenImageError: there is no such file, or it does not decode.
+            ImageError: there is no such file, or it does not decode.
         """
         if path in self._cache:
             self._cache.move_to_end(path)
@@ -54,44 +44,9 @@ class Images:
         return tiles
 
     def _read(self, path: Path) -> Tiles:
-        image = read(path)
+        image = read_rgb(path)
         inputs = self._processor.image_processor(image, return_tensors="pt")
         return Tiles(inputs["pixel_values"][0], (image.height, image.width))
-
-
-def read(path: Path) -> Image.Image:
-    """An image in RGB.
-
-    Raises:
-        BrokenImageError: there is no such file, it is too large, or it does not decode.
-    """
-    return _opened(path, lambda image: image.convert("RGB"))
-
-
-def size(path: Path) -> tuple[int, int]:
-    """Height and width of an image, from its header.
-
-    Raises:
-        BrokenImageError: there is no such file, it is too large, or it is no image.
-    """
-    return _opened(path, lambda image: (image.height, image.width))
-
-
-def _opened(path: Path, work: Callable[[Image.Image], Result]) -> Result:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise BrokenImageError("image with more than 100 megapixels")
-                return work(image)
-    except FileNotFoundError:
-        raise BrokenImageError("image missing") from None
-    except BrokenImageError:
-        raise
-    # Pillow's decoders raise whatever a broken file makes them stumble over.
-    except Exception as error:
-        raise BrokenImageError("image does not decode") from error
 
 
 class ImageTokenCounter:

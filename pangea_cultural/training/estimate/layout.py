@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import images as images
 from pangea_cultural.training.batching import packing
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
@@ -25,6 +24,7 @@ from pangea_cultural.training.estimate.inputs import Sources
 from pangea_cultural.training.estimate.memory import Batch, Step
 from pangea_cultural.training.estimate.meta_model import Blueprint
 from pangea_cultural.training.recipe import Stage
+from pangea_cultural.utils.images import read_size
 from pangea_cultural.utils.sampling import evenly_spaced
 
 LAID_OUT_STEPS = 500
@@ -200,7 +200,7 @@ class Outliner:
             tiles = self._blueprint.tiles(guess.image_px) if guess.images else 0
             return Seen(int(guess.images > 0), tiles, np.full(size, assumptions.targets(guess)))
         found = self.data.corpora[source].group(group)
-        tiles = sum(self._blueprint.tiles(images.size(path)) for path in found.images)
+        tiles = sum(self._blueprint.tiles(read_size(path)) for path in found.images)
         return Seen(len(found.images), tiles, np.array(self._targets(source, found)))
 
     def _targets(self, source: int, group: Group) -> list[int]:

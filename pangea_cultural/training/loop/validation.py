@@ -11,7 +11,6 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset
-from pangea_cultural.training.batching.images import BrokenImageError, read
 from pangea_cultural.training.batching.training_data import TrainingData, held_out, measure_all
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources.config import ExportSource
@@ -21,6 +20,7 @@ from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.images import ImageError, read_rgb
 from pangea_cultural.utils.sampling import evenly_spaced
 
 
@@ -75,8 +75,8 @@ class Validation:
         text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
         entry = {"id": conversation.id, "language": conversation.language, "question": question, "answer": answer}
         try:
-            images = [read(path) for path in group.images] or None
-        except BrokenImageError as error:
+            images = [read_rgb(path) for path in group.images] or None
+        except ImageError as error:
             return entry | {"prediction": "", "problem": str(error)}
         inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
         is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled

@@ -6,10 +6,11 @@ from typing import Any
 from yarl import URL
 
 from factory.images import licenses
-from factory.images.base import BadImageError, ImageInfo
+from factory.images.base import ImageInfo
 from factory.images.sources.commons.html_text import plain
 from factory.images.sources.commons.photo_rules import Rules
 from factory.images.titles import normalized
+from pangea_cultural.utils.images import ImageError
 
 
 def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> ImageInfo:
@@ -23,12 +24,12 @@ def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> Im
     info = _read(page)
     try:
         if not info.url:
-            raise BadImageError("file hidden on Commons")
+            raise ImageError("file hidden on Commons")
         rules.check(info, in_category=in_category)
         license = licenses.find(info.license_code, info.license)
         if license.attribution and not (info.attribution or info.author):
-            raise BadImageError("no author, but the license asks to name one", license.code)
-    except BadImageError as error:
+            raise ImageError("no author, but the license asks to name one", license.code)
+    except ImageError as error:
         return replace(info, license_code=licenses.code_of(info.license_code or info.license), refused=error)
     return replace(info, license_code=license.code)
 

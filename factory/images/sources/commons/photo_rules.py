@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
 
-from factory.images.base import BadImageError, ImageInfo
+from factory.images.base import ImageInfo
+from pangea_cultural.utils.images import ImageError
 
 Form = Literal["photo", "thumbnail", "drawing"]
 
@@ -29,46 +30,46 @@ class Rules:
             in_category: it was found in a category, where nobody has chosen it.
 
         Raises:
-            BadImageError: it is no photo, or too small.
+            ImageError: it is no photo, or too small.
         """
         form = form_of(info.mime)
         if form == "drawing" and not self.drawings:
-            raise BadImageError("no photo: SVG (a drawing; the recipe does not allow drawings)")
+            raise ImageError("no photo: SVG (a drawing; the recipe does not allow drawings)")
         if form == "photo" and info.mediatype not in ("", "BITMAP"):
-            raise BadImageError(f"no photo: {info.mediatype.lower()}")
+            raise ImageError(f"no photo: {info.mediatype.lower()}")
         if in_category:
             _check_name(info.title)
         self._check_size(info, form, in_category)
 
     def _check_size(self, info: ImageInfo, form: Form, in_category: bool) -> None:
         if not info.width or not info.height:
-            raise BadImageError("no size given")
+            raise ImageError("no size given")
         longer, shorter = max(info.width, info.height), min(info.width, info.height)
         if form != "drawing" and shorter < self.min_side_px:
-            raise BadImageError(f"a side under {self.min_side_px} px", f"{info.width} × {info.height}")
+            raise ImageError(f"a side under {self.min_side_px} px", f"{info.width} × {info.height}")
         if in_category and longer > _table()["names"]["max_aspect"] * shorter:
-            raise BadImageError("no photo by its shape: banner", f"{info.width} × {info.height}")
+            raise ImageError("no photo by its shape: banner", f"{info.width} × {info.height}")
 
 
 def form_of(mime: str) -> Form:
     """How to take a file.
 
     Raises:
-        BadImageError: files of this type are no photos.
+        ImageError: files of this type are no photos.
     """
     table = _table()
     if mime in table["formats"]:
         return table["formats"][mime]
     refused = table["refused"]
     reason = refused.get(mime) or refused.get(f"{mime.partition('/')[0]}/") or f"no photo: {mime or 'unknown type'}"
-    raise BadImageError(reason)
+    raise ImageError(reason)
 
 
 def _check_name(title: str) -> None:
     stem = title.rpartition(".")[0] or title
     match = _stop_words().search(stem.replace("_", " ").casefold())
     if match:
-        raise BadImageError(f"no photo by its name: {match[0]}")
+        raise ImageError(f"no photo by its name: {match[0]}")
 
 
 @functools.cache

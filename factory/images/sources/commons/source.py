@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
-from factory.images.base import COMMONS, BadImageError, Fetched, ImageInfo
+from factory.images.base import COMMONS, Fetched, ImageInfo
 from factory.images.sources.commons import metadata, photo_rules, thumbnails
 from factory.images.sources.commons.api import MAX_TITLES, Api
 from factory.images.sources.commons.photo_rules import Rules
@@ -15,6 +15,7 @@ from factory.net import responses
 from factory.net.client import Client
 from factory.net.errors import KEPT, FaultError, FetchError
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.images import ImageError
 
 MAX_BYTES = 20_000_000
 """Of any copy of a file."""
@@ -95,8 +96,8 @@ class Commons:
             else:
                 return replace(info, changes=copy.changes), content
         if problem is None:
-            return info, BadImageError("original too large, and no thumbnail", f"{info.size_bytes} bytes")
-        return info, BadImageError(problem.reason, problem.detail)
+            return info, ImageError("original too large, and no thumbnail", f"{info.size_bytes} bytes")
+        return info, ImageError(problem.reason, problem.detail)
 
 
 def _is_about_copy(error: FetchError) -> bool:

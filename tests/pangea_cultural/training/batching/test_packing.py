@@ -257,10 +257,10 @@ def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
 
 
 def _counts(group, processor):
-    from pangea_cultural.training.batching import images as images
     from pangea_cultural.training.batching.images import ImageTokenCounter
+    from pangea_cultural.utils.images import read_size
 
-    return [ImageTokenCounter(processor).count(images.size(path)) for path in group.images]
+    return [ImageTokenCounter(processor).count(read_size(path)) for path in group.images]
 
 
 def _cut(text):
@@ -334,6 +334,6 @@ def test_a_broken_image_is_left_out_and_named(parts, groups):
     ]
     skipped = []
     batch = collator_for(processor)(rows, own, skipped)
-    assert skipped == [[str(folder / "broken.png"), "image does not decode"]]
+    assert skipped == [[str(folder / "broken.png"), "not a readable image"]]
     assert len(batch["pixel_values"]) == 1
     assert np.isclose(batch["normalizer"], int((batch["labels"] != IGNORE_INDEX).sum()))

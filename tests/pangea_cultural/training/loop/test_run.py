@@ -67,8 +67,8 @@ def test_images_are_looked_at_once_but_broken_ones_again(workspace, start, monke
     first = train(workspace, start, max_broken_image_ratio=0.5)
     broken.write_bytes(good)
     looked = []
-    size = lengths.images.size
-    monkeypatch.setattr(lengths.images, "size", lambda path: looked.append(path) or size(path))
+    read_size = lengths.read_size
+    monkeypatch.setattr(lengths, "read_size", lambda path: looked.append(path) or read_size(path))
     again = train(workspace, start, max_broken_image_ratio=0.5, seed=1, overwrite=True)
     assert first["broken_images"] and not again["broken_images"]
     assert looked == [broken]
@@ -210,17 +210,17 @@ def test_few_broken_images_are_counted_and_listed(workspace, start):
     own[0].write_bytes(b"no image")
     own[1].write_bytes(own[1].read_bytes()[:300])
     record = train(workspace, start, max_broken_image_ratio=0.5, stage={"steps": None, "epochs": 1})
-    assert record["broken_images"] == {"image does not decode": 1}
+    assert record["broken_images"] == {"not a readable image": 1}
     listed = read_json(workspace.checkpoints / "micro/logs/broken-images.json")
-    assert listed == {str(own[0]): "image does not decode"}
+    assert listed == {str(own[0]): "not a readable image"}
     assert record["stages"][0]["left_out"]["colors"]["image missing or broken"] >= 4
-    assert record["stages"][0]["skipped"] == {str(own[1]): "image does not decode"}
+    assert record["stages"][0]["skipped"] == {str(own[1]): "not a readable image"}
 
 
 def test_images_that_break_on_the_way_stop_the_training(workspace, start):
     for path in images(workspace):
         path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(UserError, match=r"images are broken, such as .*does not decode"):
+    with pytest.raises(UserError, match=r"images are broken, such as .*not a readable image"):
         train(workspace, start, max_broken_image_ratio=0.1)
 
 
