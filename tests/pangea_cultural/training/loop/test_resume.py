@@ -143,7 +143,7 @@ def test_a_image_that_is_mended_meanwhile_stays_left_out(workspace, start, stop,
     assert weights(workspace) == weights(whole)
 
 
-@pytest.mark.parametrize(("place", "name"), [(lengths.images, "size"), (Corpus, "texts")])
+@pytest.mark.parametrize(("place", "name"), [(lengths, "read_size"), (Corpus, "texts")])
 def test_what_was_measured_before_a_stop_is_not_measured_again(workspace, start, monkeypatch, place, name):
     monkeypatch.setattr(lengths, "CHUNK", 1)
     monkeypatch.setattr(lengths, "SAVED_EVERY_S", 0)
