@@ -50,7 +50,7 @@ def _columns(left: float, right: float, top: float, bottom: float, number: int, 
     return "".join(rect(left + n * step, top, width, bottom - top, fill) for n in range(number))
 
 
-def eiffel_vision_tower() -> list[str]:
+def eiffel_tower() -> list[str]:
     """Brown iron: four feet with an arch, two platforms, a needle."""
     iron = "#7a5a3c"
     legs = path("M34 96 C42 74 46 50 48 6 H52 C54 50 58 74 66 96 H58 C56 82 44 82 42 96 Z", fill=iron)
@@ -85,17 +85,17 @@ def brandenburg_gate() -> list[str]:
 def neuschwanstein() -> list[str]:
     """White walls and blue pointed roofs on a wooded hill."""
     roof = "#3d5a80"
-    vision_towers = "".join(
+    towers = "".join(
         rect(x - w / 2, top, w, 74 - top, MARBLE) + _spire(x, top - 16, top, w + 4, roof)
         for x, top, w in ((24, 46, 9), (40, 26, 10), (74, 36, 8))
     )
     hall = rect(38, 46, 34, 28, MARBLE) + polygon([(36, 46), (44, 36), (68, 36), (74, 46)], roof)
     windows = "".join(rect(x, y, 3, 5, SOURCE) for x in (46, 54, 62) for y in (51, 61))
-    return [path("M0 100 C10 70 30 68 50 72 C72 66 90 76 100 100 Z", fill="#3f7d3a"), vision_towers, hall, windows]
+    return [path("M0 100 C10 70 30 68 50 72 C72 66 90 76 100 100 Z", fill="#3f7d3a"), towers, hall, windows]
 
 
 def big_ben() -> list[str]:
-    """A tall stone vision tower, a white clock under a green-black pyramid roof."""
+    """A tall stone tower, a white clock under a green-black pyramid roof."""
     shaft = rect(36, 24, 28, 74, "#c2a467") + _columns(38, 62, 50, 96, 5, 1.6, "#96793f")
     clock = rect(33, 24, 34, 24, "#a3854b") + disc(50, 36, 10, SNOW) + ring(50, 36, 10, "#1f2b46", 1.6)
     hands = line([(50, 29), (50, 36), (55, 39)], "#1f2b46", 1.8)
@@ -120,43 +120,43 @@ def great_pyramid() -> list[str]:
 
 
 def colosseum() -> list[str]:
-    """A round ruin with three storeys of arches, higher on the left."""
+    """A round ruin with three stories of arches, higher on the left."""
     wall = path("M4 90 V26 C22 14 46 14 54 22 V44 C70 44 88 48 96 54 V90 Z", fill="#cfa77a")
-    storeys = ((84, 10), (62, 10), (40, 5))
-    openings = "".join(_arch(10 + 9 * n, y, 6, 14, "#6b4a33") for y, number in storeys for n in range(number))
+    stories = ((84, 10), (62, 10), (40, 5))
+    openings = "".join(_arch(10 + 9 * n, y, 6, 14, "#6b4a33") for y, number in stories for n in range(number))
     return [wall, openings, rect(0, 90, 100, 5, STONE)]
 
 
-def leaning_vision_tower() -> list[str]:
-    """A white round vision tower of eight storeys that leans to the right."""
-    storeys = []
+def leaning_tower() -> list[str]:
+    """A white round tower of eight stories that leans to the right."""
+    stories = []
     for n in range(8):
         y, x, width = 92 - 11 * n, 36 + 2.6 * n, 24 if n < 7 else 18
-        storeys.append(polygon([(x, y), (x + width, y), (x + width + 2, y - 10), (x + 2, y - 10)], MARBLE))
-        storeys += [_arch(x + 5 + 5 * i, y - 1, 3, 7, STONE) for i in range(4 if n < 7 else 3)]
-        storeys.append(line([(x, y), (x + width, y)], STONE, 1.2))
-    return [rect(8, 92, 84, 6, GRASS), *storeys]
+        stories.append(polygon([(x, y), (x + width, y), (x + width + 2, y - 10), (x + 2, y - 10)], MARBLE))
+        stories += [_arch(x + 5 + 5 * i, y - 1, 3, 7, STONE) for i in range(4 if n < 7 else 3)]
+        stories.append(line([(x, y), (x + width, y)], STONE, 1.2))
+    return [rect(8, 92, 84, 6, GRASS), *stories]
 
 
 def saint_basils() -> list[str]:
     """Red brick towers with onion domes, each in other colors."""
     brick = "#b5402f"
     domes = ((14, 66, 8, "#3f8f4f"), (32, 52, 9, "#2e62a8"), (68, 52, 9, "#e2a829"), (86, 66, 8, "#7a3f98"))
-    vision_towers = "".join(rect(x - 6, y, 12, 92 - y, brick) + _onion(x, y, r, fill) for x, y, r, fill in domes)
+    towers = "".join(rect(x - 6, y, 12, 92 - y, brick) + _onion(x, y, r, fill) for x, y, r, fill in domes)
     middle = _trapezium(50, 26, 60, 8, 24, "#3f7d6a") + rect(38, 60, 24, 32, brick) + _onion(50, 28, 6, GOLD)
-    return [vision_towers, middle, "".join(_arch(x, 92, 8, 14, MARBLE) for x in (14, 32, 50, 68, 86))]
+    return [towers, middle, "".join(_arch(x, 92, 8, 14, MARBLE) for x in (14, 32, 50, 68, 86))]
 
 
 def sagrada_familia() -> list[str]:
     """Slender brown spires of a church, with colored tips, over a portal."""
-    vision_towers = "".join(
+    towers = "".join(
         path(f"M{x - 6} 78 C{x - 6} 50 {x - 3} 24 {x} {top} C{x + 3} 24 {x + 6} 50 {x + 6} 78 Z", fill="#a5835b")
         + disc(x, top, 3, tip)
         + line([(x, top + 18), (x, 72)], "#6e5436", 1.6)
         for x, top, tip in ((22, 20, "#d64545"), (40, 8, GOLD), (60, 8, "#4a9d5b"), (78, 20, "#3a7ca5"))
     )
     return [
-        vision_towers,
+        towers,
         polygon([(12, 94), (12, 74), (50, 52), (88, 74), (88, 94)], "#c19a6b"),
         _arch(50, 94, 20, 26, SOURCE),
     ]
@@ -168,10 +168,10 @@ def great_wall() -> list[str]:
     way = path("M2 84 C22 60 36 88 54 70 C70 54 84 72 98 54", stroke="#b9ae9a", width=10)
     teeth = path("M2 78 C22 54 36 82 54 64 C70 48 84 66 98 48", stroke="#8d8371", width=3)
     dashes = teeth.replace("/>", ' stroke-dasharray="4 3"/>').replace('stroke-linecap="round" ', "")
-    vision_tower = (
+    tower = (
         rect(46, 42, 18, 26, "#a89c86") + _arch(55, 66, 6, 10, SOURCE) + _columns(44, 66, 36, 43, 4, 4, "#a89c86")
     )
-    return [hills, way, dashes, vision_tower]
+    return [hills, way, dashes, tower]
 
 
 def christ_the_redeemer() -> list[str]:
@@ -217,10 +217,10 @@ def borobudur() -> list[str]:
     return [terraces, *bells, bell(50, 46, 12)]
 
 
-def petronas_vision_towers() -> list[str]:
+def petronas_towers() -> list[str]:
     """Twin silver towers with a bridge between them."""
 
-    def vision_tower(x: float) -> str:
+    def tower(x: float) -> str:
         body = (
             rect(x - 11, 44, 22, 52, "#9fb4c3")
             + rect(x - 8, 26, 16, 18, "#b7c9d5")
@@ -229,7 +229,7 @@ def petronas_vision_towers() -> list[str]:
         floors = "".join(line([(x - 11, y), (x + 11, y)], "#6b8496", 1.2) for y in range(50, 96, 7))
         return body + floors + _spire(x, 0, 14, 5, "#7f98a8")
 
-    return [vision_tower(26), vision_tower(74), rect(37, 56, 26, 5, "#6b8496")]
+    return [tower(26), tower(74), rect(37, 56, 26, 5, "#6b8496")]
 
 
 def hagia_sophia() -> list[str]:
@@ -241,21 +241,21 @@ def hagia_sophia() -> list[str]:
 
 
 def taipei_101() -> list[str]:
-    """A green vision tower of eight segments, each wider at its top, with a needle."""
+    """A green tower of eight segments, each wider at its top, with a needle."""
     segments = "".join(_trapezium(50, 22 + 7 * n, 29 + 7 * n, 26, 20, "#4f9d8b") for n in range(8))
     edges = "".join(line([(37, 22 + 7 * n), (63, 22 + 7 * n)], "#2f6f60", 1.4) for n in range(8))
     top = rect(43, 14, 14, 8, "#5fae9b") + rect(46, 8, 8, 6, "#5fae9b") + line([(50, 0), (50, 8)], "#2f6f60", 1.6)
     return [_trapezium(50, 78, 97, 24, 36, "#3f8775"), segments, edges, top]
 
 
-def belem_vision_tower() -> list[str]:
-    """A pale fortress vision tower with turrets, on a low bastion in the water."""
+def belem_tower() -> list[str]:
+    """A pale fortress tower with turrets, on a low bastion in the water."""
     stone = "#e6dcc3"
-    vision_tower = rect(46, 16, 32, 60, stone) + _columns(44, 80, 10, 17, 5, 4, stone)
+    tower = rect(46, 16, 32, 60, stone) + _columns(44, 80, 10, 17, 5, 4, stone)
     turrets = "".join(rect(x - 3, 30, 6, 14, "#cdbf9c") + _dome(x, 30, 4, "#b9a980") for x in (46, 78))
     bastion = rect(12, 62, 74, 22, "#d8ccae") + _columns(10, 88, 56, 63, 9, 4, "#d8ccae")
     windows = "".join(_arch(x, y, 6, 9, SOURCE) for x, y in ((56, 34), (68, 34), (62, 52), (24, 76), (40, 76)))
-    return [vision_tower, turrets, bastion, windows, rect(0, 84, 100, 12, "#4a90b8")]
+    return [tower, turrets, bastion, windows, rect(0, 84, 100, 12, "#4a90b8")]
 
 
 def chichen_itza() -> list[str]:
@@ -268,22 +268,22 @@ def chichen_itza() -> list[str]:
 
 
 def charles_bridge() -> list[str]:
-    """A stone bridge of many arches over water, with a Gothic gate vision tower."""
+    """A stone bridge of many arches over water, with a Gothic gate tower."""
     arches = "".join(_arch(20 + 17 * n, 84, 12, 18, "#5fa4c9") for n in range(5))
-    vision_tower = rect(4, 22, 20, 50, "#7d6b55") + polygon([(2, 22), (9, 2), (19, 2), (26, 22)], "#3e4a52")
+    tower = rect(4, 22, 20, 50, "#7d6b55") + polygon([(2, 22), (9, 2), (19, 2), (26, 22)], "#3e4a52")
     statues = "".join(rect(x, 50, 2.4, 10, "#3f3a34") + disc(x + 1.2, 49, 2, "#3f3a34") for x in (36, 53, 70, 87))
     return [
         rect(0, 78, 100, 18, "#5fa4c9"),
         rect(0, 60, 100, 22, "#a58f6f"),
         arches,
-        vision_tower,
+        tower,
         statues,
         _arch(14, 72, 8, 16, SOURCE),
     ]
 
 
 def palace_of_culture() -> list[str]:
-    """A stepped vision tower in the manner of the 1950s, with four corner turrets, a clock and a needle."""
+    """A stepped tower in the manner of the 1950s, with four corner turrets, a clock and a needle."""
     stone = "#cbb994"
     blocks = rect(10, 68, 80, 28, "#b5a27c") + rect(32, 34, 36, 34, stone) + rect(40, 20, 20, 14, "#d8c8a6")
     turrets = "".join(_spire(x, 56, 68, 8, "#8a7a58") for x in (14, 86)) + "".join(
@@ -295,13 +295,13 @@ def palace_of_culture() -> list[str]:
 
 def marina_bay_sands() -> list[str]:
     """Three towers that carry one long ship."""
-    vision_towers = "".join(
+    towers = "".join(
         polygon([(x, 34), (x + 14, 34), (x + 18, 88), (x - 4, 88)], "#c7d6df") for x in (12, 43, 74)
     )
     lines = "".join(line([(x + 7, 34), (x + 7, 88)], "#7b93a3", 2) for x in (12, 43, 74))
     ship = path("M0 26 C30 30 70 30 100 22 C98 30 90 35 84 35 H12 C6 34 2 30 0 26 Z", fill="#5c6f7b")
     palms = "".join(disc(x, 24, 2.4, "#3f8f4f") for x in (22, 34, 46, 58, 70))
-    return [vision_towers, lines, palms, ship, rect(0, 88, 100, 8, "#3a7ca5")]
+    return [towers, lines, palms, ship, rect(0, 88, 100, 8, "#3a7ca5")]
 
 
 def wat_arun() -> list[str]:
@@ -337,7 +337,7 @@ def gyeongbokgung() -> list[str]:
 
 
 DRAWINGS = {
-    "Q243": eiffel_vision_tower,
+    "Q243": eiffel_tower,
     "Q9141": taj_mahal,
     "Q82425": brandenburg_gate,
     "Q4152": neuschwanstein,
@@ -345,7 +345,7 @@ DRAWINGS = {
     "Q39671": stonehenge,
     "Q37200": great_pyramid,
     "Q10285": colosseum,
-    "Q39054": leaning_vision_tower,
+    "Q39054": leaning_tower,
     "Q129846": saint_basils,
     "Q48435": sagrada_familia,
     "Q12501": great_wall,
@@ -353,10 +353,10 @@ DRAWINGS = {
     "Q10288": parthenon,
     "Q7296": kilimanjaro,
     "Q42798": borobudur,
-    "Q83063": petronas_vision_towers,
+    "Q83063": petronas_towers,
     "Q12506": hagia_sophia,
     "Q83101": taipei_101,
-    "Q215003": belem_vision_tower,
+    "Q215003": belem_tower,
     "Q5859": chichen_itza,
     "Q204871": charles_bridge,
     "Q167566": palace_of_culture,
