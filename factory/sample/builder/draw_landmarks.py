@@ -9,7 +9,7 @@ from factory.sample.builder.svg import disc, document, ellipse, line, path, poly
 
 SIDE = 100.0
 SAND, DARK_SAND, MARBLE, SHADE, STONE = "#d9b36b", "#b48a45", "#f2eee4", "#cfc8b8", "#8f8a83"
-GRASS, SOURCE, GOLD, SNOW = "#6fae4e", "#4a3b32", "#e8b923", "#ffffff"
+GRASS, ENTRANCE, GOLD, SNOW = "#6fae4e", "#4a3b32", "#e8b923", "#ffffff"
 
 
 def _spire(x: float, top: float, bottom: float, width: float, fill: str) -> str:
@@ -90,7 +90,7 @@ def neuschwanstein() -> list[str]:
         for x, top, w in ((24, 46, 9), (40, 26, 10), (74, 36, 8))
     )
     hall = rect(38, 46, 34, 28, MARBLE) + polygon([(36, 46), (44, 36), (68, 36), (74, 46)], roof)
-    windows = "".join(rect(x, y, 3, 5, SOURCE) for x in (46, 54, 62) for y in (51, 61))
+    windows = "".join(rect(x, y, 3, 5, ENTRANCE) for x in (46, 54, 62) for y in (51, 61))
     return [path("M0 100 C10 70 30 68 50 72 C72 66 90 76 100 100 Z", fill="#3f7d3a"), towers, hall, windows]
 
 
@@ -158,7 +158,7 @@ def sagrada_familia() -> list[str]:
     return [
         towers,
         polygon([(12, 94), (12, 74), (50, 52), (88, 74), (88, 94)], "#c19a6b"),
-        _arch(50, 94, 20, 26, SOURCE),
+        _arch(50, 94, 20, 26, ENTRANCE),
     ]
 
 
@@ -168,9 +168,7 @@ def great_wall() -> list[str]:
     way = path("M2 84 C22 60 36 88 54 70 C70 54 84 72 98 54", stroke="#b9ae9a", width=10)
     teeth = path("M2 78 C22 54 36 82 54 64 C70 48 84 66 98 48", stroke="#8d8371", width=3)
     dashes = teeth.replace("/>", ' stroke-dasharray="4 3"/>').replace('stroke-linecap="round" ', "")
-    tower = (
-        rect(46, 42, 18, 26, "#a89c86") + _arch(55, 66, 6, 10, SOURCE) + _columns(44, 66, 36, 43, 4, 4, "#a89c86")
-    )
+    tower = rect(46, 42, 18, 26, "#a89c86") + _arch(55, 66, 6, 10, ENTRANCE) + _columns(44, 66, 36, 43, 4, 4, "#a89c86")
     return [hills, way, dashes, tower]
 
 
@@ -202,7 +200,7 @@ def kilimanjaro() -> list[str]:
     """A broad volcano with a flat white cap over yellow savanna and an acacia."""
     mountain = polygon([(0, 82), (34, 34), (66, 34), (100, 82)], "#5b6f8f")
     cap = polygon([(26, 46), (34, 34), (66, 34), (74, 46), (64, 42), (54, 50), (44, 42), (36, 50)], SNOW)
-    tree = rect(18, 72, 3, 18, SOURCE) + ellipse(19.5, 70, 14, 4, "#4b7a2e")
+    tree = rect(18, 72, 3, 18, ENTRANCE) + ellipse(19.5, 70, 14, 4, "#4b7a2e")
     return [mountain, cap, rect(0, 80, 100, 18, "#d8b44a"), tree]
 
 
@@ -235,7 +233,7 @@ def petronas_towers() -> list[str]:
 def hagia_sophia() -> list[str]:
     """A reddish church with a low grey dome and half domes, between four minarets."""
     minarets = "".join(rect(x, 26, 4, 64, SHADE) + _spire(x + 2, 10, 26, 5, "#5f6b73") for x in (4, 18, 78, 92))
-    walls = rect(24, 58, 52, 32, "#c98a6b") + "".join(_arch(x, 90, 6, 14, SOURCE) for x in (32, 44, 56, 68))
+    walls = rect(24, 58, 52, 32, "#c98a6b") + "".join(_arch(x, 90, 6, 14, ENTRANCE) for x in (32, 44, 56, 68))
     domes = _dome(30, 60, 9, "#7d8b93") + _dome(70, 60, 9, "#7d8b93") + _dome(50, 58, 20, "#93a1a9")
     return [minarets, domes, walls, line([(50, 28), (50, 40)], GOLD, 2)]
 
@@ -254,7 +252,7 @@ def belem_tower() -> list[str]:
     tower = rect(46, 16, 32, 60, stone) + _columns(44, 80, 10, 17, 5, 4, stone)
     turrets = "".join(rect(x - 3, 30, 6, 14, "#cdbf9c") + _dome(x, 30, 4, "#b9a980") for x in (46, 78))
     bastion = rect(12, 62, 74, 22, "#d8ccae") + _columns(10, 88, 56, 63, 9, 4, "#d8ccae")
-    windows = "".join(_arch(x, y, 6, 9, SOURCE) for x, y in ((56, 34), (68, 34), (62, 52), (24, 76), (40, 76)))
+    windows = "".join(_arch(x, y, 6, 9, ENTRANCE) for x, y in ((56, 34), (68, 34), (62, 52), (24, 76), (40, 76)))
     return [tower, turrets, bastion, windows, rect(0, 84, 100, 12, "#4a90b8")]
 
 
@@ -264,7 +262,7 @@ def chichen_itza() -> list[str]:
     stair = _trapezium(50, 35, 91, 12, 20, "#8b8270") + "".join(
         line([(42, y), (58, y)], "#cfc7b3", 1) for y in range(40, 91, 5)
     )
-    return [rect(0, 88, 100, 8, GRASS), steps, stair, rect(38, 20, 24, 15, "#bdb5a2"), rect(46, 25, 8, 10, SOURCE)]
+    return [rect(0, 88, 100, 8, GRASS), steps, stair, rect(38, 20, 24, 15, "#bdb5a2"), rect(46, 25, 8, 10, ENTRANCE)]
 
 
 def charles_bridge() -> list[str]:
@@ -278,7 +276,7 @@ def charles_bridge() -> list[str]:
         arches,
         tower,
         statues,
-        _arch(14, 72, 8, 16, SOURCE),
+        _arch(14, 72, 8, 16, ENTRANCE),
     ]
 
 
@@ -295,9 +293,7 @@ def palace_of_culture() -> list[str]:
 
 def marina_bay_sands() -> list[str]:
     """Three towers that carry one long ship."""
-    towers = "".join(
-        polygon([(x, 34), (x + 14, 34), (x + 18, 88), (x - 4, 88)], "#c7d6df") for x in (12, 43, 74)
-    )
+    towers = "".join(polygon([(x, 34), (x + 14, 34), (x + 18, 88), (x - 4, 88)], "#c7d6df") for x in (12, 43, 74))
     lines = "".join(line([(x + 7, 34), (x + 7, 88)], "#7b93a3", 2) for x in (12, 43, 74))
     ship = path("M0 26 C30 30 70 30 100 22 C98 30 90 35 84 35 H12 C6 34 2 30 0 26 Z", fill="#5c6f7b")
     palms = "".join(disc(x, 24, 2.4, "#3f8f4f") for x in (22, 34, 46, 58, 70))
