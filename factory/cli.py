@@ -232,18 +232,18 @@ def check(export: Path) -> None:
     help="Languages to ask in, as a comma list.",
 )
 @click.option("--images", default=1500, show_default=True, help="How many images to draw.")
-@click.option("--seed", default=0, show_default=True, help="Seed of every draw.")
-def general(folder: Path, languages: tuple[str, ...], images: int, seed: int) -> None:
-    """Write general questions (colors, shapes, counts) as LLaVA chat JSON, to interleave with cultural ones.
+@click.option("--seed", default=0, show_default=True, help="Seed of the images and questions.")
+def synthetic_chat(folder: Path, languages: tuple[str, ...], images: int, seed: int) -> None:
+    """Write questions about colored shapes as LLaVA chat JSON, to mix with cultural ones.
 
     \b
     Example:
-      pcult data general pcult-workspace/exports/general
+      pcult data synthetic-chat pcult-workspace/exports/general
     """
-    from factory.sample.synthetic_chat import write_general
+    from factory.sample.synthetic_chat import write_synthetic_chat
 
-    write_general(folder, languages=languages, num_images=images, seed=seed)
-    click.echo(f"General questions: {folder / 'general.json'}")
+    write_synthetic_chat(folder, languages=languages, num_images=images, seed=seed)
+    click.echo(f"Synthetic chat: {folder / 'general.json'}")
 
 
 def _records(content: tuple[list[str], list[list[Any]]]) -> list[dict[str, Any]]:

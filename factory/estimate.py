@@ -158,8 +158,8 @@ def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
         if claim["best"] and claim["property"] in IMAGE_PROPERTIES:
-            many = recipe.images.per_entity if claim["property"] in CATEGORY_PROPERTIES else 1
-            named[claim["entity"]] = min(recipe.images.per_entity, named.get(claim["entity"], 0) + many)
+            many = recipe.images.max_per_entity if claim["property"] in CATEGORY_PROPERTIES else 1
+            named[claim["entity"]] = min(recipe.images.max_per_entity, named.get(claim["entity"], 0) + many)
     return len(done.entities()), sum(named.values())
 
 
@@ -197,7 +197,7 @@ def _service_estimate(
         queries=queries,
         documents=found,
         entities=found,
-        images=found * recipe.images.per_entity,
+        images=found * recipe.images.max_per_entity,
         hours=round(hours, 2),
         basis=basis,
     )

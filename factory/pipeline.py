@@ -79,7 +79,7 @@ STAGES = (
     Stage(
         name="images",
         run=lambda b: _images(b),
-        reads=lambda r: [[_image_source_state(source) for source in r.images.sources], r.images.per_entity, r.seed],
+        reads=lambda r: [[_image_source_state(source) for source in r.images.sources], r.images.max_per_entity, r.seed],
         tables=("image", "entity_image"),
     ),
     Stage(

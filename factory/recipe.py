@@ -127,7 +127,7 @@ class Images(config.Config):
     """Asked in order; the first that knows a file gives it."""
     required: bool = True
     """Drop entities without an image. Without: their questions are asked without one."""
-    per_entity: int = Field(default=3, ge=1)
+    max_per_entity: int = Field(default=3, ge=1)
 
 
 class Split(config.Config):

@@ -95,7 +95,7 @@ def _remove_unlisted(names: set[str], folder: Path) -> None:
     """Remove images of an earlier recipe, whose authors and licenses no table tells any more.
 
     Links to folders are left alone: what lies behind them may be the workspace's own images. So is what has not the
-    form of our images: it is a user's own, or of `pcult data general`.
+    form of our images: it is a user's own, or of `pcult data synthetic-chat`.
     """
     images = folder / "images"
     if images.is_symlink() or not images.is_dir():

@@ -120,7 +120,7 @@ class _Batch:
         self._store = store
         self._sources = sources
         self._folder = folder
-        self._per_entity = recipe.images.per_entity
+        self._max_per_entity = recipe.images.max_per_entity
         self._wishes: list[Wish] = []
         self._done: dict[str, Download] = {}
 
@@ -158,7 +158,7 @@ class _Batch:
         claims = self._store.rows(
             "SELECT entity, property, value FROM wished WHERE batch = ? ORDER BY place", [self._number]
         )
-        of = {name: Wish(name, self._per_entity) for name, _, _ in claims}
+        of = {name: Wish(name, self._max_per_entity) for name, _, _ in claims}
         titles = [value for _, via, value in claims if via not in CATEGORY_PROPERTIES]
         known = self._look_up(titles)
         for name, via, value in claims:
@@ -183,7 +183,7 @@ class _Batch:
         names = list(dict.fromkeys(name for wish in wishes for name in wish.categories))
         if not names:
             return
-        limit = max(MIN_CATEGORY_FILES, self._per_entity)
+        limit = max(MIN_CATEGORY_FILES, self._max_per_entity)
         found = [source.in_categories(names, limit) for source in self._sources]
         for wish in wishes:
             for name in wish.open_categories():

@@ -49,7 +49,7 @@ def known_languages() -> list[str]:
     return list(_templates())
 
 
-def write_general(folder: Path, *, languages: Sequence[str], num_images: int, seed: int) -> None:
+def write_synthetic_chat(folder: Path, *, languages: Sequence[str], num_images: int, seed: int) -> None:
     """Write general.json and the images that it names.
 
     Args:

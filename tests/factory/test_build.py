@@ -174,7 +174,7 @@ def test_an_export_keeps_no_images_of_an_earlier_recipe(castles, tmp_path):
     images = tmp_path / "exports/castles/images"
     before = {path.name for path in images.rglob("*.png")}
     few = castles / "world/few.toml"
-    few.write_text((castles / "world/recipe.toml").read_text().replace("per_entity = 5", "per_entity = 1"))
+    few.write_text((castles / "world/recipe.toml").read_text().replace("max_per_entity = 5", "max_per_entity = 1"))
     build(few, tmp_path)
     listed = Export.open(tmp_path / "exports/castles").images()["image"].to_pylist()
     assert {f"images/{path.relative_to(images)}" for path in images.rglob("*.png")} == set(listed)
@@ -269,7 +269,7 @@ def test_a_build_killed_after_any_of_its_writes_goes_on_to_the_same_result(castl
 
 
 def test_images_are_optional(castles, tmp_path):
-    text = (castles / "world/recipe.toml").read_text().replace("per_entity = 5", "required = false")
+    text = (castles / "world/recipe.toml").read_text().replace("max_per_entity = 5", "required = false")
     path = castles / "world/without.toml"
     path.write_text(text.replace("images/images.jsonl", "empty.jsonl"))
     (castles / "world/empty.jsonl").write_text("")
@@ -286,7 +286,7 @@ def test_images_are_optional(castles, tmp_path):
         (("P571", "P5711"), "Unknown property 'P5711'. Did you mean P571"),
         (('"nl"]\nheld_out', '"nn"]\nheld_out'), "no templates in|unknown language"),
         (("dump.json", "dumb.json"), "there is nothing at"),
-        (("per_entity", "per_entities"), "Did you mean per_entity"),
+        (("max_per_entity", "max_per_entities"), "Did you mean max_per_entity"),
         (('type = "folder"', 'type = "folders"'), "folder"),
     ],
 )

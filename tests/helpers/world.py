@@ -102,7 +102,7 @@ languages = ["en", "de", "nl"]
 held_out_languages = ["nl"]
 properties = ["P17", "P571"]
 [images]
-per_entity = 5
+max_per_entity = 5
 [[images.sources]]
 type = "folder"
 path = "images/images.jsonl"

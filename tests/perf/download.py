@@ -43,7 +43,7 @@ properties = ["P17"]
 type = "dump"
 path = "dump.json"
 [images]
-per_entity = 1
+max_per_entity = 1
 [[images.sources]]
 type = "commons"
 api = "{api}"

@@ -31,7 +31,7 @@ def main(workspace: Path, seeds: str, steps: int | None) -> None:
     """Train, and compare."""
     if not (workspace / "exports/sample").is_dir():
         pcult("build", "sample", "--workspace", str(workspace))
-        pcult("data", "general", str(workspace / "exports/general"))
+        pcult("data", "synthetic-chat", str(workspace / "exports/general"))
     chosen = [int(seed) for seed in seeds.split(",")]
     runs = {kind: [train(workspace, kind, seed, steps) for seed in chosen] for kind in KINDS}
     losses = {kind: [run["validation"]["loss"] for run in own] for kind, own in runs.items()}

@@ -141,7 +141,7 @@ def _build(runner: WorkflowRunner, build: tuple[str, ...], seed: int) -> Path:
     """Build and check the data sets; return the folder of the export."""
     folders = runner.workspace
     export = Path(runner.pcult("build", *build, "--workspace", folders.root, "--seed", seed)["export"])
-    runner.pcult("data", "general", folders.exports / "general", "--seed", seed, as_json=False)
+    runner.pcult("data", "synthetic-chat", folders.exports / "general", "--seed", seed, as_json=False)
     runner.pcult("data", "check", export, as_json=False)
     return export
 

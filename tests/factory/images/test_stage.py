@@ -25,7 +25,7 @@ name = "castles"
 languages = ["en", "de"]
 properties = ["P17", "P571"]
 [images]
-per_entity = 3
+max_per_entity = 3
 [[images.sources]]
 type = "commons"
 api = "{api}"

@@ -11,7 +11,7 @@ from pangea_cultural.utils.files import read_json
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("general")
-    synthetic_chat.write_general(folder, languages=synthetic_chat.known_languages(), num_images=160, seed=1)
+    synthetic_chat.write_synthetic_chat(folder, languages=synthetic_chat.known_languages(), num_images=160, seed=1)
     return folder
 
 
@@ -58,21 +58,25 @@ def test_answers_are_what_the_image_shows(written):
 
 
 def test_equal_seeds_give_equal_files(tmp_path, written):
-    synthetic_chat.write_general(tmp_path / "a", languages=synthetic_chat.known_languages(), num_images=160, seed=1)
+    synthetic_chat.write_synthetic_chat(
+        tmp_path / "a", languages=synthetic_chat.known_languages(), num_images=160, seed=1
+    )
     assert files(tmp_path / "a") == files(written)
-    synthetic_chat.write_general(tmp_path / "b", languages=synthetic_chat.known_languages(), num_images=160, seed=2)
+    synthetic_chat.write_synthetic_chat(
+        tmp_path / "b", languages=synthetic_chat.known_languages(), num_images=160, seed=2
+    )
     assert files(tmp_path / "b") != files(written)
 
 
 def test_a_set_that_is_overwritten_is_not_whole_before_its_last_image(tmp_path, monkeypatch):
-    synthetic_chat.write_general(tmp_path, languages=["en"], num_images=3, seed=1)
+    synthetic_chat.write_synthetic_chat(tmp_path, languages=["en"], num_images=3, seed=1)
 
     def killed(path, content):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(synthetic_chat, "write_bytes", killed)
     with pytest.raises(KeyboardInterrupt):
-        synthetic_chat.write_general(tmp_path, languages=["en"], num_images=3, seed=2)
+        synthetic_chat.write_synthetic_chat(tmp_path, languages=["en"], num_images=3, seed=2)
     assert not (tmp_path / "general.json").exists()
 
 
@@ -88,5 +92,5 @@ def test_every_language_has_all_words():
 
 def test_a_language_without_templates_is_an_error(tmp_path):
     with pytest.raises(UserError, match="Known: de, en"):
-        synthetic_chat.write_general(tmp_path / "x", languages=["en", "zh"], num_images=3, seed=0)
+        synthetic_chat.write_synthetic_chat(tmp_path / "x", languages=["en", "zh"], num_images=3, seed=0)
     assert not (tmp_path / "x").exists()

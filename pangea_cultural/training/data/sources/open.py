@@ -31,7 +31,7 @@ MOST_LISTED = 50
 SUFFIXES = (".json", ".jsonl")
 """Of the files that are read where a source is a folder."""
 GENERAL = "general.json"
-"""What `pcult data general` writes."""
+"""What `pcult data synthetic-chat` writes."""
 
 
 def open_source(
@@ -104,7 +104,7 @@ def _files(source: Source, path: Path) -> list[Path]:
 
 def _no_data(source: Source, path: Path) -> UserError:
     if path.name == GENERAL:
-        return UserError(f"no chat data at {path}: `pcult data general {path.parent}` makes some")
+        return UserError(f"no chat data at {path}: `pcult data synthetic-chat {path.parent}` makes some")
     fitting = f"a file there, or a folder with {' or '.join(SUFFIXES)} files"
     if isinstance(source, M3lsSource):
         fitting += f" or unpacked archives (bbc…/{m3ls.ARTICLES})"

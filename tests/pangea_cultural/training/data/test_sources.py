@@ -814,7 +814,7 @@ def test_an_export_that_holds_out_a_language_and_has_it_in_train_is_refused(tmp_
         (
             {"type": "chat", "path": "a/general.json"},
             (),
-            "no chat data at .*/a/general.json: `pcult data general .*/a`",
+            "no chat data at .*/a/general.json: `pcult data synthetic-chat .*/a`",
         ),
         (
             {"type": "chat", "path": "PangeaIns.json"},
