@@ -1,3 +1,3 @@
-"""CulturalPangea: what every other room speaks (languages, regions, questions, workspace), and the model."""
+"""CulturalPangea: shared records and tables, the model and its training, and the `pcult` command."""
 
 __version__ = "0.1.0"

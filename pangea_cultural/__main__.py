@@ -1,4 +1,4 @@
-"""`python -m pangea_cultural` is `pcult`: used where the console script may not be on PATH."""
+"""`python -m pangea_cultural`: the `pcult` command where the console script is not on PATH."""
 
 from pangea_cultural.cli import main
 

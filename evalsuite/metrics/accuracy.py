@@ -1,4 +1,4 @@
-"""From answers to figures: every accuracy with its controls beside it."""
+"""Accuracies by split, question type and language, each with its controls."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,29 +7,29 @@ from evalsuite.metrics.standard_error import clustered_stderr, mean
 
 CHANCE = {"choice": 0.25, "open": 0.0}
 SUBSETS = ("all", "shared", "novel")
-"""All questions; those whose right answer is also an answer in a trained language; those whose is not."""
+"""All questions; those with a right answer that also occurs in a trained language; the other ones."""
 
 
 def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[dict[str, Any]]:
-    """One figure for each split, kind, language (or group of languages) and subset.
+    """Return one row for each split, question type, language (or group of languages) and subset.
 
     Args:
-        answers: rows with split, kind, language, condition, correct, image, shared.
-        trained: languages that the model was trained in.
+        answers: rows with split, question_type, language, condition, correct, image, shared.
+        trained: languages of the training.
 
     Returns:
-        Rows with split, kind, language, group (`trained` or `held-out`), subset, chance, and under `image` and
-        `blind` each n, accuracy and stderr. `language` is `*` for a whole group.
+        Rows with split, question_type, language, group (`trained` or `held-out`), subset, chance, and n, accuracy and
+        stderr under both `image` and `blind`. `language` is `*` for all languages of a group.
     """
-    known = set(trained)
+    trained = set(trained)
     rows = []
     for split in _distinct(answers, "split"):
         for question_type in ("choice", "open"):
             part = [a for a in answers if a["split"] == split and a["question_type"] == question_type]
             for group in ("trained", "held-out"):
-                own = [a for a in part if (a["language"] in known) == (group == "trained")]
-                for language in [*_distinct(own, "language"), "*"] if own else []:
-                    chosen = own if language == "*" else [a for a in own if a["language"] == language]
+                in_group = [a for a in part if (a["language"] in trained) == (group == "trained")]
+                for language in [*_distinct(in_group, "language"), "*"] if in_group else []:
+                    chosen = in_group if language == "*" else [a for a in in_group if a["language"] == language]
                     rows += _subsets(
                         {"split": split, "question_type": question_type, "group": group, "language": language}, chosen
                     )
@@ -37,7 +37,7 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
 
 
 def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    # In a trained language every answer has been seen: the distinction is for the held-out ones.
+    # In a trained language, all answers occur in training, so only held-out languages have subsets.
     subsets = SUBSETS if head["group"] == "held-out" else SUBSETS[:1]
     rows = []
     for subset in subsets:
@@ -58,9 +58,9 @@ def _score(answers: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def find(rows: list[dict[str, Any]], **wanted: str) -> dict[str, Any] | None:
-    """The figure with the given split, kind, group, language and subset."""
-    return next((row for row in rows if all(row[key] == value for key, value in wanted.items())), None)
+def find(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any] | None:
+    """Return the row with the given split, question_type, group, language and subset; None if there is none."""
+    return next((row for row in rows if all(row[key] == value for key, value in keys.items())), None)
 
 
 def _distinct(rows: list[dict[str, Any]], key: str) -> list[str]:

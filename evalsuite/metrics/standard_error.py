@@ -1,4 +1,4 @@
-"""Means with honest errors."""
+"""Cluster-robust standard errors of means."""
 
 import math
 from collections import defaultdict
@@ -6,23 +6,23 @@ from collections.abc import Hashable, Sequence
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The mean; None of nothing."""
+    """Return the mean; None for an empty sequence."""
     return sum(values) / len(values) if values else None
 
 
 def clustered_stderr(values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
-    """Standard error of the mean of values that come in clusters.
+    """Return the standard error of the mean of clustered values.
 
-    Questions about one image are right or wrong together; as if they were independent, errors would look too small.
-    The estimate is the usual one for cluster-robust errors (Liang and Zeger, 1986), with the factor C / (C - 1) for
-    few clusters; with every value a cluster of its own it is the standard error that everybody knows.
+    Answers to questions about the same image are correlated, so the ordinary standard error would be too small. This
+    is the cluster-robust estimate of Liang and Zeger (1986), with the factor C / (C - 1) for C clusters. If every value
+    has its own cluster, it equals the ordinary standard error.
 
     Args:
-        values: one a question.
-        clusters: which cluster each value belongs to.
+        values: one value per question.
+        clusters: the cluster of each value.
 
     Returns:
-        None where there are fewer than two clusters.
+        None for fewer than two clusters.
     """
     sums: dict[Hashable, float] = defaultdict(float)
     center = mean(values)

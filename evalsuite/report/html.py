@@ -1,7 +1,6 @@
-"""The HTML report: one file, with figures, their controls, example images and where everything came from."""
+"""The HTML report: one file with accuracies, controls, example images and provenance."""
 
 import base64
-import hashlib
 import io
 from collections.abc import Sequence
 from importlib import resources
@@ -13,11 +12,12 @@ import matplotlib
 import pyarrow.parquet as pq
 
 from evalsuite.metrics.accuracy import CHANCE, find
-from evalsuite.report import terminal as tables
+from evalsuite.report import terminal
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.utils.files import read_json, write_bytes
+from pangea_cultural.utils.sampling import hash_key
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
@@ -30,7 +30,7 @@ def write(runs: Sequence[Path], path: Path) -> None:
     """Write the report of one or more runs.
 
     Raises:
-        UserError: a folder is no finished run.
+        UserError: a folder is not a finished run.
     """
     sections = [_section(run) for run in runs]
     environment = jinja2.Environment(
@@ -44,7 +44,7 @@ def write(runs: Sequence[Path], path: Path) -> None:
 
 def _section(run: Path) -> dict[str, Any]:
     if not (run / "results.json").is_file():
-        raise UserError(f"{run} is no finished run: `pcult eval` makes one")
+        raise UserError(f"{run} is not a finished run. Create one with `pcult eval`.")
     results = read_json(run / "results.json")
     answers = pq.read_table(run / "answers.parquet").to_pylist()
     export = Export.open(Path(results["export"]["path"]))
@@ -57,8 +57,8 @@ def _section(run: Path) -> dict[str, Any]:
         "splits": [
             {
                 "name": split,
-                "title": tables.TITLES[split],
-                "rows": tables.rows(results, split),
+                "title": terminal.TITLES[split],
+                "rows": terminal.rows(results, split),
                 "plot": _plot(results, split),
             }
             for split in results["splits"]
@@ -78,33 +78,33 @@ def _training(export: Export, model: str) -> dict[str, Any]:
 
 
 def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
-    """The few numbers that stand at the top, each with its control in the same breath."""
+    """Return the cards at the top of the page, each with its controls."""
     cards = []
     for split, group, subset, title in (
         ("test", "trained", "all", "Trained languages"),
         ("unseen", "trained", "all", "Unseen drawings, trained languages"),
-        ("test", "held-out", "shared", "Held-out languages, answer known from a trained one"),
+        ("test", "held-out", "shared", "Held-out languages, answer also in a trained language"),
         ("test", "held-out", "novel", "Held-out languages, novel answer"),
     ):
-        same = {"split": split, "group": group, "subset": subset, "language": "*"}
-        choice = find(results["figures"], question_type="choice", **same)
-        exact = find(results["figures"], question_type="open", **same)
+        keys = {"split": split, "group": group, "subset": subset, "language": "*"}
+        choice = find(results["figures"], question_type="choice", **keys)
+        exact = find(results["figures"], question_type="open", **keys)
         if choice and exact and choice["image"]["n"]:
             cards.append(
                 {
                     "title": title,
                     "value": f"{100 * choice['image']['accuracy']:.0f} %",
-                    "control": f"4-way choice; {100 * (choice['blind']['accuracy'] or 0):.0f} % without looking, "
-                    f"{100 * CHANCE['choice']:.0f} % by chance",
-                    "exact": f"exact match {tables.percent(exact['image'])} %, without looking "
-                    f"{tables.percent(exact['blind'])} %",
+                    "control": f"4-way choice; blind {100 * (choice['blind']['accuracy'] or 0):.0f} %, "
+                    f"by chance {100 * CHANCE['choice']:.0f} %",
+                    "exact": f"exact match {terminal.percent(exact['image'])} %, "
+                    f"blind {terminal.percent(exact['blind'])} %",
                 }
             )
     return cards
 
 
 def _plot(results: dict[str, Any], split: str) -> str:
-    """Bars of each language: choice accuracy with the image and without looking, chance as a line."""
+    """Return a plot of the choice accuracy of each language, with the image and blind, and chance as a line."""
     figures = [
         row
         for row in results["figures"]
@@ -115,11 +115,11 @@ def _plot(results: dict[str, Any], split: str) -> str:
     ]
     names = [language(row["language"]).name + ("" if row["group"] == "trained" else "\n(held out)") for row in figures]
     figure, axes = plt.subplots(figsize=(8, 3.2))
-    for offset, condition, label in ((-0.2, "image", "with the image"), (0.2, "blind", "without looking")):
+    for offset, condition, label in ((-0.2, "image", "with the image"), (0.2, "blind", "blind")):
         heights = [row[condition]["accuracy"] or 0 for row in figures]
         errors = [row[condition]["stderr"] or 0 for row in figures]
-        places = [i + offset for i in range(len(figures))]
-        axes.bar(places, heights, 0.38, yerr=errors, color=COLORS[condition], label=label, ecolor="#555", capsize=2)
+        positions = [i + offset for i in range(len(figures))]
+        axes.bar(positions, heights, 0.38, yerr=errors, color=COLORS[condition], label=label, ecolor="#555", capsize=2)
     axes.axhline(CHANCE["choice"], color="#555", linewidth=0.8, linestyle="--", label="chance")
     axes.set_xticks(range(len(figures)), names)
     axes.set_ylim(0, 1)
@@ -129,7 +129,7 @@ def _plot(results: dict[str, Any], split: str) -> str:
 
 
 def _held_out_plot(results: dict[str, Any], split: str) -> str:
-    """Bars of each held-out language: answers shared with a trained language, and novel ones."""
+    """Return a plot of the choice accuracy of each held-out language, for shared and for novel answers."""
     rows = [
         row
         for row in results["figures"]
@@ -179,38 +179,38 @@ def _svg(figure: Any) -> str:
     figure.savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     text = buffer.getvalue()
-    # Inside HTML, only the element itself; and it may shrink with the page.
+    # Inside HTML only the element itself is allowed. It shrinks with the page.
     return text[text.index("<svg") :].replace("<svg ", '<svg style="width:100%;height:auto" ', 1)
 
 
 def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
-    """Questions with their images: of each language in turn, right and wrong answers alike, drawn by hash."""
+    """Return questions with their images: the languages in turn, right and wrong answers, selected by hash."""
     asked = [a for a in answers if a["question_type"] == "choice" and a["condition"] == "image"]
-    open_said = {
-        (a["image"], a["entity"], a["property"], a["language"]): a["said"]
+    open_answers = {
+        (a["image"], a["entity"], a["property"], a["language"]): a["prediction"]
         for a in answers
         if a["question_type"] == "open" and a["condition"] == "image"
     }
-    asked.sort(key=lambda a: hashlib.sha256(a["id"].encode()).digest())
+    asked.sort(key=lambda a: hash_key(a["id"]))
     chosen: list[dict[str, Any]] = []
     languages = list(dict.fromkeys(a["language"] for a in asked))
     while asked and languages and len(chosen) < NUM_EXAMPLES:
         for code in languages:
-            wanted = len(chosen) % 3 != 2  # one in three shall be wrong, where there are wrong ones
-            fitting = [a for a in asked if a["language"] == code]
+            wants_correct = len(chosen) % 3 != 2  # Every third example is a wrong answer, if there is one.
+            candidates = [a for a in asked if a["language"] == code]
             shown = {a["entity"] for a in chosen}
-            # No entity twice, and a right or wrong answer as wanted, where there is such a one.
-            found = min(fitting, key=lambda a: (a["entity"] in shown, a["correct"] != wanted), default=None)
-            if found and len(chosen) < NUM_EXAMPLES:
-                asked.remove(found)
-                key = (found["image"], found["entity"], found["property"], found["language"])
-                chosen.append(found | {"src": _image(export, found["image"]), "open_said": open_said.get(key)})
+            # Prefer entities that are not shown yet, then the wanted kind of answer.
+            example = min(candidates, key=lambda a: (a["entity"] in shown, a["correct"] != wants_correct), default=None)
+            if example and len(chosen) < NUM_EXAMPLES:
+                asked.remove(example)
+                key = (example["image"], example["entity"], example["property"], example["language"])
+                chosen.append(example | {"src": _image(export, example["image"]), "open_answer": open_answers.get(key)})
     return chosen
 
 
 def _image(export: Export, image: str) -> str:
-    kind = {".jpg": "jpeg"}.get(Path(image).suffix, Path(image).suffix[1:])
-    return f"data:image/{kind};base64,{base64.b64encode((export.path / image).read_bytes()).decode()}"
+    image_type = {".jpg": "jpeg"}.get(Path(image).suffix, Path(image).suffix[1:])
+    return f"data:image/{image_type};base64,{base64.b64encode((export.path / image).read_bytes()).decode()}"
 
 
 def _credits(examples: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The `pcult` command: the one place where the rooms of the house meet."""
+"""The `pcult` command."""
 
 from pangea_cultural.cli.main import main, pcult
 

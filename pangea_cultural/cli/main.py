@@ -1,4 +1,4 @@
-"""The `pcult` group. Subcommands load lazily: `pcult --help` imports neither torch nor vllm nor duckdb."""
+"""The `pcult` command group, with commands that are imported when they are called."""
 
 import errno
 import importlib
@@ -13,58 +13,58 @@ from pangea_cultural.errors import UserError
 
 
 @dataclass(frozen=True)
-class Lazy:
-    """A subcommand that is not imported before it is called."""
+class LazyCommand:
+    """A command that is imported when it is called."""
 
     target: str
     """`module:command`."""
     extra: str
-    """The extra of pyproject.toml that brings what the command needs."""
+    """The extra of pyproject.toml with the command's dependencies."""
     summary: str
-    """Its line in `pcult --help`; a test holds it equal to the command's own help."""
+    """The command's line in `pcult --help`; a test compares it with the command's own help."""
 
 
 COMMANDS = {
-    "quickstart": Lazy(
+    "quickstart": LazyCommand(
         "pangea_cultural.cli.workflows.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
     ),
-    "build": Lazy("factory.cli:build", "factory", "Build a data set from a recipe."),
-    "data": Lazy("factory.cli:data", "factory", "Look into the store: statistics, entities, rejections."),
-    "train": Lazy("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
-    "convert": Lazy(
+    "build": LazyCommand("factory.cli:build", "factory", "Build a data set from a recipe."),
+    "data": LazyCommand("factory.cli:data", "factory", "Look into the store: statistics, entities, rejections."),
+    "train": LazyCommand("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
+    "convert": LazyCommand(
         "pangea_cultural.model.cli:convert",
         "train",
         "Convert an original LLaVA-NeXT checkpoint to the hub's layout, or back.",
     ),
-    "serve": Lazy("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
-    "demo": Lazy("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
-    "eval": Lazy("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),
-    "report": Lazy("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
+    "serve": LazyCommand("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
+    "demo": LazyCommand("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
+    "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),
+    "report": LazyCommand("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
+    "recipe": LazyCommand("pangea_cultural.cli.recipe:recipe", "all", "Describe the keys of recipes."),
 }
 NO_SPACE = os.strerror(errno.ENOSPC)
-ROOMS = ("pangea_cultural", "factory", "serve", "evalsuite", "demos")
-"""Our own packages: one of these missing is a bug, not a missing extra."""
+PROJECT_PACKAGES = ("pangea_cultural", "factory", "serve", "evalsuite", "demos")
+"""Top-level packages of this project. If one is missing, the installation is broken and no extra helps."""
 
 
 class LazyGroup(click.Group):
-    """A group whose subcommands are in `COMMANDS`."""
+    """A group whose commands are in `COMMANDS`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the order of the pipeline."""
+        """Return the commands in the order of the pipeline."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command when it is called."""
         if cmd_name not in COMMANDS:
             return None
-        lazy = COMMANDS[cmd_name]
-        module, _, attribute = lazy.target.partition(":")
+        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
         return getattr(importlib.import_module(module), attribute)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, lazy.summary) for name, lazy in COMMANDS.items()])
+            formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,10 +78,10 @@ def pcult(debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run `pcult`: exit code 0, or 1 with one line that says what to do, or 2 for a wrong call."""
+    """Run `pcult`. Exit with 0, or 1 after an error of one line, or 2 after a usage error."""
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
-    # `--debug` is taken anywhere on the line: people add it to the end of the command that failed.
+    # Accept `--debug` at any position, because users append it to the command that failed.
     args = [a for a in args if a != "--debug"]
     try:
         # Without standalone mode, click returns the code of `ctx.exit()` instead of exiting.
@@ -91,32 +91,32 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped. Run the same command again to continue.", err=True)
+        click.echo("Interrupted. Run the same command again to resume.", err=True)
         sys.exit(130)
     except Exception as error:
         if debug:
             raise
-        click.echo(f"Error: {one_line(error, args)}", err=True)
+        click.echo(f"Error: {error_line(error, args)}", err=True)
         sys.exit(1)
 
 
-def one_line(error: Exception, args: list[str]) -> str:
-    """What went wrong, in one line that says what to do; `args` are those that `pcult` was called with."""
+def error_line(error: Exception, args: list[str]) -> str:
+    """Return an error and an instruction in one line; `args` are the arguments of `pcult`."""
     if isinstance(error, UserError):
         return str(error)
-    # DuckDB's errors are no OSError; the text is the system's.
+    # DuckDB's errors are not OSErrors, but contain the system's text.
     if NO_SPACE in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-        return f"the disk is full{_at(error)}: free some space, then run the same command again to continue"
+        return f"The disk is full{_location(error)}. Free some space, then run the same command again to resume."
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"no permission to write{_at(error)}: choose another folder with --workspace"
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in ROOMS:
+        return f"No permission to write{_location(error)}. Choose another folder with --workspace."
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in PROJECT_PACKAGES:
         command = next((a for a in args if a in COMMANDS), "")
         extra = COMMANDS[command].extra if command else "all"
-        return f"pcult {command} needs the package {error.name}: pip install 'pangea-cultural[{extra}]'"
+        return f"pcult {command} needs the package {error.name}. Run: pip install 'pangea-cultural[{extra}]'"
     text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text} (a bug of ours, most likely: add --debug for the traceback)"
+    return f"{type(error).__name__}: {text}. This is probably a bug. Rerun with --debug for the traceback."
 
 
-def _at(error: Exception) -> str:
+def _location(error: Exception) -> str:
     name = getattr(error, "filename", None)
     return f" at {name}" if name else ""

@@ -1,4 +1,4 @@
-"""How much memory this process and its children use together, at most."""
+"""The peak memory of this process and its children."""
 
 import threading
 
@@ -8,10 +8,10 @@ INTERVAL_S = 0.5
 
 
 class PeakMemory:
-    """Watches the whole process tree; `peak_bytes` holds the largest sum seen.
+    """A sampler of the memory of the process tree; `peak_bytes` is the largest sum.
 
-    Counted is the proportional set size where the system tells it (Linux), so that pages which a server and its workers
-    share are counted once; elsewhere the resident set size, which counts them several times.
+    On Linux, it is the proportional set size, which counts pages that processes share once. On other systems, it is
+    the resident set size, which counts them several times.
     """
 
     def __init__(self) -> None:
@@ -33,12 +33,12 @@ class PeakMemory:
 
 
 def tree_bytes(root: psutil.Process) -> int:
-    """Memory of a process and all its descendants at this moment."""
+    """Return the current memory of a process and all its descendants."""
     total = 0
     for process in [root, *root.children(recursive=True)]:
         try:
             memory = process.memory_full_info()
         except psutil.Error:
-            continue  # it ended between the listing and the look
+            continue  # The process has ended since it was listed.
         total += getattr(memory, "pss", memory.rss)
     return total

@@ -1,4 +1,4 @@
-"""The client of an OpenAI-compatible endpoint, for questions about images."""
+"""A client of OpenAI-compatible endpoints, for questions about images."""
 
 import asyncio
 import base64
@@ -14,14 +14,14 @@ from pangea_cultural.errors import UserError
 MAX_IMAGE_BYTES = 20_000_000
 MAX_TOKENS = 128
 CONCURRENCY = 32
-"""Requests under way at once: enough to keep vLLM's batches full; more connections only cost the client time."""
+"""Concurrent requests: enough to fill vLLM's batches. More connections only slow the client down."""
 RETRIES = 2
 
 Result = TypeVar("Result")
 
 
 class Likelihood(NamedTuple):
-    """How likely a model finds an answer."""
+    """The likelihood of an answer under a model."""
 
     logprob: float
     """Sum over the answer's tokens, natural logarithm."""
@@ -29,18 +29,18 @@ class Likelihood(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """Per token: answers of unequal length can be compared."""
+        """The mean log-probability per token, which is comparable between answers of different lengths."""
         return self.logprob / self.num_tokens
 
 
 class Endpoint:
-    """An endpoint that serves one model.
+    """One model at an endpoint.
 
     Args:
         url: base of the API, ending in /v1.
-        api_key: where the endpoint asks for one.
-        model: name of the model; the first that the endpoint names where None.
-        timeout_s: for one answer.
+        api_key: the endpoint's key; None if it needs none.
+        model: name of the model; None for the first model of the endpoint.
+        timeout_s: seconds for one answer.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Endpoint:
         )
         self._model = model
         self._counts: dict[str, asyncio.Task[int]] = {}
-        self._under_way = asyncio.Semaphore(CONCURRENCY)
+        self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def __aenter__(self) -> "Endpoint":
         return self
@@ -61,16 +61,16 @@ class Endpoint:
         await self._client.close()
 
     async def model(self) -> str:
-        """The name of the model that answers."""
+        """Return the name of the model."""
         if self._model is None:
             models = await self._call(self._client.models.list())
             if not models.data:
-                raise UserError(f"the endpoint {self.url} serves no model")
+                raise UserError(f"The endpoint {self.url} serves no model. Choose another with --endpoint.")
             self._model = models.data[0].id
         return self._model
 
     async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
-        """The model's greedy answer to a question about an image (or without one)."""
+        """Return the greedy answer to a question, with or without an image."""
         reply = await self._call(
             self._client.chat.completions.create(
                 model=await self.model(), messages=[question(image, text)], max_tokens=max_tokens, temperature=0
@@ -81,7 +81,7 @@ class Endpoint:
     async def stream(
         self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS
     ) -> AsyncIterator[str]:
-        """The pieces of the model's greedy answer, as they come."""
+        """Yield the pieces of the greedy answer as they arrive."""
         pieces: Any = await self._call(
             self._client.chat.completions.create(
                 model=await self.model(),
@@ -96,36 +96,37 @@ class Endpoint:
                 yield piece.choices[0].delta.content
 
     async def likelihood(self, image: Path | bytes | None, text: str, answer: str) -> Likelihood:
-        """How likely the model finds an answer to a question about an image.
+        """Return the likelihood of an answer to a question about an image.
 
-        The answer stands in the prompt, and vLLM tells the log-probability of every prompt token; the answer's are the
-        last ones.
+        The prompt ends with the answer. vLLM returns the log-probability of every prompt token, and the last ones are
+        those of the answer.
         """
         length = await self._answer_length(answer)
+        messages: Any = [question(image, text), {"role": "assistant", "content": answer}]
         reply = await self._call(
             self._client.chat.completions.create(
                 model=await self.model(),
-                messages=[question(image, text), _said(answer)],
+                messages=messages,
                 max_tokens=1,
                 temperature=0,
                 extra_body={"prompt_logprobs": 0, "add_generation_prompt": False, "continue_final_message": True},
             )
         )
-        # One entry a token: the token that stands there, with its log-probability.
+        # One entry per token: the token of the prompt, with its log-probability.
         entries = (reply.model_extra or {})["prompt_logprobs"][-length:]
         return Likelihood(sum(next(iter(entry.values()))["logprob"] for entry in entries), length)
 
     async def choose(self, image: Path | bytes | None, text: str, choices: Iterable[str]) -> list[Likelihood]:
-        """How likely the model finds each of several answers, in their order."""
+        """Return the likelihoods of several answers, in their order."""
         return list(await asyncio.gather(*[self.likelihood(image, text, choice) for choice in choices]))
 
     async def _answer_length(self, answer: str) -> int:
-        """Tokens of an answer where it stands in a prompt: after the newline of the assistant's header."""
-        before, whole = await asyncio.gather(self._count("\n"), self._count(f"\n{answer}"))
-        return whole - before
+        """Return the number of tokens of an answer after the newline that ends the assistant's header."""
+        before, both = await asyncio.gather(self._count("\n"), self._count(f"\n{answer}"))
+        return both - before
 
     async def _count(self, text: str) -> int:
-        """Tokens of a text; each is asked for once, also by many callers at a time."""
+        """Return the number of tokens of a text. Concurrent callers share one request."""
         if text not in self._counts:
             self._counts[text] = asyncio.create_task(self._tokenize(text))
         return await self._counts[text]
@@ -138,20 +139,20 @@ class Endpoint:
 
     async def _call(self, request: Awaitable[Result]) -> Result:
         try:
-            async with self._under_way:
+            async with self._slots:
                 return await request
         except openai.AuthenticationError as error:
             raise UserError(
-                f"the endpoint {self.url} refuses the key: give the right one with --api-key-file"
+                f"The endpoint {self.url} rejects the key. Pass the right one with --api-key-file."
             ) from error
         except openai.NotFoundError as error:
             raise UserError(
-                f"the endpoint {self.url} does not serve {self._model}, or does not know this call"
+                f"The endpoint {self.url} does not serve {self._model}, or does not support this request."
             ) from error
         except openai.APIConnectionError as error:
-            raise UserError(f"no answer from {self.url}: start an endpoint with `pcult serve CHECKPOINT`") from error
+            raise UserError(f"No answer from {self.url}. Start an endpoint with `pcult serve CHECKPOINT`.") from error
         except openai.APIStatusError as error:
-            raise UserError(f"the endpoint {self.url} refused a request: {error.message[:300]}") from error
+            raise UserError(f"The endpoint {self.url} rejected a request: {error.message[:300]}") from error
 
 
 def model_name(url: str, api_key: str | None = None) -> str:
@@ -169,28 +170,24 @@ def model_name(url: str, api_key: str | None = None) -> str:
 
 
 def question(image: Path | bytes | None, text: str) -> Any:
-    """The user's turn: the image first, as Pangea was trained, then the text."""
+    """Return the user's message: the image first, as in the training of Pangea, then the text."""
     if image is None:
         return {"role": "user", "content": text}
     part = {"type": "image_url", "image_url": {"url": data_url(image)}}
     return {"role": "user", "content": [part, {"type": "text", "text": text}]}
 
 
-def _said(answer: str) -> Any:
-    return {"role": "assistant", "content": answer}
-
-
 def data_url(image: Path | bytes) -> str:
-    """An image as a data URL.
+    """Return an image as a data URL.
 
     Raises:
-        UserError: it is too large to send.
+        UserError: the image is too large to send.
     """
     content = image if isinstance(image, bytes) else image.read_bytes()
     if len(content) > MAX_IMAGE_BYTES:
-        raise UserError(f"the image has {len(content):,} bytes, at most {MAX_IMAGE_BYTES:,} are sent: make it smaller")
-    kind = mimetypes.guess_type(image.name)[0] if isinstance(image, Path) else None
-    return f"data:{kind or 'image/png'};base64,{base64.b64encode(content).decode()}"
+        raise UserError(f"The image has {len(content):,} bytes; the limit is {MAX_IMAGE_BYTES:,}. Make it smaller.")
+    mime_type = mimetypes.guess_type(image.name)[0] if isinstance(image, Path) else None
+    return f"data:{mime_type or 'image/png'};base64,{base64.b64encode(content).decode()}"
 
 
 async def gather(
@@ -200,7 +197,10 @@ async def gather(
     concurrency: int = 2 * CONCURRENCY,
     done: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """Do `work` for every item, a bounded number at once; results in the items' order. `done` is called after each."""
+    """Run `work` for every item with bounded concurrency; return the results in the items' order.
+
+    `done` is called after each item.
+    """
     limit = asyncio.Semaphore(concurrency)
 
     async def one(item: Any) -> Result:

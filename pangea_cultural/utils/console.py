@@ -1,6 +1,7 @@
-"""What a person sees: progress bars, notes and tables. All of it goes to stderr; results go to stdout."""
+"""Progress bars, notes and tables for the terminal. Progress and notes go to stderr, results to stdout."""
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,26 +9,28 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+LOGGER = logging.getLogger("pangea_cultural")
 SPEED_PERIOD_S = 600
-"""Remaining time is estimated from the steps of so many seconds. Of rich's own 30 there is but one left where a step of
-a large model takes longer, and no time would be told.
+"""Period whose steps are used to estimate the remaining time. rich's default of 30 s is shorter than one step of a
+large model, so it would show no estimate.
 """
 
 
 class Reporter:
-    """Tells a person how far a long job is; a quiet one tells nothing."""
+    """The progress of a long job: notes and progress bars. Notes are also logged to `pangea_cultural` at INFO."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.quiet = quiet
 
     def note(self, text: str) -> None:
-        """One line about what happened."""
+        """Print one line and log it."""
+        LOGGER.info("%s", text.strip())
         self.console.print(text, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def bar(self, label: str, total: int | None, unit: str = "") -> Iterator["Bar"]:
-        """A progress bar with count, elapsed and remaining time; silent when quiet or not on a terminal."""
+        """Show a progress bar with count, elapsed and remaining time; nothing if quiet or not on a terminal."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -43,27 +46,27 @@ class Reporter:
 
 
 class Bar:
-    """One progress bar under way."""
+    """A running progress bar."""
 
     def __init__(self, progress: Progress, task: Any) -> None:
         self._progress = progress
         self._task = task
 
     def advance(self, steps: int = 1, extra: str | None = None) -> None:
-        """Count `steps` more; `extra` is a short text after the times (a loss, a speed)."""
+        """Add `steps` to the count; `extra` is a short text after the times (a loss, a speed)."""
         self._progress.advance(self._task, steps)
         if extra is not None:
             self._progress.update(self._task, extra=extra)
 
     def grow(self, steps: int) -> None:
-        """There is more to do than was known at the start."""
+        """Add `steps` to the total."""
         total = next(task.total for task in self._progress.tasks if task.id == self._task)
         if total is not None:
             self._progress.update(self._task, total=total + steps)
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
-    """A table for the terminal; numbers are aligned to the right, cells are printed as they are."""
+    """Return a table for the terminal, with numbers aligned to the right and markup disabled."""
     result = Table(title=title, title_justify="left")
     numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
@@ -81,5 +84,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = f"{value:,}" if isinstance(value, int) else str(value)
-    # Labels come from Wikidata: square brackets in them are text, not markup.
+    # Labels of Wikidata may contain square brackets, which rich would read as markup.
     return text.replace("[", "\\[")

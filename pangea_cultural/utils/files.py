@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes of files and folders, JSON and hashes."""
 
 import contextlib
 import hashlib
@@ -14,7 +14,7 @@ import orjson
 
 
 def _umask() -> int:
-    """The process's umask, which can only be read by setting it: not while other threads make files."""
+    """Return the umask of the process. Reading it sets it for a moment, so call this before threads create files."""
     umask = os.umask(0)
     os.umask(umask)
     return umask
@@ -36,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
-    # mkstemp makes files that only the owner can read; what we publish should obey the umask as any other file does.
+    # mkstemp creates files that only the owner can read. Apply the umask as for any other file.
     temporary.chmod(0o666 & ~_UMASK)
     try:
         yield temporary
@@ -53,13 +53,12 @@ def leftover_temporaries(path: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; put it in its place when the block succeeds, remove it when it fails.
+    """Yield an empty folder beside `path`; move it to `path` when the block succeeds, remove it when it fails.
 
-    Nobody else may write to `path` meanwhile. What a kill has left of an earlier try is removed.
+    No other process may write to `path` at the same time. Leftovers of an interrupted write are removed.
 
-    A folder cannot be renamed over another: the old one is put aside first, so whoever opens `path` between the two
-    renames finds nothing there. A kill between them leaves it so until `restore_folder` or the next try; whoever needs
-    the old folder for that try calls `restore_folder` before looking for it.
+    A folder cannot be renamed over another one, so the old folder is renamed first. Between the two renames, `path`
+    does not exist. After a kill there, call `restore_folder` before reading `path`; the next write does so itself.
     """
     partial = path.with_name(f".{path.name}.partial")
     restore_folder(path)
@@ -67,9 +66,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     try:
         yield partial
-        # A file or a link is not put aside: the rename over it fails, and it stays.
+        # Keep a file or a link: the rename over it fails.
         if path.is_dir() and not path.is_symlink():
-            path.rename(_old(path))
+            path.rename(_replaced(path))
         partial.rename(path)
     finally:
         restore_folder(path)
@@ -77,16 +76,16 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def restore_folder(path: Path) -> None:
-    """Put back a folder that `atomic_folder` has put aside, or remove it where the new one is in its place."""
-    old = _old(path)
+    """Finish an interrupted `atomic_folder`: restore the old folder, or remove it if the new one is in place."""
+    old = _replaced(path)
     if path.exists():
         shutil.rmtree(old, ignore_errors=True)
     elif old.exists():
         old.rename(path)
 
 
-def _old(path: Path) -> Path:
-    """Where a folder lies while another takes its place."""
+def _replaced(path: Path) -> Path:
+    """Return the temporary path of a folder that is being replaced."""
     return path.with_name(f".{path.name}.replaced")
 
 
@@ -97,7 +96,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` atomically as indented JSON with sorted keys, so that equal values are equal bytes."""
+    """Write `value` atomically as indented JSON. Keys are sorted, so that equal values give equal bytes."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
     write_bytes(path, orjson.dumps(value, option=options, default=str))
 
@@ -108,6 +107,6 @@ def read_json(path: Path) -> Any:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

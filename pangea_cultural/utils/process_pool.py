@@ -1,4 +1,4 @@
-"""Pools of worker processes that end with the process that has started them."""
+"""Pools of worker processes that end when their parent process ends."""
 
 import multiprocessing
 import os
@@ -8,24 +8,26 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 
-def pool(num_processes: int, begin: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
-    """A pool of spawned processes; `begin` is called in each of them with the arguments.
+def pool(num_processes: int, initialize: Callable[..., None] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """Return a pool of spawned processes; each calls `initialize` with the arguments.
 
-    A build killed with SIGKILL can stop nothing any more, and its workers would wait for work for ever: no queue is
-    closed, because each of them holds both ends. A script that calls this needs the usual `if __name__ == "__main__"`.
+    A parent killed with SIGKILL cannot stop its workers. They would wait for work forever, because each of them keeps
+    both ends of the queues open. A script that calls this function needs the usual `if __name__ == "__main__"`.
     """
     spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(num_processes, mp_context=spawn, initializer=_begin, initargs=(begin, arguments))
+    return ProcessPoolExecutor(
+        num_processes, mp_context=spawn, initializer=_start_worker, initargs=(initialize, arguments)
+    )
 
 
-def _begin(begin: Callable[..., None] | None, arguments: tuple) -> None:
+def _start_worker(initialize: Callable[..., None] | None, arguments: tuple) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if begin is not None:
-        begin(*arguments)
+    if initialize is not None:
+        initialize(*arguments)
 
 
 def _end_with_parent() -> None:
-    """Wait for the parent's end, which also one that has ended already tells: its end of a pipe is closed."""
+    """Exit when the parent process ends. If it has already ended, its end of the pipe is closed."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a pool's process has a parent"
     parent.join()

@@ -335,7 +335,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_store_intact(castles, tmp_path, 
         command += ["--workspace", str(disk / "workspace")]
         full = subprocess.run(command, capture_output=True, text=True)
         assert full.returncode == 1
-        assert full.stderr.startswith("Error: the disk is full") and full.stderr.count("\n") == 1, full.stderr
+        assert full.stderr.startswith("Error: The disk is full") and full.stderr.count("\n") == 1, full.stderr
         subprocess.run([*mount, "remount,size=100M"], check=True)
         again = subprocess.run(command, capture_output=True, text=True)
         assert again.returncode == 0, again.stderr

@@ -22,7 +22,7 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match=r"tokenizer.json, processor_config.json, \*.safetensors missing"):
         Server(tmp_path, log=tmp_path / "log")
-    with pytest.raises(UserError, match="no checkpoint at"):
+    with pytest.raises(UserError, match="No checkpoint at"):
         Server(tmp_path / "none", log=tmp_path / "log")
 
 
@@ -53,7 +53,7 @@ def test_no_endpoint_says_how_to_start_one():
 
 
 def test_a_huge_image_is_not_sent():
-    with pytest.raises(UserError, match="make it smaller"):
+    with pytest.raises(UserError, match="Make it smaller"):
         data_url(b"x" * (MAX_IMAGE_BYTES + 1))
 
 

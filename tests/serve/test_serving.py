@@ -116,7 +116,7 @@ def test_a_wrong_key_is_refused(server):
         async with Endpoint(server.url, api_key="wrong", model=server.model) as endpoint:
             await endpoint.answer(None, "Hello")
 
-    with pytest.raises(UserError, match="refuses the key"):
+    with pytest.raises(UserError, match="rejects the key"):
         asyncio.run(ask())
 
 

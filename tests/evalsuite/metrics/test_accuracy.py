@@ -76,7 +76,7 @@ def test_the_tables_print_no_number_alone():
     )
     results = {"figures": rows, "splits": ["test"], "model": "m"}
     names = [row["cells"][0] for row in tables.rows(results, "test")]
-    assert names[:2] == ["English, trained in", "all trained in"]
+    assert names[:2] == ["English, trained", "all trained"]
     assert "Dutch, held out" in names and "  novel answer" in names
     (table,) = tables.summary(results)
     assert [column.header.strip() for column in table.columns] == [
