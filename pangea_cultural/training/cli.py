@@ -68,19 +68,19 @@ def train(
     if dry_run:
         _dry_run(loaded, workspace, devices, tflops, as_json=as_json, quiet=quiet)
         return
-    from pangea_cultural.training.loop.run import TrainingRun, run
+    from pangea_cultural.training.loop.run import run
 
     # Under torchrun only the first process prints.
     is_main = int(os.environ.get("RANK", "0")) == 0
-    training = TrainingRun(loaded, Workspace.create(workspace), Reporter(quiet=quiet or not is_main))
-    record = run(training, restart=not resume, overwrite=overwrite)
+    folders = Workspace.create(workspace)
+    record = run(loaded, folders, Reporter(quiet=quiet or not is_main), restart=not resume, overwrite=overwrite)
     if not is_main:
         return
     if as_json:
         print_json(record)
         return
     seconds = sum(stage["seconds"] for stage in record["stages"])
-    click.echo(f"Checkpoint: {training.checkpoint} ({seconds:.0f} s of training)")
+    click.echo(f"Checkpoint: {folders.checkpoints / loaded.name} ({seconds:.0f} s of training)")
 
 
 def _dry_run(

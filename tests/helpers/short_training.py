@@ -2,7 +2,7 @@
 
 from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
-from pangea_cultural.training.loop import run as training
+from pangea_cultural.training.loop.run import run
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.utils.console import Reporter
 from tests.helpers.recipes import merged
@@ -26,9 +26,7 @@ def train(workspace, start, *, stage=None, restart=False, overwrite=False, **fie
         "stages": [merged(STAGE, stage or {})],
     }
     recipe = config.parse(Recipe, content | fields, where="test")
-    return training.run(
-        training.TrainingRun(recipe, workspace, Reporter(quiet=True)), restart=restart, overwrite=overwrite
-    )
+    return run(recipe, workspace, Reporter(quiet=True), restart=restart, overwrite=overwrite)
 
 
 def images(workspace):

@@ -18,6 +18,7 @@ from pangea_cultural.model.masks import PADDING
 from pangea_cultural.training.batching import training_data
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup.base_model import BaseModel
 from pangea_cultural.utils.console import Reporter
@@ -35,8 +36,9 @@ def main(recipe: Path, workspace: Path) -> None:
 
 def _steps(recipe: Recipe, workspace: Path, folder: Path) -> StepDataset:
     reporter = Reporter(quiet=True)
-    corpora = training_data.open_all(recipe, workspace, folder, reporter)
-    _, processor = BaseModel(recipe, workspace, folder).load()
+    inputs = TrainingInputs.open(recipe, workspace)
+    corpora = training_data.open_all(inputs, folder, reporter)
+    _, processor = BaseModel(inputs, folder).load()
     opened = training_data.TrainingData(
         recipe, corpora, training_data.measure_all(corpora, processor, folder, "data-path", reporter)
     )

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from transformers import LlavaNextProcessor
 
-from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths, mixture
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.dataset import BatchLayout, StepDataset
 from pangea_cultural.training.batching.images import ImageTokenCounter
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
 from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.data.corpus_writer import MEND_HELD_OUT
 from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import open_source
 from pangea_cultural.training.recipe import Recipe, Stage
@@ -211,30 +210,24 @@ def source_names(sources: tuple[Source, ...]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{number}" for number, name in enumerate(names, 1)]
 
 
-def held_out(recipe: Recipe, workspace: Path) -> frozenset[str]:
-    """Languages that must not be learnt.
-
-    Raises:
-        UserError: an export is not there, or the recipe asks for such a language.
-    """
-    exports = [workspace / source.path for source in recipe.sources if source.type == "export"]
-    codes = {*recipe.held_out_languages, *(code for path in exports for code in Export.open(path).held_out_languages)}
-    for code in recipe.languages:
-        if code in codes:
-            raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")
-    return frozenset(codes)
-
-
-def open_all(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporter) -> list[Corpus]:
+def open_all(inputs: TrainingInputs, cache: Path, reporter: Reporter) -> list[Corpus]:
     """Open the sources of a recipe; each is read once, and then lies in the cache.
 
     Raises:
         UserError: a source is not there, is not what the recipe says, or has a row in a held-out language.
     """
-    codes = held_out(recipe, workspace)
     return [
-        open_source(number, source, workspace, cache, languages=recipe.languages, held_out=codes, reporter=reporter)
-        for number, source in enumerate(recipe.sources)
+        open_source(
+            number,
+            source,
+            inputs.workspace,
+            cache,
+            languages=inputs.recipe.languages,
+            held_out=inputs.held_out_languages,
+            reporter=reporter,
+            export=inputs.exports.get(source.path),
+        )
+        for number, source in enumerate(inputs.recipe.sources)
     ]
 
 

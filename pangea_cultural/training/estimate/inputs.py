@@ -7,6 +7,7 @@ import numpy as np
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import open_all
 from pangea_cultural.training.data.corpus import Corpus
@@ -50,8 +51,8 @@ def open_sources(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporte
                 f"no data at {workspace / source.path}: put it there, or say in the recipe what to assume "
                 "([sources.estimate] with questions and images)"
             )
-    present = recipe.model_copy(update={"sources": tuple(here)})
-    return Sources(present, open_all(present, workspace, cache, reporter), absent)
+    present = recipe.model_copy(update={"sources": tuple(here), "validation": None})
+    return Sources(present, open_all(TrainingInputs.open(present, workspace), cache, reporter), absent)
 
 
 def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Reporter) -> list[MeasuredSource]:

@@ -15,6 +15,7 @@ from pangea_cultural.model.config import model_config, size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.images import ImageTokenCounter
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.recipe import Model, Recipe, Stage
 from pangea_cultural.training.setup import lora
@@ -101,7 +102,7 @@ def draw(recipe: Recipe, workspace: Path, corpora: list[Corpus], folder: Path) -
     Raises:
         UserError: nothing here tells how large the model is.
     """
-    start = BaseModel(recipe, workspace, folder)
+    start = BaseModel(TrainingInputs.open(recipe, workspace), folder)
     if recipe.model.from_scratch:
         config, words, origin = _from_scratch(recipe.model, start, corpora)
     else:

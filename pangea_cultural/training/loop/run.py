@@ -15,12 +15,12 @@ import transformers
 from safetensors.torch import load_file
 from transformers import LlavaNextProcessor
 
-from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.checkpoint import save_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching import lengths, training_data
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.corpus import Corpus
@@ -49,9 +49,14 @@ DEEPSPEED_GATHER = "stage3_gather_16bit_weights_on_model_save"
 class TrainingRun:
     """A run of a recipe in a workspace. Every process has its own."""
 
-    recipe: Recipe
+    inputs: TrainingInputs
     workspace: Workspace
     reporter: Reporter
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe."""
+        return self.inputs.recipe
 
     @property
     def checkpoint(self) -> Path:
@@ -66,17 +71,20 @@ class TrainingRun:
     @property
     def stages(self) -> list[StageContext]:
         """Stages of the recipe, in order."""
-        recipe, root = self.recipe, self.workspace.root
-        return [StageContext(recipe, index, self.work, root, self.reporter) for index in range(len(recipe.stages))]
+        return [StageContext(self.inputs, index, self.work, self.reporter) for index in range(len(self.recipe.stages))]
 
 
-def run(training: TrainingRun, *, restart: bool = False, overwrite: bool = False) -> dict[str, Any]:
+def run(
+    recipe: Recipe, workspace: Workspace, reporter: Reporter, *, restart: bool = False, overwrite: bool = False
+) -> dict[str, Any]:
     """Train, and return the record that is written beside the checkpoint as training.json.
 
     Under `torchrun` every process calls this. The main process prepares and writes for all.
 
     Args:
-        training: the run.
+        recipe: the recipe.
+        workspace: the workspace, root of the recipe's paths.
+        reporter: shows progress.
         restart: start over and discard an interrupted run. A finished checkpoint stays until it is replaced.
         overwrite: replace a finished checkpoint that was trained with different settings.
 
@@ -85,22 +93,23 @@ def run(training: TrainingRun, *, restart: bool = False, overwrite: bool = False
             loss is not finite.
     """
     processes = Processes()
-    torch.set_num_threads(training.recipe.num_threads)
+    torch.set_num_threads(recipe.num_threads)
     _raise_limits()
     transformers.utils.logging.disable_progress_bar()  # a stage has its own progress bar
     transformers.utils.logging.set_verbosity_error()  # hide deprecation warnings
-    _check_inputs(training)
+    training = TrainingRun(TrainingInputs.open(recipe, workspace.root), workspace, reporter)
+    base_model = BaseModel(training.inputs, training.work)
+    _check_inputs(training, base_model)
     with contextlib.ExitStack() as stack:
         processes.run_on_main(lambda: stack.enter_context(resume.run_lock(training.work)))
-        return _run(training, processes, restart=restart, overwrite=overwrite)
+        return _run(training, base_model, processes, restart=restart, overwrite=overwrite)
 
 
-def _run(training: TrainingRun, processes: Processes, *, restart: bool, overwrite: bool) -> dict[str, Any]:
-    recipe, workspace = training.recipe, training.workspace
-    corpora = processes.run_on_main(
-        lambda: training_data.open_all(recipe, workspace.root, workspace.training_cache, training.reporter)
-    )
-    base_model = BaseModel(recipe, workspace.root, training.work)
+def _run(
+    training: TrainingRun, base_model: BaseModel, processes: Processes, *, restart: bool, overwrite: bool
+) -> dict[str, Any]:
+    cache = training.workspace.training_cache
+    corpora = processes.run_on_main(lambda: training_data.open_all(training.inputs, cache, training.reporter))
     fingerprint = processes.run_on_main(lambda: _fingerprint(training, corpora, base_model, processes.world_size))
     if restart:
         processes.run_on_main(lambda: resume.discard(training.work))
@@ -109,14 +118,14 @@ def _run(training: TrainingRun, processes: Processes, *, restart: bool, overwrit
     processes.run_on_main(lambda: _prepare(training, fingerprint, base_model, corpora))
     model, processor = base_model.load()
     measured = processes.run_on_main(lambda: _measured(training, corpora, processor))
-    data = TrainingData(recipe, corpora, measured)
+    data = TrainingData(training.recipe, corpora, measured)
     data.check_broken_images()
     for index, context in enumerate(training.stages):
         is_unfinished = not processes.run_on_main(context.record.is_file)
         if is_unfinished:
             stage.train(context, data, model, processor, processes)
             processes.wait()
-        is_last = index + 1 == len(recipe.stages)
+        is_last = index + 1 == len(training.stages)
         if not is_last or processes.is_main:  # only the main process writes the checkpoint
             model = _full_model(training, base_model, model, index) if is_unfinished else model
             checkpoints.load_parameters(model, load_file(context.weights))
@@ -181,19 +190,17 @@ def _raise_limits() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def _check_inputs(training: TrainingRun) -> None:
-    """Check everything that is cheap to check, before hours of reading.
+def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
+    """Check reporters, base model and DeepSpeed before hours of reading.
 
     Raises:
-        UserError: a reporter, DeepSpeed, the base model or the validation's export is missing.
+        UserError: one of them is missing or invalid.
     """
-    recipe, root = training.recipe, training.workspace.root
+    recipe = training.recipe
     reporters(recipe.report_to, training.work)
-    BaseModel(recipe, root, training.work).check()
-    if recipe.validation:
-        Export.open(root / recipe.validation.path)
+    base_model.check()
     if recipe.deepspeed:
-        _check_deepspeed(root / recipe.deepspeed)
+        _check_deepspeed(training.workspace.root / recipe.deepspeed)
 
 
 def _check_deepspeed(path: Path) -> None:
@@ -228,7 +235,7 @@ def _finish(
 ) -> None:
     """Write the checkpoint with its logs, and the record last: it marks the checkpoint as finished."""
     recipe, checkpoint = training.recipe, training.checkpoint
-    held_out = sorted(training_data.held_out(recipe, training.workspace.root))
+    held_out = sorted(training.inputs.held_out_languages)
     statements = model_card.statements(recipe, data.languages, held_out)
     model.to(getattr(torch, recipe.export_dtype))
     card = model_card.text(recipe, statements, data.files)

@@ -12,6 +12,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.dataset import StepDataset
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.arguments import training_arguments
@@ -37,18 +38,21 @@ class StageContext:
     """A stage of a run, with its files.
 
     Args:
-        recipe: the recipe.
+        inputs: inputs of the run.
         index: index of the stage in the recipe.
         work: work folder of the run.
-        workspace: root of the recipe's paths.
         reporter: shows progress.
     """
 
-    recipe: Recipe
+    inputs: TrainingInputs
     index: int
     work: Path
-    workspace: Path
     reporter: Reporter
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe."""
+        return self.inputs.recipe
 
     @property
     def stage(self) -> Stage:
@@ -123,9 +127,7 @@ def _validation(context: StageContext, processor: LlavaNextProcessor, processes:
     stage, recipe = context.stage, context.recipe
     if not recipe.validation or stage.objective != "sft":
         return None
-    return open_validation(
-        recipe, stage, context.workspace, context.work, processor, processes.world_size, processes.rank
-    )
+    return open_validation(context.inputs, stage, context.work, processor, processes.world_size, processes.rank)
 
 
 def _trainer(
@@ -145,7 +147,7 @@ def _trainer(
             recipe,
             stage,
             context.folder,
-            workspace=context.workspace,
+            workspace=context.inputs.workspace,
             steps=len(steps),
             validates=validation is not None,
             layer_class=type(setup.model.model.language_model.layers[0]).__name__,
@@ -155,7 +157,7 @@ def _trainer(
         learning_rates=learning_rates,
         keys=data.loss_keys,
         max_broken_images=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken_images,
-        reporters=reporters(recipe.report_to, context.workspace / "tensorboard" / recipe.name / stage.name),
+        reporters=reporters(recipe.report_to, context.inputs.workspace / "tensorboard" / recipe.name / stage.name),
         validate=validation,
     )
 

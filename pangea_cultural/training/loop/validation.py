@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from transformers import LlavaNextProcessor
 
-from pangea_cultural.dataset.export import Export
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset
-from pangea_cultural.training.batching.training_data import TrainingData, held_out, measure_all
+from pangea_cultural.training.batching.inputs import TrainingInputs
+from pangea_cultural.training.batching.training_data import TrainingData, measure_all
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources.config import ExportSource
 from pangea_cultural.training.data.sources.open import open_source
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
-from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.recipe import Stage
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.images import ImageError, read_rgb
 from pangea_cultural.utils.sampling import evenly_spaced
@@ -87,27 +87,36 @@ class Validation:
 
 
 def open_validation(
-    recipe: Recipe, stage: Stage, workspace: Path, cache: Path, processor: LlavaNextProcessor, processes: int, rank: int
+    inputs: TrainingInputs, stage: Stage, cache: Path, processor: LlavaNextProcessor, processes: int, rank: int
 ) -> Validation:
     """Read and measure the questions of a recipe's validation.
 
     Args:
-        recipe: recipe with a validation.
+        inputs: inputs of a recipe with a validation.
         stage: stage whose row layout is used.
-        workspace: root of the recipe's paths.
         cache: folder for corpora and measurements.
         processor: processor of the model.
         processes: number of processes.
         rank: index of this process.
     """
+    recipe = inputs.recipe
     assert recipe.validation is not None, "called only for recipes with validation"
-    config = recipe.validation
+    config, export = recipe.validation, inputs.exports[recipe.validation.path]
     source = ExportSource(type="export", path=config.path, split=config.split, question_types=config.question_types)
     # The languages that the validation export holds out are asked, even if no training source is an export.
-    held_out_languages = held_out(recipe, workspace) | set(Export.open(workspace / config.path).held_out_languages)
+    held_out_languages = inputs.held_out_languages.union(export.held_out_languages)
     languages = (*recipe.languages, *sorted(held_out_languages)) if recipe.languages else ()
     quiet = Reporter(quiet=True)
-    corpus = open_source(0, source, workspace, cache, languages=languages, held_out=frozenset(), reporter=quiet)
+    corpus = open_source(
+        0,
+        source,
+        inputs.workspace,
+        cache,
+        languages=languages,
+        held_out=frozenset(),
+        reporter=quiet,
+        export=export,
+    )
     measured = measure_all([corpus], processor, cache, "validation", quiet)
     one_epoch = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
     data = TrainingData(recipe.model_copy(update={"sources": (source,)}), [corpus], measured)

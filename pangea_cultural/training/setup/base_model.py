@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase, Qwen2Config
 
-from pangea_cultural.dataset.export import SPLITS, Export
+from pangea_cultural.dataset.export import SPLITS
 from pangea_cultural.model import build, pretrained, processor, tokenizer
 from pangea_cultural.model.config import size_table
 from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.recipe import Model, Recipe
+from pangea_cultural.training.recipe import Model
 from pangea_cultural.utils.files import atomic_folder, sha256_file
 
 
@@ -19,14 +20,14 @@ class BaseModel:
     """The base model of a recipe and its processor. Every call of `load` returns equal ones.
 
     Args:
-        recipe: the recipe.
-        workspace: root of the recipe's paths.
+        inputs: inputs of the run.
         folder: folder for the tokenizer of a model from scratch.
     """
 
-    def __init__(self, recipe: Recipe, workspace: Path, folder: Path) -> None:
-        self._recipe = recipe
-        self._workspace = workspace
+    def __init__(self, inputs: TrainingInputs, folder: Path) -> None:
+        self._inputs = inputs
+        self._recipe = inputs.recipe
+        self._workspace = inputs.workspace
         self._folder = folder / "tokenizer"
 
     def check(self) -> None:
@@ -114,7 +115,7 @@ class BaseModel:
         languages = self._recipe.languages
         for source in self._recipe.sources:
             if source.type == "export":
-                export = Export.open(self._workspace / source.path)
+                export = self._inputs.exports[source.path]
                 wanted = {*languages, *export.held_out_languages}
                 for split in SPLITS[1:]:
                     for row in export.questions(split):

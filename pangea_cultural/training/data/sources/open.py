@@ -12,7 +12,8 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.corpus_writer import FORMAT, Filters
 from pangea_cultural.training.data.rejections import Advance, ReadCallbacks, ReasonCounter
-from pangea_cultural.training.data.sources import culturalground, export, llava_chat, m3ls
+from pangea_cultural.training.data.sources import culturalground, llava_chat, m3ls
+from pangea_cultural.training.data.sources import export as export_reader
 from pangea_cultural.training.data.sources.config import (
     ChatSource,
     CulturalGroundSource,
@@ -43,6 +44,7 @@ def open_source(
     languages: tuple[str, ...],
     held_out: frozenset[str],
     reporter: Reporter,
+    export: Export | None = None,
 ) -> Corpus:
     """The corpus of a source: of an earlier call if the data and what is taken of them are the same, or built now.
 
@@ -54,12 +56,14 @@ def open_source(
         languages: the recipe's languages; all where none is named.
         held_out: languages that no row that is taken may be in; for a split to validate on, none.
         reporter: shows progress and tells what was dropped.
+        export: the opened export of an `ExportSource`; None to open it here.
 
     Raises:
         UserError: the data is not there or is broken, a row is in a held-out language, or no row is left.
     """
     path = workspace / source.path
-    files = _files(source, path)
+    export = (export or Export.open(path)) if isinstance(source, ExportSource) else None
+    files = [export.path / MANIFEST] if export else _files(source, path)
     filters = _filters(source, languages)
     digests = _digests(path, files, reporter)
     key = _key(source, path, digests, filters, held_out)
@@ -67,9 +71,9 @@ def open_source(
     corpus = Corpus.open(folder, key, source=number, root=root)
     if corpus is None:
         rejected, notes = ReasonCounter(), ReasonCounter()
-        with reporter.bar(f"{path.name}: reading", *_length(source, files)) as bar:
+        with reporter.bar(f"{path.name}: reading", *_length(source, files, export)) as bar:
             corpus = Corpus.build(
-                _rows(source, files, root, ReadCallbacks(rejected.add, notes.add, bar.advance)),
+                _rows(source, files, root, export, ReadCallbacks(rejected.add, notes.add, bar.advance)),
                 folder,
                 key=key,
                 files=_listed(digests),
@@ -89,8 +93,6 @@ def open_source(
 
 def _files(source: Source, path: Path) -> list[Path]:
     """The files whose content decides what a source holds."""
-    if isinstance(source, ExportSource):
-        return [Export.open(path).path / MANIFEST]
     if isinstance(source, M3lsSource) and (folders := m3ls.folders(path)):
         _refuse_unfit(source, path)
         return [article for folder in folders for article in m3ls.articles(folder)]
@@ -171,10 +173,10 @@ def _sha256(path: Path, advance: Advance) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _length(source: Source, files: list[Path]) -> tuple[int, str]:
+def _length(source: Source, files: list[Path], export: Export | None) -> tuple[int, str]:
     """How much there is to read, and of what."""
-    if isinstance(source, ExportSource):
-        return Export.open(files[0].parent).manifest["questions"][source.split], "questions"
+    if export and isinstance(source, ExportSource):
+        return export.manifest["questions"][source.split], "questions"
     return sum(map(mebibytes, files)), _unit(files)
 
 
@@ -183,11 +185,13 @@ def _unit(files: list[Path]) -> str:
     return "articles" if files and m3ls.is_article(files[0]) else "MB"
 
 
-def _rows(source: Source, files: list[Path], root: Path, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
+def _rows(
+    source: Source, files: list[Path], root: Path, export: Export | None, callbacks: ReadCallbacks
+) -> Iterator[SourceRow]:
     for file in files:
         match source:
-            case ExportSource():
-                yield from export.read(Export.open(file.parent), source.split, callbacks)
+            case ExportSource() if export:
+                yield from export_reader.read(export, source.split, callbacks)
             case ChatSource():
                 yield from llava_chat.read(file, callbacks, default_language=source.default_language)
             case CulturalGroundSource():

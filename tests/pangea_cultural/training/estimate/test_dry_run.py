@@ -15,12 +15,12 @@ from pangea_cultural.model import build
 from pangea_cultural.training import recipe
 from pangea_cultural.training.batching import lengths, training_data
 from pangea_cultural.training.batching.dataset import counts
+from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.mixture import SourceQuestions
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.estimate.assumptions import thinned
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
-from pangea_cultural.training.loop.run import TrainingRun
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
@@ -73,8 +73,9 @@ def estimate(what, workspace, **devices):
 
 def planned(what, workspace, cache, number, work=None):
     """The rows of every step of a stage, as the training itself lays them out, and the sources' lengths."""
-    corpora = training_data.open_all(what, workspace, cache, QUIET)
-    start = BaseModel(what, workspace, work or cache)
+    inputs = TrainingInputs.open(what, workspace)
+    corpora = training_data.open_all(inputs, cache, QUIET)
+    start = BaseModel(inputs, work or cache)
     start.prepare(corpora)
     _, own = start.load()
     measured = training_data.measure_all(corpora, own, cache, processor_key(own, work or cache), QUIET)
@@ -279,8 +280,8 @@ def test_what_a_training_has_measured_is_not_measured_again(workspace, tmp_path,
     tiny.checkpoint(tmp_path / "random")
     what = made(model=model, epochs=1)
     apart = estimate(what, tmp_path)
-    training = TrainingRun(what, Workspace(tmp_path), QUIET)
-    planned(what, tmp_path, training.workspace.training_cache, 0, work=training.work)
+    place = Workspace(tmp_path)
+    planned(what, tmp_path, place.training_cache, 0, work=place.checkpoints / f".{what.name}.work")
     before = contents(tmp_path)
     monkeypatch.setattr(Corpus, "build", None)
     monkeypatch.setattr(lengths._Saved, "save", None)
