@@ -72,7 +72,7 @@ def build(
     if dump is not None:
         overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
     plan = recipes.load(config.find("recipe", recipe, recipes.RECIPES), overrides=overrides, contact=contact)
-    sources.check(plan)
+    sources.check(plan.images.sources, plan.network)
     if dry_run:
         _expect(plan, Reporter(quiet=quiet), as_json=as_json)
         return

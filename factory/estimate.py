@@ -17,13 +17,15 @@ from backports import zstd
 
 from factory.entities.base import LookupSource, StreamSource, TooMuchError
 from factory.entities.entity_rows import Rows
-from factory.entities.selector import CATEGORY_PROPERTIES, IMAGE_PROPERTIES, Selector
+from factory.entities.selector import Selector
 from factory.entities.sources import api, dump
 from factory.entities.sources.open import Dump, FoundBySparql, open_sources
 from factory.entities.sources.sparql.source import SparqlSource
+from factory.images.config import CommonsConfig
 from factory.images.sources.commons.api import MAX_TITLES
 from factory.net.limits import DEFAULTS
-from factory.recipe import CommonsSource, Recipe
+from factory.recipe import Recipe
+from factory.reference.properties import CATEGORY_PROPERTIES, IMAGE_PROPERTIES
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 
@@ -63,11 +65,11 @@ def estimate(recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
     Raises:
         UserError: a host wants a contact, or a file cannot be read.
     """
-    selector = Selector(recipe)
-    with open_sources(recipe, selector) as sources:
+    selector = Selector(recipe.scope)
+    with open_sources(recipe.sources, recipe.network, recipe.scope) as sources:
         parts = [_of_source(source, selector, recipe, reporter) for source in sources]
     images = sum(part.images for part in parts)
-    online = any(isinstance(source, CommonsSource) for source in recipe.images.sources)
+    online = any(isinstance(source, CommonsConfig) for source in recipe.images.sources)
     return {
         "sources": [vars(part) for part in parts],
         "entities": sum(part.entities for part in parts),
@@ -151,9 +153,9 @@ def _decoded(head: bytes, new: Callable[[], Any] | None) -> bytes:
 
 def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe) -> tuple[int, int]:
     """How many of some documents are selected, and how many images they would have at most."""
-    rows = Rows("estimate")
+    rows, scope = Rows("estimate"), selector.scope
     for number, text in lines:
-        selector.take(dump.parse(number, text, selector.wanted, selector.labels), rows)
+        selector.take(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
     done = rows.finish()
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
@@ -181,7 +183,7 @@ def _of_service(source: LookupSource, recipe: Recipe, reporter: Reporter) -> Sou
                 basis = "at least: the endpoint could not count some slices"
             bar.advance()
     if finder.per_region:
-        found = min(found, finder.per_region * len(recipe.asked_regions()))
+        found = min(found, finder.per_region * len(recipe.scope.regions))
     batches = -(-found // (api.BATCH if isinstance(source, FoundBySparql) else finder.batch))
     queries = len(slices) + (batches if isinstance(source, FoundBySparql) else QUERIES_PER_BATCH * batches)
     # A second of answering beside the pause between two queries.

@@ -14,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from factory.recipe import CommonsSource, ImageSource, Recipe
+from factory.images.config import CommonsConfig, ImageSourceConfig
+from factory.recipe import Recipe
 from factory.reference.properties import properties
 from factory.store.store import Store
 from pangea_cultural import __version__
@@ -64,9 +65,9 @@ STAGES = (
         reads=lambda r: [
             [_document_source_state(source, r.seed) for source in r.sources],
             # Whole rows, so that an edited table is noticed as an edited recipe is.
-            [region(slug).model_dump() for slug in r.asked_regions()],
-            [language(code).model_dump() for code in r.asked_languages()],
-            [properties()[name].model_dump() for name in r.asked_properties()],
+            [region(slug).model_dump() for slug in r.scope.regions],
+            [language(code).model_dump() for code in r.scope.languages],
+            [properties()[name].model_dump() for name in r.scope.properties],
             [name for name, row in properties().items() if row.region_link],
             ambiguous_states(),
             r.images.required,
@@ -131,33 +132,35 @@ def build(job: Build, only: tuple[str, ...] = ()) -> None:
 def _select(job: Build) -> tuple[int, int]:
     from factory.entities import stage as ingest
 
-    return ingest.run(job.store, job.recipe, job.reporter)
+    return ingest.run(job.store, job.recipe.sources, job.recipe.network, job.recipe.scope, job.reporter)
 
 
 def _images(job: Build) -> tuple[int, int]:
     from factory.images import stage as images
     from factory.images.sources import open as sources
 
-    with sources.opened(job.recipe) as opened:
-        return images.run(job.store, job.recipe, opened, job.workspace.images, job.reporter)
+    config = job.recipe.images
+    with sources.opened(config.sources, job.recipe.network, seed=job.recipe.seed) as opened:
+        return images.run(job.store, config, opened, job.workspace.images, job.reporter)
 
 
 def _questions(job: Build) -> tuple[int, int]:
     from factory.questions import stage as fill
 
-    return fill.run(job.store, job.recipe, job.reporter)
+    return fill.run(job.store, job.recipe.scope, job.reporter)
 
 
 def _split(job: Build) -> tuple[int, int]:
     from factory.splits import stage as split
 
-    return split.run(job.store, job.recipe)
+    return split.run(job.store, job.recipe.split, job.recipe.scope)
 
 
 def _export(job: Build) -> tuple[int, int]:
     from factory.exchange import native
 
-    return native.run(job.store, job.recipe, job.workspace.images, job.export, job.reporter)
+    recipe = job.recipe
+    return native.run(job.store, recipe.scope, recipe.published(), job.workspace.images, job.export, job.reporter)
 
 
 def _is_done(job: Build, stage: Stage, fingerprint: str) -> bool:
@@ -206,8 +209,8 @@ def _file_state(path: Path) -> list:
     return [str(path), state.st_size, state.st_mtime_ns]
 
 
-def _image_source_state(source: ImageSource) -> object:
-    return source.model_dump() if isinstance(source, CommonsSource) else _file_state(source.path)
+def _image_source_state(source: ImageSourceConfig) -> object:
+    return source.model_dump() if isinstance(source, CommonsConfig) else _file_state(source.path)
 
 
 def _hash(value: object) -> str:

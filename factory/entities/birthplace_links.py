@@ -2,9 +2,10 @@
 
 import pyarrow as pa
 
-from factory.entities.selector import BIRTHPLACE, CITIZENSHIP, COUNTRY, NO_LINK, Selector
+from factory.entities.selector import NO_LINK, Selector
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK
 from factory.reference import entity_types
+from factory.reference.properties import BIRTHPLACE, CITIZENSHIP, COUNTRY
 from factory.store.store import Store
 
 LINK = """
@@ -60,7 +61,7 @@ def link(store: Store, selector: Selector) -> None:
     with store.transaction():
         store.execute(LINK, {"link": BIRTHPLACE_LINK, "birthplace": BIRTHPLACE, "country": COUNTRY})
         store.execute(UNLINKED, {"citizenship": CITIZENSHIP, "no_link": NO_LINK})
-        store.script(TAKE_OUT, {"steps": sorted(selector.steps), "entity_type": entity_types.ANY})
+        store.script(TAKE_OUT, {"steps": sorted(selector.scope.step_properties), "entity_type": entity_types.ANY})
     for name in ("region_of", "historic"):
         store.connection.unregister(name)
 

@@ -65,9 +65,9 @@ class Workers:
 
 def select(selector: Selector, source: str, batch: Batch) -> Finished:
     """The rows of some lines of a dump."""
-    rows = Rows(source)
+    rows, scope = Rows(source), selector.scope
     for number, text in batch.lines:
-        selector.take(dump.parse(number, text, selector.wanted, selector.labels), rows)
+        selector.take(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
     for names in batch.passed:
         selector.pass_by(names, rows)
     return rows.finish()

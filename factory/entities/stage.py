@@ -3,6 +3,8 @@
 A killed build goes on at the batch it was in.
 """
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from factory.entities import birthplace_links, id_search, value_entities
@@ -10,10 +12,12 @@ from factory.entities.base import LookupSource, StreamSource
 from factory.entities.entity_rows import Finished, Rows
 from factory.entities.parallel import Workers
 from factory.entities.selector import SEEN, Selector
+from factory.entities.sources.config import SourceConfig
 from factory.entities.sources.dump import Line
 from factory.entities.sources.open import open_sources
 from factory.entities.value_entities import BATCH_IDS, STAGE
-from factory.recipe import Recipe
+from factory.net.config import Network
+from factory.scope import Scope
 from factory.store.store import Store
 from factory.wikidata import region_names
 from factory.wikidata.values import by_number
@@ -23,11 +27,13 @@ from pangea_cultural.utils.console import Reporter
 MEGA = 1_000_000
 
 
-def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
+def run(
+    store: Store, configs: Sequence[SourceConfig], network: Network, scope: Scope, reporter: Reporter
+) -> tuple[int, int]:
     """Select entities from all sources, then look up their values. Returns how many documents went in and were kept."""
-    selector = Selector(recipe)
-    with open_sources(recipe, selector) as sources, Workers(selector) as workers:
-        job = _Job(store, selector, workers, reporter, seed=recipe.seed)
+    selector = Selector(scope)
+    with open_sources(configs, network, scope) as sources, Workers(selector) as workers:
+        job = _Job(store, selector, workers, reporter, seed=scope.seed)
         for source in sources:
             if isinstance(source, LookupSource):
                 job.look_up(source)
@@ -35,7 +41,7 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
                 job.stream(source)
         value_entities.look_up(store, selector, sources, reporter)
     birthplace_links.link(store, selector)
-    _add_region_names(store, recipe)
+    _add_region_names(store, scope)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
     return inputs, store.value("SELECT count(*) FROM entity WHERE selected")
 
@@ -117,12 +123,12 @@ FROM (SELECT DISTINCT region, entity FROM found WHERE source = $2)
 """
 
 
-def _add_region_names(store: Store, recipe: Recipe) -> None:
+def _add_region_names(store: Store, scope: Scope) -> None:
     """Give regions their CLDR names in the languages in which no source had a label."""
     known = {(row[0], row[1]) for row in store.rows("SELECT entity, language FROM label")}
     rows = [
         {"entity": qid, "language": row.labels[0], "text": text, "source": "cldr"}
-        for row in map(language, recipe.asked_languages())
+        for row in map(language, scope.languages)
         for qid, _, text in region_names.region_names([row])
         if not any((qid, code) in known for code in row.labels)
     ]

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from factory.entities.base import LookupSource, StreamSource
 from factory.entities.entity_rows import Rows
-from factory.entities.selector import BIRTHPLACE, Selector
+from factory.entities.selector import Selector
 from factory.entities.sources.dump import Line
+from factory.reference.properties import BIRTHPLACE
 from factory.store.store import Store
 from factory.wikidata.entity import Entity, MalformedDocumentError
 from factory.wikidata.values import by_number
@@ -66,7 +67,7 @@ def look_up(
 
 def _take_passing(store: Store, selector: Selector, sources: Sequence[StreamSource | LookupSource]) -> int:
     """Take over what has been kept of wanted values; gives how many."""
-    properties = sorted({*selector.asked, *selector.links, BIRTHPLACE})
+    properties = sorted({*selector.scope.answer_properties, *selector.scope.link_properties, BIRTHPLACE})
     store.execute(WANTED, {"properties": properties})
     with store.transaction():
         store.script(FROM_PASSING, {"sources": [source.name for source in sources]})
@@ -98,7 +99,7 @@ def _write(store: Store, selector: Selector, lines: list[Line], source: str) -> 
             found = selector.read(line)
         except MalformedDocumentError:
             continue  # a value without a name is counted when questions are made
-        claims = [claim for claim in found.claims if claim.property in selector.steps]
+        claims = [claim for claim in found.claims if claim.property in selector.scope.step_properties]
         # A value that redirects keeps the id by which claims know it.
         rows.add(Entity(line.asked, found.revision, found.labels, claims), selected=False, link=[])
         written.add(line.asked)

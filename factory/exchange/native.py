@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from factory.recipe import Recipe
+from factory.scope import Scope
 from factory.store.store import Store
 from pangea_cultural import __version__
 from pangea_cultural.dataset import export, question
@@ -40,13 +41,15 @@ OWN_IMAGE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]
 """An image below `images/`, or what a kill has left of one."""
 
 
-def run(store: Store, recipe: Recipe, image_folder: Path, folder: Path, reporter: Reporter) -> tuple[int, int]:
+def run(
+    store: Store, scope: Scope, recipe: dict[str, Any], image_folder: Path, folder: Path, reporter: Reporter
+) -> tuple[int, int]:
     """Write the export, the manifest last. Returns how many questions are in the store and in the export."""
     (folder / export.MANIFEST).unlink(missing_ok=True)
     files = {}
     counts = {}
     for split in export.SPLITS:
-        table = store.table(QUESTIONS, {"split": split, "held_out_languages": list(recipe.held_out_languages)})
+        table = store.table(QUESTIONS, {"split": split, "held_out_languages": list(scope.held_out_languages)})
         table = table.select(question.QUESTION_SCHEMA.names).cast(question.QUESTION_SCHEMA)
         files[f"questions-{split}.parquet"] = _write_parquet(table, folder / f"questions-{split}.parquet")
         counts[split] = table.num_rows
@@ -56,7 +59,7 @@ def run(store: Store, recipe: Recipe, image_folder: Path, folder: Path, reporter
     _place_images(names, image_folder, folder, reporter)
     _remove_cut_off([*files, export.MANIFEST], folder)
     _remove_unlisted(set(names), folder)
-    write_json(folder / export.MANIFEST, _manifest(store, recipe, files, counts))
+    write_json(folder / export.MANIFEST, _manifest(store, scope, recipe, files, counts))
     return store.value("SELECT count(*) FROM question"), sum(counts.values())
 
 
@@ -111,14 +114,16 @@ def _remove_unlisted(names: set[str], folder: Path) -> None:
         images.rmdir()
 
 
-def _manifest(store: Store, recipe: Recipe, files: dict[str, str], counts: dict[str, int]) -> dict:
+def _manifest(
+    store: Store, scope: Scope, recipe: dict[str, Any], files: dict[str, str], counts: dict[str, int]
+) -> dict[str, Any]:
     """What the export is; no times and no paths, so that the same build gives the same bytes."""
     by_language = store.rows("SELECT language, question_type, count(*) FROM question GROUP BY ALL ORDER BY ALL")
     return {
         "format": export.FORMAT,
-        "recipe": recipe.model_dump(mode="json", exclude={"sources", "images", "network"}),
+        "recipe": recipe,
         "version": __version__,
-        "held_out_languages": list(recipe.held_out_languages),
+        "held_out_languages": list(scope.held_out_languages),
         "questions": counts,
         "questions_by_language": {f"{language} {question_type}": n for language, question_type, n in by_language},
         "entities": store.value("SELECT count(DISTINCT entity) FROM question"),

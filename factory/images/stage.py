@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from factory.entities.selector import CATEGORY_PROPERTIES, IMAGE_PROPERTIES
 from factory.images import licenses
 from factory.images.base import ImageSource
 from factory.images.candidates import NO_IMAGE, Candidate, Wish
+from factory.images.config import ImagesConfig
 from factory.images.download import Download, fetch_all
 from factory.images.image_store import StoredImage
-from factory.recipe import Recipe
+from factory.reference.properties import CATEGORY_PROPERTIES, IMAGE_PROPERTIES
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
 
@@ -60,7 +60,7 @@ Rows = dict[str, list[dict]]
 
 
 def run(
-    store: Store, recipe: Recipe, sources: Sequence[ImageSource], folder: Path, reporter: Reporter
+    store: Store, config: ImagesConfig, sources: Sequence[ImageSource], folder: Path, reporter: Reporter
 ) -> tuple[int, int]:
     """Fetch the images of all selected entities. Returns how many entities went in and how many got an image."""
     store.execute(WISHED, {"properties": list(IMAGE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
@@ -70,7 +70,7 @@ def run(
         start = _reject_without_wishes(store, without)
         bar.advance(start)
         numbers = range(_num_batches(start - without), _num_batches(inputs - without))
-        batches = [_Batch(store, sources, number, recipe, folder) for number in numbers]
+        batches = [_Batch(store, sources, number, config.max_per_entity, folder) for number in numbers]
         for batch, following in itertools.zip_longest(batches, batches[1:]):
             rows = batch.rows(meanwhile=following.prepare if following else lambda: None)
             with store.transaction():
@@ -109,18 +109,20 @@ class _Batch:
         store: has the table `wished`.
         sources: where images come from.
         number: of the batch in that table, from 0.
-        recipe: says how many images an entity gets.
+        max_per_entity: most images of an entity.
         folder: for the images.
     """
 
-    def __init__(self, store: Store, sources: Sequence[ImageSource], number: int, recipe: Recipe, folder: Path) -> None:
+    def __init__(
+        self, store: Store, sources: Sequence[ImageSource], number: int, max_per_entity: int, folder: Path
+    ) -> None:
         self.num_entities = 0
         """Known when the batch is prepared."""
         self._number = number
         self._store = store
         self._sources = sources
         self._folder = folder
-        self._max_per_entity = recipe.images.max_per_entity
+        self._max_per_entity = max_per_entity
         self._wishes: list[Wish] = []
         self._done: dict[str, Download] = {}
 

@@ -5,19 +5,19 @@ from importlib import resources
 import pyarrow as pa
 
 from factory.questions import templates, value_names
-from factory.recipe import Recipe
 from factory.reference.properties import properties
+from factory.scope import Scope
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
 
 
-def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
+def run(store: Store, scope: Scope, reporter: Reporter) -> tuple[int, int]:
     """Make all questions. Returns how many could have been made, an open and a choice one each, and how many were."""
     with reporter.bar("questions", 2, "steps") as bar:
-        store.append("template", templates.as_table(recipe.asked_languages()))
-        value_names.write(store, recipe)
+        store.append("template", templates.as_table(scope.languages))
+        value_names.write(store, scope)
         bar.advance()
-        _fill(store, recipe)
+        _fill(store, scope)
         bar.advance()
     made = store.value("SELECT count(*) FROM question")
     dropped = store.value(
@@ -27,8 +27,8 @@ def run(store: Store, recipe: Recipe, reporter: Reporter) -> tuple[int, int]:
     return made + dropped, made
 
 
-def _fill(store: Store, recipe: Recipe) -> None:
-    asked = [properties()[name] for name in recipe.asked_properties()]
+def _fill(store: Store, scope: Scope) -> None:
+    asked = [properties()[name] for name in scope.properties]
     steps = [(*row.path, None)[:2] if row.path else (row.id, None) for row in asked]
     store.connection.register(
         "asked",
@@ -41,7 +41,7 @@ def _fill(store: Store, recipe: Recipe) -> None:
             }
         ),
     )
-    parameters = {"seed": str(recipe.seed), "images_required": recipe.images.required}
+    parameters = {"seed": str(scope.seed), "images_required": scope.images_required}
     script = resources.files("factory.questions").joinpath("fill.sql").read_text("utf-8")
     store.script(script, parameters)
     store.connection.unregister("asked")

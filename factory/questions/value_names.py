@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from factory.questions.scripts import fits_script
-from factory.recipe import Recipe
+from factory.scope import Scope
 from factory.store.store import Store
 from factory.wikidata.value_text import CannotRenderError, render
 from pangea_cultural.reference.languages import language
@@ -14,7 +14,7 @@ MUL = "mul"
 """Wikidata's label for all languages: Latin in most cases, so it passes only where it fits the language's script."""
 
 
-def write(store: Store, recipe: Recipe) -> None:
+def write(store: Store, scope: Scope) -> None:
     """Fill `value_text` for every best value that is asked for, in every language of the recipe."""
     # Along a path the last step's values are the answers; names of the steps before are not needed, but do no harm.
     values = store.rows(
@@ -24,11 +24,11 @@ def write(store: Store, recipe: Recipe) -> None:
     labels: dict[str, dict[str, str]] = {}
     for entity, code, text in store.rows("SELECT entity, language, text FROM label"):
         labels.setdefault(entity, {})[code] = text
-    regions = recipe.asked_regions()
+    regions = scope.regions
     texts: list[dict] = []
     rejections: list[dict] = []
     for value, value_type in sorted(values):
-        for code in recipe.asked_languages():
+        for code in scope.languages:
             text, source = _name(value, value_type, code, labels.get(value, {}))
             row = {"value": value, "language": code, "region": "", "text": text, "source": source}
             rows = [row] if text else []

@@ -6,8 +6,18 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from factory.wikidata.entity import COMMONS
 from pangea_cultural.config import Config
 from pangea_cultural.reference.table import Table
+
+PHOTO_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
+"""Properties whose files are photos of the entity, best first; flags, logos, maps, banners and signatures are not."""
+CATEGORY_PROPERTIES = ("P373", COMMONS)
+"""Commons categories of an entity: the property, which is more frequent, before the sitelink."""
+IMAGE_PROPERTIES = (*PHOTO_PROPERTIES, *CATEGORY_PROPERTIES)
+SUPPORT_PROPERTIES = ("P31", *PHOTO_PROPERTIES, "P373")
+"""Properties that are read for every recipe."""
+BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
 
 NAME = "label"
 """The id that stands for the entity's own name."""

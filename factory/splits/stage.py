@@ -1,6 +1,7 @@
 """The stage `split`: which images training never sees."""
 
-from factory.recipe import Recipe
+from factory.scope import Scope
+from factory.splits.config import SplitConfig
 from factory.store.store import Store
 
 # An image's split is drawn by its content alone: an image that shows two entities, or is found again in another
@@ -31,18 +32,18 @@ GROUP BY q.language ORDER BY q.language
 """
 
 
-def run(store: Store, recipe: Recipe) -> tuple[int, int]:
+def run(store: Store, config: SplitConfig, scope: Scope) -> tuple[int, int]:
     """Assign every image to a split. Returns how many questions went in and how many can be exported."""
     store.execute(
         ASSIGN,
         {
-            "seed": str(recipe.seed),
-            "unseen_categories": list(recipe.split.unseen_categories),
-            "test": recipe.split.test,
-            "dev": recipe.split.dev,
+            "seed": str(scope.seed),
+            "unseen_categories": list(config.unseen_categories),
+            "test": config.test,
+            "dev": config.dev,
         },
     )
-    store.execute(HOLD_OUT, {"held_out_languages": list(recipe.held_out_languages)})
+    store.execute(HOLD_OUT, {"held_out_languages": list(scope.held_out_languages)})
     questions = store.value("SELECT count(*) FROM question")
     dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = 'split'")
     return questions, questions - dropped

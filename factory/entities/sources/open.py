@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory.entities.base import LookupSource, StreamSource
-from factory.entities.selector import IMAGE_PROPERTIES, Selector
 from factory.entities.sources import dump, files
+from factory.entities.sources.config import ApiConfig, DumpConfig, FilesConfig, SourceConfig, SparqlConfig
 from factory.entities.sources.dump import Batch
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK, Slice
-from factory.recipe import ApiSource, DumpSource, FilesSource, Recipe, SparqlSource
+from factory.net.config import Network
+from factory.reference.properties import IMAGE_PROPERTIES
+from factory.scope import Scope
 from pangea_cultural.reference.regions import region
 
 if TYPE_CHECKING:
@@ -69,69 +71,68 @@ class FoundBySparql:
 
 
 @contextlib.contextmanager
-def open_sources(recipe: Recipe, selector: Selector) -> Iterator[list[StreamSource | LookupSource]]:
+def open_sources(
+    configs: Sequence[SourceConfig], network: Network, scope: Scope
+) -> Iterator[list[StreamSource | LookupSource]]:
     """The sources of a recipe, in its order; connections end with the block.
 
     Raises:
         UserError: a host wants to know whom to contact.
     """
     with contextlib.ExitStack() as stack:
-        online = any(isinstance(source, ApiSource) or getattr(source, "documents", "") for source in recipe.sources)
-        client = stack.enter_context(recipe.network.client(seed=recipe.seed)) if online else None
+        online = any(isinstance(config, ApiConfig) or getattr(config, "documents", "") for config in configs)
+        client = stack.enter_context(network.client(seed=scope.seed)) if online else None
         yield [
-            _open(source, name, recipe, selector, client)
-            for source, name in zip(recipe.sources, _names(recipe), strict=True)
+            _open(config, name, network, scope, client) for config, name in zip(configs, _names(configs), strict=True)
         ]
 
 
 def _open(
-    source: Any, name: str, recipe: Recipe, selector: Selector, client: Client | None
+    config: SourceConfig, name: str, network: Network, scope: Scope, client: Client | None
 ) -> StreamSource | LookupSource:
-    if isinstance(source, DumpSource):
-        return Dump(source.path, name)
-    if isinstance(source, FilesSource):
-        return files.FilesSource(source.path, name)
-    if isinstance(source, ApiSource):
-        return _api(client, source.url, source.ids, selector, name)
-    found = _sparql(source, name, recipe, selector)
-    if not source.documents:
+    if isinstance(config, DumpConfig):
+        return Dump(config.path, name)
+    if isinstance(config, FilesConfig):
+        return files.FilesSource(config.path, name)
+    if isinstance(config, ApiConfig):
+        return _api(client, config.url, config.ids, scope, name)
+    found = _sparql(config, name, network, scope)
+    if not config.documents:
         return found
-    return FoundBySparql(found, _api(client, source.documents, (), selector, name), name)
+    return FoundBySparql(found, _api(client, config.documents, (), scope, name), name)
 
 
-def _api(client: Client | None, url: str, ids: Sequence[str], selector: Selector, name: str) -> api.ApiSource:
+def _api(client: Client | None, url: str, ids: Sequence[str], scope: Scope, name: str) -> api.ApiSource:
     from factory.entities.sources import api
 
     assert client is not None
-    return api.ApiSource(client, url, ids=ids, languages=sorted(selector.labels), name=name)
+    return api.ApiSource(client, url, ids=ids, languages=sorted(scope.label_codes), name=name)
 
 
-def _sparql(source: SparqlSource, name: str, recipe: Recipe, selector: Selector) -> lookup.SparqlSource:
+def _sparql(config: SparqlConfig, name: str, network: Network, scope: Scope) -> lookup.SparqlSource:
     from factory.entities.sources.sparql import source as lookup
     from factory.entities.sources.sparql.endpoint import Endpoint
     from factory.entities.sources.sparql.responses import Politeness
 
-    politeness = Politeness(pause_s=source.pause_s, timeout_s=source.timeout_s)
-    network = recipe.network
     endpoint = Endpoint(
-        source.url,
+        config.url,
         contact=network.contact,
-        politeness=politeness,
+        politeness=Politeness(pause_s=config.pause_s, timeout_s=config.timeout_s),
         private_hosts=network.private_hosts,
-        seed=recipe.seed,
+        seed=scope.seed,
     )
-    scope = lookup.Scope(
-        regions=tuple(region(slug) for slug in recipe.asked_regions()),
-        links=(*selector.links, BIRTHPLACE_LINK),
-        asked=tuple(sorted(selector.asked)),
-        wanted=tuple(sorted(selector.wanted)),
-        labels=tuple(sorted(selector.labels)),
-        images=IMAGE_PROPERTIES if recipe.images.required else (),
+    search = lookup.SearchScope(
+        regions=tuple(region(slug) for slug in scope.regions),
+        links=(*scope.link_properties, BIRTHPLACE_LINK),
+        asked=tuple(sorted(scope.answer_properties)),
+        wanted=tuple(sorted(scope.read_properties)),
+        labels=tuple(sorted(scope.label_codes)),
+        images=IMAGE_PROPERTIES if scope.images_required else (),
     )
-    return lookup.SparqlSource(endpoint, scope, name, source.batch, source.per_region)
+    return lookup.SparqlSource(endpoint, search, name, config.batch, config.per_region)
 
 
-def _names(recipe: Recipe) -> list[str]:
+def _names(configs: Sequence[SourceConfig]) -> list[str]:
     """What each source is called; two of the same name are told apart by their place in the recipe."""
-    plain = [source.label() for source in recipe.sources]
+    plain = [config.label() for config in configs]
     return [name if plain.count(name) == 1 else f"{name} ({n})" for n, name in enumerate(plain, 1)]

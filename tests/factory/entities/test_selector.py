@@ -22,7 +22,7 @@ RECIPE = {
 
 
 def selector(**fields):
-    return Selector(Recipe.model_validate(RECIPE | fields))
+    return Selector(Recipe.model_validate(RECIPE | fields).scope)
 
 
 def document(**claims):

@@ -6,7 +6,6 @@ import orjson
 import pytest
 
 from factory.entities import stage as ingest
-from factory.entities.selector import Selector
 from factory.entities.sources.open import open_sources
 from factory.recipe import Recipe
 from factory.store.store import Store
@@ -97,7 +96,7 @@ def recipe(*sources, private_hosts=()):
 
 def rows(folder, plan):
     with Store.open(folder / f"{len(list(folder.iterdir()))}.duckdb") as store:
-        inputs, kept = ingest.run(store, plan, Reporter(quiet=True))
+        inputs, kept = ingest.run(store, plan.sources, plan.network, plan.scope, Reporter(quiet=True))
         rejected = store.value("SELECT coalesce(sum(items), 0) FROM rejection WHERE reason NOT LIKE 'claim:%'")
         assert kept + rejected == inputs, "nothing vanishes"
         return {name: store.rows(sql) for name, sql in TABLES.items()}
@@ -168,7 +167,7 @@ def test_sparql_with_documents_of_the_api_gives_the_same_rows(folder, through_th
 
 def documents_of(server, *ids):
     plan = recipe({"type": "api", "url": server.url, "ids": ["Q1"]}, private_hosts=[server.host])
-    with open_sources(plan, Selector(plan)) as (source,):
+    with open_sources(plan.sources, plan.network, plan.scope) as (source,):
         return dict(source.documents(ids))
 
 
@@ -194,5 +193,6 @@ def test_an_api_that_refuses_ends_the_build_in_one_line():
 
 def test_wikimedia_is_not_asked_anonymously():
     plan = recipe({"type": "api", "ids": ["Q1"]})
-    with pytest.raises(UserError, match="--contact"), open_sources(plan, Selector(plan)) as (source,):
+    opening = open_sources(plan.sources, plan.network, plan.scope)
+    with pytest.raises(UserError, match="--contact"), opening as (source,):
         list(source.documents(["Q1"]))

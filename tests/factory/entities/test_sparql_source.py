@@ -9,12 +9,11 @@ import pytest
 
 from factory.entities import id_search
 from factory.entities.base import TooMuchError
-from factory.entities.selector import Selector
 from factory.entities.sources.open import open_sources
 from factory.entities.sources.sparql.endpoint import Endpoint
 from factory.entities.sources.sparql.responses import Politeness
 from factory.entities.sources.sparql.slices import Slice, slices
-from factory.entities.sources.sparql.source import Scope, SparqlSource
+from factory.entities.sources.sparql.source import SearchScope, SparqlSource
 from factory.recipe import Recipe
 from factory.reference.properties import properties
 from factory.store.store import Store
@@ -31,7 +30,7 @@ SAMPLE = [
 ]
 LINKS = tuple(name for name, row in properties().items() if row.region_link)
 ASKED = tuple(name for name, row in properties().items() if row.question and name.startswith("P") and not row.path)
-SCOPE = Scope(
+SCOPE = SearchScope(
     regions=tuple(regions()[slug] for slug in ("japan", "italy", "netherlands")),
     links=LINKS,
     asked=ASKED,
@@ -119,7 +118,7 @@ def test_the_finest_slices_go_by_the_ids_digits(source, proxy):
         TIMED_OUT_ANSWER if asked_in(query) and not re.search('STRENDS.*"Q?[0-9]{2}"', query) else None
     )
     one = SCOPE.regions[:1], LINKS[:1], ("P31",)
-    source.scope = Scope(regions=one[0], links=one[1], asked=one[2], wanted=(), labels=())
+    source.scope = SearchScope(regions=one[0], links=one[1], asked=one[2], wanted=(), labels=())
     found, lost = everything(source)
     # A rule by two digits stops at `*7`, and at the whole id Q7, which nothing in the sample is.
     assert found == set(expected(source.scope, SAMPLE)) and found <= whole
@@ -128,7 +127,7 @@ def test_the_finest_slices_go_by_the_ids_digits(source, proxy):
 
 def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(source, proxy, tmp_path, capsys):
     proxy.rule = lambda query: TIMED_OUT_ANSWER if "p:P31 " in query else None
-    source.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P17", "P31"), wanted=(), labels=())
+    source.scope = SearchScope(regions=SCOPE.regions[:1], links=("P17",), asked=("P17", "P31"), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
         for _ in range(2):  # the second time there is nothing left to ask
             id_search.find(store, source, Reporter())
@@ -145,7 +144,7 @@ def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(source, 
 
 def test_a_slice_that_is_answered_now_and_then_is_not_given_up(source, proxy, tmp_path):
     proxy.rule = lambda query: None if re.search('STRENDS.*"Q?[0-9]{2}"', query) else TIMED_OUT_ANSWER
-    source.scope = Scope(regions=SCOPE.regions[:1], links=LINKS[:1], asked=("P31",), wanted=(), labels=())
+    source.scope = SearchScope(regions=SCOPE.regions[:1], links=LINKS[:1], asked=("P31",), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
         id_search.find(store, source, Reporter(quiet=True))
         found = {row[0] for row in store.rows("SELECT entity FROM found")}
@@ -157,7 +156,7 @@ def test_a_slice_that_is_answered_now_and_then_is_not_given_up(source, proxy, tm
 @pytest.mark.parametrize("killed_after", [1, 4, 8, 9])
 def test_a_search_that_was_killed_gives_up_at_the_same_place(source, proxy, tmp_path, killed_after):
     proxy.rule = lambda query: TIMED_OUT_ANSWER if asked_in(query) else None
-    source.scope = Scope(regions=SCOPE.regions[:1], links=("P17",), asked=("P31", "P571"), wanted=(), labels=())
+    source.scope = SearchScope(regions=SCOPE.regions[:1], links=("P17",), asked=("P31", "P571"), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
         select, left = source.endpoint.select, iter(range(killed_after))
 
@@ -251,7 +250,7 @@ def test_finer_slices_hold_every_id_that_the_slice_holds(suffix):
 
 
 def test_images_can_be_demanded(source):
-    with_images = Scope(
+    with_images = SearchScope(
         regions=SCOPE.regions, links=LINKS, asked=ASKED, wanted=SCOPE.wanted, labels=("en",), images=("P18", "P373")
     )
     source.scope = with_images
@@ -266,10 +265,14 @@ def recipe(**fields):
 
 def test_a_source_is_opened_from_a_recipes_entry():
     wanted = recipe(network={"contact": "me@example.org"})
-    with open_sources(wanted, Selector(wanted)) as (source,):
+    with open_sources(wanted.sources, wanted.network, wanted.scope) as (source,):
         assert (source.name, source.batch, source.endpoint.politeness.pause_s) == ("sparql query.wikidata.org", 20, 2)
 
 
 def test_wikimedia_is_not_asked_anonymously():
-    with pytest.raises(UserError, match="--contact"), open_sources(recipe(), Selector(recipe())):
+    anonymous = recipe()
+    with (
+        pytest.raises(UserError, match="--contact"),
+        open_sources(anonymous.sources, anonymous.network, anonymous.scope),
+    ):
         pass

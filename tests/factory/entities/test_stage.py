@@ -9,6 +9,7 @@ from factory.entities import parallel
 from factory.entities import stage as ingest
 from factory.entities.base import TooMuchError
 from factory.entities.sources import dump
+from factory.entities.sources.config import DumpConfig, FilesConfig
 from factory.recipe import Recipe
 from factory.store.store import Store
 from pangea_cultural.errors import UserError
@@ -73,7 +74,7 @@ def through(monkeypatch, store):
 
     def run(*sources):
         monkeypatch.setattr(ingest, "open_sources", lambda *_: contextlib.nullcontext(list(sources)))
-        return ingest.run(store, RECIPE, Reporter(quiet=True))
+        return ingest.run(store, (), RECIPE.network, RECIPE.scope, Reporter(quiet=True))
 
     return run
 
@@ -186,14 +187,11 @@ def worker_processes(monkeypatch):
 
 def test_worker_processes_give_the_same_rows_in_the_same_order(tmp_path, worker_processes):
     (tmp_path / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, DOCUMENTS.values())))
-    sources = Recipe.model_validate(
-        {"name": "r", "sources": [{"type": "dump", "path": tmp_path / "dump.json"}]}
-    ).sources
-    recipe = RECIPE.model_copy(update={"sources": sources})
+    sources = [DumpConfig(type="dump", path=tmp_path / "dump.json")]
     found = []
     for name in ("processes", "alone"):
         with Store.open(tmp_path / f"{name}.duckdb") as store:
-            ingest.run(store, recipe, Reporter(quiet=True))
+            ingest.run(store, sources, RECIPE.network, RECIPE.scope, Reporter(quiet=True))
             found.append([store.rows(f"SELECT * FROM {t} ORDER BY ALL") for t in ("entity", "claim", "rejection")])
             found[-1].append(store.rows("SELECT entity FROM entity WHERE selected ORDER BY rowid"))
         assert bool(worker_processes) == (name == "processes")
@@ -208,13 +206,10 @@ def test_files_and_a_dump_give_the_same_rows(tmp_path):
     for name, row in DOCUMENTS.items():
         (tmp_path / "files" / f"{name}.json").write_bytes(orjson.dumps({"entities": {name: row}}))
     tables = []
-    for kind, path in (("dump", "dump.json"), ("files", "files")):
-        source = {"type": kind, "path": tmp_path / path}
-        recipe = RECIPE.model_copy(
-            update={"sources": Recipe.model_validate({"name": "r", "sources": [source]}).sources}
-        )
+    for kind, config, path in (("dump", DumpConfig, "dump.json"), ("files", FilesConfig, "files")):
+        sources = [config(type=kind, path=tmp_path / path)]
         with Store.open(tmp_path / f"{kind}.duckdb") as store:
-            ingest.run(store, recipe, Reporter(quiet=True))
+            ingest.run(store, sources, RECIPE.network, RECIPE.scope, Reporter(quiet=True))
             tables.append([store.rows(f"SELECT * EXCLUDE (source) FROM {t} ORDER BY ALL") for t in ("entity",)])
             tables[-1] += [store.rows(f"SELECT * FROM {t} ORDER BY ALL") for t in ("claim", "entity_region")]
             tables[-1].append(store.rows("SELECT entity, language, text FROM label ORDER BY ALL"))

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from factory.images import stage
-from factory.recipe import Recipe
+from factory.images.config import ImagesConfig
 from factory.store.store import Store
 from pangea_cultural.cli import pcult
 from pangea_cultural.dataset.check import check
@@ -266,14 +266,13 @@ INSERT INTO stage (name, fingerprint) VALUES ('images', '');
 @pytest.mark.parametrize("questions", [0, 1, 3, 4])
 def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
     monkeypatch.setattr(stage, "BATCH_ENTITIES", 2)
-    recipe = Recipe.model_validate({"name": "r", "sources": [{"type": "dump", "path": "d"}]})
     with Store.open(tmp_path / "store.duckdb") as store:
         store.execute(WISHES)
         if questions < 4:
             with pytest.raises(LostError):
-                stage.run(store, recipe, [NoImages(questions)], tmp_path, Reporter(quiet=True))
+                stage.run(store, ImagesConfig(), [NoImages(questions)], tmp_path, Reporter(quiet=True))
         for _ in range(2):  # the second time it was killed before it could say that it is done
-            assert stage.run(store, recipe, [NoImages()], tmp_path, Reporter(quiet=True)) == (9, 0)
+            assert stage.run(store, ImagesConfig(), [NoImages()], tmp_path, Reporter(quiet=True)) == (9, 0)
         found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
     files = [(f"Q{n} {n}.jpg", "image not in any source") for n in (0, *range(3, 9))]
     assert found == sorted([*files, *((f"Q{n}", "no usable image") for n in (0, *range(2, 10)))])

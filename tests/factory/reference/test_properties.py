@@ -6,7 +6,6 @@ import re
 import pytest
 
 from factory import recipe
-from factory.entities import selector
 from factory.questions import templates
 from factory.reference import properties as module
 from factory.reference.properties import properties, property_of
@@ -71,7 +70,7 @@ def test_properties_with_templates_are_asked():
 
 
 def test_image_properties_are_not_asked():
-    assert not set(selector.PHOTO_PROPERTIES) & set(properties())
+    assert not set(module.PHOTO_PROPERTIES) & set(properties())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ _ENTITY_ID = re.compile("[A-Z][1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
+class SearchScope:
     """What a source is asked for."""
 
     regions: tuple[Region, ...]
@@ -39,7 +39,7 @@ class SparqlSource:
     """The SPARQL source: a `LookupSource` on an endpoint."""
 
     endpoint: Endpoint
-    scope: Scope
+    scope: SearchScope
     name: str
     """Stands in the store as the place that rows came from."""
     batch: int = 50

@@ -1,0 +1,61 @@
+"""Configuration of the stage `images`: the recipe's tables `[images]` and `[[images.sources]]`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from factory.images.base import COMMONS
+from factory.images.sources.commons import thumbnails
+from pangea_cultural.config import Config
+
+
+class DrawingsConfig(Config):
+    """Images rendered from SVG files, in seeded views."""
+
+    type: Literal["drawings"]
+    path: Path
+    """The table of drawings (JSON Lines)."""
+
+
+class FolderConfig(Config):
+    """Images in a local folder, with a JSON or JSON Lines list of their titles, authors and licenses."""
+
+    type: Literal["folder"]
+    path: Path
+    """The list; it names image files relative to its own folder."""
+
+
+class CommonsConfig(Config):
+    """Photos of Wikimedia Commons, or of another wiki with its API."""
+
+    type: Literal["commons"]
+    api: str = Field(default=COMMONS, pattern=r"^https?://")
+    """URL of api.php."""
+    width: int = 960
+    """Width of the thumbnails to fetch, in pixels."""
+    min_side_px: int = Field(default=400, ge=1)
+    """Shorter side of the original, at least."""
+    drawings: bool = False
+    """Accept SVG files, as PNG; they are flags and maps more often than objects."""
+
+    @field_validator("width")
+    @classmethod
+    def _standard_width(cls, width: int) -> int:
+        if width not in thumbnails.STEPS:
+            raise ValueError(f"no thumbnails of {width} px: choose one of {', '.join(map(str, thumbnails.STEPS))}")
+        return width
+
+
+ImageSourceConfig = Annotated[DrawingsConfig | FolderConfig | CommonsConfig, Field(discriminator="type")]
+
+
+class ImagesConfig(Config):
+    """Image sources, and the images that an entity gets."""
+
+    sources: tuple[ImageSourceConfig, ...] = ()
+    """Asked in order; the first that has a file provides it."""
+    required: bool = True
+    """Drop entities without an image. If false, their questions are asked without one."""
+    max_per_entity: int = Field(default=3, ge=1)
+    """Most images of an entity."""

@@ -1,0 +1,65 @@
+"""The scope of a build: regions, languages and properties, and what they make the factory read."""
+
+import functools
+from dataclasses import dataclass
+
+from factory.reference.properties import (
+    BIRTHPLACE,
+    CITIZENSHIP,
+    COUNTRY,
+    NAME,
+    SUPPORT_PROPERTIES,
+    Property,
+    properties,
+)
+from pangea_cultural.reference.languages import labels_for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Regions, languages and properties that questions are about.
+
+    Every name is in its table's canonical form, and no tuple stands for "all".
+    """
+
+    regions: tuple[str, ...]
+    """Slugs."""
+    languages: tuple[str, ...]
+    """Languages to ask in, the held-out ones included."""
+    held_out_languages: tuple[str, ...] = ()
+    """Languages of dev, test and unseen that are never in train."""
+    properties: tuple[str, ...]
+    """Ids of the property table: Wikidata properties, paths and `label`."""
+    images_required: bool = True
+    """Drop entities without an image."""
+    seed: int = 0
+
+    @functools.cached_property
+    def answer_properties(self) -> frozenset[str]:
+        """Wikidata properties that lead to an answer: the steps of paths, but not the entity's name."""
+        return frozenset(step for row in self._rows() for step in (row.path or (row.id,)))
+
+    @functools.cached_property
+    def link_properties(self) -> tuple[str, ...]:
+        """Properties that link an entity to a region, in the table's order."""
+        return tuple(name for name, row in properties().items() if row.region_link)
+
+    @functools.cached_property
+    def step_properties(self) -> frozenset[str]:
+        """Properties that lead on from a value: to a capital, or from a birthplace to its country."""
+        return frozenset(step for row in self._rows() for step in row.path[1:]) | {COUNTRY}
+
+    @functools.cached_property
+    def read_properties(self) -> frozenset[str]:
+        """Properties whose claims are read from documents."""
+        return frozenset((*self.answer_properties, *self.link_properties, *SUPPORT_PROPERTIES, BIRTHPLACE, CITIZENSHIP))
+
+    @functools.cached_property
+    def label_codes(self) -> frozenset[str]:
+        """Wikidata label codes of the languages, besides `en` (for people who read the store) and `mul`."""
+        regions = (None, *self.regions)
+        codes = (code for name in self.languages for region in regions for code in labels_for(name, region))
+        return frozenset(codes) | {"en", "mul"}
+
+    def _rows(self) -> list[Property]:
+        return [properties()[name] for name in self.properties if name != NAME]
