@@ -108,13 +108,18 @@ class Server:
         with self._reporter.bar(f"serve: starting vLLM with {self.model}", None, "seconds") as bar:
             while time.monotonic() - began < START_TIMEOUT_S:
                 if self.poll() is not None:
-                    raise UserError(f"vLLM did not start: {self._first_error()} See {self._log}.")
+                    raise UserError(f"vLLM did not start: {self._first_error()}. See {self._log}.")
                 if self._healthy():
                     self._reporter.note(f"serve: {self.url} after {time.monotonic() - began:.0f} s")
                     return
                 time.sleep(1)
                 bar.advance()
         raise UserError(f"vLLM was not ready after {START_TIMEOUT_S} s. See {self._log}.")
+
+    @property
+    def pid(self) -> int | None:
+        """The process ID of vLLM; None if it is not running."""
+        return self._process.pid if self._process else None
 
     def poll(self) -> int | None:
         """Return the exit code of vLLM; None while it runs."""
@@ -134,7 +139,7 @@ class Server:
         """
         lines = self._log.read_text("utf-8", "replace").splitlines()
         errors = [line for line in lines if any(mark in line for mark in ERROR_MARKS)]
-        return (errors or lines or ["no output"])[0].strip()[:300]
+        return (errors or lines or ["no output"])[0].strip()[:300].rstrip(".")
 
     def stop(self) -> None:
         """Stop vLLM and all its workers, if it is running."""

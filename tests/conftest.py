@@ -1,15 +1,25 @@
-"""What tests of several rooms share: one tiny checkpoint and one real vLLM server over it."""
+"""Fixtures of several packages: a tiny checkpoint, its export, and one real vLLM server per session."""
 
+import psutil
 import pytest
 
 from pangea_cultural.dataset.export import Export
 from tests.helpers import tiny
+from tests.helpers.processes import outliving
+
+
+def pytest_collection_modifyitems(items):
+    """Run all tests that need vLLM in one worker of pytest-xdist, so that the server starts once."""
+    for item in items:
+        if item.get_closest_marker("serving"):
+            item.add_marker(pytest.mark.xdist_group("serving"))
 
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory):
-    """A workspace with an export and a checkpoint with random weights, which has been converted there and back: what
-    serves it, serves converted checkpoints.
+    """A workspace with an export and a checkpoint with random weights.
+
+    The checkpoint was converted to the original layout and back, so that serving it tests converted checkpoints.
     """
     from pangea_cultural.model.convert import convert
 
@@ -27,8 +37,10 @@ def export(workspace) -> Export:
 
 @pytest.fixture(scope="session")
 def server(workspace):
-    """A real vLLM server on the checkpoint; it asks for a key, as a team's server does."""
+    """A real vLLM server of the checkpoint, with an API key."""
     from serve.server import Server
 
     with Server(workspace / "checkpoints/tiny", log=workspace / "logs/vllm.log", api_key="secret") as running:
+        family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
         yield running
+    assert outliving(family) == [], "the server was stopped with its workers"

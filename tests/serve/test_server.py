@@ -1,24 +1,42 @@
-"""Starting a server that cannot start: one clear line each."""
+"""The start and stop of the server, with a stub in place of vLLM; test_serving.py starts the real one."""
 
 import asyncio
+import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 
+import click
 import psutil
 import pytest
 
+from pangea_cultural.cli import serving
 from pangea_cultural.endpoint.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils import child_process
+from pangea_cultural.workspace import Workspace
 from serve import vllm_flags
 from serve.cli import example
-from serve.server import Server
+from serve.server import VLLM_MODULE, Server
+from tests.helpers import vllm_stub
 from tests.helpers.processes import outliving
 
 
-def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
+@pytest.fixture
+def checkpoint(tmp_path):
+    return vllm_stub.write_checkpoint(tmp_path / "checkpoints/tiny")
+
+
+@pytest.fixture
+def stub(tmp_path, monkeypatch):
+    """Hides vLLM behind the stub, in this process and its children."""
+    monkeypatch.setenv("PYTHONPATH", vllm_stub.install(tmp_path / "stub", VLLM_MODULE))
+
+
+def test_incomplete_checkpoint_is_rejected(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match=r"tokenizer.json, processor_config.json, \*.safetensors missing"):
         Server(tmp_path, log=tmp_path / "log")
@@ -26,24 +44,21 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
         Server(tmp_path / "none", log=tmp_path / "log")
 
 
-def test_a_port_in_use_is_refused(workspace, tmp_path):
+def test_port_in_use_is_rejected(checkpoint, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(UserError, match=f"Port {port} is in use"):
-            Server(workspace / "checkpoints/tiny", log=tmp_path / "log", port=port)
+            Server(checkpoint, log=tmp_path / "log", port=port)
 
 
-def test_a_broken_checkpoint_quotes_the_log(workspace, tmp_path):
-    import shutil
-
-    broken = tmp_path / "broken"
-    shutil.copytree(workspace / "checkpoints/tiny", broken)
-    (broken / "model.safetensors").write_bytes(b"not weights")
-    with pytest.raises(UserError, match=r"vLLM did not start: .*whole log"), Server(broken, log=tmp_path / "log"):
+def test_start_error_quotes_the_first_error_of_the_log(stub, tmp_path):
+    broken = vllm_stub.write_checkpoint(tmp_path / "broken", weights=vllm_stub.BROKEN_WEIGHTS)
+    expected = rf"vLLM did not start: .*SafetensorError: header too large\. See {tmp_path}/log"
+    with pytest.raises(UserError, match=expected), Server(broken, log=tmp_path / "log"):
         pass
 
 
-def test_no_endpoint_says_how_to_start_one():
+def test_unreachable_endpoint_error_names_the_serve_command():
     async def ask():
         async with Endpoint("http://127.0.0.1:9/v1", timeout_s=2) as endpoint:
             await endpoint.answer(None, "Hello")
@@ -52,49 +67,82 @@ def test_no_endpoint_says_how_to_start_one():
         asyncio.run(ask())
 
 
-def test_a_huge_image_is_not_sent():
+def test_too_large_image_is_rejected():
     with pytest.raises(UserError, match="Make it smaller"):
         data_url(b"x" * (MAX_IMAGE_BYTES + 1))
 
 
-def test_the_key_goes_through_the_environment(workspace):
-    config = vllm_flags.check_checkpoint(workspace / "checkpoints/tiny")
+def test_key_is_passed_in_the_environment(checkpoint):
+    config = vllm_flags.check_checkpoint(checkpoint)
     assert vllm_flags.environment("secret")["VLLM_API_KEY"] == "secret"
     assert not any("secret" in flag for flag in vllm_flags.flags(config))
 
 
-def test_the_example_can_be_pasted(tmp_path):
+def test_example_request_is_valid_in_a_shell(tmp_path):
     """The shell parses it, and the body that curl would send is JSON with the image."""
     (tmp_path / "image.png").write_bytes(b"png")
     (tmp_path / "curl").write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
     (tmp_path / "curl").chmod(0o755)
     line = example("http://127.0.0.1:8000/v1", "tiny", None)
     result = subprocess.run(f"PATH={tmp_path}:$PATH; {line}", shell=True, cwd=tmp_path, capture_output=True, text=True)
-    import json
-
     body = json.loads(result.stdout)
     assert body["messages"][0]["content"][0]["image_url"]["url"] == "data:image/png;base64,cG5n"
 
 
-@pytest.mark.serving
-def test_ctrl_c_stops_all_workers(workspace):
-    import signal
-
-    import psutil
-
-    command = [sys.executable, "-m", "pangea_cultural", "serve", str(workspace / "checkpoints/tiny"), "--port", "0"]
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_all_workers(stub, checkpoint, tmp_path, sign):
+    command = [sys.executable, "-m", "pangea_cultural", "serve", str(checkpoint), "--port", "0"]
     server = subprocess.Popen(
-        [*command, "--workspace", str(workspace / "other")],
+        [*command, "--workspace", str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        # What runs in a shell's background ignores Ctrl-C, and so would its children.
+        # A process in a shell's background ignores Ctrl-C, and its children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "Serving tiny at http://127.0.0.1:" in server.stdout.readline()
     family = psutil.Process(server.pid).children(recursive=True)
-    assert family
-    server.send_signal(signal.SIGINT)
+    assert len(family) == 2, "vLLM and its worker"
+    server.send_signal(sign)
     assert server.wait(60) == 0
+    assert outliving(family) == []
+
+
+def test_served_checkpoint_is_stopped_after_the_block(stub, checkpoint, tmp_path):
+    with serving.open_endpoint(None, checkpoint, Workspace(tmp_path), api_key=None, quiet=True) as served:
+        assert served.model == "tiny" and served.url.startswith("http://127.0.0.1:")
+        family = psutil.Process().children(recursive=True)
+        assert len(family) == 3, "pcult serve, vLLM and its worker"
+    assert outliving(family) == []
+
+
+def test_failed_serve_exits_with_its_code(stub, tmp_path, capfd):
+    broken = vllm_stub.write_checkpoint(tmp_path / "broken", weights=vllm_stub.BROKEN_WEIGHTS)
+    with pytest.raises(click.exceptions.Exit) as failed, serving.serve(broken, Workspace(tmp_path), quiet=True):
+        pass
+    assert failed.value.exit_code == 1
+    assert capfd.readouterr().err.count("\n") == 1, "pcult serve has printed the error"
+
+
+SERVING_PARENT = """
+import sys, time
+from pathlib import Path
+from pangea_cultural.cli import serving
+from pangea_cultural.workspace import Workspace
+with serving.serve(Path(sys.argv[1]), Workspace(Path(sys.argv[2])), quiet=True):
+    print("serving", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
+def test_killed_parent_leaves_no_server(stub, checkpoint, tmp_path):
+    command = [sys.executable, "-c", SERVING_PARENT, str(checkpoint), str(tmp_path)]
+    parent = psutil.Popen(command, stdout=subprocess.PIPE, env=os.environ)
+    assert parent.stdout.readline() == b"serving\n"
+    family = parent.children(recursive=True)
+    assert len(family) == 3, "pcult serve, vLLM and its worker"
+    parent.kill()
+    parent.wait()
     assert outliving(family) == []
 
 
@@ -106,8 +154,8 @@ time.sleep(60)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
-def test_a_killed_parent_leaves_no_server_behind():
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
+def test_child_ends_with_its_killed_parent():
     parent = subprocess.Popen([sys.executable, "-c", PARENT, child_process.__file__], stdout=subprocess.PIPE)
     orphan = psutil.Process(int(parent.stdout.readline()))
     while orphan.name() != "sleep":

@@ -132,7 +132,7 @@ def test_an_unknown_model_is_named(server):
 def test_the_key_is_not_on_the_command_line(server):
     import psutil
 
-    family = [psutil.Process(server._process.pid), *psutil.Process(server._process.pid).children(recursive=True)]
+    family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     assert not any("secret" in part for process in family for part in process.cmdline())
 
 
