@@ -81,7 +81,7 @@ def build(
         job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
         pipeline.build(job, only)
         result = statistics.totals(store)
-        stages = statistics.stages(store)
+        stages = statistics.stages(store, pipeline.STAGE_NAMES)
     if as_json:
         print_json(result | {"export": str(job.export)})
     else:
@@ -130,6 +130,7 @@ def stats(workspace: Path, as_json: bool) -> None:
     Example:
       pcult data stats --workspace my-workspace
     """
+    from factory.pipeline import STAGE_NAMES
     from factory.store import statistics as counts
     from factory.store.store import Store
     from pangea_cultural.workspace import Workspace
@@ -137,7 +138,7 @@ def stats(workspace: Path, as_json: bool) -> None:
     with Store.open(Workspace(workspace).store, read_only=True) as store:
         totals = counts.totals(store)
         tables = {
-            "stages": counts.stages(store),
+            "stages": counts.stages(store, STAGE_NAMES),
             "languages": counts.by_language(store),
             "regions": counts.by_region(store),
             "properties": counts.by_property(store),
@@ -189,12 +190,13 @@ def reject_reasons(workspace: Path, as_json: bool) -> None:
     Example:
       pcult data reject-reasons
     """
+    from factory.pipeline import STAGE_NAMES
     from factory.store import statistics as counts
     from factory.store.store import Store
     from pangea_cultural.workspace import Workspace
 
     with Store.open(Workspace(workspace).store, read_only=True) as store:
-        content = counts.reject_reasons(store)
+        content = counts.reject_reasons(store, STAGE_NAMES)
     if as_json:
         print_json(_records(content))
     else:

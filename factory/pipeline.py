@@ -103,6 +103,7 @@ STAGES = (
         reads=lambda r: [r.name, r.held_out_languages],
     ),
 )
+STAGE_NAMES = tuple(stage.name for stage in STAGES)
 
 
 def build(job: Build, only: tuple[str, ...] = ()) -> None:
@@ -115,11 +116,10 @@ def build(job: Build, only: tuple[str, ...] = ()) -> None:
     Raises:
         UserError: an unknown stage, or something that a stage cannot work with.
     """
-    names = [stage.name for stage in STAGES]
     for name in only:
-        if name not in names:
-            raise unknown("stage", name, names)
-    last = max((names.index(name) for name in only), default=len(names) - 1)
+        if name not in STAGE_NAMES:
+            raise unknown("stage", name, STAGE_NAMES)
+    last = max((STAGE_NAMES.index(name) for name in only), default=len(STAGES) - 1)
     fingerprint = f"{__version__}"
     for stage in STAGES[: last + 1]:
         fingerprint = _hash([fingerprint, stage.name, stage.reads(job.recipe)])

@@ -23,12 +23,14 @@ SELECT image, CASE WHEN unseen THEN 'unseen'
 FROM drawn
 """
 
-HOLD_OUT = """
-INSERT INTO rejection (stage, item, reason, items)
-SELECT 'split', q.language, 'held-out language on a training image', count(*)
+STAGE = "split"
+HELD_OUT_LANGUAGE = "held-out language on a training image"
+"""Reason of a rejection: the question is made, and no split may have it."""
+HELD_OUT_QUESTIONS = """
+SELECT q.language AS item, count(*) AS items
 FROM question q JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
 WHERE s.split = 'train' AND list_contains($held_out_languages::VARCHAR[], q.language)
-GROUP BY q.language ORDER BY q.language
+GROUP BY q.language
 """
 
 
@@ -43,7 +45,8 @@ def run(store: Store, config: SplitConfig, scope: Scope) -> tuple[int, int]:
             "dev": config.dev,
         },
     )
-    store.execute(HOLD_OUT, {"held_out_languages": list(scope.held_out_languages)})
+    held_out = {"held_out_languages": list(scope.held_out_languages)}
+    store.reject_selected(STAGE, HELD_OUT_LANGUAGE, HELD_OUT_QUESTIONS, held_out)
     questions = store.value("SELECT count(*) FROM question")
-    dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = 'split'")
+    dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = ?", [STAGE])
     return questions, questions - dropped

@@ -1,5 +1,6 @@
 """What is in a store, as plain data: counts, one entity, reasons of rejections."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from factory.reference.properties import properties
@@ -28,13 +29,13 @@ Table = tuple[list[str], list[list[Any]]]
 """Column names and rows."""
 
 
-def stages(store: Store) -> Table:
-    """What went into each stage, what came out, and what was rejected with a reason."""
+def stages(store: Store, names: Sequence[str]) -> Table:
+    """Return what went into each stage, what it kept and what it rejected; `names` are the stages in their order."""
     rows = store.rows(
         """SELECT s.name, s.done, s.inputs, s.kept,
                   (SELECT coalesce(sum(items), 0)::BIGINT FROM rejection r WHERE r.stage = s.name), round(s.seconds, 1)
-           FROM stage s WHERE contains('select images questions split export', s.name)
-           ORDER BY strpos('select images questions split export', s.name)"""
+           FROM stage s WHERE list_contains($names, s.name) ORDER BY list_position($names, s.name)""",
+        {"names": list(names)},
     )
     return ["stage", "done", "inputs", "kept", "rejections", "seconds"], [list(row) for row in rows]
 
@@ -105,11 +106,12 @@ def by_link(store: Store) -> Table:
     return ["property", "name", "entities", "regions"], [[row[0], _label(row[0]), *row[1:]] for row in rows]
 
 
-def reject_reasons(store: Store) -> Table:
-    """Why things were dropped, with an example each."""
+def reject_reasons(store: Store, names: Sequence[str]) -> Table:
+    """Return why things were dropped, with an example each; `names` are the stages in their order."""
     rows = store.rows(
         """SELECT stage, reason, sum(items)::BIGINT AS n, min(item) FROM rejection
-           GROUP BY stage, reason ORDER BY strpos('select images questions split export', stage), n DESC, reason"""
+           GROUP BY stage, reason ORDER BY list_position($names, stage), n DESC, reason""",
+        {"names": list(names)},
     )
     return ["stage", "reason", "items", "example"], [list(row) for row in rows]
 

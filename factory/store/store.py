@@ -4,10 +4,10 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +16,15 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import leftover_temporaries
 
 SCHEMA_VERSION = "2"
+
+
+class Rejection(NamedTuple):
+    """Something that a stage drops, with its reason."""
+
+    item: str
+    reason: str
+    detail: str = ""
+    items: int = 1
 
 
 class Store:
@@ -84,6 +93,36 @@ class Store:
         columns = ", ".join(f'"{name}"' for name in rows.column_names)
         self.connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM appended")
         self.connection.unregister("appended")
+
+    def reject(self, stage: str, item: str, reason: str, detail: str = "", items: int = 1) -> None:
+        """Record something that a stage drops.
+
+        Args:
+            stage: name of the stage.
+            item: id of what is dropped.
+            reason: one of the stage's constants, the same for all items with the same fault.
+            detail: text that is particular to the item.
+            items: number of dropped things that the row stands for.
+        """
+        self.reject_all(stage, [Rejection(item, reason, detail, items)])
+
+    def reject_all(self, stage: str, rejections: Iterable[Rejection]) -> None:
+        """Record many dropped things at once."""
+        rows = [{"stage": stage} | rejection._asdict() for rejection in rejections]
+        if rows:
+            self.append("rejection", pa.Table.from_pylist(rows))
+
+    def reject_selected(self, stage: str, reason: str, query: str, parameters: dict[str, Any] | None = None) -> None:
+        """Record what a query selects as dropped.
+
+        Args:
+            stage: name of the stage.
+            reason: one of the stage's constants.
+            query: gives the column `item`, and optionally `items` and `detail`.
+            parameters: named parameters of the query, other than `stage` and `reason`.
+        """
+        sql = f"INSERT INTO rejection BY NAME SELECT $stage AS stage, $reason AS reason, * FROM ({query})"
+        self.execute(sql, {"stage": stage, "reason": reason} | (parameters or {}))
 
     def execute(self, sql: str, parameters: list | dict | None = None) -> None:
         """Run a statement for its effect."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from factory.store.store import Store
+from factory.store.store import Rejection, Store
 from pangea_cultural.errors import UserError
 
 connect = duckdb.connect
@@ -75,3 +75,19 @@ def test_what_is_no_store_is_one_line_and_stays(tmp_path, content):
     with pytest.raises(UserError, match=r"store.duckdb is not a DuckDB store: move it away"):
         Store.open(path)
     assert path.read_bytes() == content
+
+
+def test_rejections_are_recorded_one_by_one_many_at_once_and_by_query(tmp_path):
+    with Store.open(tmp_path / "store.duckdb") as store:
+        store.reject("images", "Q1", "no license")
+        store.reject_all("images", [Rejection("Q2", "file too large", "21 MB"), Rejection("Q3", "no license", items=4)])
+        store.reject_all("images", [])
+        store.reject_selected("split", "held out", "SELECT l AS item, 7 AS items FROM unnest($l) t(l)", {"l": ["nl"]})
+        store.reject_selected("split", "lost", "SELECT 'Q4' AS item")
+        assert store.rows("SELECT * FROM rejection ORDER BY item") == [
+            ("images", "Q1", "no license", "", 1),
+            ("images", "Q2", "file too large", "21 MB", 1),
+            ("images", "Q3", "no license", "", 4),
+            ("split", "Q4", "lost", "", 1),
+            ("split", "nl", "held out", "", 7),
+        ]
