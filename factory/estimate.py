@@ -15,11 +15,11 @@ from typing import Any
 
 from backports import zstd
 
-from factory.entities.base import LookupSource, StreamSource, TooMuchError
-from factory.entities.entity_rows import Rows
+from factory.entities.base import IncompleteAnswerError, LookupSource, StreamSource
+from factory.entities.entity_rows import EntityRowsBuilder
 from factory.entities.selector import Selector
 from factory.entities.sources import api, dump
-from factory.entities.sources.open import Dump, FoundBySparql, open_sources
+from factory.entities.sources.open import DumpSource, SparqlApiSource, open_sources
 from factory.entities.sources.sparql.source import SparqlSource
 from factory.images.config import CommonsConfig
 from factory.images.sources.commons.api import MAX_TITLES
@@ -94,10 +94,10 @@ def _of_images(images: int) -> dict[str, float | int]:
 def _of_source(
     source: StreamSource | LookupSource, selector: Selector, recipe: Recipe, reporter: Reporter
 ) -> SourceEstimate:
-    if isinstance(source, Dump):
+    if isinstance(source, DumpSource):
         return _of_dump(source, selector, recipe)
     if isinstance(source, StreamSource):
-        lines = [line for batch in source.batches(selector.may_matter) for line in batch.lines]
+        lines = [line for batch in source.batches(selector.is_candidate) for line in batch.lines]
         found, images = _selected(lines, selector, recipe)
         return SourceEstimate(
             source=source.name, queries=0, documents=len(lines), entities=found, images=images, hours=0, basis="read"
@@ -105,10 +105,10 @@ def _of_source(
     return _of_service(source, recipe, reporter)
 
 
-def _of_dump(source: Dump, selector: Selector, recipe: Recipe) -> SourceEstimate:
+def _of_dump(source: DumpSource, selector: Selector, recipe: Recipe) -> SourceEstimate:
     began = time.monotonic()
     lines, share = _beginning(source.path)
-    wanted = [(n, text) for n, text in enumerate(lines, 1) if selector.may_matter(text)]
+    wanted = [(n, text) for n, text in enumerate(lines, 1) if selector.is_candidate(text)]
     found, images = _selected(wanted, selector, recipe)
     scale = 1 / share
     return SourceEstimate(
@@ -153,9 +153,9 @@ def _decoded(head: bytes, new: Callable[[], Any] | None) -> bytes:
 
 def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe) -> tuple[int, int]:
     """How many of some documents are selected, and how many images they would have at most."""
-    rows, scope = Rows("estimate"), selector.scope
+    rows, scope = EntityRowsBuilder("estimate"), selector.scope
     for number, text in lines:
-        selector.take(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
+        selector.add(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
     done = rows.finish()
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
@@ -170,7 +170,7 @@ def _of_service(source: LookupSource, recipe: Recipe, reporter: Reporter) -> Sou
         ids = len(source.find(api.Listed()))
         calls = -(-ids // api.BATCH)
         return _service_estimate(source, recipe, queries=calls, found=ids, hours=calls / 200 / 60, basis="listed")
-    finder = source.finder if isinstance(source, FoundBySparql) else source
+    finder = source.finder if isinstance(source, SparqlApiSource) else source
     assert isinstance(finder, SparqlSource), source
     slices = finder.slices()
     found = 0
@@ -179,15 +179,15 @@ def _of_service(source: LookupSource, recipe: Recipe, reporter: Reporter) -> Sou
         for slice in slices:
             try:
                 found += finder.count(slice)
-            except TooMuchError:
+            except IncompleteAnswerError:
                 basis = "at least: the endpoint could not count some slices"
             bar.advance()
     if finder.per_region:
         found = min(found, finder.per_region * len(recipe.scope.regions))
-    batches = -(-found // (api.BATCH if isinstance(source, FoundBySparql) else finder.batch))
-    queries = len(slices) + (batches if isinstance(source, FoundBySparql) else QUERIES_PER_BATCH * batches)
+    batches = -(-found // (api.BATCH if isinstance(source, SparqlApiSource) else finder.batch))
+    queries = len(slices) + (batches if isinstance(source, SparqlApiSource) else QUERIES_PER_BATCH * batches)
     # A second of answering beside the pause between two queries.
-    hours = queries * (finder.endpoint.politeness.pause_s + 1) / 3600
+    hours = queries * (finder.endpoint.limits.pause_s + 1) / 3600
     return _service_estimate(source, recipe, queries=queries, found=found, hours=hours, basis=basis)
 
 

@@ -74,7 +74,7 @@ STAGES = (
         ],
         tables=(
             *("entity", "entity_region", "claim", "label", "slice", "found"),
-            *("passing_entity", "passing_label", "passing_claim"),
+            *("unselected_entity", "unselected_label", "unselected_claim"),
         ),
     ),
     Stage(

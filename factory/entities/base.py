@@ -1,64 +1,105 @@
-"""What the factory asks of a source. There are two kinds: one that streams documents, and one that is asked for ids."""
+"""Interfaces of entity sources, and the documents that they give.
+
+There are two kinds of sources: one streams documents, the other is asked for ids and then for documents.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from factory.entities.sources.dump import Batch
+
+class IncompleteAnswerError(Exception):
+    """An answer that is truncated, too slow or too large. It must never count as empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """One document of a source."""
+
+    number: int
+    """Number of the line in the file, from 1. An interrupted build resumes at this position."""
+    document: object
+    """Parsed JSON, or None for a broken line."""
+    problem: str = ""
+    """Reason of the rejection of a broken line."""
+    asked: str = ""
+    """The requested id, if the source is asked for ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedEntity:
+    """Names of a document that cannot be selected. Claims of other entities may point to it."""
+
+    number: int
+    """Number of the line in the file, from 1."""
+    id: str
+    revision: int | None
+    labels: bytes
+    """Unparsed JSON of the labels."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Unparsed documents of a streamed source."""
+
+    last: int = 0
+    """Number of the last line that was read."""
+    skipped: list[SkippedEntity] = field(default_factory=list)
+    lines: list[tuple[int, bytes]] = field(default_factory=list)
+    """Candidates, each with its line number."""
+    bytes_read: int = 0
+    """Bytes of the source's files that were read so far, for progress."""
 
 
 @runtime_checkable
 class StreamSource(Protocol):
-    """Documents in an order of its own: a dump, files."""
+    """A source that gives documents in its own order: a dump, files."""
 
     @property
     def name(self) -> str:
-        """Stands in the store as the place that rows came from."""
+        """Name of the source in the store."""
 
     @property
     def size_bytes(self) -> int:
-        """Of its files, for progress."""
+        """Size of its files, for progress."""
 
-    def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
-        """The documents that a test lets through, from a position on (see dump.batches)."""
+    def batches(self, is_candidate: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
+        """Yield the documents after line `start`. Those that fail `is_candidate` may be skipped."""
 
 
 class Slice(Protocol):
-    """A part of what a source is asked for."""
+    """A part of the ids of a source, found by one query."""
 
     @property
     def key(self) -> str:
-        """Says what is asked for; the same in every run."""
+        """Description of the slice, equal in every run."""
 
     @property
     def whole(self) -> str:
-        """Key of the slice that is given up with this one, and with all its other parts, where none is answered."""
+        """Key of the undivided slice. It is abandoned with all its parts if none of them is answered."""
 
     def split(self) -> Sequence["Slice"]:
-        """The same in finer parts; none where it cannot be finer."""
+        """Return smaller slices with the same ids, or nothing if there are none."""
 
 
 @runtime_checkable
 class LookupSource(Protocol):
-    """Ids first, slice by slice, then documents by id: SPARQL, the entity API."""
+    """A source that is asked for ids slice by slice, then for documents by id: SPARQL, the entity API."""
 
     @property
     def name(self) -> str:
-        """Stands in the store as the place that rows came from."""
+        """Name of the source in the store."""
 
     def slices(self) -> Sequence[Slice]:
-        """What to ask for, in a stable order."""
+        """Return the first slices in a stable order."""
 
     def find(self, slice: Any) -> list[str]:
-        """Sorted ids of a slice.
+        """Return the sorted ids of a slice.
 
         Raises:
-            TooMuchError: the answer was cut off or took too long: the slice must be split.
-            UserError: the endpoint does not answer; what was done is kept.
+            IncompleteAnswerError: the answer is truncated or too slow. The slice must be split.
+            UserError: the endpoint does not answer. Finished work is kept.
         """
 
     def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        """Every id with its document, in the order asked for; a deleted one with `{"id": …, "missing": ""}`."""
-
-
-class TooMuchError(Exception):
-    """An answer that was cut off, took too long or is too large: never to be taken as empty."""
+        """Yield every id with its document, in the given order. A deleted one is `{"id": ..., "missing": ""}`."""

@@ -9,11 +9,11 @@ from factory.reference import entity_types
 from factory.store.store import Store
 from factory.wikidata.entity import Entity
 
-TABLES = ("entity", "entity_region", "claim", "label", "passing_entity", "passing_claim", "passing_label")
+TABLES = ("entity", "entity_region", "claim", "label", "unselected_entity", "unselected_claim", "unselected_label")
 
 
-class Rows:
-    """Rows for the store's tables.
+class EntityRowsBuilder:
+    """EntityRowsBuilder for the store's tables.
 
     Args:
         source: stands in the store as the place that the rows came from.
@@ -53,7 +53,7 @@ class Rows:
         for name, reason in found.dropped:
             self.reject(f"{found.id} {name}", f"claim: {reason}")
 
-    def remember(self, number: int, found: Entity, steps: frozenset[str]) -> None:
+    def add_unselected(self, number: int, found: Entity, steps: frozenset[str]) -> None:
         """Keep the names of an entity that is not selected, and some claims: selected ones may point to it.
 
         Args:
@@ -62,26 +62,26 @@ class Rows:
             steps: properties that lead on from a value.
         """
         head = {"source": self._source, "number": number, "entity": found.id}
-        self._tables["passing_entity"].append(head | {"revision": found.revision})
+        self._tables["unselected_entity"].append(head | {"revision": found.revision})
         for code, text in found.labels.items():
-            self._tables["passing_label"].append(head | {"language": code, "text": text})
+            self._tables["unselected_label"].append(head | {"language": code, "text": text})
         for claim in found.claims:
             if claim.property in steps:
                 values = {key: getattr(claim, key) for key in claim.__slots__}
-                self._tables["passing_claim"].append(head | values)
+                self._tables["unselected_claim"].append(head | values)
 
     def reject(self, item: str, reason: str) -> None:
         """Count something as dropped."""
         self._rejections[item, reason] += 1
 
-    def finish(self) -> "Finished":
+    def finish(self) -> "EntityRows":
         """The rows as Arrow tables, which travel between processes at little cost."""
         tables = {name: pa.Table.from_pylist(rows) for name, rows in self._tables.items() if rows}
-        return Finished(tables, self._rejections, self.inputs)
+        return EntityRows(tables, self._rejections, self.inputs)
 
 
-class Finished:
-    """Rows of a batch, ready to be written."""
+class EntityRows:
+    """EntityRowsBuilder of a batch, ready to be written."""
 
     def __init__(self, tables: dict[str, pa.Table], rejections: Counter[tuple[str, str]], inputs: int) -> None:
         self.tables = tables

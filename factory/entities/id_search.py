@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from factory.entities.base import LookupSource, Slice, TooMuchError
+from factory.entities.base import IncompleteAnswerError, LookupSource, Slice
 from factory.entities.value_entities import STAGE
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
@@ -61,7 +61,7 @@ class _Search:
         try:
             ids = self._source.find(slice)
             state = "done"
-        except TooMuchError as error:
+        except IncompleteAnswerError as error:
             ids = []
             state = "split" if slice.split() else "failed"
             reason = str(error)

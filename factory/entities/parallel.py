@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 
-from factory.entities.entity_rows import Finished, Rows
+from factory.entities.base import Batch
+from factory.entities.entity_rows import EntityRows, EntityRowsBuilder
 from factory.entities.selector import Selector
 from factory.entities.sources import dump
 from factory.entities.sources.decompress import num_cores
-from factory.entities.sources.dump import Batch
 from pangea_cultural.utils.process_pool import pool
 
 SMALL_BYTES = 256 << 20
@@ -37,17 +37,17 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def select(self, source: str, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Finished]]:
+    def select(self, source: str, batches: Iterable[Batch]) -> Iterator[tuple[Batch, EntityRows]]:
         """The rows of each batch, in the batches' order.
 
         Args:
             source: stands in the rows as the place that they came from.
             batches: read as workers become free, so that memory stays constant.
         """
-        under_way: deque[tuple[Batch, Future[Finished]]] = deque()
+        under_way: deque[tuple[Batch, Future[EntityRows]]] = deque()
         num_bytes = 0
         for batch in batches:
-            num_bytes += sum(len(text) for _, text in batch.lines) + sum(len(names.labels) for names in batch.passed)
+            num_bytes += sum(len(text) for _, text in batch.lines) + sum(len(names.labels) for names in batch.skipped)
             if self._pool is None and (num_bytes < SMALL_BYTES or num_cores() <= FEW_CORES):
                 yield batch, select(self._selector, source, batch)
                 continue
@@ -63,17 +63,17 @@ class Workers:
         return self._pool
 
 
-def select(selector: Selector, source: str, batch: Batch) -> Finished:
+def select(selector: Selector, source: str, batch: Batch) -> EntityRows:
     """The rows of some lines of a dump."""
-    rows, scope = Rows(source), selector.scope
+    rows, scope = EntityRowsBuilder(source), selector.scope
     for number, text in batch.lines:
-        selector.take(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
-    for names in batch.passed:
-        selector.pass_by(names, rows)
+        selector.add(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
+    for names in batch.skipped:
+        selector.add_skipped(names, rows)
     return rows.finish()
 
 
-def _first(under_way: "deque[tuple[Batch, Future[Finished]]]") -> tuple[Batch, Finished]:
+def _first(under_way: "deque[tuple[Batch, Future[EntityRows]]]") -> tuple[Batch, EntityRows]:
     batch, future = under_way.popleft()
     return batch, future.result()
 
@@ -83,5 +83,5 @@ def _begin(selector: Selector) -> None:
     _selector = selector
 
 
-def _select(source: str, batch: Batch) -> Finished:
+def _select(source: str, batch: Batch) -> EntityRows:
     return select(_selector, source, batch)

@@ -6,8 +6,8 @@ which source the document came through.
 
 import re
 
-from factory.entities.entity_rows import Rows
-from factory.entities.sources.dump import Line, Names
+from factory.entities.base import DocumentLine, SkippedEntity
+from factory.entities.entity_rows import EntityRowsBuilder
 from factory.reference.properties import BIRTHPLACE, CITIZENSHIP, COUNTRY, IMAGE_PROPERTIES
 from factory.scope import Scope
 from factory.wikidata import entity, partial_json
@@ -47,7 +47,7 @@ class Selector:
         # Documents from before 2017 have numeric ids only.
         self._old_region = re.compile(_any_of(rb'"numeric-id":\s*%s\b', regions))
 
-    def may_matter(self, text: bytes) -> bool:
+    def is_candidate(self, text: bytes) -> bool:
         """Whether a document, as it stands in a dump, can be linked to a region, or lead on from a value: false only if
         it certainly does not.
         """
@@ -59,7 +59,7 @@ class Selector:
         # A person's birthplace can be anywhere.
         return bool(self._region.search(text) or b'"P19"' in text or self._old_region.search(text))
 
-    def take(self, line: Line, rows: Rows) -> None:
+    def add(self, line: DocumentLine, rows: EntityRowsBuilder) -> None:
         """Add a document to the rows, or say why not."""
         rows.inputs += 1
         try:
@@ -68,7 +68,7 @@ class Selector:
             rows.reject(line.asked or f"line {line.number}", str(error))
             return
         link = self.link(found)
-        reason = self._reason_against(found, link)
+        reason = self._rejection_reason(found, link)
         if not reason and found.id in rows:
             reason = SEEN
         if reason == NO_LINK and not line.asked:
@@ -78,9 +78,9 @@ class Selector:
         else:
             rows.add(found, selected=True, link=link)
         if reason and reason != SEEN:
-            rows.remember(line.number, found, self.scope.step_properties)
+            rows.add_unselected(line.number, found, self.scope.step_properties)
 
-    def pass_by(self, names: Names, rows: Rows) -> None:
+    def add_skipped(self, names: SkippedEntity, rows: EntityRowsBuilder) -> None:
         """Keep the names of a document that cannot be linked to a region."""
         rows.inputs += 1
         try:
@@ -94,9 +94,10 @@ class Selector:
             return
         rows.reject("*", NO_LINK)
         kept = entity.read_labels(labels, [], self.scope.label_codes) if labels else {}
-        rows.remember(names.number, entity.Entity(names.id, entity.revision(names.revision), kept, []), frozenset())
+        skipped = entity.Entity(names.id, entity.revision(names.revision), kept, [])
+        rows.add_unselected(names.number, skipped, frozenset())
 
-    def read(self, line: Line) -> entity.Entity:
+    def read(self, line: DocumentLine) -> entity.Entity:
         """The entity of a document, with the labels and claims that the recipe can use.
 
         Raises:
@@ -115,7 +116,7 @@ class Selector:
                     link.setdefault(self.region_of[value], name)
         return list(link.items())
 
-    def _reason_against(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
+    def _rejection_reason(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
         if not link and not self._waits_for_birthplace(found):
             return self._why_unlinked(found)
         for value in found.best("P31"):

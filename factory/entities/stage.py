@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from factory.entities import birthplace_links, id_search, value_entities
-from factory.entities.base import LookupSource, StreamSource
-from factory.entities.entity_rows import Finished, Rows
+from factory.entities.base import DocumentLine, LookupSource, StreamSource
+from factory.entities.entity_rows import EntityRows, EntityRowsBuilder
 from factory.entities.parallel import Workers
 from factory.entities.selector import SEEN, Selector
 from factory.entities.sources.config import SourceConfig
-from factory.entities.sources.dump import Line
 from factory.entities.sources.open import open_sources
 from factory.entities.value_entities import BATCH_IDS, STAGE
 from factory.net.config import Network
@@ -60,7 +59,7 @@ class _Job:
         start = self._start(source.name)
         megabytes = documents = 0
         with self.reporter.bar(f"select: {source.name}", source.size_bytes // MEGA, "MB") as bar:
-            batches = source.batches(self.selector.may_matter, start=start)
+            batches = source.batches(self.selector.is_candidate, start=start)
             for batch, rows in self.workers.select(source.name, batches):
                 self._write(rows, f"{STAGE} {source.name}", batch.last)
                 documents += rows.inputs
@@ -77,9 +76,9 @@ class _Job:
             bar.advance(start)
             for begin in range(start, len(ids), BATCH_IDS):
                 part = ids[begin : begin + BATCH_IDS]
-                rows = Rows(source.name)
+                rows = EntityRowsBuilder(source.name)
                 for number, (asked, document) in enumerate(source.documents(part), begin + 1):
-                    self.selector.take(Line(number, document, asked=asked), rows)
+                    self.selector.add(DocumentLine(number, document, asked=asked), rows)
                 self._write(rows.finish(), f"{STAGE} {source.name}", begin + len(part))
                 bar.advance(len(part))
 
@@ -106,7 +105,7 @@ class _Job:
         self.store.execute("INSERT OR IGNORE INTO stage (name, fingerprint, inputs) VALUES (?, '', 0)", [name])
         return self.store.value("SELECT position FROM stage WHERE name = ?", [name])
 
-    def _write(self, rows: Finished, stage: str, position: int) -> None:
+    def _write(self, rows: EntityRows, stage: str, position: int) -> None:
         found = rows.entities()
         rows.drop({name for name in found if int(name[1:]) in self.known}, SEEN)
         with self.store.transaction():

@@ -6,10 +6,9 @@ as P17/P36 a value's own claim leads on to the next values.
 
 from collections.abc import Iterator, Sequence
 
-from factory.entities.base import LookupSource, StreamSource
-from factory.entities.entity_rows import Rows
+from factory.entities.base import DocumentLine, LookupSource, StreamSource
+from factory.entities.entity_rows import EntityRowsBuilder
 from factory.entities.selector import Selector
-from factory.entities.sources.dump import Line
 from factory.reference.properties import BIRTHPLACE
 from factory.store.store import Store
 from factory.wikidata.entity import Entity, MalformedDocumentError
@@ -32,16 +31,18 @@ FROM_PASSING = """
 CREATE OR REPLACE TEMP TABLE taken AS
 SELECT entity, arg_min(p, (list_position($sources, source), number)) AS chosen
 FROM (SELECT entity, source, number, struct_pack(source := source, number := number, revision := revision) AS p
-      FROM passing_entity SEMI JOIN wanted USING (entity))
+      FROM unselected_entity SEMI JOIN wanted USING (entity))
 GROUP BY entity;
 
 INSERT INTO entity SELECT entity, false, 'any', chosen.revision, chosen.source FROM taken;
 
 INSERT INTO label SELECT l.entity, language, text, l.source
-FROM passing_label l JOIN taken t ON t.entity = l.entity AND t.chosen.source = l.source AND t.chosen.number = l.number;
+FROM unselected_label l
+JOIN taken t ON t.entity = l.entity AND t.chosen.source = l.source AND t.chosen.number = l.number;
 
 INSERT INTO claim SELECT c.entity, property, ordinal, best, rank, value, value_type, bounds
-FROM passing_claim c JOIN taken t ON t.entity = c.entity AND t.chosen.source = c.source AND t.chosen.number = c.number;
+FROM unselected_claim c
+JOIN taken t ON t.entity = c.entity AND t.chosen.source = c.source AND t.chosen.number = c.number;
 """
 
 
@@ -61,7 +62,7 @@ def look_up(
             if isinstance(source, LookupSource):
                 missing -= _ask(store, selector, source, missing, reporter)
     with store.transaction():
-        for table in ("passing_entity", "passing_label", "passing_claim"):
+        for table in ("unselected_entity", "unselected_label", "unselected_claim"):
             store.execute(f"DELETE FROM {table}")
 
 
@@ -84,16 +85,16 @@ def _ask(store: Store, selector: Selector, source: LookupSource, wanted: set[str
     return found
 
 
-def _parts(source: LookupSource, wanted: set[str]) -> Iterator[list[Line]]:
+def _parts(source: LookupSource, wanted: set[str]) -> Iterator[list[DocumentLine]]:
     ids = by_number(wanted)
     for begin in range(0, len(ids), BATCH_IDS):
         answers = source.documents(ids[begin : begin + BATCH_IDS])
-        yield [Line(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]
+        yield [DocumentLine(number, document, asked=asked) for number, (asked, document) in enumerate(answers)]
 
 
-def _write(store: Store, selector: Selector, lines: list[Line], source: str) -> set[str]:
+def _write(store: Store, selector: Selector, lines: list[DocumentLine], source: str) -> set[str]:
     """Write documents of values; gives their ids."""
-    rows, written = Rows(source), set()
+    rows, written = EntityRowsBuilder(source), set()
     for line in lines:
         try:
             found = selector.read(line)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from factory.net.limits import HostLimits
-from factory.net.retry import Patience
+from factory.net.retry import RetryPolicy
 from pangea_cultural import config
 
 if TYPE_CHECKING:
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
 
 
 class Network(config.Config):
-    """How to behave on the network; nothing of it changes what is built."""
+    """Network settings. None of them changes the result of a build."""
 
     contact: str = ""
-    """E-mail address or URL of who runs the build. Wikimedia wants one; --contact or PCULT_CONTACT replaces it."""
+    """Your e-mail address or URL. Wikimedia requires one. --contact and PCULT_CONTACT override it."""
     private_hosts: tuple[str, ...] = ()
-    """Hosts, as `host` or `host:port`, that may be connected to although they are private or on this machine."""
+    """Hosts, as `host` or `host:port`, that are allowed although they are private or on this machine."""
     limits: dict[str, HostLimits] = Field(default_factory=dict)
     """Limits of `host`, `host:port`, or of the groups `wikimedia-api` and `wikimedia-files`."""
-    patience: Patience = Patience()
+    retry: RetryPolicy = RetryPolicy()
 
     def client(self, *, seed: int) -> Client:
-        """A client that behaves so; the seed is of its jitter. A build without network need not wait for aiohttp."""
+        """Return a client with these settings. `seed` is the seed of its jitter."""
+        # Imported here because a build without a network does not need aiohttp.
         from factory.net.client import Client
 
         return Client(
             contact=self.contact,
             limits=self.limits,
             private_hosts=self.private_hosts,
-            patience=self.patience,
+            retry=self.retry,
             seed=seed,
         )

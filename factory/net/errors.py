@@ -1,4 +1,4 @@
-"""What can go wrong on the network, and whether it is worth another try."""
+"""Errors of requests, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -8,19 +8,33 @@ from typing import TYPE_CHECKING
 from pangea_cultural.errors import UserError
 
 if TYPE_CHECKING:
-    from factory.net.limits import Gate
+    from factory.net.limits import HostLimiter
 
 
-KEPT = "what is done is kept; run the same command again"
+RESUME = "Run the same command again to resume."
+"""Last sentence of errors that stop a build. Finished work is in the store."""
+
+# Reasons of failed requests. They become reasons of rejections.
+BODY_CUT_OFF = "body cut off"
+CONNECTION_BROKEN = "connection broken"
+CONTENT_TYPE = "wrong content type: {}"
+HOST_UNREACHABLE = "host not reachable"
+HTTP_STATUS = "HTTP {}"
+NOT_HTTP = "not an http address"
+PRIVATE_ADDRESS = "private address"
+TIMEOUT = "time-out"
+TOO_LARGE = "file too large"
+TOO_MANY_REDIRECTS = "too many redirects"
+TOO_SLOW = "too slow"
 
 
 class FetchError(Exception):
-    """One file or answer that could not be fetched; the host as such works.
+    """A file or response that could not be fetched although the host works.
 
     Args:
-        reason: the rejection's reason, alike for all files with the same fault.
-        detail: what is particular to this one: the URL, and what a server said.
-        status: the HTTP status, where the server gave one that is an error.
+        reason: the rejection's reason, equal for all files with the same fault.
+        detail: the URL and the server's message.
+        status: the HTTP status, if it is an error.
     """
 
     def __init__(self, reason: str, detail: str = "", status: int | None = None) -> None:
@@ -31,25 +45,27 @@ class FetchError(Exception):
 
 
 class EndpointDownError(UserError):
-    """A host that cannot be worked with now: what is done is kept, and the same command goes on later."""
+    """A host that does not work at the moment. Finished work is kept, and the same command resumes later."""
 
     def __init__(self, host: str, problem: str) -> None:
-        super().__init__(f"{host} {problem}: {KEPT}, later")
+        super().__init__(f"{host} {problem}. {RESUME}")
 
 
 @dataclass(kw_only=True, eq=False)
-class FaultError(Exception):
-    """One try that failed."""
+class RequestError(Exception):
+    """A failed attempt."""
 
     reason: str
     retry: bool = True
     detail: str = ""
     status: int | None = None
     retry_after_s: float | None = None
-    """What the server asked for."""
+    """The wait that the server asked for."""
     throttled: bool = False
-    """The server said that it gets too much, from us or from all: the next try waits longer."""
+    """Whether the server reported too many requests or an overload. The next attempt waits longer."""
     unreachable: bool = False
-    """No connection came about."""
-    gate: Gate | None = None
-    """Of the host that answered."""
+    """Whether no connection was made."""
+    incomplete: bool = False
+    """Whether the response was truncated, slow or absent. `ResponseSpec.retry_incomplete` decides on a retry."""
+    limiter: HostLimiter | None = None
+    """The limiter of the host that was asked."""

@@ -1,7 +1,7 @@
-"""How much a host is asked for: connections at a time, requests a minute, bytes a second.
+"""Limits per host: simultaneous connections, requests per minute and bytes per second.
 
-Defaults for Wikimedia are what its robot policy and API rules allow a client that says whom to contact: at most three
-requests at a time and 200 a minute over all its APIs together, and two connections with 25 Mbit/s for files.
+The defaults for Wikimedia follow its robot policy and API rules for clients with a contact. All APIs together get three
+simultaneous requests and 200 requests per minute. Files get two connections and 25 Mbit/s.
 """
 
 import asyncio
@@ -18,11 +18,13 @@ FILE_HOSTS = ("upload.wikimedia.org", "thumb.wikimedia.org")
 
 
 class HostLimits(config.Config):
-    """Limits of one host, or of a group of hosts that count together; None for no limit."""
+    """Limits of one host, or of a group of hosts that count together. None means no limit."""
 
     connections: int = Field(default=4, ge=1)
     requests_per_minute: float | None = Field(default=None, gt=0)
     megabits_per_second: float | None = Field(default=None, gt=0)
+    pause_s: float = Field(default=0.0, ge=0)
+    """Seconds between the end of a response and the next request."""
 
 
 DEFAULTS = {
@@ -32,18 +34,15 @@ DEFAULTS = {
 OTHERS = HostLimits()
 
 
-class Pace:
-    """A token bucket that holds one ration: what is taken too early is waited for, and none is saved up.
-
-    Without savings no window of any length gets more than its share, however long the client was idle before.
-    """
+class RateLimiter:
+    """Token bucket without burst: unused capacity is not saved, so no window exceeds the rate."""
 
     def __init__(self, per_second: float | None) -> None:
         self._per_second = per_second
         self._free_at = 0.0
 
-    async def take(self, amount: float) -> None:
-        """Wait until what others took is paid for, then take; the next one waits for this."""
+    async def acquire(self, amount: float) -> None:
+        """Wait until the previous amounts are used up at the rate, then use `amount`."""
         if self._per_second is None:
             return
         now = asyncio.get_running_loop().time()
@@ -53,54 +52,58 @@ class Pace:
             await asyncio.sleep(start - now)
 
 
-class Gate:
-    """What a host, or a group of hosts, has been asked for so far."""
+class HostLimiter:
+    """State of the limits of one host, or of a group of hosts."""
 
     def __init__(self, name: str, limits: HostLimits) -> None:
         self.name = name
-        self.failures_in_a_row = 0
+        self.consecutive_failures = 0
         self._slots = asyncio.Semaphore(limits.connections)
         per_minute, megabits = limits.requests_per_minute, limits.megabits_per_second
-        self._requests = Pace(per_minute and per_minute / 60)
-        self._bytes = Pace(megabits and megabits * 1_000_000 / 8)
+        self._requests = RateLimiter(per_minute and per_minute / 60)
+        self._bytes = RateLimiter(megabits and megabits * 1_000_000 / 8)
+        self._pause_s = limits.pause_s
         self._paused_until = 0.0
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Hold one connection; entered when the limits allow a request."""
+        """Hold one connection, entered as soon as the limits allow a request."""
         async with self._slots:
-            await self._requests.take(1)
+            await self._requests.acquire(1)
             while (rest := self._paused_until - asyncio.get_running_loop().time()) > 0:
                 await asyncio.sleep(rest)
-            yield
+            try:
+                yield
+            finally:
+                self.pause(self._pause_s)
 
     async def received(self, num_bytes: int) -> None:
-        """Count bytes that have come, and wait as long as they were too many."""
-        await self._bytes.take(num_bytes)
+        """Count received bytes, and wait if they exceed the rate."""
+        await self._bytes.acquire(num_bytes)
 
     def pause(self, seconds: float) -> None:
-        """Ask nothing of the host for so long."""
+        """Send no request to the host for `seconds`."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
 
-class Gates:
-    """The gates of all hosts; they live as long as the client.
+class HostLimiters:
+    """Limiters of all hosts, with the lifetime of the client.
 
     Args:
-        limits: replaces the defaults; keys are `host`, `host:port`, `wikimedia-api` or `wikimedia-files`. A Wikimedia
-            host that is named itself no longer counts with its group.
+        limits: replaces the defaults. Keys are `host`, `host:port`, `wikimedia-api` or `wikimedia-files`. A Wikimedia
+            host with its own key does not count with its group.
     """
 
     def __init__(self, limits: Mapping[str, HostLimits]) -> None:
         self._limits = DEFAULTS | dict(limits)
-        self._gates: dict[str, Gate] = {}
+        self._limiters: dict[str, HostLimiter] = {}
 
-    def of(self, url: URL) -> Gate:
-        """The gate that a request has to pass."""
+    def for_url(self, url: URL) -> HostLimiter:
+        """Return the limiter of a URL's host."""
         name = self._name(url)
-        if name not in self._gates:
-            self._gates[name] = Gate(name, self._limits.get(name, OTHERS))
-        return self._gates[name]
+        if name not in self._limiters:
+            self._limiters[name] = HostLimiter(name, self._limits.get(name, OTHERS))
+        return self._limiters[name]
 
     def _name(self, url: URL) -> str:
         host, authority = (url.host or "").lower(), f"{url.host}:{url.port}".lower()
@@ -113,5 +116,5 @@ class Gates:
 
 
 def is_wikimedia(host: str) -> bool:
-    """Whether a host is one of Wikimedia's."""
+    """Return whether a host belongs to Wikimedia."""
     return any(host == domain or host.endswith(f".{domain}") for domain in WIKIMEDIA)

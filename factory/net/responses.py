@@ -1,4 +1,4 @@
-"""What an answer should be, and the faults of one that is something else."""
+"""Response specifications: expected content, and the errors of anything else."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,62 +6,35 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 
-from factory.net.errors import FaultError
+from factory.net.errors import CONTENT_TYPE, HTTP_STATUS, RequestError
 from factory.net.retry import retry_after_s
 
 T = TypeVar("T")
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 THROTTLED = frozenset({429, 503})
 NO_THUMBNAIL = "Error creating thumbnail"
-"""What MediaWiki says when it cannot scale a file, with one status or another: asking again does not help."""
+"""MediaWiki's message for a file that it cannot scale. The status differs, and a retry does not help."""
+CANNOT_SCALE = "the server cannot make a thumbnail"
+HTML_PAGE = "an HTML page instead of {}"
 BUSY = frozenset({"maxlag", "ratelimited", "readonly", "query-throttled"})
-"""Errors of the MediaWiki API that pass."""
+"""Transient errors of the MediaWiki API."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """A whole answer with status 200."""
+class Response:
+    """A complete response with status 200."""
 
     url: str
-    """After redirects."""
+    """URL after redirects."""
     headers: Mapping[str, str]
     content: bytes
 
 
-@dataclass(frozen=True, kw_only=True)
-class Expect(Generic[T]):
-    """What an answer should be."""
-
-    what: str
-    """For people: "image", "JSON"."""
-    types: tuple[str, ...]
-    """Beginnings of the content types that it can have."""
-    max_bytes: int
-    read: Callable[[Answer], T]
-    """Makes a value of it; raises `FaultError` where the answer is not what it should be."""
-
-    def check_type(self, content_type: str) -> None:
-        """Check the header, before the body is read."""
-        name = content_type.split(";")[0].strip().lower()
-        if name == "text/html":
-            raise self._html()
-        if not name.startswith(self.types):
-            raise FaultError(reason=f"wrong content type: {name or 'none'}")
-
-    def check_content(self, content: bytes) -> None:
-        """Check that a body is no web page under a wrong header."""
-        if content[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
-            raise self._html()
-
-    def _html(self) -> FaultError:
-        return FaultError(reason=f"an HTML page instead of {self.what}")
-
-
-def status_fault(status: int, headers: Mapping[str, str], beginning: str) -> FaultError:
-    """The fault of an answer with an error status; `beginning` is of its body."""
+def status_error(status: int, headers: Mapping[str, str], beginning: str) -> Exception:
+    """Return the error of a response with an error status. `beginning` is the beginning of its body."""
     scaled = NO_THUMBNAIL.lower() not in beginning.lower()
-    return FaultError(
-        reason=f"HTTP {status}" if scaled else "the server cannot make a thumbnail",
+    return RequestError(
+        reason=HTTP_STATUS.format(status) if scaled else CANNOT_SCALE,
         detail=" ".join(beginning.split())[:200],
         status=status,
         retry=status in RETRIED and scaled,
@@ -70,30 +43,73 @@ def status_fault(status: int, headers: Mapping[str, str], beginning: str) -> Fau
     )
 
 
-def image(max_bytes: int) -> Expect[bytes]:
-    """Expect an image of any format."""
-    return Expect(what="an image", types=("image/",), max_bytes=max_bytes, read=lambda answer: answer.content)
+@dataclass(frozen=True, kw_only=True)
+class ResponseSpec(Generic[T]):
+    """Expected response of a request."""
+
+    name: str
+    """Name in error messages, such as "an image" or "JSON"."""
+    types: tuple[str, ...]
+    """Accepted beginnings of the content type."""
+    max_bytes: int
+    read: Callable[[Response], T]
+    """Converts the response to a value. Raises `RequestError` if the content is wrong."""
+    status_error: Callable[[int, Mapping[str, str], str], Exception] = status_error
+    """Makes the exception for an error status from status, headers and the beginning of the body."""
+    follow_redirects: bool = True
+    """If false, a redirect is an error status."""
+    retry_incomplete: bool = True
+    """Whether to retry after a timeout or a truncated or slow body."""
+
+    def check_type(self, content_type: str) -> None:
+        """Check the Content-Type header before the body is read.
+
+        Raises:
+            RequestError: the type is not one of `types`.
+        """
+        name = content_type.split(";")[0].strip().lower()
+        if name == "text/html":
+            raise self._html()
+        if not name.startswith(self.types):
+            raise RequestError(reason=CONTENT_TYPE.format(name or "none"))
+
+    def check_content(self, content: bytes) -> None:
+        """Check that a body is not an HTML page with another content type.
+
+        Raises:
+            RequestError: the body is an HTML page.
+        """
+        if content[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            raise self._html()
+
+    def _html(self) -> RequestError:
+        return RequestError(reason=HTML_PAGE.format(self.name))
 
 
-def mediawiki(max_bytes: int = 32_000_000) -> Expect[dict[str, Any]]:
-    """Expect an answer of the MediaWiki API; errors that pass are retried, others are not."""
-    return Expect(what="JSON", types=("application/json",), max_bytes=max_bytes, read=_read_mediawiki)
+def image(max_bytes: int) -> ResponseSpec[bytes]:
+    """Return the specification of an image in any format."""
+    return ResponseSpec(name="an image", types=("image/",), max_bytes=max_bytes, read=lambda response: response.content)
 
 
-def _read_mediawiki(answer: Answer) -> dict[str, Any]:
+def mediawiki(max_bytes: int = 32_000_000) -> ResponseSpec[dict[str, Any]]:
+    """Return the specification of a MediaWiki API response. Only transient API errors are retried."""
+    return ResponseSpec(name="JSON", types=("application/json",), max_bytes=max_bytes, read=_read_mediawiki)
+
+
+def _read_mediawiki(response: Response) -> dict[str, Any]:
     try:
-        content = orjson.loads(answer.content)
+        content = orjson.loads(response.content)
     except orjson.JSONDecodeError as error:
-        raise FaultError(reason="broken JSON", detail=str(error)) from error
+        raise RequestError(reason="broken JSON", detail=str(error)) from error
     if not isinstance(content, dict):
-        raise FaultError(reason="not an answer of the MediaWiki API", retry=False)
+        raise RequestError(reason="not an answer of the MediaWiki API", retry=False)
     if "error" not in content:
         return content
     code, info = (str(content["error"].get(key, "")) for key in ("code", "info"))
-    raise FaultError(
+    raise RequestError(
         reason=f"API error: {code}",
         detail=info,
         retry=code in BUSY or code.startswith("internal_api_error"),
         throttled=code in BUSY,
-        retry_after_s=retry_after_s(answer.headers.get("Retry-After"), answer.headers.get("Date")),
+        retry_after_s=retry_after_s(response.headers.get("Retry-After"), response.headers.get("Date")),
     )

@@ -1,4 +1,4 @@
-"""How we introduce ourselves: Wikimedia wants to know whom to write to when a client does harm."""
+"""User-Agent header and contact. Wikimedia requires a contact from automated clients."""
 
 import re
 
@@ -12,27 +12,27 @@ _CONTACT = re.compile(r"[!-~]+@[!-~]+\.[!-~]+|https?://[!-~]+")
 
 
 def user_agent(contact: str, library: str) -> str:
-    """The User-Agent header.
+    """Return the User-Agent header.
 
     Args:
-        contact: e-mail address or URL of who runs this; empty for none.
-        library: name and version of the HTTP library, as `aiohttp/3.14`.
+        contact: e-mail address or URL of the person who runs the program, or empty.
+        library: name and version of the HTTP library, such as `aiohttp/3.14`.
 
     Raises:
         UserError: the contact is neither an e-mail address nor a URL.
     """
     if contact and (not _CONTACT.fullmatch(contact) or set(contact) & set("()")):
-        raise UserError(f"{contact!r} is no contact: give an e-mail address or a URL (http…) of yours with --contact")
-    who = f" ({contact})" if contact else ""
-    return f"pangea-cultural/{__version__}{who} {library}"
+        raise UserError(f"{contact!r} is not a contact. Give your e-mail address or a URL (http...) with --contact.")
+    comment = f" ({contact})" if contact else ""
+    return f"pangea-cultural/{__version__}{comment} {library}"
 
 
 def require_contact(url: str | URL, contact: str) -> None:
-    """Refuse to ask Wikimedia anonymously.
+    """Refuse anonymous requests to Wikimedia.
 
     Raises:
-        UserError: the URL is one of Wikimedia's, and there is no contact.
+        UserError: the URL belongs to Wikimedia, and the contact is empty.
     """
     host = (URL(url).host or "").lower()
     if is_wikimedia(host) and not contact:
-        raise UserError(f"{host} wants to know whom to contact: give --contact or set PCULT_CONTACT")
+        raise UserError(f"{host} requires a contact. Give --contact or set PCULT_CONTACT.")

@@ -21,6 +21,13 @@ BIRTHPLACE, COUNTRY, CITIZENSHIP = "P19", "P17", "P27"
 
 NAME = "label"
 """The id that stands for the entity's own name."""
+PHOTO_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
+"""Properties whose files are photos of the entity. Flags, logos, maps, banners and signatures are excluded."""
+CATEGORY_PROPERTIES = ("P373", COMMONS)
+"""Claims that lead to a Commons category. P373 is more frequent, so it precedes the sitelink that replaces it."""
+IMAGE_PROPERTIES = (*PHOTO_PROPERTIES, *CATEGORY_PROPERTIES)
+SUPPORT_PROPERTIES = ("P31", *PHOTO_PROPERTIES, "P373")
+"""Properties that are always read, although they are not asked about."""
 _ID = re.compile(r"P[1-9]\d*")
 
 

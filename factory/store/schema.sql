@@ -68,9 +68,9 @@ CREATE TABLE label (
 );
 
 -- Entities that are not selected, for the time of reading: claims of selected ones may point to them.
-CREATE TABLE passing_entity (source VARCHAR, number BIGINT, entity VARCHAR, revision BIGINT);
-CREATE TABLE passing_label (source VARCHAR, number BIGINT, entity VARCHAR, language VARCHAR, text VARCHAR);
-CREATE TABLE passing_claim (
+CREATE TABLE unselected_entity (source VARCHAR, number BIGINT, entity VARCHAR, revision BIGINT);
+CREATE TABLE unselected_label (source VARCHAR, number BIGINT, entity VARCHAR, language VARCHAR, text VARCHAR);
+CREATE TABLE unselected_claim (
     source VARCHAR, number BIGINT, entity VARCHAR, property VARCHAR, ordinal INTEGER, best BOOLEAN, rank VARCHAR,
     value VARCHAR, value_type VARCHAR, bounds VARCHAR
 );

@@ -54,7 +54,7 @@ def questions(export, **wanted):
 
 
 def test_a_build_from_a_dump_does_not_wait_for_what_it_does_not_use(castles, tmp_path):
-    unused = "{'aiohttp', 'SPARQLWrapper', 'tenacity', 'PIL', 'lxml', 'resvg_py', 'regex'}"
+    unused = "{'aiohttp', 'SPARQLWrapper', 'PIL', 'lxml', 'resvg_py', 'regex'}"
     code = f"import atexit, sys; atexit.register(lambda: print(sorted({unused} & set(sys.modules))))"
     arguments = ["build", str(castles / "world/recipe.toml"), "--stage", "select", "--workspace", str(tmp_path)]
     start = f"{code}\nfrom pangea_cultural.cli import main\nmain({arguments!r})"

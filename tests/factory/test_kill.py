@@ -46,7 +46,7 @@ dev = 0.1
 test = 0.2
 [network]
 private_hosts = {hosts}
-[network.patience]
+[network.retry]
 base_s = 0.01
 """
 COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy"}

@@ -1,4 +1,4 @@
-"""A thin proxy in front of a SPARQL server that lets through, or does to an answer what servers and networks do."""
+"""Proxy in front of a SPARQL server that passes answers on, or replaces them by faults of servers and networks."""
 
 import contextlib
 import http.server
@@ -16,7 +16,7 @@ JAVA_TRACE = b"\njava.util.concurrent.TimeoutException\n\tat java.util.concurren
 
 @dataclass
 class Request:
-    """One request as it came."""
+    """A received request."""
 
     method: str
     query: str
@@ -24,41 +24,46 @@ class Request:
 
 
 def status(code, body="", **headers):
-    """Answer with an error."""
+    """Answer with an error status."""
     return lambda proxy, handler, request: proxy.send(handler, code, body.encode(), "text/plain", headers)
 
 
+def cut_status(code, **headers):
+    """Answer with an error status and a connection that ends in the middle of the body."""
+    return lambda proxy, handler, request: proxy.send(handler, code, b"Too", "text/plain", headers, length=99)
+
+
 def page(proxy, handler, request):
-    """A web page with status 200."""
+    """Answer with an HTML page and status 200."""
     proxy.send(handler, 200, b"<!DOCTYPE html><html><body>We'll be back soon</body></html>", "text/html")
 
 
 def cut_json(proxy, handler, request):
-    """Half an answer, as a whole with status 200."""
+    """Answer with half of the results as a complete response with status 200."""
     body = proxy.upstream(request)
     proxy.send(handler, 200, body[: len(body) // 2])
 
 
 def garbage_tail(proxy, handler, request):
-    """Half an answer and the trace of an exception."""
+    """Answer with half of the results and a stack trace."""
     body = proxy.upstream(request)
     proxy.send(handler, 200, body[: len(body) // 2] + JAVA_TRACE)
 
 
 def cut_connection(proxy, handler, request):
-    """A connection that ends in the middle of the body."""
+    """Close the connection in the middle of the body."""
     body = proxy.upstream(request)
     proxy.send(handler, 200, body[: len(body) // 2], length=len(body))
 
 
 def reset(proxy, handler, request):
-    """A connection that is reset before the answer."""
+    """Reset the connection before the answer."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.connection.close()
 
 
 def slow(seconds):
-    """An answer that comes too late."""
+    """Answer after `seconds`."""
 
     def wait(proxy, handler, request):
         proxy.stopping.wait(seconds)
@@ -68,7 +73,7 @@ def slow(seconds):
 
 
 def drip(proxy, handler, request):
-    """An answer byte by byte, each well within a time-out."""
+    """Answer byte by byte, each well within the timeout."""
     handler.send_response(200)
     handler.send_header("Content-Type", RESULTS)
     handler.end_headers()
@@ -79,13 +84,13 @@ def drip(proxy, handler, request):
 
 
 def answer(body):
-    """Some other answer with status 200."""
+    """Answer with another body and status 200."""
     return lambda proxy, handler, request: proxy.send(handler, 200, body.encode())
 
 
 @dataclass
 class FaultProxy:
-    """The proxy. Faults are taken from `script` first, one a request; then `rule` may choose one by the query."""
+    """The proxy. Faults come from `script`, one per request, then from `rule`, a function of the query."""
 
     target: str
     script: list = field(default_factory=list)
@@ -100,14 +105,14 @@ class FaultProxy:
     def upstream(self, request):
         body = urllib.parse.urlencode({"query": request.query}).encode()
         forwarded = urllib.request.Request(self.target, body, {"Accept": RESULTS})
-        with urllib.request.urlopen(forwarded, timeout=30) as answer:
-            return answer.read()
+        with urllib.request.urlopen(forwarded, timeout=30) as response:
+            return response.read()
 
-    def send(self, handler, code, body, kind=RESULTS, headers=(), length=None):
+    def send(self, handler, code, body, content_type=RESULTS, headers=(), length=None):
         handler.send_response(code)
         for name, value in dict(headers).items():
             handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("Content-Type", kind)
+        handler.send_header("Content-Type", content_type)
         handler.send_header("Content-Length", str(len(body) if length is None else length))
         handler.end_headers()
         handler.wfile.write(body)

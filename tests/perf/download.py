@@ -24,7 +24,7 @@ from pathlib import Path
 import click
 import orjson
 
-from factory.net.retry import Patience
+from factory.net.retry import RetryPolicy
 from tests.helpers import world
 from tests.helpers.commons_server import CommonsServer, File
 from tests.perf import record
@@ -51,7 +51,7 @@ api = "{api}"
 private_hosts = ["127.0.0.1"]
 [network.limits."127.0.0.1"]
 connections = {connections}
-[network.patience]
+[network.retry]
 base_s = 0.5
 """
 
@@ -157,7 +157,7 @@ def main(folder: Path, files: int, repeat: int) -> None:
     program = environment(folder.resolve() / "venv", "img2dataset").with_name("img2dataset")
     theirs = functools.partial(img2dataset, program=program)
     images = Images(files, seed=0)
-    patient = functools.partial(theirs, retries=Patience().tries - 1)
+    patient = functools.partial(theirs, retries=RetryPolicy().tries - 1)
     quiet: dict[str, list[dict]] = {"ours": [], "img2dataset": []}
     for _ in range(repeat):
         quiet["ours"].append(measure("ours", images, folder / "runs", 0, ours))

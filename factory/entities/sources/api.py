@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from factory.net.client import Client
-from factory.net.errors import KEPT, FetchError
+from factory.net.errors import RESUME, FetchError
 from factory.net.responses import mediawiki
 from factory.wikidata.entity import COMMONS
 from factory.wikidata.values import by_number
@@ -75,7 +75,7 @@ class ApiSource:
             "maxlag": "5",
         }
         try:
-            answer = self._client.run(self._client.fetch(self._url, mediawiki(MAX_BYTES), form=form))
+            answer = self._client.run(self._client.fetch(self._url, mediawiki(MAX_BYTES), body=form))
         except FetchError as error:
             return self._ask_by_halves(ids, error)
         documents = answer.get("entities")
@@ -88,7 +88,7 @@ class ApiSource:
     def _ask_by_halves(self, ids: Sequence[str], error: FetchError) -> dict[str, Any]:
         """One id that the API does not know spoils the whole call: look for it, and call it missing."""
         if error.reason not in UNKNOWN_ID:
-            raise UserError(f"no answer from {self._url}: {error.reason} ({error.detail}); {KEPT}") from error
+            raise UserError(f"no answer from {self._url}: {error.reason} ({error.detail}). {RESUME}") from error
         if len(ids) == 1:
             return {}
         half = len(ids) // 2

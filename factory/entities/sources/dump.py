@@ -7,10 +7,10 @@ expressions over their bytes tell (2 GB/s). What is left is parsed, where there 
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from factory.entities.base import Batch, DocumentLine, SkippedEntity
 from factory.entities.sources.decompress import plain_text
 from factory.wikidata import partial_json
 
@@ -26,43 +26,6 @@ _HEAD = re.compile(rb'\{[^{}]*?"type":"item",[^{}]*?"id":"(Q[1-9][0-9]{0,14})"')
 """The beginning of an item's document, up to its id: no other object stands before it."""
 _REVISION = re.compile(rb'"lastrevid":([0-9]{1,18})[,}]')
 LABELS, DESCRIPTIONS = b'"labels":', b',"descriptions":'
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One document of a source."""
-
-    number: int
-    """Counted from 1 over all lines of the file: the position from which a killed build goes on."""
-    document: object
-    """The parsed JSON; None for a broken line."""
-    problem: str = ""
-    asked: str = ""
-    """The id that was asked for, where a source is asked for ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What is kept of a document that is passed over: others may point to it, and then need its names."""
-
-    number: int
-    id: str
-    revision: int | None
-    labels: bytes
-    """The JSON of its labels, not parsed yet."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """Some lines of a dump, not parsed yet."""
-
-    last: int = 0
-    """Number of the last line that was read for it."""
-    passed: list[Names] = field(default_factory=list)
-    """Documents among them that cannot matter by themselves."""
-    lines: list[tuple[int, bytes]] = field(default_factory=list)
-    bytes_read: int = 0
-    """Of the source's files, up to here: for progress."""
 
 
 def batches(path: Path, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
@@ -92,12 +55,12 @@ def _batches(numbered: Iterator[tuple[int, bytes]], wanted: Callable[[bytes], ob
             batch.lines.append((number, text))
             waiting += len(text)
         else:
-            batch.passed.append(names)
+            batch.skipped.append(names)
             waiting += len(names.labels)
-        if waiting >= BATCH_BYTES or len(batch.passed) + len(batch.lines) >= BATCH_LINES:
+        if waiting >= BATCH_BYTES or len(batch.skipped) + len(batch.lines) >= BATCH_LINES:
             yield batch
             batch, waiting = Batch(last=number), 0
-    if batch.passed or batch.lines:
+    if batch.skipped or batch.lines:
         yield batch
 
 
@@ -115,7 +78,7 @@ def documents(stream: IO[bytes], start: int) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
-def _names(number: int, text: bytes) -> Names | None:
+def _names(number: int, text: bytes) -> SkippedEntity | None:
     """The names of an item, cut out of its document; None where it does not look as Wikidata writes it: in doubt a
     line is parsed, to be rejected by name.
 
@@ -127,14 +90,14 @@ def _names(number: int, text: bytes) -> Names | None:
     if head is None or start < len(LABELS) or end < 0 or not text.endswith(b"}"):
         return None
     revision = _REVISION.search(text, 0, start) or _REVISION.search(text, max(end, len(text) - _HEAD_BYTES))
-    return Names(number, head[1].decode(), int(revision[1]) if revision else None, text[start:end])
+    return SkippedEntity(number, head[1].decode(), int(revision[1]) if revision else None, text[start:end])
 
 
-def parse(number: int, text: bytes, properties: Collection[str], codes: Collection[str]) -> Line:
+def parse(number: int, text: bytes, properties: Collection[str], codes: Collection[str]) -> DocumentLine:
     """A line's document, with the claims and labels that are needed, or what is wrong with it."""
     if len(text) >= MAX_LINE_BYTES - 1:
-        return Line(number, None, "broken line: too long")
+        return DocumentLine(number, None, "broken line: too long")
     try:
-        return Line(number, partial_json.document(text, properties, codes))
+        return DocumentLine(number, partial_json.document(text, properties, codes))
     except partial_json.BrokenJsonError as error:
-        return Line(number, None, f"broken line: {error}")
+        return DocumentLine(number, None, f"broken line: {error}")

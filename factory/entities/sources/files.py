@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from factory.entities.sources.dump import BATCH_BYTES, Batch
+from factory.entities.base import Batch
+from factory.entities.sources.dump import BATCH_BYTES
 from pangea_cultural.errors import UserError
 
 

@@ -1,6 +1,6 @@
-"""The sources that a recipe names, opened.
+"""Open the sources of a recipe.
 
-Libraries of the network are imported by the sources that need it: a dump has none to wait for.
+Network libraries are imported by the sources that need them, so a dump starts without them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory.entities.base import LookupSource, StreamSource
+from factory.entities.base import Batch, LookupSource, StreamSource
 from factory.entities.sources import dump, files
 from factory.entities.sources.config import ApiConfig, DumpConfig, FilesConfig, SourceConfig, SparqlConfig
-from factory.entities.sources.dump import Batch
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK, Slice
 from factory.net.config import Network
 from factory.reference.properties import IMAGE_PROPERTIES
@@ -23,50 +22,50 @@ from pangea_cultural.reference.regions import region
 
 if TYPE_CHECKING:
     from factory.entities.sources import api
-    from factory.entities.sources.sparql import source as lookup
+    from factory.entities.sources.sparql import source as sparql
     from factory.net.client import Client
 
 
 @dataclass(frozen=True)
-class Dump:
-    """The dump source of a recipe."""
+class DumpSource:
+    """Entity documents from one dump file."""
 
     path: Path
     name: str
 
     @property
     def size_bytes(self) -> int:
-        """Of the file, for progress."""
+        """Size of the file, for progress."""
         return self.path.stat().st_size
 
-    def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
-        """The lines that a test lets through, from a position on."""
-        return dump.batches(self.path, wanted, start=start)
+    def batches(self, is_candidate: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
+        """Yield the lines after line `start` (see `dump.batches`)."""
+        return dump.batches(self.path, is_candidate, start=start)
 
 
 @dataclass(frozen=True)
-class FoundBySparql:
+class SparqlApiSource:
     """Ids from a SPARQL endpoint, documents from an entity API."""
 
-    finder: lookup.SparqlSource
+    finder: sparql.SparqlSource
     reader: api.ApiSource
     name: str
 
     @property
     def per_region(self) -> int:
-        """The endpoint's."""
+        """Limit of documents per region, 0 for no limit."""
         return self.finder.per_region
 
     def slices(self) -> list[Slice]:
-        """The endpoint's."""
+        """Return the first slices of the endpoint."""
         return self.finder.slices()
 
     def find(self, slice: Slice) -> list[str]:
-        """Ids of a slice, from the endpoint."""
+        """Return the ids of a slice from the endpoint."""
         return self.finder.find(slice)
 
     def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        """Documents, from the API."""
+        """Yield every id with its document from the API."""
         return self.reader.documents(ids)
 
 
@@ -74,32 +73,38 @@ class FoundBySparql:
 def open_sources(
     configs: Sequence[SourceConfig], network: Network, scope: Scope
 ) -> Iterator[list[StreamSource | LookupSource]]:
-    """The sources of a recipe, in its order; connections end with the block.
+    """Open sources in the given order, and close their connections at the end of the block.
 
     Raises:
-        UserError: a host wants to know whom to contact.
+        UserError: a host requires a contact.
     """
     with contextlib.ExitStack() as stack:
-        online = any(isinstance(config, ApiConfig) or getattr(config, "documents", "") for config in configs)
+        online = any(isinstance(config, ApiConfig) or getattr(config, "api_url", "") for config in configs)
         client = stack.enter_context(network.client(seed=scope.seed)) if online else None
         yield [
-            _open(config, name, network, scope, client) for config, name in zip(configs, _names(configs), strict=True)
+            _open(config, name, network, scope, client, stack)
+            for config, name in zip(configs, _names(configs), strict=True)
         ]
 
 
 def _open(
-    config: SourceConfig, name: str, network: Network, scope: Scope, client: Client | None
+    config: SourceConfig,
+    name: str,
+    network: Network,
+    scope: Scope,
+    client: Client | None,
+    stack: contextlib.ExitStack,
 ) -> StreamSource | LookupSource:
     if isinstance(config, DumpConfig):
-        return Dump(config.path, name)
+        return DumpSource(config.path, name)
     if isinstance(config, FilesConfig):
         return files.FilesSource(config.path, name)
     if isinstance(config, ApiConfig):
         return _api(client, config.url, config.ids, scope, name)
-    found = _sparql(config, name, network, scope)
-    if not config.documents:
-        return found
-    return FoundBySparql(found, _api(client, config.documents, (), scope, name), name)
+    source = _sparql(config, name, network, scope, stack)
+    if not config.api_url:
+        return source
+    return SparqlApiSource(source, _api(client, config.api_url, (), scope, name), name)
 
 
 def _api(client: Client | None, url: str, ids: Sequence[str], scope: Scope, name: str) -> api.ApiSource:
@@ -109,19 +114,21 @@ def _api(client: Client | None, url: str, ids: Sequence[str], scope: Scope, name
     return api.ApiSource(client, url, ids=ids, languages=sorted(scope.label_codes), name=name)
 
 
-def _sparql(config: SparqlConfig, name: str, network: Network, scope: Scope) -> lookup.SparqlSource:
-    from factory.entities.sources.sparql import source as lookup
+def _sparql(
+    config: SparqlConfig, name: str, network: Network, scope: Scope, stack: contextlib.ExitStack
+) -> sparql.SparqlSource:
+    from factory.entities.sources.sparql import source as sparql
     from factory.entities.sources.sparql.endpoint import Endpoint
-    from factory.entities.sources.sparql.responses import Politeness
+    from factory.entities.sources.sparql.responses import QueryLimits
 
     endpoint = Endpoint(
         config.url,
         contact=network.contact,
-        politeness=Politeness(pause_s=config.pause_s, timeout_s=config.timeout_s),
+        limits=QueryLimits(pause_s=config.pause_s, timeout_s=config.timeout_s),
         private_hosts=network.private_hosts,
         seed=scope.seed,
     )
-    search = lookup.SearchScope(
+    search = sparql.SearchScope(
         regions=tuple(region(slug) for slug in scope.regions),
         links=(*scope.link_properties, BIRTHPLACE_LINK),
         asked=tuple(sorted(scope.answer_properties)),
@@ -129,10 +136,10 @@ def _sparql(config: SparqlConfig, name: str, network: Network, scope: Scope) -> 
         labels=tuple(sorted(scope.label_codes)),
         images=IMAGE_PROPERTIES if scope.images_required else (),
     )
-    return lookup.SparqlSource(endpoint, search, name, config.batch, config.per_region)
+    return sparql.SparqlSource(stack.enter_context(endpoint), search, name, config.batch, config.per_region)
 
 
 def _names(configs: Sequence[SourceConfig]) -> list[str]:
-    """What each source is called; two of the same name are told apart by their place in the recipe."""
-    plain = [config.label() for config in configs]
-    return [name if plain.count(name) == 1 else f"{name} ({n})" for n, name in enumerate(plain, 1)]
+    """Return the name of each source. Equal names get their position in the recipe."""
+    labels = [config.label() for config in configs]
+    return [label if labels.count(label) == 1 else f"{label} ({n})" for n, label in enumerate(labels, 1)]

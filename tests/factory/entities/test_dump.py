@@ -120,7 +120,7 @@ def test_lines_that_cannot_matter_are_counted_not_parsed(tmp_path):
     path = tmp_path / "dump.json"
     path.write_bytes(ARRAY)
     (batch,) = dump.batches(path, lambda text: b'"Q3"' in text)
-    assert [names.id for names in batch.passed] == ["Q1", "Q2", "Q4", "Q5"]
+    assert [names.id for names in batch.skipped] == ["Q1", "Q2", "Q4", "Q5"]
     assert (len(batch.lines), batch.last) == (1, 6)
 
 
@@ -141,7 +141,7 @@ def test_the_names_of_what_is_passed_over_are_those_of_its_document(tmp_path, ap
     path = tmp_path / "dump.json"
     path.write_bytes(orjson.dumps(document))
     (batch,) = dump.batches(path, lambda _: False)
-    (names,) = batch.passed
+    (names,) = batch.skipped
     assert (names.id, names.revision, orjson.loads(names.labels)) == ("Q7", revision, content)
 
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from factory.entities.entity_rows import Rows
+from factory.entities.base import DocumentLine
+from factory.entities.entity_rows import EntityRowsBuilder
 from factory.entities.selector import Selector
-from factory.entities.sources.dump import Line
 from factory.recipe import Recipe
 from pangea_cultural.reference import regions
 from tests.helpers.world import item, labels, snak, text, year
@@ -35,8 +35,8 @@ def castle(**claims):
 
 def outcome(chosen, found):
     """The regions of a document, or the reason against it."""
-    rows = Rows("source")
-    chosen.take(Line(1, found), rows)
+    rows = EntityRowsBuilder("source")
+    chosen.add(DocumentLine(1, found), rows)
     done = rows.finish()
     if done.entities():
         links = done.tables.get("entity_region")
@@ -112,5 +112,5 @@ STATEMENTS = st.lists(
 def test_a_line_that_is_passed_over_would_never_have_been_linked(claims, indent):
     chosen = selector(images={"required": False})
     written = orjson.dumps(document(**claims), option=orjson.OPT_INDENT_2 if indent else 0)
-    if not chosen.may_matter(written):
+    if not chosen.is_candidate(written):
         assert outcome(chosen, orjson.loads(written)) == "no link to a region"

@@ -89,8 +89,8 @@ DOCUMENTS = [*SAMPLE, *MADE]
 
 
 def recipe(*sources, private_hosts=()):
-    patience = {"base_s": 0.001, "tries": 3}
-    network = {"private_hosts": list(private_hosts), "patience": patience}
+    retry = {"base_s": 0.001, "tries": 3}
+    network = {"private_hosts": list(private_hosts), "retry": retry}
     return Recipe.model_validate({"name": "sources", "sources": list(sources), "network": network})
 
 
@@ -161,7 +161,7 @@ def test_the_api_gives_the_same_rows(folder, through_the_dump):
 def test_sparql_with_documents_of_the_api_gives_the_same_rows(folder, through_the_dump, oxigraph):
     oxigraph.load(rdf_export.triples(DOCUMENTS))
     with WikibaseServer(DOCUMENTS).running() as server:
-        source = {"type": "sparql", "url": oxigraph.url, "pause_s": 0, "documents": server.url}
+        source = {"type": "sparql", "url": oxigraph.url, "pause_s": 0, "api_url": server.url}
         assert rows(folder, recipe(source, private_hosts=[oxigraph.host, server.host])) == through_the_dump
 
 

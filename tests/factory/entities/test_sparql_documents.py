@@ -11,7 +11,7 @@ from rdflib.plugins.sparql import prepareQuery
 from factory.entities.sources.sparql import documents as rdf
 from factory.entities.sources.sparql import queries, rdf_values
 from factory.entities.sources.sparql.endpoint import Endpoint
-from factory.entities.sources.sparql.responses import Politeness
+from factory.entities.sources.sparql.responses import QueryLimits
 from factory.entities.sources.sparql.slices import Slice
 from factory.wikidata import entity
 from tests.helpers import rdf_export, wikibase
@@ -24,8 +24,8 @@ SAMPLE = [
 
 @pytest.fixture(scope="module")
 def ask(oxigraph):
-    politeness = Politeness(pause_s=0)
-    return Endpoint(oxigraph.url, politeness=politeness, private_hosts=[oxigraph.host]).select
+    with Endpoint(oxigraph.url, limits=QueryLimits(pause_s=0), private_hosts=[oxigraph.host]) as endpoint:
+        yield endpoint.select
 
 
 def through_sparql(oxigraph, ask, documents, redirects=(), extra="", ids=None):

@@ -8,10 +8,10 @@ import orjson
 import pytest
 
 from factory.entities import id_search
-from factory.entities.base import TooMuchError
+from factory.entities.base import IncompleteAnswerError
 from factory.entities.sources.open import open_sources
 from factory.entities.sources.sparql.endpoint import Endpoint
-from factory.entities.sources.sparql.responses import Politeness
+from factory.entities.sources.sparql.responses import QueryLimits
 from factory.entities.sources.sparql.slices import Slice, slices
 from factory.entities.sources.sparql.source import SearchScope, SparqlSource
 from factory.recipe import Recipe
@@ -49,8 +49,9 @@ def proxy(oxigraph):
 
 @pytest.fixture
 def source(proxy):
-    endpoint = Endpoint(proxy.url, politeness=Politeness(pause_s=0, backoff_s=0.001), private_hosts=[proxy.host])
-    return SparqlSource(endpoint, SCOPE, "sparql", batch=4)
+    limits = QueryLimits(pause_s=0, backoff_s=0.001)
+    with Endpoint(proxy.url, limits=limits, private_hosts=[proxy.host]) as endpoint:
+        yield SparqlSource(endpoint, SCOPE, "sparql", batch=4)
 
 
 def everything(source):
@@ -60,7 +61,7 @@ def everything(source):
         part = todo.pop(0)
         try:
             found.update(source.find(part))
-        except TooMuchError:
+        except IncompleteAnswerError:
             finer = part.split()
             todo = finer + todo
             lost += [] if finer else [part]
@@ -266,7 +267,7 @@ def recipe(**fields):
 def test_a_source_is_opened_from_a_recipes_entry():
     wanted = recipe(network={"contact": "me@example.org"})
     with open_sources(wanted.sources, wanted.network, wanted.scope) as (source,):
-        assert (source.name, source.batch, source.endpoint.politeness.pause_s) == ("sparql query.wikidata.org", 20, 2)
+        assert (source.name, source.batch, source.endpoint.limits.pause_s) == ("sparql query.wikidata.org", 20, 2)
 
 
 def test_wikimedia_is_not_asked_anonymously():

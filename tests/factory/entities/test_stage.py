@@ -7,7 +7,7 @@ import pytest
 
 from factory.entities import parallel
 from factory.entities import stage as ingest
-from factory.entities.base import TooMuchError
+from factory.entities.base import IncompleteAnswerError
 from factory.entities.sources import dump
 from factory.entities.sources.config import DumpConfig, FilesConfig
 from factory.recipe import Recipe
@@ -54,7 +54,7 @@ class Service:
         self.asked.append(slice.key)
         ids = sorted(name for name in self.content if name[-1] in slice.digits and name.startswith("Q9"))
         if len(ids) > self.most or slice.digits in self.broken:
-            raise TooMuchError("cut off")
+            raise IncompleteAnswerError("cut off")
         return ids
 
     def documents(self, ids):

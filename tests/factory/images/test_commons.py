@@ -16,16 +16,16 @@ from factory.images.sources.commons.photo_rules import Rules
 from factory.images.sources.commons.source import Commons
 from factory.images.titles import is_valid, normalized
 from factory.net.client import Client
-from factory.net.retry import Patience
+from factory.net.retry import RetryPolicy
 from pangea_cultural.errors import UserError
 from tests.helpers.commons_server import CommonsServer, File, small_image
 
-QUICK = Patience(base_s=0.001, longest_s=0.01, stall_s=0.3, judged_after_s=0.2, total_s=5)
+QUICK = RetryPolicy(base_s=0.001, max_backoff_s=0.01, stall_s=0.3, min_speed_after_s=0.2, total_s=5)
 
 
 @contextlib.contextmanager
-def commons(server, *, patience=QUICK, width=960, limits=None, **rules):
-    with Client(private_hosts=server.hosts, patience=patience, limits=limits) as client:
+def commons(server, *, retry=QUICK, width=960, limits=None, **rules):
+    with Client(private_hosts=server.hosts, retry=retry, limits=limits) as client:
         yield Commons(client=client, api=server.api, width=width, rules=Rules(**rules))
 
 

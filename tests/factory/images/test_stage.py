@@ -34,7 +34,7 @@ dev = 0.1
 test = 0.1
 [network]
 private_hosts = {hosts}
-[network.patience]
+[network.retry]
 base_s = 0.001
 [network.limits."127.0.0.1"]
 connections = 6

@@ -1,135 +1,125 @@
-"""What the answers of a SPARQL server stand for: rows, too much, try again, or give up.
+"""Responses of SPARQL endpoints: rows, and the errors of everything else.
 
-The query service begins to answer before it knows whether it will be in time: half an answer can come with status 200.
+A server sends the head of an answer before it knows whether it finishes in time. A truncated answer can have status
+200.
 """
 
-import http.client
-import json
+import functools
+import io
 import re
-import time
-import urllib.error
+import urllib.response
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from email.message import Message
+from typing import Any
 
-from factory.entities.base import TooMuchError
+from SPARQLWrapper import JSON
+from SPARQLWrapper.Wrapper import QueryResult
+
+from factory.entities.base import IncompleteAnswerError
 from factory.entities.sources.sparql.documents import Row
-from factory.net.errors import EndpointDownError
-from factory.net.retry import retry_after_s
+from factory.net.errors import HTTP_STATUS, RequestError
+from factory.net.limits import HostLimits
+from factory.net.responses import THROTTLED, Response, ResponseSpec
+from factory.net.retry import RetryPolicy, retry_after_s
 from pangea_cultural.errors import UserError
 
-_SERVER_TIMEOUT = re.compile(rb"time[ds]?[ -]?out|TimeoutException|deadline", re.IGNORECASE)
-_CHUNK_BYTES = 1 << 16
-_BODY_BYTES = 4000
-"""Of an error page, which says why; the rest is stack traces."""
+_SERVER_TIMEOUT = re.compile(r"time[ds]?[ -]?out|TimeoutException|deadline", re.IGNORECASE)
+NO_RESULTS = "{} sent an answer without results. Check the source's url."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Politeness:
-    """How often and how long a server is asked. Times are in seconds."""
+class QueryLimits:
+    """Rate, retries and sizes of queries. Times are in seconds."""
 
     pause_s: float = 1.0
-    """Between the end of a query and the next one."""
+    """Pause between the end of a query and the next one."""
     timeout_s: float = 65.0
-    """For a whole answer; more than the 60 s after which the query service gives up by itself."""
+    """Timeout of an answer. The query service stops after 60 s."""
     tries: int = 5
     backoff_s: float = 5.0
-    """First wait after a failure; it doubles, with jitter."""
+    """First back-off. It doubles with each attempt, and jitter changes it by up to half."""
     busy_s: float = 60.0
-    """Wait after "too many requests" without a time."""
-    longest_wait_s: float = 900.0
-    """A server that wants to be left alone for longer ends the build."""
+    """Wait after status 429 or 503 without Retry-After."""
+    max_retry_after_s: float = 900.0
+    """Longest accepted Retry-After. A longer one stops the build."""
     max_bytes: int = 64 << 20
-    """Of one answer."""
+    """Size limit of an answer."""
+
+    def host_limits(self) -> HostLimits:
+        """Return the limits of the host: one query at a time."""
+        return HostLimits(connections=1, pause_s=self.pause_s)
+
+    def retry_policy(self) -> RetryPolicy:
+        """Return the retry policy. Back-offs are uniform between half and one and a half of the doubling time."""
+        return RetryPolicy(
+            tries=self.tries,
+            base_s=1.5 * self.backoff_s,
+            jitter=2 / 3,
+            max_backoff_s=1.5 * self.backoff_s * 2**self.tries,
+            max_retry_after_s=self.max_retry_after_s,
+            connect_s=min(30.0, self.timeout_s),
+            stall_s=self.timeout_s,
+            total_s=self.timeout_s,
+            min_bytes_per_second=0,
+        )
 
 
-class FailedError(Exception):
-    """A try without an answer.
-
-    Args:
-        reason: what happened.
-        kind: `down` where nobody was reached, `busy` where we shall wait, `broken` where the server failed, `slow`
-            where it said nothing in time. All but `slow` are tried again.
-        wait_s: how long the server wants us to wait.
-    """
-
-    def __init__(
-        self, reason: str, kind: Literal["down", "busy", "broken", "slow"], *, wait_s: float | None = None
-    ) -> None:
-        super().__init__(reason)
-        self.kind = kind
-        self.wait_s = wait_s
+def results(host: str, limits: QueryLimits) -> ResponseSpec[list[Row]]:
+    """Return the specification of SPARQL's JSON results. Incomplete answers are not retried but split."""
+    return ResponseSpec(
+        name="results",
+        types=("application/sparql-results+json", "application/json"),
+        max_bytes=limits.max_bytes,
+        read=functools.partial(_rows, host),
+        status_error=functools.partial(_status_error, host, limits.busy_s),
+        follow_redirects=False,
+        retry_incomplete=False,
+    )
 
 
-def body_of(response: Any, deadline: float, max_bytes: int) -> bytes:
-    """The body of an answer; a server that drips holds nobody up for longer than the time-out.
-
-    Args:
-        response: the open HTTP answer.
-        deadline: moment of the monotonic clock at which to give up.
-        max_bytes: largest body that is read.
-
-    Raises:
-        TooMuchError: the body is too large, or comes too slowly. (One that ends too early is broken JSON.)
-    """
-    body = bytearray()
-    while chunk := response.read1(_CHUNK_BYTES):
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooMuchError("answer too large")
-        if time.monotonic() > deadline:
-            raise TooMuchError("answer took too long")
-    return bytes(body)
-
-
-def refusal(host: str, error: urllib.error.HTTPError, politeness: Politeness) -> Exception:
-    """What an HTTP error stands for: the exception to raise, `FailedError` where another try may help."""
-    body = _error_body(error)
-    says = " ".join(re.sub(r"<[^>]*>", " ", body.decode("utf-8", "replace")).split())[:200] or error.reason
-    if error.code == 403:
-        return UserError(f"{host} has shut us out: {says!r}; wait until it lets us in again, then rerun")
-    # QLever says 429 for a query that took too long; a gateway's 503 can speak of time-outs that are none of ours.
-    busy = error.code == 503 or (error.code == 429 and "Retry-After" in error.headers)
-    if not busy and (error.code in (408, 504) or _SERVER_TIMEOUT.search(body)):
-        return TooMuchError(f"the server timed out (HTTP {error.code})")
-    if error.code in (429, 503):
-        return _busy(host, error, politeness)
-    if 300 <= error.code < 400:
-        return UserError(f"{host} has moved to {error.headers.get('Location')!r}: name that in the recipe")
-    if error.code >= 500:
-        return FailedError(f"HTTP {error.code}: {says}", "broken")
-    return UserError(f"{host} refuses a query (HTTP {error.code}: {says}); check the source's url")
+def _status_error(host: str, busy_s: float, status: int, headers: Mapping[str, str], beginning: str) -> Exception:
+    """Return the exception for an error status: `RequestError` if a retry may help."""
+    message = " ".join(re.sub(r"<[^>]*>", " ", beginning).split())[:200]
+    if status == 403:
+        return UserError(f"{host} has blocked this client: {message!r}. Rerun after the block ends.")
+    # QLever sends 429 for a query that took too long. A gateway's 503 may mention timeouts of other clients.
+    busy = status == 503 or (status == 429 and "Retry-After" in headers)
+    if not busy and (status in (408, 504) or _SERVER_TIMEOUT.search(beginning)):
+        return IncompleteAnswerError(f"the server timed out (HTTP {status})")
+    if status in THROTTLED:
+        wait_s = retry_after_s(headers.get("Retry-After"), headers.get("Date"))
+        return RequestError(
+            reason=HTTP_STATUS.format(status),
+            status=status,
+            throttled=True,
+            retry_after_s=busy_s if wait_s is None else wait_s,
+        )
+    if 300 <= status < 400:
+        return UserError(f"{host} has moved to {headers.get('Location')!r}. Change the source's url in the recipe.")
+    if status >= 500:
+        return RequestError(reason=HTTP_STATUS.format(status), detail=message, status=status)
+    return UserError(f"{host} refuses a query (HTTP {status}: {message}). Check the source's url.")
 
 
-def _busy(host: str, error: urllib.error.HTTPError, politeness: Politeness) -> Exception:
-    told_s = retry_after_s(error.headers.get("Retry-After"), error.headers.get("Date"))
-    wait_s = politeness.busy_s if told_s is None else told_s
-    if wait_s > politeness.longest_wait_s:
-        return EndpointDownError(host, f"asks to wait {wait_s:.0f} s (HTTP {error.code})")
-    return FailedError(f"HTTP {error.code}", "busy", wait_s=wait_s)
-
-
-def _error_body(error: urllib.error.HTTPError) -> bytes:
-    try:
-        return error.read(_BODY_BYTES)
-    except (OSError, http.client.HTTPException):
-        return b""
-
-
-def rows_of(body: bytes, content_type: str) -> list[Row]:
-    """The rows of SPARQL's JSON results.
+def _rows(host: str, response: Response) -> list[Row]:
+    """Return the rows of SPARQL's JSON results.
 
     Raises:
-        TooMuchError: the JSON is broken: the server ran out of time after it had begun to answer.
-        FailedError: it is a web page.
+        IncompleteAnswerError: the JSON is broken because the server ran out of time.
+        UserError: the JSON has no results.
     """
-    if "html" in content_type:
-        raise FailedError("a web page instead of results; check the source's url", "down")
+    head = Message()
+    for name, value in response.headers.items():
+        head[name] = value
+    stream: Any = urllib.response.addinfourl(io.BytesIO(response.content), head, response.url)
     try:
-        rows = json.loads(body)["results"]["bindings"]
+        content: Any = QueryResult((stream, JSON)).convert()
+        rows = content["results"]["bindings"]
     except (ValueError, RecursionError) as error:
-        raise TooMuchError("answer cut off or garbled") from error
+        raise IncompleteAnswerError("answer cut off or garbled") from error
     except (KeyError, TypeError) as error:
-        raise UserError("an answer without results; check the source's url") from error
+        raise UserError(NO_RESULTS.format(host)) from error
     if not isinstance(rows, list):
-        raise UserError("an answer without results; check the source's url")
+        raise UserError(NO_RESULTS.format(host))
     return rows

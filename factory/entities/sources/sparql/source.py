@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from factory.entities.base import TooMuchError
+from factory.entities.base import IncompleteAnswerError
 from factory.entities.sources.sparql import documents as rdf
 from factory.entities.sources.sparql.documents import Row
 from factory.entities.sources.sparql.endpoint import Endpoint
@@ -55,7 +55,7 @@ class SparqlSource:
         """Ids of a slice's items, sorted; properties and lexemes are among them, and rejected later like in a dump.
 
         Raises:
-            TooMuchError: the slice has to be split.
+            IncompleteAnswerError: the slice has to be split.
             UserError: the endpoint is down, or refuses to answer.
         """
         try:
@@ -70,7 +70,7 @@ class SparqlSource:
         """How many items a slice has.
 
         Raises:
-            TooMuchError: the server cannot tell in time.
+            IncompleteAnswerError: the server cannot tell in time.
             UserError: the endpoint is down, or refuses to answer.
         """
         try:
@@ -90,7 +90,7 @@ class SparqlSource:
     def _batch(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
         try:
             found = rdf.documents(self._ask, ids, sorted(set(self.scope.wanted)), sorted(set(self.scope.labels)))
-        except TooMuchError:
+        except IncompleteAnswerError:
             if len(ids) == 1:
                 yield ids[0], {"id": ids[0], "error": CUT_OFF}
                 return

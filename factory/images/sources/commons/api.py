@@ -107,7 +107,7 @@ class Api:
         url = self._url.with_query(parameters)
         if len(str(url)) <= MAX_GET_CHARACTERS:
             return await self._client.fetch(url, responses.mediawiki())
-        return await self._client.fetch(self._url, responses.mediawiki(), form=parameters)
+        return await self._client.fetch(self._url, responses.mediawiki(), body=parameters)
 
 
 def _merge(pages: dict[str, Page], query: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from factory.images.sources.commons.photo_rules import Rules
 from factory.images.titles import is_valid, normalized
 from factory.net import responses
 from factory.net.client import Client
-from factory.net.errors import KEPT, FaultError, FetchError
+from factory.net.errors import RESUME, FetchError, RequestError
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.images import ImageError
 
@@ -47,7 +47,7 @@ class Commons:
         names = list(dict.fromkeys(filter(is_valid, wanted.values())))
         batches = [names[start : start + MAX_TITLES] for start in range(0, len(names), MAX_TITLES)]
         pages: dict[str, Any] = {}
-        for part in self.client.each(
+        for part in self.client.run_concurrently(
             functools.partial(self._told, functools.partial(self._api.files, batch)) for batch in batches
         ):
             pages |= part
@@ -57,12 +57,12 @@ class Commons:
     def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
         """The first files of each category, by title."""
         works = (functools.partial(self._category, name, limit) for name in dict.fromkeys(names))
-        found = dict(self.client.each(works))
+        found = dict(self.client.run_concurrently(works))
         return {name: found[name] for name in names}
 
     def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
         """Fetch files as thumbnails, in the order in which they come."""
-        return self.client.each(functools.partial(self._fetch, info) for info in infos)
+        return self.client.run_concurrently(functools.partial(self._fetch, info) for info in infos)
 
     @property
     def _api(self) -> Api:
@@ -74,7 +74,7 @@ class Commons:
             return await request()
         except FetchError as error:
             problem = f"no answer from {self.api}: {error.reason} ({error.detail})"
-            raise UserError(f"{problem}; {KEPT}") from error
+            raise UserError(f"{problem}. {RESUME}") from error
 
     async def _category(self, name: str, limit: int) -> tuple[str, list[ImageInfo]]:
         title = normalized(name)
@@ -105,15 +105,15 @@ def _is_about_copy(error: FetchError) -> bool:
     return error.status is not None and error.status not in (401, 403)
 
 
-def _expected(info: ImageInfo, copy: thumbnails.Copy) -> responses.Expect[bytes]:
+def _expected(info: ImageInfo, copy: thumbnails.Copy) -> responses.ResponseSpec[bytes]:
     """Expect an image; of an original the SHA-1 is known."""
     expected = responses.image(MAX_BYTES)
     if copy.changes or not info.sha1:
         return expected
 
-    def read(answered: responses.Answer) -> bytes:
+    def read(answered: responses.Response) -> bytes:
         if hashlib.sha1(answered.content, usedforsecurity=False).hexdigest() != info.sha1:
-            raise FaultError(reason="content differs from its SHA-1")
+            raise RequestError(reason="content differs from its SHA-1")
         return answered.content
 
     return replace(expected, read=read)
