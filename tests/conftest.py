@@ -5,7 +5,7 @@ import pytest
 
 from pangea_cultural.dataset.export import Export
 from tests.helpers import tiny
-from tests.helpers.processes import outliving
+from tests.helpers.processes import still_running
 
 
 def pytest_collection_modifyitems(items):
@@ -43,4 +43,4 @@ def server(workspace):
     with Server(workspace / "checkpoints/tiny", log=workspace / "logs/vllm.log", api_key="secret") as running:
         family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
         yield running
-    assert outliving(family) == [], "the server was stopped with its workers"
+    assert still_running(family) == [], "the server was stopped with its workers"

@@ -1,4 +1,4 @@
-"""kill -9, for tests that what was killed goes on."""
+"""SIGKILL for tests of resuming."""
 
 import subprocess
 import time
@@ -7,7 +7,7 @@ import psutil
 
 
 def kill_when(command, path):
-    """Start a training, and kill it with all its children as soon as a file is there. True if it was killed."""
+    """Start a command, and kill it with its children as soon as a file exists. Return whether it was killed."""
     child = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while child.poll() is None and not path.exists():
         time.sleep(0.002)
@@ -19,6 +19,6 @@ def kill_when(command, path):
     return killed
 
 
-def told(record):
-    """The log of all stages without its times."""
+def log_without_times(record):
+    """Return the log entries of all stages without their times."""
     return [{k: v for k, v in e.items() if k != "seconds"} for stage in record["stages"] for e in stage["log"]]

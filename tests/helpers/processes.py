@@ -1,26 +1,26 @@
-"""What becomes of processes whose parent was killed."""
+"""Child processes whose parent was killed."""
 
 import time
 
 import psutil
 
-PATIENCE_SECONDS = 10
+EXIT_TIMEOUT_S = 10
 
 
-def runs(process):
-    """Whether a process works still; one that nobody has waited for does not."""
+def is_running(process):
+    """Return whether a process runs. A zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
 
-def outliving(processes):
-    """Those that work still after a while; they are killed."""
-    patience = time.monotonic() + PATIENCE_SECONDS
-    while any(map(runs, processes)) and time.monotonic() < patience:
+def still_running(processes):
+    """Return the processes that still run after EXIT_TIMEOUT_S, and kill them."""
+    deadline = time.monotonic() + EXIT_TIMEOUT_S
+    while any(map(is_running, processes)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    left = [process for process in processes if runs(process)]
-    for process in left:
+    running = [process for process in processes if is_running(process)]
+    for process in running:
         process.kill()
-    return left
+    return running

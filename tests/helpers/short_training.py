@@ -18,10 +18,11 @@ STAGE = {
 }
 
 
-def train(workspace, start, *, stage=None, restart=False, overwrite=False, **fields):
+def train(workspace, base, *, stage=None, restart=False, overwrite=False, **fields):
+    """Train from the checkpoint `base`; `stage` and `fields` change keys of the stage and of the recipe."""
     content = {
         "name": "micro",
-        "model": {"checkpoint": str(start)},
+        "model": {"checkpoint": str(base)},
         "sources": [{"type": "export", "path": "exports/colors"}],
         "stages": [merged(STAGE, stage or {})],
     }
@@ -33,6 +34,6 @@ def images(workspace):
     return sorted((workspace.exports / "colors/images").iterdir())
 
 
-def learnt_images(workspace, split="train"):
+def trained_images(workspace, split="train"):
     shown = set(Export.open(workspace.exports / "colors").table(split)["image"].to_pylist())
     return [path for path in images(workspace) if f"images/{path.name}" in shown]

@@ -22,7 +22,7 @@ from serve import vllm_flags
 from serve.cli import example
 from serve.server import VLLM_MODULE, Server
 from tests.helpers import vllm_stub
-from tests.helpers.processes import outliving
+from tests.helpers.processes import still_running
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_signal_stops_all_workers(stub, checkpoint, tmp_path, sign):
     assert len(family) == 2, "vLLM and its worker"
     server.send_signal(sign)
     assert server.wait(60) == 0
-    assert outliving(family) == []
+    assert still_running(family) == []
 
 
 def test_served_checkpoint_is_stopped_after_the_block(stub, checkpoint, tmp_path):
@@ -112,7 +112,7 @@ def test_served_checkpoint_is_stopped_after_the_block(stub, checkpoint, tmp_path
         assert served.model == "tiny" and served.url.startswith("http://127.0.0.1:")
         family = psutil.Process().children(recursive=True)
         assert len(family) == 3, "pcult serve, vLLM and its worker"
-    assert outliving(family) == []
+    assert still_running(family) == []
 
 
 def test_failed_serve_exits_with_its_code(stub, tmp_path, capfd):
@@ -143,7 +143,7 @@ def test_killed_parent_leaves_no_server(stub, checkpoint, tmp_path):
     assert len(family) == 3, "pcult serve, vLLM and its worker"
     parent.kill()
     parent.wait()
-    assert outliving(family) == []
+    assert still_running(family) == []
 
 
 PARENT = """
@@ -162,4 +162,4 @@ def test_child_ends_with_its_killed_parent():
         time.sleep(0.02)
     parent.kill()
     parent.wait()
-    assert outliving([orphan]) == []
+    assert still_running([orphan]) == []

@@ -11,7 +11,7 @@ import pytest
 from pangea_cultural.cli.workflows.quickstart import SUMMARY
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
-from tests.helpers.processes import outliving, runs
+from tests.helpers.processes import is_running, still_running
 
 pytestmark = pytest.mark.serving
 
@@ -35,12 +35,12 @@ def test_a_quickstart_that_is_killed_takes_its_command_with_it(tmp_path):
     words = ["quickstart", "--workspace", str(tmp_path), "--quiet"]
     walk = psutil.Popen([sys.executable, "-m", "pangea_cultural", *words], stdout=subprocess.DEVNULL)
     patience = time.monotonic() + 60
-    while not (children := commands(walk)) and runs(walk) and time.monotonic() < patience:
+    while not (children := commands(walk)) and is_running(walk) and time.monotonic() < patience:
         time.sleep(0.05)
     walk.kill()
     walk.wait()
     assert children, "it has begun no command"
-    assert outliving(children) == []
+    assert still_running(children) == []
 
 
 def test_the_summary_ends_with_what_to_try_next(walked):

@@ -1,4 +1,6 @@
-"""What trainings of a few steps begin with."""
+"""Fixtures for training runs of a few steps."""
+
+import shutil
 
 import pytest
 
@@ -6,12 +8,40 @@ from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
 
 
-@pytest.fixture(scope="module")
-def start(tmp_path_factory):
-    return tiny.checkpoint(tmp_path_factory.mktemp("start") / "random")
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """A checkpoint with random weights."""
+    return tiny.checkpoint(tmp_path_factory.mktemp("base") / "random")
+
+
+@pytest.fixture(scope="session")
+def export_folder(tmp_path_factory):
+    """An export, to copy."""
+    folder = tmp_path_factory.mktemp("export") / "colors"
+    tiny.write_export(folder)
+    return folder
 
 
 @pytest.fixture
-def workspace(tmp_path):
-    tiny.write_export(tmp_path / "exports/colors")
-    return Workspace.create(tmp_path)
+def new_workspace(export_folder):
+    """A function that creates a workspace with an export."""
+
+    def create(root):
+        shutil.copytree(export_folder, root / "exports/colors")
+        return Workspace.create(root)
+
+    return create
+
+
+@pytest.fixture
+def workspace(tmp_path, new_workspace):
+    """A workspace with an export."""
+    return new_workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_workspace(tmp_path_factory, export_folder):
+    """A workspace with an export, for tests that do not change it."""
+    root = tmp_path_factory.mktemp("shared")
+    shutil.copytree(export_folder, root / "exports/colors")
+    return Workspace.create(root)

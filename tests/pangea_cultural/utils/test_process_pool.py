@@ -6,7 +6,7 @@ import sys
 import psutil
 import pytest
 
-from tests.helpers.processes import outliving
+from tests.helpers.processes import still_running
 
 SELECTING = """
 import os
@@ -38,4 +38,4 @@ def test_workers_end_with_a_build_that_is_killed(work):
     assert len(workers) > 1
     build.kill()
     build.wait()
-    assert outliving(workers) == []
+    assert still_running(workers) == []

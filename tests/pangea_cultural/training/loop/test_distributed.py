@@ -1,4 +1,4 @@
-"""Several processes under torchrun: the same losses as one, and the same bits after a kill."""
+"""Several processes under torchrun: losses as in one process, and exact resume."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from pangea_cultural.utils.files import read_json, write_json
 from tests.helpers import tiny
-from tests.helpers.killing import kill_when, told
+from tests.helpers.killing import kill_when, log_without_times
 
 RECIPE = """
 name = "micro"
@@ -48,28 +48,28 @@ per_device_batch_size = 2
 logging_steps = 1
 save_steps = 3
 """
-TALK = [
+CHAT = [
     {"id": str(n), "conversations": [{"from": "human", "value": f"{n}?"}, {"from": "gpt", "value": str(n)}]}
     for n in range(9)
 ]
 
 
-def make(folder, recipe=RECIPE, parallelism="ddp"):
+def write_workspace(folder, recipe=RECIPE, parallelism="ddp"):
     tiny.write_export(folder / "exports/colors")
-    write_json(folder / "chat.json", TALK)
+    write_json(folder / "chat.json", CHAT)
     (folder / "micro.toml").write_text(recipe.replace('parallelism = "ddp"', f'parallelism = "{parallelism}"'))
     return folder
 
 
 def command(workspace, processes):
-    many = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0", "--standalone"]
+    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0", "--standalone"]
     program = ["-m", "pangea_cultural", "train", str(workspace / "micro.toml"), "--workspace", str(workspace)]
-    return [sys.executable, *(many if processes > 1 else []), *program]
+    return [sys.executable, *(torchrun if processes > 1 else []), *program]
 
 
 def train(workspace, processes):
-    done = subprocess.run(command(workspace, processes), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    result = subprocess.run(command(workspace, processes), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
     return read_json(workspace / "checkpoints/micro/training.json")
 
 
@@ -79,70 +79,71 @@ def losses(record):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    return losses(train(make(tmp_path_factory.mktemp("alone")), 1))
+def one_process(tmp_path_factory):
+    return losses(train(write_workspace(tmp_path_factory.mktemp("alone")), 1))
 
 
 @pytest.fixture(scope="module", params=["ddp", "fsdp"])
-def together(request, tmp_path_factory):
+def two_processes(request, tmp_path_factory):
     """DDP and FSDP2."""
-    return request.param, train(make(tmp_path_factory.mktemp(request.param), parallelism=request.param), 2)
+    return request.param, train(write_workspace(tmp_path_factory.mktemp(request.param), parallelism=request.param), 2)
 
 
-def test_two_processes_have_the_losses_of_one(alone, together):
-    """Some rows have no image, and some steps have fewer rows than processes want."""
-    trained, validated = losses(together[1])
-    assert trained == pytest.approx(alone[0], rel=1e-4)
-    for entry, expected in zip(validated, alone[1], strict=True):
+def test_two_processes_have_the_losses_of_one(one_process, two_processes):
+    """Some rows have no image, and some steps have fewer rows than processes."""
+    trained, validated = losses(two_processes[1])
+    assert trained == pytest.approx(one_process[0], rel=1e-4)
+    for entry, expected in zip(validated, one_process[1], strict=True):
         assert entry == pytest.approx(expected, rel=1e-4)
 
 
-def test_validation_asks_held_out_languages_too(alone):
-    assert set(alone[1][0]) == {"de", "en", "nl"}
-    assert len(alone[1]) == 2
+def test_validation_includes_held_out_languages(one_process):
+    assert set(one_process[1][0]) == {"de", "en", "nl"}
+    assert len(one_process[1]) == 2
 
 
-def test_a_vision_tower_can_learn_on_several_processes(tmp_path):
-    """DDP waits for every parameter's gradient; texts without an image and the tower's last layer have none."""
+def test_vision_tower_trains_on_two_processes(tmp_path):
+    """DDP needs every parameter's gradient. Rows without an image and the tower's last layer have none."""
     recipe = RECIPE.replace('trainable = ["projector"', 'trainable = ["vision_tower", "projector"')
-    trained = [losses(train(make(tmp_path / str(n), recipe), n))[0] for n in (1, 2)]
+    trained = [losses(train(write_workspace(tmp_path / str(n), recipe), n))[0] for n in (1, 2)]
     assert trained[0] == pytest.approx(trained[1], rel=1e-4)
 
 
-def test_stages_that_are_sharded_keep_what_earlier_ones_learnt(tmp_path):
+def test_sharded_stage_keeps_the_weights_of_earlier_stages(tmp_path):
     head, stage = RECIPE.split("[[stages]]")
     first = stage.replace("main", "first").replace(', "language_model"]', "]").replace("steps = 6", "steps = 2")
     second = stage.replace('"projector", ', "").replace("steps = 6", "steps = 2")
     recipe = "[[stages]]".join((head, first, second))
     weights = []
     for name, processes in (("ddp", 1), ("fsdp", 2)):
-        train(make(tmp_path / name, recipe, parallelism=name), processes)
+        train(write_workspace(tmp_path / name, recipe, parallelism=name), processes)
         weights.append(load_file(tmp_path / name / "checkpoints/micro/model.safetensors"))
     for name, value in weights[0].items():
         assert torch.allclose(value, weights[1][name], atol=1e-4), name
 
 
-def test_sharded_in_bfloat16_has_the_losses_of_one_process_in_bfloat16(tmp_path):
-    """A start in bfloat16 whose projector learns in float32: shards of both kinds in one group."""
+def test_fsdp_in_bfloat16_has_the_losses_of_one_process(tmp_path):
+    """A bfloat16 model with a float32 projector: one group has shards of both dtypes."""
     recipe = RECIPE.replace("vocab_size", 'dtype = "bfloat16"\nvocab_size').replace(', "language_model"]', "]")
-    alone, sharded = (
-        losses(train(make(tmp_path / name, recipe, parallelism=name), n))[0] for name, n in (("ddp", 1), ("fsdp", 2))
+    single, sharded = (
+        losses(train(write_workspace(tmp_path / name, recipe, parallelism=name), n))[0]
+        for name, n in (("ddp", 1), ("fsdp", 2))
     )
-    assert alone == pytest.approx(sharded, rel=2e-3)
-    assert alone != pytest.approx(sharded, rel=1e-7), "sums in bfloat16 depend on their order: was it on?"
+    assert single == pytest.approx(sharded, rel=2e-3)
+    assert single != pytest.approx(sharded, rel=1e-7), "sums in bfloat16 depend on their order"
 
 
-def kill_at(workspace, wanted):
-    """Start a training on two processes and kill all of them as soon as a checkpoint is complete."""
-    complete = workspace / "checkpoints/.micro.work" / wanted / "complete"
-    assert kill_when(command(workspace, 2), complete), "it ended before it could be killed"
+def kill_at(workspace, checkpoint):
+    """Start two processes, and kill them as soon as a checkpoint is complete."""
+    complete = workspace / "checkpoints/.micro.work" / checkpoint / "complete"
+    assert kill_when(command(workspace, 2), complete), "the run ended before the checkpoint was seen"
 
 
-def test_killed_on_two_processes_it_goes_on_to_the_same_bits(together, tmp_path):
-    parallelism, expected = together
-    workspace = make(tmp_path, parallelism=parallelism)
+def test_two_processes_resume_to_the_same_bits(two_processes, tmp_path):
+    parallelism, expected = two_processes
+    workspace = write_workspace(tmp_path, parallelism=parallelism)
     kill_at(workspace, "0-main/checkpoint-3")
-    found = train(workspace, 2)
-    assert found["stages"][0]["resumed_from"] == "checkpoint-3"
-    assert found["weights_sha256"] == expected["weights_sha256"]
-    assert told(found) == told(expected)
+    result = train(workspace, 2)
+    assert result["stages"][0]["resumed_from"] == "checkpoint-3"
+    assert result["weights_sha256"] == expected["weights_sha256"]
+    assert log_without_times(result) == log_without_times(expected)

@@ -1,4 +1,4 @@
-"""Losses by source and language, and the log that survives a kill."""
+"""Losses by source and language, and the log after an interrupt."""
 
 import pytest
 import torch
@@ -9,9 +9,9 @@ KEYS = [("export", "de"), ("export", "en"), ("chat", "en")]
 
 
 def losses():
-    made = LossAccumulator(KEYS, torch.device("cpu"))
-    made.add(torch.tensor([1.0, 2.0, 3.0, 6.0]), torch.tensor([0, 0, 1, 2]))
-    return made
+    accumulator = LossAccumulator(KEYS, torch.device("cpu"))
+    accumulator.add(torch.tensor([1.0, 2.0, 3.0, 6.0]), torch.tensor([0, 0, 1, 2]))
+    return accumulator
 
 
 def test_losses_are_means_over_targets():
@@ -21,12 +21,12 @@ def test_losses_are_means_over_targets():
     assert means["by_source"] == {"chat": 6.0, "export": 2.0}
 
 
-def test_what_has_no_target_has_no_mean():
-    made = LossAccumulator(KEYS, torch.device("cpu"))
-    assert made.means(made.sums) == {"loss": None, "by_language": {}, "by_source": {}}
+def test_keys_without_targets_have_no_mean():
+    accumulator = LossAccumulator(KEYS, torch.device("cpu"))
+    assert accumulator.means(accumulator.sums) == {"loss": None, "by_language": {}, "by_source": {}}
 
 
-def test_the_state_comes_back_to_the_bit(tmp_path):
+def test_saved_state_is_loaded_exactly(tmp_path):
     first = TrainingMetrics(losses())
     first.count_step({"questions": 3, "tokens": 70, "image_tokens": 40, "image_tokens_apart": 120})
     first.losses.sums[0, 0] += 1 / 3
@@ -37,7 +37,7 @@ def test_the_state_comes_back_to_the_bit(tmp_path):
     assert second.totals == first.totals and second.skipped == {"a.png": "image missing"}
 
 
-def test_only_the_main_process_goes_on_with_the_sums(tmp_path):
+def test_only_the_main_process_loads_the_sums(tmp_path):
     first = TrainingMetrics(losses())
     first.save(tmp_path / "state.json", first.losses.sums, {})
     second = TrainingMetrics(LossAccumulator(KEYS, torch.device("cpu")))
@@ -45,7 +45,7 @@ def test_only_the_main_process_goes_on_with_the_sums(tmp_path):
     assert not second.losses.sums.any()
 
 
-def test_the_log_forgets_what_will_come_again_and_a_line_that_was_cut_off(tmp_path):
+def test_truncated_log_has_no_later_and_no_partial_entries(tmp_path):
     log = Log(tmp_path / "log.jsonl")
     for step in (10, 20, 30):
         log.write({"step": step})

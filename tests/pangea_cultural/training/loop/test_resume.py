@@ -1,4 +1,4 @@
-"""Trainings that are stopped, in this process, and what may differ when they are called again."""
+"""Interrupted training runs, in this process: resume, and the settings that may change."""
 
 import shutil
 
@@ -14,29 +14,28 @@ from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, resume, trainer
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
-from tests.helpers import tiny
 from tests.helpers.recipes import merged
-from tests.helpers.short_training import images, learnt_images, train
+from tests.helpers.short_training import images, train, trained_images
 
 SAVED = {"checkpoint": {"save_steps": 1}}
 
 
 @pytest.fixture
-def stop(monkeypatch):
-    """Trains, and stops before a step."""
-    step = trainer.StageTrainer.training_step
+def interrupt(monkeypatch):
+    """A function that trains and is interrupted before a step."""
+    training_step = trainer.StageTrainer.training_step
 
-    def stop(*places, before, **fields):
-        def until(self, *inputs):
+    def train_until(*arguments, before, **fields):
+        def interrupted_step(self, *inputs):
             if self.state.global_step == before - 1:
                 raise KeyboardInterrupt
-            return step(self, *inputs)
+            return training_step(self, *inputs)
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(trainer.StageTrainer, "training_step", until)
-            train(*places, **fields)
+            patch.setattr(trainer.StageTrainer, "training_step", interrupted_step)
+            train(*arguments, **fields)
 
-    return stop
+    return train_until
 
 
 def weights(workspace):
@@ -47,19 +46,19 @@ def work(workspace):
     return workspace.checkpoints / ".micro.work"
 
 
-def test_what_only_costs_may_change(workspace, start, stop):
-    stop(workspace, start, before=3, stage=SAVED | {"steps": 6})
+def test_resume_accepts_changed_memory_and_checkpoint_settings(workspace, base, interrupt):
+    interrupt(workspace, base, before=3, stage=SAVED | {"steps": 6})
     fingerprint = read_json(work(workspace) / "run.json")
     cheaper = {"per_device_batch_size": 1, "gradient_checkpointing": True}
     stage = {"memory": cheaper, "checkpoint": {"logging_steps": 3}, "steps": 6}
-    record = train(workspace, start, stage=stage, max_broken_image_ratio=0.5, num_workers=1)
+    record = train(workspace, base, stage=stage, max_broken_image_ratio=0.5, num_workers=1)
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
     assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3, 6]
     assert record["fingerprint"] == fingerprint
 
 
 @pytest.mark.parametrize("change", ["data", "deepspeed", "processes"])
-def test_what_was_begun_on_other_fingerprint_does_not_go_on(tmp_path, change):
+def test_resume_rejects_changed_inputs(tmp_path, change):
     fingerprint = {"data": {"colors": "a"}, "deepspeed": None, "processes": 1}
     resume.claim_work_folder(tmp_path, fingerprint)
     (tmp_path / "0-main.safetensors").touch()
@@ -67,143 +66,142 @@ def test_what_was_begun_on_other_fingerprint_does_not_go_on(tmp_path, change):
         resume.claim_work_folder(tmp_path, fingerprint | {change: {"data": {"colors": "b"}}.get(change, 2)})
 
 
-def test_another_model_in_the_same_place_does_not_go_on(workspace, start, stop, tmp_path):
-    own = shutil.copytree(start, tmp_path / "own")
-    stop(workspace, own, before=3, stage=SAVED)
-    (own / "model.safetensors").write_bytes((own / "model.safetensors").read_bytes()[:-1] + b"x")
-    with pytest.raises(UserError, match=r"different settings \(base_model\..*own was \w+, now is \w+"):
-        train(workspace, own, stage=SAVED)
+def test_resume_rejects_a_changed_base_model(workspace, base, interrupt, tmp_path):
+    copy = shutil.copytree(base, tmp_path / "copy")
+    interrupt(workspace, copy, before=3, stage=SAVED)
+    (copy / "model.safetensors").write_bytes((copy / "model.safetensors").read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"different settings \(base_model\..*copy was \w+, now is \w+"):
+        train(workspace, copy, stage=SAVED)
 
 
-def test_a_stop_before_the_first_checkpoint_leaves_nothing_in_the_log(workspace, start, stop):
-    stop(workspace, start, before=3)
+def test_log_is_empty_after_an_interrupt_before_the_first_checkpoint(workspace, base, interrupt):
+    interrupt(workspace, base, before=3)
     assert len((work(workspace) / "0-main/log.jsonl").read_bytes().splitlines()) == 2
-    record = train(workspace, start)
+    record = train(workspace, base)
     assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3]
 
 
-def test_where_nothing_was_saved_other_settings_begin(workspace, start, stop):
-    stop(workspace, start, before=3)
-    assert train(workspace, start, seed=1)["seed"] == 1
+def test_changed_settings_are_accepted_before_the_first_checkpoint(workspace, base, interrupt):
+    interrupt(workspace, base, before=3)
+    assert train(workspace, base, seed=1)["seed"] == 1
 
 
-def test_a_work_folder_without_its_mark_is_nobodys(workspace, start, stop, tmp_path):
-    """The rest of a removal that was killed: stages of one seed must not go into the checkpoint of another."""
-    clean = Workspace.create(tmp_path / "clean")
-    tiny.write_export(clean.root / "exports/colors")
-    train(clean, start, seed=1)
-    stop(workspace, start, before=3, stage=SAVED)
+def test_work_folder_without_fingerprint_is_discarded(workspace, new_workspace, base, interrupt, tmp_path):
+    """A removal was interrupted: stages of one seed must not be in the checkpoint of another."""
+    clean = new_workspace(tmp_path / "clean")
+    train(clean, base, seed=1)
+    interrupt(workspace, base, before=3, stage=SAVED)
     (work(workspace) / "run.json").unlink()
-    train(workspace, start, seed=1)
+    train(workspace, base, seed=1)
     assert weights(workspace) == weights(clean)
 
 
-def test_what_is_trained_already_throws_nothing_of_another_training_away(workspace, start, stop):
-    first = train(workspace, start, stage=SAVED)
+def test_finished_run_keeps_an_interrupted_run_of_the_same_name(workspace, base, interrupt):
+    first = train(workspace, base, stage=SAVED)
     with pytest.raises(
         UserError, match=r"trained with different settings \(recipe.seed was 0, now is 1\)\. .*--overwrite"
     ):
-        train(workspace, start, stage=SAVED, seed=1)
-    stop(workspace, start, before=3, stage=SAVED, seed=1, overwrite=True)
-    assert train(workspace, start, stage=SAVED) == first
-    record = train(workspace, start, stage=SAVED, seed=1, overwrite=True)
+        train(workspace, base, stage=SAVED, seed=1)
+    interrupt(workspace, base, before=3, stage=SAVED, seed=1, overwrite=True)
+    assert train(workspace, base, stage=SAVED) == first
+    record = train(workspace, base, stage=SAVED, seed=1, overwrite=True)
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
 
 
-def test_begun_anew_and_stopped_it_goes_on_without_losing_what_was_finished(workspace, start, stop):
-    train(workspace, start, stage=SAVED)
-    stop(workspace, start, before=3, stage=SAVED, restart=True)
+def test_interrupted_restart_resumes_and_keeps_the_finished_checkpoint(workspace, base, interrupt):
+    train(workspace, base, stage=SAVED)
+    interrupt(workspace, base, before=3, stage=SAVED, restart=True)
     assert (workspace.checkpoints / "micro/training.json").is_file()
-    assert train(workspace, start, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
+    assert train(workspace, base, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
 
 
-def test_images_that_are_mended_before_anything_was_learnt_are_learnt(workspace, start):
-    broken = learnt_images(workspace)[0]
+def test_image_repaired_before_the_first_step_is_used(workspace, base):
+    broken = trained_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
     with pytest.raises(UserError, match="Repair them"):
-        train(workspace, start)
+        train(workspace, base)
     broken.write_bytes(good)
-    record = train(workspace, start)
+    record = train(workspace, base)
     assert not record["broken_images"] and not record["stages"][0]["left_out"]["colors"]
 
 
-def test_a_image_that_is_mended_meanwhile_stays_left_out(workspace, start, stop, tmp_path):
-    """With it the order of all questions would be another one."""
-    broken = learnt_images(workspace)[0]
+def test_image_repaired_after_an_interrupt_stays_excluded(workspace, base, interrupt, tmp_path):
+    """With it the order of all questions would change."""
+    broken = trained_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
     options = {"max_broken_image_ratio": 0.5, "stage": SAVED}
-    stop(workspace, start, before=2, **options)
-    whole = Workspace.create(shutil.copytree(workspace.root, tmp_path / "whole"))
-    shutil.rmtree(work(whole))
-    train(whole, start, **options)
+    interrupt(workspace, base, before=2, **options)
+    uninterrupted = Workspace.create(shutil.copytree(workspace.root, tmp_path / "uninterrupted"))
+    shutil.rmtree(work(uninterrupted))
+    train(uninterrupted, base, **options)
     broken.write_bytes(good)
-    train(workspace, start, **options)
-    assert weights(workspace) == weights(whole)
+    train(workspace, base, **options)
+    assert weights(workspace) == weights(uninterrupted)
 
 
-@pytest.mark.parametrize(("place", "name"), [(lengths, "read_size"), (Corpus, "texts")])
-def test_what_was_measured_before_a_stop_is_not_measured_again(workspace, start, monkeypatch, place, name):
+@pytest.mark.parametrize(("owner", "name"), [(lengths, "read_size"), (Corpus, "texts")])
+def test_interrupted_measurement_is_not_repeated(workspace, base, monkeypatch, owner, name):
     monkeypatch.setattr(lengths, "CHUNK", 1)
     monkeypatch.setattr(lengths, "SAVED_EVERY_S", 0)
-    seen, measure = [], getattr(place, name)
+    seen, measure = [], getattr(owner, name)
 
-    def note(*arguments):
+    def count(*arguments):
         if len(seen) == 3:
             seen.append("stop")
             raise KeyboardInterrupt
         seen.append(arguments[-1])
         return measure(*arguments)
 
-    monkeypatch.setattr(place, name, note)
+    monkeypatch.setattr(owner, name, count)
     with pytest.raises(KeyboardInterrupt):
-        train(workspace, start)
-    train(workspace, start)
+        train(workspace, base)
+    train(workspace, base)
     assert "stop" in seen and len(seen) == len(set(seen)) > 5
 
 
-def test_two_trainings_do_not_share_a_folder(workspace, start, monkeypatch):
+def test_run_rejects_a_locked_work_folder(workspace, base, monkeypatch):
     monkeypatch.setattr(resume, "LOCK_TIMEOUT_S", 0)
     with FileLock(work(workspace).with_suffix(".lock")), pytest.raises(UserError, match="Another process is training"):
-        train(workspace, start)
+        train(workspace, base)
 
 
-def test_what_a_kill_has_cut_off_is_removed(workspace, start, stop):
-    stop(workspace, start, before=3, stage=SAVED)
+def test_resume_removes_incomplete_files(workspace, base, interrupt):
+    interrupt(workspace, base, before=3, stage=SAVED)
     folder = work(workspace) / "0-main"
     (folder / "checkpoint-1/complete").unlink()
     (work(workspace) / ".0-main.safetensors.a1b2c3d_").touch()
-    stop(workspace, start, before=3, stage=SAVED)
+    interrupt(workspace, base, before=3, stage=SAVED)
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-2"]
     assert not (work(workspace) / ".0-main.safetensors.a1b2c3d_").exists()
 
 
-def test_gradients_that_are_no_number_do_not_reach_the_weights(workspace, start, monkeypatch):
-    learn = trainer.StageTrainer._forward_backward
+def test_infinite_gradients_do_not_reach_the_weights(workspace, base, monkeypatch):
+    forward_backward = trainer.StageTrainer._forward_backward
 
-    def spoilt(self, model, batch):
-        loss = learn(self, model, batch)
+    def with_infinite_gradient(self, model, batch):
+        loss = forward_backward(self, model, batch)
         if self.state.global_step == 2:
             next(p for p in model.parameters() if p.grad is not None).grad.fill_(torch.nan)
         return loss
 
-    monkeypatch.setattr(trainer.StageTrainer, "_forward_backward", spoilt)
+    monkeypatch.setattr(trainer.StageTrainer, "_forward_backward", with_infinite_gradient)
     message = r"The norm of the gradients is nan at step 3\. Questions of this step: \S+\. Lower learning_rate"
     with pytest.raises(UserError, match=message):
-        train(workspace, start, stage=SAVED)
+        train(workspace, base, stage=SAVED)
     saved = checkpoints.complete_checkpoints(work(workspace) / "0-main")
     assert saved[-1].name == "checkpoint-2"
     assert all(value.isfinite().all() for value in load_file(saved[-1] / checkpoints.WEIGHTS).values())
 
 
-def test_only_so_many_checkpoints_are_kept(workspace, start, stop):
-    stop(workspace, start, before=3, stage=merged(SAVED, {"checkpoint": {"save_total_limit": 1}}))
+def test_save_total_limit_keeps_the_newest_checkpoints(workspace, base, interrupt):
+    interrupt(workspace, base, before=3, stage=merged(SAVED, {"checkpoint": {"save_total_limit": 1}}))
     assert [path.name for path in (work(workspace) / "0-main").glob("checkpoint-*")] == ["checkpoint-2"]
 
 
-def test_the_record_names_languages_and_files_where_the_recipe_does_not(workspace, start):
-    record = train(workspace, start)
+def test_record_has_languages_and_file_hashes(workspace, base):
+    record = train(workspace, base)
     assert record["languages"] == ["de", "en"] and record["statements"][0] == "Trained in: German, English."
     digest = sha256_file(Export.open(workspace.exports / "colors").path / "export.json")
     assert record["data"] == {"colors": {"export.json": digest}}
@@ -211,13 +209,13 @@ def test_the_record_names_languages_and_files_where_the_recipe_does_not(workspac
     assert {"accelerate", "pillow", "torch"} <= record["environment"]["versions"].keys()
 
 
-def test_of_rows_with_several_images_each_image_counts(workspace, start):
+def test_broken_image_ratio_counts_each_image_of_a_row(workspace, base):
     names = [f"images/{path.name}" for path in images(workspace)[:9]] + ["images/missing.png"]
-    said = [{"from": "human", "value": "<image><image>\nWhich?"}, {"from": "gpt", "value": "Both."}]
-    rows = [{"id": str(n), "image": [names[n], names[(n + 1) % 10]], "conversations": said} for n in range(10)]
+    turns = [{"from": "human", "value": "<image><image>\nWhich?"}, {"from": "gpt", "value": "Both."}]
+    rows = [{"id": str(n), "image": [names[n], names[(n + 1) % 10]], "conversations": turns} for n in range(10)]
     write_json(workspace.exports / "colors/pairs.json", rows)
     source = {"type": "chat", "path": "exports/colors/pairs.json"}
     with pytest.raises(UserError, match=r"1 of 10 images cannot be used \(image missing: 1\)"):
-        train(workspace, start, sources=[source], max_broken_image_ratio=0.09)
-    record = train(workspace, start, sources=[source], max_broken_image_ratio=0.1, stage={"batch": {"max_length": 600}})
+        train(workspace, base, sources=[source], max_broken_image_ratio=0.09)
+    record = train(workspace, base, sources=[source], max_broken_image_ratio=0.1, stage={"batch": {"max_length": 600}})
     assert record["broken_images"] == {"image missing": 1}

@@ -1,4 +1,4 @@
-"""Trainings from a checkpoint, in this process: adapters, learning rates, validation, and what goes wrong."""
+"""Training runs from a checkpoint, in this process: adapters, learning rates, validation and errors."""
 
 import pytest
 import torch
@@ -13,10 +13,9 @@ from pangea_cultural.training.loop import checkpoints, trainer
 from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
 from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, write_json
-from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
 from tests.helpers.recipes import merged
-from tests.helpers.short_training import STAGE, images, learnt_images, train
+from tests.helpers.short_training import STAGE, images, train, trained_images
 
 PROJECTOR = {
     *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
@@ -24,24 +23,24 @@ PROJECTOR = {
 }
 
 
-def changed(workspace, start):
-    """Which parts of a checkpoint's weights differ from those it began with."""
-    before = load_file(start / "model.safetensors")
+def changed(workspace, base):
+    """Return the names of the weights that differ from those of the base checkpoint."""
+    before = load_file(base / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     assert before.keys() == after.keys()
     return {name for name in before if not torch.equal(before[name], after[name])}
 
 
-def test_a_checkpoint_is_trained_on_and_only_what_shall_learn_has_changed(workspace, start):
-    record = train(workspace, start, stage={"trainable": ["projector"]})
-    assert changed(workspace, start) == PROJECTOR
+def test_training_changes_only_trainable_parts(workspace, base):
+    record = train(workspace, base, stage={"trainable": ["projector"]})
+    assert changed(workspace, base) == PROJECTOR
     assert record["stages"][0]["questions"] >= 48
 
 
-def test_adapters_are_merged_into_what_they_adapt(workspace, start):
+def test_adapters_are_merged_into_their_modules(workspace, base):
     lora = {"rank": 4, "alpha": 8, "modules": ["q_proj", "down_proj"]}
-    train(workspace, start, stage={"lora": lora, "optimizer": {"learning_rate": 1e-2}})
-    parts = {name.split(".")[-2] for name in changed(workspace, start) if name.startswith("language_model")}
+    train(workspace, base, stage={"lora": lora, "optimizer": {"learning_rate": 1e-2}})
+    parts = {name.split(".")[-2] for name in changed(workspace, base) if name.startswith("language_model")}
     assert parts == {"q_proj", "down_proj"}
     _, info = LlavaNextForConditionalGeneration.from_pretrained(
         workspace.checkpoints / "micro", output_loading_info=True
@@ -49,36 +48,37 @@ def test_adapters_are_merged_into_what_they_adapt(workspace, start):
     assert not any(info.values())
 
 
-def test_adapters_begin_as_the_seed_says(start):
+def test_seed_decides_initial_adapters():
     lora = Lora(rank=4, modules=("q_proj",))
 
-    def made(seed, drawn):
-        torch.rand(drawn)  # whatever was drawn before
+    def first_adapter(seed, num_draws):
+        torch.rand(num_draws)  # another state of the global generator
         adapted = adapters.attach(tiny.model_and_processor()[0], lora, seed=seed)
         return next(p for name, p in adapted.named_parameters() if "lora_A" in name)
 
-    assert torch.equal(made(0, 1), made(0, 2)) and not torch.equal(made(0, 1), made(1, 1))
+    assert torch.equal(first_adapter(0, 1), first_adapter(0, 2))
+    assert not torch.equal(first_adapter(0, 1), first_adapter(1, 1))
 
 
-def test_images_are_looked_at_once_but_broken_ones_again(workspace, start, monkeypatch):
-    broken = learnt_images(workspace)[0]
+def test_second_run_measures_only_broken_images_again(workspace, base, monkeypatch):
+    broken = trained_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()
-    first = train(workspace, start, max_broken_image_ratio=0.5)
+    first = train(workspace, base, max_broken_image_ratio=0.5)
     broken.write_bytes(good)
-    looked = []
+    measured = []
     read_size = lengths.read_size
-    monkeypatch.setattr(lengths, "read_size", lambda path: looked.append(path) or read_size(path))
-    again = train(workspace, start, max_broken_image_ratio=0.5, seed=1, overwrite=True)
+    monkeypatch.setattr(lengths, "read_size", lambda path: measured.append(path) or read_size(path))
+    again = train(workspace, base, max_broken_image_ratio=0.5, seed=1, overwrite=True)
     assert first["broken_images"] and not again["broken_images"]
-    assert looked == [broken]
+    assert measured == [broken]
 
 
-def test_each_part_has_its_own_learning_rate(workspace, start):
-    """AdamW's first step is as long as the learning rate, whatever the gradient."""
+def test_each_part_has_its_own_learning_rate(workspace, base):
+    """The first step of AdamW has the length of the learning rate, for any gradient."""
     rates = {"projector": 1e-2, "language_model": 1e-4}
-    train(workspace, start, stage={"steps": 1, "optimizer": {"learning_rates": rates, "lr_scheduler": "constant"}})
-    before = load_file(start / "model.safetensors")
+    train(workspace, base, stage={"steps": 1, "optimizer": {"learning_rates": rates, "lr_scheduler": "constant"}})
+    before = load_file(base / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     for name, rate in (
         ("multi_modal_projector.linear_1.weight", 1e-2),
@@ -87,90 +87,86 @@ def test_each_part_has_its_own_learning_rate(workspace, start):
         assert (after[name] - before[name]).abs().max().item() == pytest.approx(rate, rel=0.05), name
 
 
-def test_rows_and_shared_images_learn_the_same(tmp_path_factory, start):
-    weights = []
-    for packing in ("shared", "rows"):
-        place = Workspace.create(tmp_path_factory.mktemp(packing))
-        tiny.write_export(place.root / "exports/colors")
-        record = train(place, start, stage={"batch": {"packing": packing}})
-        weights.append((load_file(place.checkpoints / "micro/model.safetensors"), record["stages"][0]))
-    (shared, one), (rows, other) = weights
-    assert [e["loss"] for e in one["log"]] == pytest.approx([e["loss"] for e in other["log"]], rel=1e-4)
-    assert one["questions"] == other["questions"]
-    assert one["image_tokens"] < other["image_tokens"] == other["image_tokens_apart"] == one["image_tokens_apart"]
-    assert shared.keys() == rows.keys()
+def test_both_packings_have_the_same_losses(tmp_path, new_workspace, base):
+    shared, rows = (
+        train(new_workspace(tmp_path / packing), base, stage={"batch": {"packing": packing}})["stages"][0]
+        for packing in ("shared", "rows")
+    )
+    assert [e["loss"] for e in shared["log"]] == pytest.approx([e["loss"] for e in rows["log"]], rel=1e-4)
+    assert shared["questions"] == rows["questions"]
+    assert shared["image_tokens"] < rows["image_tokens"]
+    assert rows["image_tokens"] == rows["image_tokens_apart"] == shared["image_tokens_apart"]
 
 
-def test_gradient_checkpointing_learns_the_same(tmp_path_factory, start):
+def test_gradient_checkpointing_has_the_same_losses(tmp_path, new_workspace, base):
     losses = []
     for checkpointing in (False, True):
-        place = Workspace.create(tmp_path_factory.mktemp("place"))
-        tiny.write_export(place.root / "exports/colors")
-        record = train(place, start, stage={"memory": {"gradient_checkpointing": checkpointing}})
+        workspace = new_workspace(tmp_path / str(checkpointing))
+        record = train(workspace, base, stage={"memory": {"gradient_checkpointing": checkpointing}})
         losses.append([e["loss"] for e in record["stages"][0]["log"]])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-def test_gradient_checkpointing_leaves_a_frozen_vision_tower_alone():
-    """transformers asks gradients of all embeddings' outputs: the tower would keep every activation for nothing."""
+def test_gradient_checkpointing_needs_no_gradients_of_a_frozen_vision_tower():
+    """transformers enables gradients of all embeddings: the frozen tower would keep all activations."""
     model, _ = tiny.model_and_processor()
     model.gradient_checkpointing_enable({"use_reentrant": False})
     vision_tower = model.model.vision_tower.requires_grad_(False)
     assert not vision_tower(torch.rand(1, 3, 64, 64)).last_hidden_state.requires_grad
 
 
-def test_a_frozen_vision_tower_is_in_evaluation_mode_while_the_rest_learns(workspace, start, monkeypatch):
-    """Its dropout, where it has one, would be noise in what the projector reads."""
+def test_frozen_vision_tower_is_in_evaluation_mode(workspace, base, monkeypatch):
+    """In training mode its dropout would add noise to the projector's input."""
     modes = []
-    learn = trainer.StageTrainer._forward_backward
+    forward_backward = trainer.StageTrainer._forward_backward
 
-    def noting(self, model, batch):
+    def record_modes(self, model, batch):
         vision_tower, language_model = model.model.vision_tower, model.model.language_model
         modes.append((any(part.training for part in vision_tower.modules()), language_model.training))
-        return learn(self, model, batch)
+        return forward_backward(self, model, batch)
 
-    monkeypatch.setattr(trainer.StageTrainer, "_forward_backward", noting)
-    train(workspace, start, stage={"steps": 1})
+    monkeypatch.setattr(trainer.StageTrainer, "_forward_backward", record_modes)
+    train(workspace, base, stage={"steps": 1})
     assert set(modes) == {(False, True)}
 
 
-def test_a_vision_tower_learns_names_with_gradient_checkpointing_too(workspace, start):
+def test_contrastive_stage_trains_with_gradient_checkpointing(workspace, base):
     stage = {"objective": "contrastive", "trainable": ["vision_tower"], "memory": {"gradient_checkpointing": True}}
-    record = train(workspace, start, stage=stage)
-    assert any(name.startswith("vision_tower") for name in changed(workspace, start))
+    record = train(workspace, base, stage=stage)
+    assert any(name.startswith("vision_tower") for name in changed(workspace, base))
     assert record["stages"][0]["steps"] == 3
 
 
 @pytest.mark.parametrize("lora", [None, {"rank": 4, "modules": ["q_proj", "down_proj"]}])
-def test_in_bfloat16_what_learns_is_held_in_float32(workspace, start, lora):
-    """Steps of 1e-6 are lost in a weight of 0.02 that has 8 bits."""
+def test_trainable_parameters_are_float32_in_a_bfloat16_model(workspace, base, lora):
+    """A weight of 0.02 with 8 bits of precision cannot hold a step of 1e-6."""
     parts = ["projector", "language_model"] if lora else ["projector"]
     stage = {"trainable": parts, "lora": lora, "optimizer": {"learning_rate": 1e-6, "lr_scheduler": "constant"}}
-    train(workspace, start, stage=stage, model={"checkpoint": str(start), "dtype": "bfloat16"})
-    before = load_file(start / "model.safetensors")
+    train(workspace, base, stage=stage, model={"checkpoint": str(base), "dtype": "bfloat16"})
+    before = load_file(base / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
-    wide = {name for name, value in after.items() if not torch.equal(value, value.bfloat16().float())}
-    assert wide == PROJECTOR
+    float32 = {name for name, value in after.items() if not torch.equal(value, value.bfloat16().float())}
+    assert float32 == PROJECTOR
     steps = after["multi_modal_projector.linear_1.weight"] - before["multi_modal_projector.linear_1.weight"].bfloat16()
     assert 0 < steps.abs().max().item() < 4e-6
 
 
-def test_a_vision_tower_that_learns_beside_the_rest_changes_where_it_is_looked_at(workspace, start):
-    train(workspace, start, stage={"trainable": ["vision_tower", "projector", "language_model"]})
-    vision_tower = {name for name in changed(workspace, start) if name.startswith("vision_tower.")}
+def test_trainable_vision_tower_changes_only_in_layers_that_are_read(workspace, base):
+    train(workspace, base, stage={"trainable": ["vision_tower", "projector", "language_model"]})
+    vision_tower = {name for name in changed(workspace, base) if name.startswith("vision_tower.")}
     assert "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight" in vision_tower
     last = tiny.model_and_processor()[0].config.vision_config.num_hidden_layers - 1
     assert not any(f"layers.{last}." in name or "post_layernorm" in name for name in vision_tower)
 
 
-def test_validation_tells_losses_by_language_and_shows_answers(workspace, start):
+def test_validation_records_losses_by_language_and_answers(workspace, base):
     validation = {"path": "exports/colors", "question_types": ["open"], "questions_per_language": 4, "steps": 2}
     validation |= {"answers": 5, "max_new_tokens": 3}
-    learnt_images(workspace, "dev")[0].unlink()
-    record = train(workspace, start, validation=validation, languages=["en", "de"])
+    trained_images(workspace, "dev")[0].unlink()
+    record = train(workspace, base, validation=validation, languages=["en", "de"])
     entries = record["stages"][0]["validation"]
     assert [entry["step"] for entry in entries] == [2, 3]
-    assert set(entries[0]["by_language"]) == {"de", "en", "nl"}, "held-out Dutch is asked, never learnt"
+    assert set(entries[0]["by_language"]) == {"de", "en", "nl"}, "held-out Dutch is in the validation only"
     assert set(record["stages"][0]["log"][0]["by_language"]) <= {"de", "en"}
     assert len(entries[0]["answers"]) == 5
     assert not any(answer["id"].endswith("-choice") for answer in entries[0]["answers"])
@@ -178,69 +174,73 @@ def test_validation_tells_losses_by_language_and_shows_answers(workspace, start)
     assert entries[0]["left_out"]["image missing or broken"] > 0 and not entries[0]["broken_images"]
 
 
-def test_an_epoch_learns_every_question_once(workspace, start):
-    record = train(workspace, start, stage={"steps": None, "epochs": 1})
+def test_epoch_has_every_question_once(workspace, base):
+    record = train(workspace, base, stage={"steps": None, "epochs": 1})
     assert record["stages"][0]["questions"] == Export.open(workspace.exports / "colors").table("train").num_rows
 
 
-def test_a_question_longer_than_a_row_is_counted(workspace, start):
-    talk = [{"from": "human", "value": "Tell me. " * 200}, {"from": "gpt", "value": "No."}]
+def test_question_longer_than_a_row_is_counted(workspace, base):
+    turns = [{"from": "human", "value": "Tell me. " * 200}, {"from": "gpt", "value": "No."}]
     write_json(
         workspace.root / "chat.json",
         [
-            {"id": "long", "conversations": talk},
+            {"id": "long", "conversations": turns},
             {"id": "short", "conversations": [{"from": "human", "value": "Yes?"}, {"from": "gpt", "value": "No."}]},
         ],
     )
     sources = [{"type": "export", "path": "exports/colors"}, {"type": "chat", "path": "chat.json", "weight": 0.1}]
-    record = train(workspace, start, sources=sources)
+    record = train(workspace, base, sources=sources)
     assert record["stages"][0]["left_out"]["chat"] == {"longer than max_length": 1}
 
 
-def test_too_many_missing_images_stop_before_anything_is_learnt(workspace, start):
+def test_too_many_missing_images_stop_the_run_before_training(workspace, base):
     for path in images(workspace)[:9]:
         path.unlink()
     with pytest.raises(UserError, match=r"image missing: \d\), such as .*Repair them, or raise max_broken_image_ratio"):
-        train(workspace, start)
+        train(workspace, base)
 
 
-def test_few_broken_images_are_counted_and_listed(workspace, start):
-    """Some have no header, others are cut off where only decoding sees it."""
-    own = learnt_images(workspace)
-    own[0].write_bytes(b"no image")
-    own[1].write_bytes(own[1].read_bytes()[:300])
-    record = train(workspace, start, max_broken_image_ratio=0.5, stage={"steps": None, "epochs": 1})
+def test_few_broken_images_are_counted_and_listed(workspace, base):
+    """One has no header, another is truncated, which only decoding shows."""
+    shown = trained_images(workspace)
+    shown[0].write_bytes(b"no image")
+    shown[1].write_bytes(shown[1].read_bytes()[:300])
+    record = train(workspace, base, max_broken_image_ratio=0.5, stage={"steps": None, "epochs": 1})
     assert record["broken_images"] == {"not a readable image": 1}
     listed = read_json(workspace.checkpoints / "micro/logs/broken-images.json")
-    assert listed == {str(own[0]): "not a readable image"}
+    assert listed == {str(shown[0]): "not a readable image"}
     assert record["stages"][0]["left_out"]["colors"]["image missing or broken"] >= 4
-    assert record["stages"][0]["skipped"] == {str(own[1]): "not a readable image"}
+    assert record["stages"][0]["skipped"] == {str(shown[1]): "not a readable image"}
 
 
-def test_images_that_break_on_the_way_stop_the_training(workspace, start):
+def test_images_that_fail_to_decode_stop_training(workspace, base):
     for path in images(workspace):
         path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(UserError, match=r"images are broken, such as .*not a readable image"):
-        train(workspace, start, max_broken_image_ratio=0.1)
+        train(workspace, base, max_broken_image_ratio=0.1)
 
 
-def test_a_loss_that_is_no_number_names_the_batch(workspace, start):
+def test_infinite_loss_lists_the_questions_of_the_step(workspace, base):
     with pytest.raises(
         UserError, match=r"The loss is (nan|inf) at step \d\. Questions of this step: \S+\. Lower learning_rate"
     ) as caught:
-        train(workspace, start, stage={"optimizer": {"learning_rate": 1e30}, "steps": 5})
-    listed = next((workspace.checkpoints / ".micro.work").glob("bad-step-*.json"))
-    assert str(listed) in str(caught.value)
-    assert "-open" in listed.read_text() or "-choice" in listed.read_text()
+        train(workspace, base, stage={"optimizer": {"learning_rate": 1e30}, "steps": 5})
+    path = next((workspace.checkpoints / ".micro.work").glob("bad-step-*.json"))
+    assert str(path) in str(caught.value)
+    questions = read_json(path)["questions"]
+    train_split = Export.open(workspace.exports / "colors").table("train")
+    assert questions and set(questions) <= set(train_split["id"].to_pylist())
 
 
-def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
-    def full(*_, **__):
+def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
+    def run_out_of_memory(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("pangea_cultural.training.loop.trainer.StageTrainer._forward_backward", full)
-    with pytest.raises(UserError, match=r"stage main\. Lower per_device_batch_size \(now 4\) .*max_length \(now 300\)"):
-        train(workspace, start)
+    monkeypatch.setattr("pangea_cultural.training.loop.trainer.StageTrainer._forward_backward", run_out_of_memory)
+    with pytest.raises(
+        UserError, match=r"stage main\. Lower per_device_batch_size \(now 4\), .*max_length \(now 300\)"
+    ):
+        train(workspace, base)
 
 
 @pytest.mark.parametrize(
@@ -262,25 +262,25 @@ def test_out_of_memory_says_what_to_lower(workspace, start, monkeypatch):
         ({"stages": [merged(STAGE, {"batch": {"batch_size": 3}})]}, "Did you mean global_batch_size"),
     ],
 )
-def test_what_cannot_be_trained_says_what_to_do(workspace, start, fields, message):
-    write_json(workspace.root / "stage3.json", {"zero_optimization": {"stage": 3}})
+def test_invalid_input_is_rejected_with_advice(shared_workspace, base, fields, message):
+    write_json(shared_workspace.root / "stage3.json", {"zero_optimization": {"stage": 3}})
     with pytest.raises(UserError, match=message):
-        train(workspace, start, **fields)
+        train(shared_workspace, base, **fields)
 
 
-def test_a_checkpoint_without_a_file_of_each_process_is_refused(tmp_path):
+def test_checkpoint_needs_a_file_of_each_process(tmp_path):
     (tmp_path / "rng_state_0.pth").touch()
     with pytest.raises(UserError, match=r"rng_state_1\.pth is missing"):
         checkpoints.require_rank_files(tmp_path, 2)
 
 
 @pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
-def test_the_recipes_that_ship_fit(name):
+def test_shipped_recipe_is_valid(name):
     recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
     assert recipe.name == name and recipe.stages[-1].objective == "sft"
 
 
-def test_the_papers_recipe_has_its_numbers():
+def test_recipe_of_the_paper_has_its_numbers():
     recipe = config.load(Recipe, config.find("recipe", "culturalpangea-7b", RECIPES))
     stage = recipe.stages[0]
     optimizer = stage.optimizer
