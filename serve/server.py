@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -22,7 +23,8 @@ VLLM_MODULE = "vllm.entrypoints.launchers.api_server.entry"
 START_TIMEOUT_S = 900
 """A 7B model on a cold disk takes minutes."""
 STOP_TIMEOUT_S = 15
-ERROR_MARKS = ("Error", "error:", "Exception")
+ERROR = re.compile(r"(\b[\w.]*(Error|Exception)(:|$)|\berror:).*")
+"""An exception with its message, or an error of argparse; source lines such as `raise ValueError(` do not match."""
 
 
 class Server:
@@ -135,11 +137,12 @@ class Server:
     def _first_error(self) -> str:
         """Return the first line of the log that names an error.
 
-        vLLM reports the cause first. The later errors come from processes that wait for the one that failed.
+        vLLM reports the cause first. The later errors come from processes that wait for the one that failed. Warnings
+        are skipped, because some of them quote errors.
         """
         lines = self._log.read_text("utf-8", "replace").splitlines()
-        errors = [line for line in lines if any(mark in line for mark in ERROR_MARKS)]
-        return (errors or lines or ["no output"])[0].strip()[:300].rstrip(".")
+        errors = [match.group() for line in lines if "WARNING" not in line and (match := ERROR.search(line))]
+        return (errors or lines[-1:] or ["no output"])[0].strip()[:300].rstrip(".")
 
     def stop(self) -> None:
         """Stop vLLM and all its workers, if it is running."""

@@ -95,7 +95,7 @@ def _answer_function(
             )
         answer = ""
         try:
-            content = checked(Path(image))
+            content = read_upload(Path(image))
             async with Endpoint(endpoint_url, api_key=api_key, model=model) as endpoint:
                 async for piece in endpoint.stream(content, question.strip()):
                     answer += piece
@@ -155,7 +155,7 @@ def _language_name(code: str, held_out: list[str]) -> str:
     return f"{row.native} ({', '.join(remarks)})" if remarks else row.native
 
 
-def checked(image: Path) -> bytes:
+def read_upload(image: Path) -> bytes:
     """Return the content of an uploaded image.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The whole evaluation: lighteval's real pipeline against the real server, twice."""
+"""The evaluation with lighteval's real pipeline and a real server."""
 
 import orjson
 import pyarrow.parquet as pq
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.serving
 def command(server, workspace, *options):
     key = workspace / "key"
     key.write_text("secret\n")
-    words = [
+    arguments = [
         "eval",
         "--endpoint",
         server.url,
@@ -26,7 +26,7 @@ def command(server, workspace, *options):
         6,
         *options,
     ]
-    return [str(word) for word in words]
+    return [str(argument) for argument in arguments]
 
 
 def evaluate(server, workspace, *options):
@@ -40,16 +40,16 @@ def run(server, workspace):
     return evaluate(server, workspace, "--split", "test", "--split", "dev")
 
 
-def test_gradients_are_left_as_they_were(run):
-    """lighteval turns them off at import, and a training in the same process would learn nothing."""
+def test_evaluation_leaves_gradients_enabled(run):
+    """lighteval disables them at import, which would break a later training in the same process."""
     assert torch.is_grad_enabled()
 
 
-def test_the_figures_are_those_of_the_answers(run, workspace):
+def test_accuracies_match_the_stored_answers(run, workspace):
     answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
     for row in run["figures"]:
         for condition in ("image", "blind"):
-            own = [
+            correct = [
                 a["correct"]
                 for a in answers
                 if (a["split"], a["question_type"], a["condition"]) == (row["split"], row["question_type"], condition)
@@ -57,13 +57,13 @@ def test_the_figures_are_those_of_the_answers(run, workspace):
                 and (a["language"] == "nl") == (row["group"] == "held-out")
                 and (row["subset"] == "all" or a["shared"] == (row["subset"] == "shared"))
             ]
-            assert row[condition]["n"] == len(own)
-            assert row[condition]["accuracy"] == (sum(own) / len(own) if own else None)
+            assert row[condition]["n"] == len(correct)
+            assert row[condition]["accuracy"] == (sum(correct) / len(correct) if correct else None)
     assert {row["group"] for row in run["figures"]} == {"trained", "held-out"}
     assert {row["subset"] for row in run["figures"] if row["language"] == "nl"} == {"all", "shared", "novel"}
 
 
-def test_the_likeliest_option_is_the_answer(run, workspace):
+def test_most_likely_option_is_the_prediction(run, workspace):
     answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
     asked = [a for a in answers if a["question_type"] == "choice"]
     assert len(asked) > 20
@@ -74,38 +74,38 @@ def test_the_likeliest_option_is_the_answer(run, workspace):
 
 
 def details(workspace):
-    """How many files of details lighteval has left."""
+    """Return the number of lighteval's files of details."""
     return len(list((workspace / "runs/tiny-test-dev/lighteval/details").rglob("*.parquet")))
 
 
-def test_lighteval_has_kept_its_own_details(run, workspace):
-    assert details(workspace) == 2 * 2 * 2 * 3  # splits, kinds, conditions, languages
+def test_lighteval_writes_its_details(run, workspace):
+    assert details(workspace) == 2 * 2 * 2 * 3  # splits, question types, conditions, languages
 
 
-def test_an_interrupted_evaluation_asks_only_what_is_missing(run, server, workspace):
-    """The file of answers is cut in the middle of a line, as a kill leaves it."""
+def test_interrupted_evaluation_asks_only_missing_questions(run, server, workspace):
+    """The file of answers is truncated inside a line, as after a kill."""
     path = workspace / "runs/tiny-test-dev/answers.jsonl"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * 0.6)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * 0.6)])
     kept = path.read_bytes().count(b"\n")
     again = evaluate(server, workspace, "--split", "test", "--split", "dev")
     assert again["figures"] == run["figures"]
     lines = path.read_bytes().splitlines()
-    assert lines[:kept] == whole.splitlines()[:kept]
-    assert len(lines) == whole.count(b"\n") + 1  # the broken line is still there, and its question was asked again
-    assert details(workspace) == 2 * 2 * 2 * 3, "those of the first run are not left beside them"
+    assert lines[:kept] == content.splitlines()[:kept]
+    assert len(lines) == content.count(b"\n") + 1  # The truncated line stays, and its question was asked again.
+    assert details(workspace) == 2 * 2 * 2 * 3, "the details of the first run are removed"
 
 
-def test_another_plan_forgets_the_answers(run, server, workspace):
+def test_changed_languages_remove_the_old_answers(run, server, workspace):
     first = evaluate(server, workspace, "--split", "dev", "--out", workspace / "runs/other")
-    mark = (workspace / "runs/other/answers.jsonl").read_bytes()
+    answers = (workspace / "runs/other/answers.jsonl").read_bytes()
     second = evaluate(server, workspace, "--split", "dev", "--out", workspace / "runs/other", "--languages", "de")
     assert {row["language"] for row in second["figures"]} == {"de", "*"}
     assert first["figures"] != second["figures"]
-    assert (workspace / "runs/other/answers.jsonl").stat().st_size < len(mark)
+    assert (workspace / "runs/other/answers.jsonl").stat().st_size < len(answers)
 
 
-def test_the_report_is_one_file_and_escapes(run, workspace):
+def test_report_is_one_file_and_escapes_html(run, workspace):
     result = CliRunner().invoke(pcult, ["report", run["run"]], catch_exceptions=False)
     assert result.exit_code == 0
     page = (workspace / "runs/tiny-test-dev/report.html").read_text()
@@ -126,17 +126,17 @@ def test_the_report_is_one_file_and_escapes(run, workspace):
         (["--split", "unseen"], "has no questions with images"),
     ],
 )
-def test_a_wrong_request_is_one_line(server, workspace, options, message):
+def test_invalid_request_is_one_line(server, workspace, options, message):
     import subprocess
     import sys
 
-    words = [sys.executable, "-m", "pangea_cultural", *command(server, workspace, *options)]
-    result = subprocess.run(words, capture_output=True, text=True)
+    arguments = [sys.executable, "-m", "pangea_cultural", *command(server, workspace, *options)]
+    result = subprocess.run(arguments, capture_output=True, text=True)
     assert result.returncode == 1
     assert message in result.stderr and result.stderr.count("\n") == 1, result.stderr
 
 
-def test_endpoint_or_model_must_be_given():
+def test_eval_requires_endpoint_or_model():
     result = CliRunner().invoke(pcult, ["eval"])
     assert result.exit_code == 2
-    assert "either --endpoint or --model" in result.output
+    assert "Give either --endpoint or --model" in result.output

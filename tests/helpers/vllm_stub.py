@@ -11,8 +11,10 @@ flags = dict(flag[2:].split("=", 1) for flag in sys.argv[1:] if "=" in flag)
 print("INFO starting", flush=True)
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 if pathlib.Path(flags["model"], "model.safetensors").read_bytes() == b"not weights":
-    print("(EngineCore) ERROR SafetensorError: header too large", flush=True)
-    print("RuntimeError: Engine core initialization failed", flush=True)
+    print("(APIServer pid=1) WARNING This can cause fd limit errors like `OSError: [Errno 24] Too many open files`.")
+    print("(EngineCore pid=2) ERROR [core.py:1]     raise SafetensorError('header too large')")
+    print("(EngineCore pid=2) ERROR [core.py:1] safetensors.SafetensorError: header too large")
+    print("RuntimeError: Engine core initialization failed. See root cause above.", flush=True)
     sys.exit(1)
 
 class Health(http.server.BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The real server: vLLM answers as transformers does, and refuses whom it should."""
+"""The real server: vLLM gives the same answers as transformers and checks the key."""
 
 import asyncio
 
@@ -35,14 +35,14 @@ def chat(full, path, text, *, answer=None):
     turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}]
     if answer is not None:
         turns.append({"role": "assistant", "content": answer})
-    said = full.apply_chat_template(
+    prompt = full.apply_chat_template(
         turns, tokenize=False, add_generation_prompt=answer is None, continue_final_message=answer is not None
     )
-    return full(images=Image.open(path).convert("RGB"), text=said, return_tensors="pt")
+    return full(images=Image.open(path).convert("RGB"), text=prompt, return_tensors="pt")
 
 
 def ask_raw(server, path, text):
-    """Greedy tokens of the OpenAI client; the end is ignored, so that a random model cannot agree by saying nothing."""
+    """Return greedy tokens, past the end mark: a random model must not agree with an empty answer."""
     client = OpenAI(base_url=server.url, api_key=server.api_key)
     reply = client.chat.completions.create(
         model=server.model,
@@ -68,8 +68,8 @@ def test_greedy_tokens_equal_those_of_transformers(server, reference, prompts):
     for path, text in prompts:
         inputs = chat(full, path, text)
         with torch.no_grad():
-            made = model.generate(**inputs, max_new_tokens=NUM_TOKENS, min_new_tokens=NUM_TOKENS, do_sample=False)
-        expected = made[0, inputs["input_ids"].shape[1] :].tolist()
+            tokens = model.generate(**inputs, max_new_tokens=NUM_TOKENS, min_new_tokens=NUM_TOKENS, do_sample=False)
+        expected = tokens[0, inputs["input_ids"].shape[1] :].tolist()
         # `min_new_tokens` forbids the end mark in transformers, `ignore_eos` lets it pass in vLLM.
         assert ask_raw(server, path, text) == expected
 
@@ -88,22 +88,22 @@ def test_likelihoods_equal_those_of_transformers(server, reference, prompts):
         ids = inputs["input_ids"][0]
         before = len(chat(full, *prompts[0], answer="")["input_ids"][0])
         expected = sum(scores[i - 1, ids[i]].item() for i in range(before, len(ids)))
-        found = asyncio.run(ask(answer))
-        assert found.num_tokens == len(ids) - before
-        assert found.logprob == pytest.approx(expected, abs=1e-3)
+        likelihood = asyncio.run(ask(answer))
+        assert likelihood.num_tokens == len(ids) - before
+        assert likelihood.logprob == pytest.approx(expected, abs=1e-3)
 
 
-def test_streamed_pieces_make_the_answer(server, prompts):
+def test_streamed_pieces_join_to_the_answer(server, prompts):
     async def ask():
         async with Endpoint(server.url, api_key=server.api_key) as endpoint:
             pieces = [piece async for piece in endpoint.stream(*prompts[1], max_tokens=NUM_TOKENS)]
             return pieces, await endpoint.answer(*prompts[1], max_tokens=NUM_TOKENS)
 
-    pieces, whole = asyncio.run(ask())
-    assert "".join(pieces) == whole
+    pieces, answer = asyncio.run(ask())
+    assert "".join(pieces) == answer
 
 
-def test_text_alone_is_answered(server):
+def test_text_without_image_is_answered(server):
     async def ask():
         async with Endpoint(server.url, api_key=server.api_key) as endpoint:
             return await endpoint.answer(None, "Hello", max_tokens=3)
@@ -111,7 +111,7 @@ def test_text_alone_is_answered(server):
     assert isinstance(asyncio.run(ask()), str)
 
 
-def test_a_wrong_key_is_refused(server):
+def test_wrong_key_is_rejected(server):
     async def ask():
         async with Endpoint(server.url, api_key="wrong", model=server.model) as endpoint:
             await endpoint.answer(None, "Hello")
@@ -120,7 +120,7 @@ def test_a_wrong_key_is_refused(server):
         asyncio.run(ask())
 
 
-def test_an_unknown_model_is_named(server):
+def test_unknown_model_is_named(server):
     async def ask():
         async with Endpoint(server.url, api_key=server.api_key, model="other") as endpoint:
             await endpoint.answer(None, "Hello")
@@ -129,14 +129,14 @@ def test_an_unknown_model_is_named(server):
         asyncio.run(ask())
 
 
-def test_the_key_is_not_on_the_command_line(server):
+def test_key_is_not_on_the_command_line(server):
     import psutil
 
     family = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
     assert not any("secret" in part for process in family for part in process.cmdline())
 
 
-def test_many_at_once_keep_their_order(server, prompts):
+def test_concurrent_answers_keep_their_order(server, prompts):
     async def ask_all():
         async with Endpoint(server.url, api_key=server.api_key) as endpoint:
             return await gather(lambda p: endpoint.answer(*p, max_tokens=4), prompts, concurrency=16)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from demos.ask import examples
-from demos.ask.page import checked, launch, page
+from demos.ask.page import launch, page, read_upload
 from pangea_cultural.errors import UserError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -58,9 +58,9 @@ def choose_language(tab, name):
 
 @needs_chromium
 @pytest.mark.serving
-def test_a_sample_image_is_asked_about(tab):
+def test_gallery_image_is_answered(tab):
     tab.locator("#gallery button img").first.click()
-    # The question box has a suggestion from the start; that the click has arrived shows in the image box.
+    # The question field is filled from the start, so wait for the image instead.
     tab.wait_for_selector("#image img")
     tab.click("#ask")
     tab.wait_for_function("document.querySelector('#answer textarea').value.length > 0")
@@ -69,7 +69,7 @@ def test_a_sample_image_is_asked_about(tab):
 
 @needs_chromium
 @pytest.mark.serving
-def test_an_uploaded_image_and_an_own_question(tab, tmp_path):
+def test_uploaded_image_and_free_question_are_answered(tab, tmp_path):
     path = tmp_path / "mine.png"
     Image.new("RGB", (80, 60), "green").save(path)
     tab.set_input_files("input[type=file]", path)
@@ -81,14 +81,14 @@ def test_an_uploaded_image_and_an_own_question(tab, tmp_path):
 
 @needs_chromium
 @pytest.mark.serving
-def test_without_a_image_a_hint_is_shown(tab):
+def test_ask_without_image_shows_a_hint(tab):
     tab.click("#ask")
     tab.wait_for_selector("text=Choose or upload an image first.")
 
 
 @needs_chromium
 @pytest.mark.serving
-def test_the_questions_follow_the_language(tab):
+def test_suggested_question_follows_the_language(tab):
     tab.locator("#gallery button img").first.click()
     choose_language(tab, "Nederlands (Dutch, held out)")
     tab.wait_for_function("document.querySelector('#question textarea').value == 'Welk land is dit?'")
@@ -97,7 +97,7 @@ def test_the_questions_follow_the_language(tab):
 @needs_chromium
 @pytest.mark.serving
 @pytest.mark.parametrize("width", [390, 1440])
-def test_nothing_sticks_out_and_nothing_comes_from_elsewhere(browser, address, width):
+def test_page_fits_the_width_and_loads_nothing_from_elsewhere(browser, address, width):
     opened = browser.new_page(viewport={"width": width, "height": 900})
     asked = []
     opened.on("request", lambda request: asked.append(request.url))
@@ -109,7 +109,7 @@ def test_nothing_sticks_out_and_nothing_comes_from_elsewhere(browser, address, w
     opened.close()
 
 
-def test_the_examples_are_images_that_training_has_not_seen(export):
+def test_examples_are_not_in_the_training_split(export):
     found = examples.load(export.path)
     trained = {export.path / row.image for row in export.questions("train")}
     assert len(found.images) == 5 and not trained & set(found.images)
@@ -118,23 +118,23 @@ def test_the_examples_are_images_that_training_has_not_seen(export):
     assert found.suggestions(None, "nl") == ["Welk land is dit?"]
 
 
-def test_without_an_export_there_are_no_examples(tmp_path):
+def test_examples_are_empty_without_an_export(tmp_path):
     assert examples.load(tmp_path / "none").images == []
 
 
-def test_what_is_no_image_is_refused(tmp_path):
+def test_upload_of_other_files_is_rejected(tmp_path):
     (tmp_path / "a.png").write_bytes(b"<script>alert(1)</script>")
     with pytest.raises(UserError, match="not a readable image"):
-        checked(tmp_path / "a.png")
+        read_upload(tmp_path / "a.png")
 
 
-def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
+def test_upload_of_too_many_pixels_is_rejected(tmp_path):
     Image.new("1", (11_000, 11_000)).save(tmp_path / "bomb.png")
     with pytest.raises(UserError, match="too many pixels"):
-        checked(tmp_path / "bomb.png")
+        read_upload(tmp_path / "bomb.png")
 
 
-def test_a_port_in_use_is_one_line(export):
+def test_launch_rejects_port_in_use(export):
     blocks = page("http://127.0.0.1:9/v1", examples.load(export.path), model="m", notes=[])
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(UserError, match="is in use"):
         launch(blocks, host="127.0.0.1", port=other.getsockname()[1], allowed=[])

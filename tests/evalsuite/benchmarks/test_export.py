@@ -1,4 +1,4 @@
-"""The benchmark over an export: which questions are asked, and what stands in for an image when blind."""
+"""The benchmark over an export: its questions and its blind images."""
 
 from collections import Counter
 
@@ -12,12 +12,12 @@ def asked(export, split="test", languages=("en", "de", "nl"), max_questions=64, 
     return benchmark.items(export, split, languages, max_questions=max_questions, seed=seed)
 
 
-def test_each_question_is_asked_under_both_conditions(export):
+def test_each_question_has_both_conditions(export):
     conditions = Counter(item.question.id for item in asked(export))
     assert conditions and set(conditions.values()) == {2}
 
 
-def test_blind_images_are_of_another_entity_with_another_answer(export):
+def test_blind_image_shows_another_entity_with_another_answer(export):
     entity_of = {row.image: row.entity for row in export.questions("test")}
     names = {}
     for row in export.questions("test"):
@@ -43,11 +43,11 @@ def test_larger_limit_extends_the_sample(export):
     assert few < many
 
 
-def test_a_split_without_questions_is_one_line(export):
+def test_items_reject_split_without_questions(export):
     with pytest.raises(UserError, match=r"split test of .* has no questions with images in fr"):
         asked(export, languages=["fr"])
 
 
-def test_answers_of_training_languages_only(export):
+def test_trained_answers_are_those_of_the_given_languages(export):
     assert benchmark.trained_answers(export, ["de"]) == {"Peru", "Tschad", "Fidschi", "Togo", "Kuba"}
     assert benchmark.trained_answers(export, ["nl"]) == set()

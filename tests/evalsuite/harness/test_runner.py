@@ -54,7 +54,7 @@ def test_changed_config_removes_results_and_answers(data, finished):
 
 def test_kill_at_start_of_same_config_keeps_answers(data, finished, monkeypatch):
     def killed(path, text):
-        """A file is cut before it is written."""
+        """Truncate the file, then stop before writing it."""
         path.open("w").close()
         raise KeyboardInterrupt
 
@@ -67,20 +67,28 @@ def test_kill_at_start_of_same_config_keeps_answers(data, finished, monkeypatch)
 
 
 def test_eval_rejects_out_folder_with_other_files(tmp_path):
-    (tmp_path / "results.json").write_text("another's")
-    words = ["eval", "--endpoint", "http://127.0.0.1:9/v1", "--workspace", str(tmp_path / "w"), "--out", str(tmp_path)]
+    (tmp_path / "results.json").write_text("other")
+    arguments = [
+        "eval",
+        "--endpoint",
+        "http://127.0.0.1:9/v1",
+        "--workspace",
+        str(tmp_path / "w"),
+        "--out",
+        str(tmp_path),
+    ]
     with pytest.raises(UserError, match="is not empty and is not an evaluation run"):
-        CliRunner().invoke(pcult, words, catch_exceptions=False)
+        CliRunner().invoke(pcult, arguments, catch_exceptions=False)
     assert names(tmp_path) == {"results.json"}
 
 
 def test_run_folders_are_accepted_also_after_a_kill(finished, tmp_path):
     runner.require_run_folder(finished)
-    begun = tmp_path / "begun"
-    runner.require_run_folder(begun)
-    begun.mkdir()
-    (begun / ".fingerprint.a1b2c3d_").touch()
-    runner.require_run_folder(begun)
+    killed = tmp_path / "killed"
+    runner.require_run_folder(killed)
+    killed.mkdir()
+    (killed / ".fingerprint.a1b2c3d_").touch()
+    runner.require_run_folder(killed)
 
 
 def test_clear_lighteval_keeps_other_folders(tmp_path):
@@ -97,9 +105,9 @@ def test_fingerprint_depends_on_the_weights(data, tmp_path):
 
     first, second = state(b"weights"), state(b"other weights")
     assert config(data, weights=first).fingerprint() != config(data, weights=second).fingerprint()
-    # A training notes its hashes: those files may be moved and copied.
-    noted = {"languages": ["en"], "weights_sha256": {"model.safetensors": "1f"}}
-    assert config(data, weights=first, training=noted).fingerprint() == config(data, training=noted).fingerprint()
+    # The hashes of a training record stay the same if the files are moved or copied.
+    record = {"languages": ["en"], "weights_sha256": {"model.safetensors": "1f"}}
+    assert config(data, weights=first, training=record).fingerprint() == config(data, training=record).fingerprint()
 
 
 def test_trained_languages_default_to_those_of_the_export(data):

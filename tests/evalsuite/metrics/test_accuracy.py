@@ -1,4 +1,4 @@
-"""Figures and their controls, on answers made by hand."""
+"""Accuracies and standard errors of small sets of answers."""
 
 import math
 import statistics
@@ -25,26 +25,26 @@ def answer(correct, *, condition="image", language="en", image="a", shared=True,
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=60))
-def test_without_clusters_the_error_is_the_one_everybody_knows(values):
+def test_stderr_of_single_value_clusters_is_the_ordinary_one(values):
     expected = statistics.stdev(values) / math.sqrt(len(values))
     assert clustered_stderr(values, range(len(values))) == pytest.approx(expected)
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=30), st.integers(2, 5))
-def test_repeating_every_value_in_its_cluster_adds_no_certainty(values, times):
+def test_repeated_values_in_a_cluster_keep_the_stderr(values, times):
     repeated = [value for value in values for _ in range(times)]
     clusters = [i for i in range(len(values)) for _ in range(times)]
     alone = clustered_stderr(values, range(len(values)))
     assert clustered_stderr(repeated, clusters) == pytest.approx(alone)
 
 
-def test_of_nothing_and_of_one_image_there_is_no_error():
+def test_stderr_needs_two_clusters():
     assert mean([]) is None
     assert clustered_stderr([], []) is None
     assert clustered_stderr([1.0, 0.0], ["a", "a"]) is None
 
 
-def test_each_figure_has_its_controls():
+def test_every_accuracy_has_its_controls():
     rows = accuracies(
         [
             *[answer(True, image=str(n)) for n in range(3)],
@@ -56,8 +56,8 @@ def test_each_figure_has_its_controls():
         ],
         trained=["en"],
     )
-    whole = find(rows, split="test", question_type="choice", group="trained", language="*", subset="all")
-    assert (whole["image"]["accuracy"], whole["blind"]["accuracy"], whole["chance"]) == (0.75, 0.25, 0.25)
+    group = find(rows, split="test", question_type="choice", group="trained", language="*", subset="all")
+    assert (group["image"]["accuracy"], group["blind"]["accuracy"], group["chance"]) == (0.75, 0.25, 0.25)
     held = {
         subset: find(rows, split="test", question_type="choice", group="held-out", language="nl", subset=subset)[
             "image"
@@ -70,7 +70,7 @@ def test_each_figure_has_its_controls():
     assert find(rows, split="test", question_type="open", group="trained", language="en", subset="all") is None
 
 
-def test_the_tables_print_no_number_alone():
+def test_tables_print_controls_next_to_accuracies():
     rows = accuracies(
         [answer(True), answer(False, condition="blind"), answer(True, language="nl", shared=False)], ["en"]
     )

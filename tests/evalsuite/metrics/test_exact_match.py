@@ -1,10 +1,12 @@
+"""Exact match after normalization, in several scripts."""
+
 import pytest
 
 from evalsuite.metrics.exact_match import exact_match, normalized
 
 
 @pytest.mark.parametrize(
-    ("said", "right"),
+    ("answer", "right"),
     [
         ("Japan", "japan."),
         ("  The  Hague ", "the hague"),
@@ -17,22 +19,22 @@ from evalsuite.metrics.exact_match import exact_match, normalized
         ("Guinea-Bissau", "Guinea Bissau"),
     ],
 )
-def test_the_same_answer(said, right):
-    assert exact_match(said, [right])
+def test_equal_answers_match(answer, right):
+    assert exact_match(answer, [right])
 
 
 @pytest.mark.parametrize(
-    ("said", "right"), [("Niger", "Nigeria"), ("", "Japan"), ("Japan Japan", "Japan"), ("कि", "की"), ("Peru", "Perú")]
+    ("answer", "right"), [("Niger", "Nigeria"), ("", "Japan"), ("Japan Japan", "Japan"), ("कि", "की"), ("Peru", "Perú")]
 )
-def test_another_answer(said, right):
-    assert not exact_match(said, [right])
+def test_different_answers_do_not_match(answer, right):
+    assert not exact_match(answer, [right])
 
 
-def test_any_right_answer_will_do():
+def test_any_right_answer_matches():
     assert exact_match("Holland", ["Netherlands", "Holland"])
     assert not exact_match("Holland", [])
 
 
-def test_normalizing_twice_changes_nothing():
+def test_normalization_is_idempotent():
     for text in ("A\u00a0B", "ﬁne—dust", "İstanbul", "ΣΊΣΥΦΟΣ"):
         assert normalized(normalized(text)) == normalized(text)

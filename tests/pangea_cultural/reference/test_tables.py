@@ -1,4 +1,4 @@
-"""Languages, regions and names that are looked up in tables."""
+"""The tables of languages and regions, and lookups in them."""
 
 import dataclasses
 import re
@@ -25,13 +25,13 @@ def table_at(path):
     return dataclasses.replace(regions_module.TABLE, path=path)
 
 
-def test_the_39_languages_and_their_aliases():
+def test_table_has_39_languages_with_aliases():
     assert len(training_languages()) == 39
     assert language("iw").code == "he" and language("nb").code == "no" and language("jw").code == "jv"
     assert language("no").labels == ("nb", "no", "nn")
 
 
-def test_the_benchmarks_held_out_languages_are_in_the_table():
+def test_table_has_the_held_out_languages_of_benchmarks():
     asked = HELD_OUT.split()
     assert sorted(asked) == sorted(code for code, row in languages().items() if not row.cultural_ground)
 
@@ -43,7 +43,7 @@ def test_right_to_left_languages():
     assert {row.code for row in languages().values() if row.script in ("Arab", "Hebr")} == set(rtl)
 
 
-def test_every_language_names_itself_in_a_script_that_the_factory_knows():
+def test_native_names_fit_known_scripts():
     for row in languages().values():
         assert row.script in SCRIPTS, row
         assert fits_script(row.native, row.script), row
@@ -54,13 +54,13 @@ def test_aliases_are_unambiguous():
     assert len(codes) == len(set(codes))
 
 
-def test_chinese_labels_are_traditional_in_taiwan_and_simplified_elsewhere():
+def test_chinese_labels_are_traditional_only_in_taiwan():
     assert labels_for("zh", "taiwan") == ("zh-hant", "zh-tw", "zh-hk", "zh")
-    for place in ("china", "singapore", "malaysia", None):
-        assert labels_for("zh", place) == ("zh-hans", "zh-cn", "zh-sg", "zh")
+    for slug in ("china", "singapore", "malaysia", None):
+        assert labels_for("zh", slug) == ("zh-hans", "zh-cn", "zh-sg", "zh")
 
 
-def test_label_codes_without_a_regional_order_are_the_languages_own():
+def test_labels_default_to_those_of_the_language():
     assert labels_for("nb", "taiwan") == ("nb", "no", "nn")
     assert labels_for("iw") == ("he",)
 
@@ -70,13 +70,13 @@ def test_regional_labels_name_regions():
         assert set(row.regional_labels) <= set(regions()), row
 
 
-def test_the_42_regions_speak_known_languages():
+def test_42_regions_have_known_languages():
     assert len(regions()) == 42
     for row in regions().values():
         assert row.languages and set(row.languages) <= set(training_languages()), row
 
 
-def test_an_item_stands_for_one_region_or_is_ambiguous():
+def test_items_belong_to_one_region_or_are_ambiguous():
     items = [*(item for row in regions().values() for item in row.items), *ambiguous_states()]
     assert len(items) == len(set(items))
     assert region("netherlands").items[:2] == ("Q55", "Q29999")
@@ -84,7 +84,7 @@ def test_an_item_stands_for_one_region_or_is_ambiguous():
     assert ambiguous_states()["Q15180"] == "Soviet Union"
 
 
-def test_every_region_has_figures_with_year_and_source():
+def test_regions_have_figures_with_year_and_source():
     for row in regions().values():
         assert row.population is not None and row.gdp_per_capita is not None, row
         assert 1_000_000 < row.population.count < 2_000_000_000, row
@@ -93,14 +93,14 @@ def test_every_region_has_figures_with_year_and_source():
         assert row.population.source and row.gdp_per_capita.source, row
 
 
-def test_only_taiwans_figures_are_not_the_world_banks():
+def test_only_figures_of_taiwan_are_not_from_the_world_bank():
     other = [slug for slug, row in regions().items() if "World Bank" not in row.gdp_per_capita.source]
     assert other == ["taiwan"]
     assert region("china").population.source == "World Bank SP.POP.TOTL"
     assert region("bangladesh").gdp_per_capita.usd == round(437_415_333_018 / 171_466_990)
 
 
-def test_unknown_names_show_near_matches():
+def test_lookup_of_unknown_name_shows_near_matches():
     with pytest.raises(UserError, match=r"Unknown region 'jappan'. Did you mean japan"):
         region("jappan")
     with pytest.raises(UserError, match="Unknown language 'xx'"):
@@ -120,7 +120,7 @@ def test_unknown_names_show_near_matches():
         (("[atlantis]", "atlantis = 3\n[other]"), "atlantis must be a table"),
     ],
 )
-def test_a_row_that_does_not_fit_is_one_line(tmp_path, change, message):
+def test_invalid_row_is_rejected_in_one_line(tmp_path, change, message):
     path = tmp_path / "regions.toml"
     path.write_text(ATLANTIS.replace(*change))
     with pytest.raises(UserError, match=re.escape(message)) as caught:
@@ -128,13 +128,13 @@ def test_a_row_that_does_not_fit_is_one_line(tmp_path, change, message):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_new_row_needs_no_figures(tmp_path):
+def test_new_row_needs_no_figures(tmp_path):
     path = tmp_path / "regions.toml"
     path.write_text(ATLANTIS)
     assert table_at(path).find("atlantis").population is None
 
 
-def test_a_table_that_is_not_there_is_one_line(tmp_path):
+def test_missing_table_is_named(tmp_path):
     with pytest.raises(UserError, match=r"Cannot read .*regions\.toml"):
         table_at(tmp_path / "regions.toml").find("japan")
 

@@ -1,4 +1,4 @@
-"""What a person sees of a long job."""
+"""Progress bars and notes."""
 
 import io
 
@@ -7,7 +7,7 @@ from rich.console import Console
 from pangea_cultural.utils.console import Reporter
 
 
-def test_remaining_time_is_told_where_a_step_takes_minutes():
+def test_bar_estimates_remaining_time_of_slow_steps():
     seconds = 0
     reporter = Reporter()
     reporter.console = Console(
@@ -17,4 +17,11 @@ def test_remaining_time_is_told_where_a_step_takes_minutes():
         for _ in range(2):
             seconds += 200
             bar.advance()
-    assert "0:06:40 0:06:40" in reporter.console.file.getvalue(), "gone by, and left"
+    assert "0:06:40 0:06:40" in reporter.console.file.getvalue(), "elapsed and remaining time"
+
+
+def test_note_is_logged_also_when_quiet(caplog, capsys):
+    with caplog.at_level("INFO", logger="pangea_cultural"):
+        Reporter(quiet=True).note("build: 3 entities")
+    assert caplog.messages == ["build: 3 entities"]
+    assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""What a kill leaves of folders that appear whole or not at all."""
+"""Atomic replacement of folders, also when the process is killed."""
 
 import itertools
 import signal
@@ -42,12 +42,12 @@ def contents(folder):
 
 
 def replace(folder, change=0):
-    """Replace the old files by the new ones in a process that is killed before its n-th change to the disk."""
+    """Replace the old files in a process that is killed before its n-th change to the disk."""
     command = [sys.executable, "-c", KILLED_BEFORE_A_CHANGE, str(folder), str(change)]
     return subprocess.run(command, stderr=subprocess.PIPE).returncode
 
 
-def test_a_folder_is_whole_whenever_its_replacement_is_killed(tmp_path):
+def test_folder_is_complete_whenever_its_replacement_is_killed(tmp_path):
     for change in itertools.count(1):
         folder = tmp_path / str(change) / "folder"
         write(folder, OLD)
@@ -62,14 +62,14 @@ def test_a_folder_is_whole_whenever_its_replacement_is_killed(tmp_path):
     assert change > 5
 
 
-def test_a_folder_that_was_put_aside_comes_back(tmp_path):
+def test_restore_folder_restores_the_old_folder(tmp_path):
     write(tmp_path / ".folder.replaced", OLD)
     restore_folder(tmp_path / "folder")
     assert contents(tmp_path / "folder") == OLD
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
-def test_a_users_own_old_folder_stays(tmp_path):
+def test_replacement_keeps_a_similar_folder_of_the_user(tmp_path):
     write(tmp_path / "folder", OLD)
     write(tmp_path / ".folder.old", {"mine": "own"})
     with atomic_folder(tmp_path / "folder") as folder:
@@ -77,7 +77,7 @@ def test_a_users_own_old_folder_stays(tmp_path):
     assert contents(tmp_path / ".folder.old") == {"mine": "own"}
 
 
-def test_a_failed_replacement_leaves_the_old_folder(tmp_path):
+def test_failed_replacement_keeps_the_old_folder(tmp_path):
     write(tmp_path / "folder", OLD)
     with pytest.raises(ValueError, match="half-way"), atomic_folder(tmp_path / "folder") as folder:
         (folder / "a").write_text("new")

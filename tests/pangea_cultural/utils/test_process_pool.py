@@ -1,4 +1,4 @@
-"""No worker outlives a build that was killed."""
+"""Worker processes end when their parent is killed."""
 
 import subprocess
 import sys
@@ -24,16 +24,16 @@ views = source.fetch(list(source.metadata([row.title(1) for row in source._drawi
 next(views)
 """
 AND_WAIT = """
-print("begun", flush=True)
+print("started", flush=True)
 import time
 time.sleep(60)
 """
 
 
 @pytest.mark.parametrize("work", [SELECTING, DRAWING], ids=["selecting", "drawing"])
-def test_workers_end_with_a_build_that_is_killed(work):
+def test_workers_end_when_the_build_is_killed(work):
     build = psutil.Popen([sys.executable, "-c", work + AND_WAIT], stdout=subprocess.PIPE)
-    assert build.stdout.readline() == b"begun\n"
+    assert build.stdout.readline() == b"started\n"
     workers = build.children(recursive=True)
     assert len(workers) > 1
     build.kill()
