@@ -233,7 +233,7 @@ class Recipe(config.Config):
     max_broken_image_ratio: float = Field(default=0.01, ge=0, le=1)
     """Ratio of missing or broken images above which training stops. It may change on resume."""
     parallelism: Literal["ddp", "fsdp"] = "ddp"
-    """Over several processes: `ddp` keeps the whole model on each device, `fsdp` shards it (FSDP2)."""
+    """Distribution over processes. `ddp`: each device has the full model. `fsdp`: the model is sharded (FSDP2)."""
     deepspeed: Path | None = None
     """DeepSpeed configuration (JSON), relative to the workspace, in place of `parallelism`. transformers fills its
     "auto" values from this recipe. Install `deepspeed` yourself. The dry run ignores it."""

@@ -56,7 +56,7 @@ class StageTrainer(Trainer):
         reporters: list[TrainerCallback],
         validate: Validate | None = None,
     ) -> None:
-        # `Trainer` asks for a dataset to evaluate on; `evaluate` ignores it.
+        # `Trainer` requires a dataset to evaluate on; `evaluate` ignores it.
         eval_dataset = steps if validate else None
         super().__init__(model=model, args=args, train_dataset=steps, eval_dataset=eval_dataset, callbacks=reporters)
         for callback in (PrinterCallback, ProgressCallback):

@@ -103,7 +103,7 @@ def open_validation(
     assert recipe.validation is not None, "called only for recipes with validation"
     config, export = recipe.validation, inputs.exports[recipe.validation.path]
     source = ExportSource(type="export", path=config.path, split=config.split, question_types=config.question_types)
-    # The languages that the validation export holds out are asked, even if no training source is an export.
+    # Validate on the languages that this export holds out, even if no training source is an export.
     held_out_languages = inputs.held_out_languages.union(export.held_out_languages)
     languages = (*recipe.languages, *sorted(held_out_languages)) if recipe.languages else ()
     quiet = Reporter(quiet=True)

@@ -73,7 +73,7 @@ def command(workspace, *options):
 
 
 def train(workspace, *options):
-    """Train in a process of its own."""
+    """Train in another process."""
     result = subprocess.run(command(workspace, *options), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return orjson.loads(result.stdout)
@@ -167,7 +167,7 @@ def test_resume_ignores_an_incomplete_checkpoint(trained, tmp_path):
     assert len(list(folder.glob("checkpoint-*/complete"))) <= 2, "older ones are removed"
     newest = max(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     (newest / "complete").unlink(missing_ok=True)
-    (newest / "weights.safetensors").write_bytes(b"cut off")
+    (newest / "weights.safetensors").write_bytes(b"truncated")
     assert train_here(workspace)["weights_sha256"] == record["weights_sha256"]
 
 

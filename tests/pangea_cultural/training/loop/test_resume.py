@@ -127,7 +127,7 @@ def test_image_repaired_before_the_first_step_is_used(workspace, base):
 
 
 def test_image_repaired_after_an_interrupt_stays_excluded(workspace, base, interrupt, tmp_path):
-    """With it the order of all questions would change."""
+    """The repaired image would change the order of all questions."""
     broken = trained_images(workspace)[0]
     good = broken.read_bytes()
     broken.unlink()

@@ -116,7 +116,7 @@ def test_gradient_checkpointing_needs_no_gradients_of_a_frozen_vision_tower():
 
 
 def test_frozen_vision_tower_is_in_evaluation_mode(workspace, base, monkeypatch):
-    """In training mode its dropout would add noise to the projector's input."""
+    """Its dropout in training mode would add noise to the projector's input."""
     modes = []
     forward_backward = trainer.StageTrainer._forward_backward
 

@@ -1,0 +1,82 @@
+"""The keys of a training recipe, and their conflicts."""
+
+import pytest
+
+from pangea_cultural import config
+from pangea_cultural.errors import UserError
+from pangea_cultural.training import recipe
+from pangea_cultural.training.loop.resume import run_fingerprint
+from tests.helpers.recipes import merged
+
+STAGE = {
+    "name": "main",
+    "trainable": ["projector"],
+    "steps": 3,
+    "optimizer": {"learning_rate": 1e-3},
+    "batch": {"global_batch_size": 8},
+}
+SHARED_KEYS = {"name": "r", "model": {"size": "tiny"}, "sources": [{"type": "export", "path": "e"}]}
+
+
+def parse(*, stage=None, **fields):
+    content = SHARED_KEYS | {"stages": [merged(STAGE, stage or {})]} | fields
+    return config.parse(recipe.Recipe, content, where="r.toml")
+
+
+def fingerprint(parsed):
+    return run_fingerprint(parsed, data={}, base_model={}, deepspeed=None, world_size=1)
+
+
+CONFIGS = [cls for cls in vars(recipe).values() if isinstance(cls, type) and issubclass(cls, config.Config)]
+
+
+@pytest.mark.parametrize("cls", CONFIGS, ids=lambda cls: cls.__name__)
+def test_every_key_has_a_description(cls):
+    assert [name for name, field in cls.model_fields.items() if not field.description] == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "warmup"),
+    [({}, 0.03), ({"warmup_steps": 0}, 0), ({"warmup_steps": 40}, 40), ({"warmup_ratio": 0.1}, 0.1)],
+)
+def test_warmup_is_steps_or_a_ratio(keys, warmup):
+    assert parse(stage={"optimizer": keys}).stages[0].optimizer.warmup == warmup
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ({"optimizer": {"warmup_steps": 1, "warmup_ratio": 0.1}}, "Give either warmup_steps or warmup_ratio"),
+        ({"optimizer": {"warmup_ratio": 1.0}}, "stages.0.optimizer.warmup_ratio"),
+        ({"lora": {}}, 'Add "language_model" to trainable'),
+        ({"batch": {"per_device_batch_size": 2}}, "per_device_batch_size"),
+    ],
+)
+def test_invalid_stage_is_rejected(stage, message):
+    with pytest.raises(UserError, match=message):
+        parse(stage=stage)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stage": {"memory": {"per_device_batch_size": 2, "gradient_checkpointing": True}}},
+        {"stage": {"checkpoint": {"save_steps": 1, "save_total_limit": 1, "logging_steps": 1}}},
+        {"num_workers": 2, "report_to": ["wandb"], "max_broken_image_ratio": 0.5},
+    ],
+)
+def test_memory_and_output_keys_are_not_in_the_fingerprint(change):
+    assert fingerprint(parse(**change)) == fingerprint(parse())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stage": {"batch": {"max_length": 64}}},
+        {"stage": {"optimizer": {"weight_decay": 0.1}}},
+        {"stage": {"augment_images": True}},
+        {"num_threads": 1},
+    ],
+)
+def test_other_keys_are_in_the_fingerprint(change):
+    assert fingerprint(parse(**change)) != fingerprint(parse())
