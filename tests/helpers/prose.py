@@ -111,7 +111,9 @@ def python_files() -> list[Path]:
 
 def documents() -> list[Path]:
     """Return all Markdown files of the project."""
-    return sorted({path for pattern in DOCUMENTS for path in ROOT.glob(pattern) if "_build" not in path.parts})
+    return sorted(
+        {path for pattern in DOCUMENTS for path in ROOT.glob(pattern) if not {"_build", "_generated"} & set(path.parts)}
+    )
 
 
 if __name__ == "__main__":
