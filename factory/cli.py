@@ -16,12 +16,20 @@ SHOWN = {
 """Columns of a table that is too wide for a terminal; --json has them all."""
 
 
+class _StageOption(click.Option):
+    """An option whose help lists the stages; `pipeline` is imported only for that."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from factory.pipeline import STAGE_NAMES
+
+        self.help = f"Build up to this stage: {', '.join(STAGE_NAMES)}."
+        return super().get_help_record(ctx)
+
+
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe_name", metavar="RECIPE")
 @workspace_option
-@click.option(
-    "--stage", "only", multiple=True, help="Build up to this stage: select, images, questions, split, export."
-)
+@click.option("--stage", cls=_StageOption, metavar="NAME", help="Build up to this stage.")
 @click.option(
     "--hold-out",
     type=CommaList(allow_empty=True),
@@ -38,9 +46,9 @@ SHOWN = {
 @json_option
 @quiet_option
 def build(
-    recipe: str,
+    recipe_name: str,
     workspace: Path,
-    only: tuple[str, ...],
+    stage: str | None,
     hold_out: tuple[str, ...] | None,
     seed: int | None,
     contact: str | None,
@@ -59,11 +67,11 @@ def build(
       pcult build sample --workspace my-workspace
     """
     from factory import pipeline
-    from factory import recipe as recipes
-    from factory.images.sources import open as sources
+    from factory.images.sources.open import check
+    from factory.recipe import RECIPES, load
     from factory.store import statistics
     from factory.store.store import Store
-    from pangea_cultural import config
+    from pangea_cultural.config import find
     from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
@@ -71,35 +79,36 @@ def build(
         overrides["held_out_languages"] = hold_out
     if dump is not None:
         overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
-    plan = recipes.load(config.find("recipe", recipe, recipes.RECIPES), overrides=overrides, contact=contact)
-    sources.check(plan.images.sources, plan.network)
+    recipe = load(find("recipe", recipe_name, RECIPES), overrides=overrides, contact=contact)
+    check(recipe.images.sources, recipe.network)
+    reporter = Reporter(quiet=quiet)
     if dry_run:
-        _expect(plan, Reporter(quiet=quiet), as_json=as_json)
+        _print_estimate(recipe, reporter, as_json=as_json)
         return
-    place = Workspace.create(workspace)
-    with Store.open(place.store) as store:
-        job = pipeline.Build(store=store, recipe=plan, workspace=place, reporter=Reporter(quiet=quiet))
-        pipeline.build(job, only)
+    folder = Workspace.create(workspace)
+    with Store.open(folder.store) as store:
+        task = pipeline.Build(store=store, recipe=recipe, workspace=folder, reporter=reporter)
+        pipeline.run(task, until=stage)
         result = statistics.totals(store)
         stages = statistics.stages(store, pipeline.STAGE_NAMES)
     if as_json:
-        print_json(result | {"export": str(job.export)})
+        print_json(result | {"export": str(task.export)})
     else:
         print_table("Stages", *stages)
-        click.echo(f"Export: {job.export}" if (job.export / "export.json").is_file() else "No export yet.")
+        click.echo(f"Export: {task.export}" if (task.export / "export.json").is_file() else "No export yet.")
 
 
-def _expect(plan: Any, reporter: Reporter, *, as_json: bool) -> None:
+def _print_estimate(recipe: Any, reporter: Reporter, *, as_json: bool) -> None:
     """Print the estimate of a build."""
     from factory.estimate import estimate
 
-    expected = estimate(plan, reporter)
+    expected = estimate(recipe, reporter)
     if as_json:
         print_json(expected)
         return
     sources = expected.pop("sources")
     columns = ["source", "queries", "documents", "entities", "images", "hours", "basis"]
-    print_table(f"Expected of {plan.name}", columns, [[row[key] for key in columns] for row in sources])
+    print_table(f"Expected of {recipe.name}", columns, [[row[key] for key in columns] for row in sources])
     names = {
         "entities": "entities, at most",
         "images": "images, at most",

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +69,10 @@ class Drawings:
         for row in self._drawings.values():
             for category in row.categories:
                 self._categories.setdefault(category, []).append(row)
+
+    def files(self) -> list[Path]:
+        """Return the SVG files, in the table's order."""
+        return [Path(str(_svg_file(self._table.parent, row.svg))) for row in self._drawings.values()]
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +166,7 @@ def _render(folder: Path, svg: str, style: str) -> Image.Image:
     """A drawing as RGBA, cut to what is drawn; kept for the next view of it."""
     import resvg_py  # an optional dependency: only who draws needs it
 
-    content = _svg_text(folder, svg)
+    content = _svg_file(folder, svg).read_text("utf-8")
     png = resvg_py.svg_to_bytes(
         svg_string=content, width=2 * drawing_views.LONGEST_SIDE_PX, style_sheet=style or None, skip_system_fonts=True
     )
@@ -171,12 +176,12 @@ def _render(folder: Path, svg: str, style: str) -> Image.Image:
     return drawing
 
 
-def _svg_text(folder: Path, svg: str) -> str:
+def _svg_file(folder: Path, svg: str) -> Traversable:
     package, colon, inside = svg.rpartition(":")
     if not colon:
-        return (folder / svg).read_text("utf-8")
+        return folder / svg
     try:
-        return resources.files(package).joinpath(inside).read_text("utf-8")
+        return resources.files(package).joinpath(inside)
     except ModuleNotFoundError as error:
         raise UserError(
             f"the drawing {svg} needs the package {package}: pip install 'pangea-cultural[factory]'"

@@ -47,6 +47,10 @@ class Folder:
         for category in self._infos[title].categories:
             self._categories.setdefault(category, []).append(title)
 
+    def files(self) -> list[Path]:
+        """Return the image files, in the list's order."""
+        return list(self._paths.values())
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,188 @@
+"""Fingerprints: a stage is built again when something that its result depends on changes, and only then."""
+
+import dataclasses
+
+import pytest
+
+import pangea_cultural
+from factory import fingerprints, pipeline
+from factory.entities import birthplace_links, selector, value_entities
+from factory.entities import stage as select_stage
+from factory.exchange import native
+from factory.images import stage as images_stage
+from factory.questions import templates
+from factory.recipe import load
+from factory.splits import stage as split_stage
+from tests.helpers import world
+
+SPARQL = '\n[[sources]]\ntype = "sparql"\npause_s = 1\nper_region = 0\n'
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    """Path of a recipe with a dump, a SPARQL endpoint and a folder of images."""
+    path = world.write(tmp_path)
+    path.write_text(path.read_text() + SPARQL)
+    return path
+
+
+def stages(path):
+    """The fingerprint of each stage."""
+    recipe, fingerprint, found = load(path), "", {}
+    for stage in pipeline.STAGES:
+        found[stage.name] = fingerprint = pipeline.next_fingerprint(fingerprint, stage, recipe)
+    return found
+
+
+def changed(path, change):
+    """Names of the stages whose fingerprint a change alters."""
+    before = stages(path)
+    change()
+    return tuple(name for name, value in stages(path).items() if value != before[name])
+
+
+def from_stage(name):
+    """A stage and all later ones."""
+    return pipeline.STAGE_NAMES[pipeline.STAGE_NAMES.index(name) :]
+
+
+@pytest.mark.parametrize(
+    ("stage", "old", "new"),
+    [
+        ("select", 'languages = ["en", "de", "nl"]', 'languages = ["en", "de", "nl", "fr"]'),
+        ("select", 'properties = ["P17", "P571"]', 'properties = ["P17"]'),
+        ("select", 'name = "castles"', 'name = "castles"\nregions = ["japan"]'),
+        ("select", "[images]", "[images]\nrequired = false"),
+        ("select", 'type = "sparql"', 'type = "sparql"\nurl = "https://qlever.example.org"'),
+        ("select", "per_region = 0", "per_region = 3"),
+        ("images", "max_per_entity = 5", "max_per_entity = 4"),
+        ("images", 'name = "castles"', 'name = "castles"\nseed = 1'),
+        ("images", "[split]", '[[images.sources]]\ntype = "commons"\n[split]'),
+        ("split", "dev = 0.15", "dev = 0.16"),
+        ("split", 'unseen_categories = ["By another artist"]', ""),
+        ("split", 'held_out_languages = ["nl"]', 'held_out_languages = ["de"]'),
+        ("export", 'name = "castles"', 'name = "towers"'),
+    ],
+)
+def test_a_changed_recipe_changes_the_stages_that_depend_on_it(recipe, stage, old, new):
+    text = recipe.read_text()
+    assert old in text
+    assert changed(recipe, lambda: recipe.write_text(text.replace(old, new))) == from_stage(stage)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("pause_s = 1", "pause_s = 2"), ("[images]", '[network]\ncontact = "a@example.org"\n[images]')]
+)
+def test_network_manners_change_no_fingerprint(recipe, old, new):
+    text = recipe.read_text()
+    assert changed(recipe, lambda: recipe.write_text(text.replace(old, new))) == ()
+
+
+def test_the_seed_changes_the_selection_of_a_sampled_source(recipe):
+    recipe.write_text(recipe.read_text().replace("per_region = 0", "per_region = 3"))
+    text = recipe.read_text()
+    seeded = text.replace('name = "castles"', 'name = "castles"\nseed = 1')
+    assert changed(recipe, lambda: recipe.write_text(seeded)) == from_stage("select")
+
+
+@pytest.mark.parametrize(
+    ("stage", "file"), [("select", "dump.json"), ("images", "images/images.jsonl"), ("images", "images/Castle 0 a.png")]
+)
+def test_a_changed_file_changes_the_stages_that_read_it(recipe, stage, file):
+    path = recipe.parent / file
+    assert changed(recipe, lambda: path.write_bytes(path.read_bytes() + b"\n")) == from_stage(stage)
+
+
+def test_a_changed_drawing_changes_the_images(recipe, tmp_path):
+    row = (
+        b'{"name":"A","svg":"a.svg","categories":["A"],"author":"","license":"","license_url":"","source":"","views":1}'
+    )
+    (tmp_path / "drawings.jsonl").write_bytes(row)
+    (tmp_path / "a.svg").write_text("<svg/>")
+    drawings = '[[images.sources]]\ntype = "drawings"\npath = "drawings.jsonl"\n[split]'
+    recipe.write_text(recipe.read_text().replace("[split]", drawings))
+    assert changed(recipe, lambda: (tmp_path / "a.svg").write_text("<svg></svg>")) == from_stage("images")
+
+
+@pytest.mark.parametrize(
+    ("stage", "module", "name", "value"),
+    [
+        ("select", fingerprints, "ambiguous_states", lambda: {"Q1": "Atlantis"}),
+        ("select", fingerprints, "entity_types", lambda: {"ruin": {"Q1": "ruin"}}),
+        ("select", selector, "NOT_CULTURE", {}),
+        ("select", birthplace_links, "LINK", "SELECT 1"),
+        ("select", birthplace_links, "UNLINKED", "SELECT 1"),
+        ("select", birthplace_links, "TAKE_OUT", "SELECT 1"),
+        ("select", value_entities, "WANTED", "SELECT 1"),
+        ("select", value_entities, "FROM_PASSING", "SELECT 1"),
+        ("select", select_stage, "DRAWN", "SELECT 1"),
+        ("images", fingerprints, "IMAGE_PROPERTIES", ("P18",)),
+        ("images", images_stage, "WISHED", "SELECT 1"),
+        ("questions", templates, "load", lambda code: ()),
+        ("split", split_stage, "ASSIGN", "SELECT 1"),
+        ("split", split_stage, "HELD_OUT_QUESTIONS", "SELECT 1"),
+        ("export", native, "QUESTIONS", "SELECT 1"),
+        ("export", native, "IMAGES", "SELECT 1"),
+    ],
+)
+def test_changed_tables_and_sql_change_the_stages_that_use_them(recipe, monkeypatch, stage, module, name, value):
+    assert changed(recipe, lambda: monkeypatch.setattr(module, name, value)) == from_stage(stage)
+
+
+@pytest.mark.parametrize("name", ["region", "language"])
+def test_a_changed_row_of_a_reference_table_changes_the_selection(recipe, monkeypatch, name):
+    look_up = getattr(fingerprints, name)
+
+    def renamed(key):
+        return look_up(key).model_copy(update={"name": "Atlantis"})
+
+    assert changed(recipe, lambda: monkeypatch.setattr(fingerprints, name, renamed)) == from_stage("select")
+
+
+def test_a_changed_property_changes_the_selection(recipe, monkeypatch):
+    rows = fingerprints.properties()
+    other = rows | {"P571": rows["P571"].model_copy(update={"sensitive": True})}
+    assert changed(recipe, lambda: monkeypatch.setattr(fingerprints, "properties", lambda: other)) == from_stage(
+        "select"
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "file", "addition"),
+    [
+        ("images", "licenses.toml", '\n[[license]]\npattern = "mine"\ncode = "mine"\n'),
+        ("images", "photo_rules.toml", "\n[more]\n"),
+        ("questions", "fill.sql", "\nSELECT 1;"),
+    ],
+)
+def test_a_changed_package_file_changes_the_stages_that_read_it(recipe, monkeypatch, stage, file, addition):
+    read = fingerprints.read_text
+
+    def edited(package, name):
+        return read(package, name) + (addition if name == file else "")
+
+    assert changed(recipe, lambda: monkeypatch.setattr(fingerprints, "read_text", edited)) == from_stage(stage)
+
+
+@pytest.mark.parametrize(("file", "comment"), [("licenses.toml", "\n# comment\n"), ("fill.sql", "\n\n-- comment\n")])
+def test_comments_in_package_files_change_no_fingerprint(recipe, monkeypatch, file, comment):
+    read = fingerprints.read_text
+
+    def commented(package, name):
+        return read(package, name) + (comment if name == file else "")
+
+    assert changed(recipe, lambda: monkeypatch.setattr(fingerprints, "read_text", commented)) == ()
+
+
+@pytest.mark.parametrize("stage", pipeline.STAGE_NAMES)
+def test_a_raised_format_number_changes_its_stage_and_all_later_ones(recipe, monkeypatch, stage):
+    raised = tuple(dataclasses.replace(other, format=other.format + (other.name == stage)) for other in pipeline.STAGES)
+    assert changed(recipe, lambda: monkeypatch.setattr(pipeline, "STAGES", raised)) == from_stage(stage)
+
+
+def test_another_package_version_changes_no_fingerprint(recipe, monkeypatch):
+    def upgrade():
+        monkeypatch.setattr(pangea_cultural, "__version__", "99.0.0")
+        monkeypatch.setattr(native, "__version__", "99.0.0")
+
+    assert changed(recipe, upgrade) == ()
