@@ -1,4 +1,4 @@
-"""Errors that the user can fix. The command line prints them in one line and exits with 1."""
+"""Errors: what the user can fix, which the command line prints in one line, and images that cannot be used."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,6 +6,23 @@ from collections.abc import Iterable
 
 class UserError(Exception):
     """An error that the user can fix. The message states the fact and one instruction, in one line."""
+
+
+class ImageError(Exception):
+    """An image that cannot be used.
+
+    Args:
+        reason: the same text for all images with the same fault, so that they can be counted.
+        detail: facts about this image.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 def unknown(label: str, name: str, known: Iterable[str]) -> UserError:

@@ -11,9 +11,9 @@ import gradio as gr
 
 from demos.ask.examples import Examples
 from pangea_cultural.endpoint.client import Endpoint
-from pangea_cultural.errors import UserError
+from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.reference.languages import language, languages
-from pangea_cultural.utils.images import FILE_TOO_LARGE, TOO_MANY_PIXELS, UNREADABLE, ImageError, verify
+from pangea_cultural.utils.images import FILE_TOO_LARGE, TOO_MANY_PIXELS, UNREADABLE, verify
 
 MAX_UPLOAD = "20mb"
 MAX_QUESTION = 1000

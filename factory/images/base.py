@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 
 COMMONS = "https://commons.wikimedia.org/w/api.php"
 

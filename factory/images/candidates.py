@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from factory.images.base import ImageInfo
 from factory.images.download import Download
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 
 NO_IMAGE = "no usable image"
 """The rejection's reason of an entity for which no candidate is left, or was none."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from factory.images.base import ImageInfo, ImageSource
 from factory.images.image_store import StoredImage, store_image
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 
 MAX_UNDECODED = 32
 """Images in memory that no thread has come to: a fast source waits for a slow decoder."""

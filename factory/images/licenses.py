@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,8 @@ from typing import NamedTuple, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
+from pangea_cultural.errors import ImageError
+
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow's names of the formats that photos come in. The others are rare, or run another program (EPS)."""
 MAX_BYTES = 20_000_000
@@ -26,23 +28,6 @@ UNREADABLE = "not a readable image"
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 Result = TypeVar("Result")
-
-
-class ImageError(Exception):
-    """An image that cannot be used.
-
-    Args:
-        reason: the same text for all images with the same fault, so that they can be counted.
-        detail: facts about this image.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-    def __str__(self) -> str:
-        return self.reason
 
 
 class ImageHeader(NamedTuple):

@@ -284,7 +284,7 @@ def test_images_are_optional(castles, tmp_path):
     ("change", "message"),
     [
         (("P571", "P5711"), "Unknown property 'P5711'. Did you mean P571"),
-        (('"nl"]\nheld_out', '"nn"]\nheld_out'), "no templates in|unknown language"),
+        (('"nl"]\nheld_out', '"nn"]\nheld_out'), "wrong.toml: languages: Unknown language 'nn'. Known: af, am, "),
         (("dump.json", "dumb.json"), "there is nothing at"),
         (("max_per_entity", "max_per_entities"), "Did you mean max_per_entity"),
         (('type = "folder"', 'type = "folders"'), "folder"),
@@ -297,7 +297,7 @@ def test_a_wrong_recipe_is_one_line(castles, tmp_path, change, message):
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 1, result.stderr
     assert result.stderr.count("\n") == 1, result.stderr
-    assert any(part in result.stderr for part in message.split("|")), result.stderr
+    assert message in result.stderr
     assert not (tmp_path / "none").exists(), "nothing half-written"
 
 

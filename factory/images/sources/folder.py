@@ -13,8 +13,7 @@ import orjson
 
 from factory.images.base import Fetched, ImageInfo
 from factory.images.titles import normalized
-from pangea_cultural.errors import UserError
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError, UserError
 
 
 class Folder:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from transformers import LlavaNextProcessor
 
+from pangea_cultural.errors import ImageError
 from pangea_cultural.model.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.augment import Augmentation
@@ -14,7 +15,6 @@ from pangea_cultural.training.batching.chat_template import ChatTemplate, Span
 from pangea_cultural.training.batching.images import Images, ImageTokenCounter, Tiles
 from pangea_cultural.training.batching.packing import PackedRow, Segment
 from pangea_cultural.training.data.types import Conversation, Group
-from pangea_cultural.utils.images import ImageError
 
 Weighting = Literal["token", "question", "sqrt"]
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from pangea_cultural.errors import ImageError
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, read_json, write_json
-from pangea_cultural.utils.images import ImageError, read_size
+from pangea_cultural.utils.images import read_size
 
 CHUNK = 4096
 """Conversations, or images, that are measured at once."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from transformers import LlavaNextProcessor
 
+from pangea_cultural.errors import ImageError
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset
 from pangea_cultural.training.batching.inputs import TrainingInputs
@@ -20,7 +21,7 @@ from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.images import ImageError, read_rgb
+from pangea_cultural.utils.images import read_rgb
 from pangea_cultural.utils.sampling import evenly_spaced
 
 

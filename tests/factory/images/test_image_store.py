@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from factory.images.image_store import store_image
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 from tests.helpers.http_faults import png_bomb
 
 

@@ -10,7 +10,7 @@ from factory.images.base import ImageInfo
 from factory.images.sources.commons.html_text import plain
 from factory.images.sources.commons.photo_rules import Rules
 from factory.images.titles import normalized
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 
 
 def read(page: dict[str, Any], rules: Rules, *, in_category: bool = False) -> ImageInfo:

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from factory.images.base import ImageInfo
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError
 
 Form = Literal["photo", "thumbnail", "drawing"]
 

@@ -14,8 +14,7 @@ from factory.images.titles import is_valid, normalized
 from factory.net import responses
 from factory.net.client import Client
 from factory.net.errors import RESUME, FetchError, RequestError
-from pangea_cultural.errors import UserError
-from pangea_cultural.utils.images import ImageError
+from pangea_cultural.errors import ImageError, UserError
 
 MAX_BYTES = 20_000_000
 """Of any copy of a file."""
