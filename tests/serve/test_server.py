@@ -1,6 +1,5 @@
 """The start and stop of the server, with a stub in place of vLLM; test_serving.py starts the real one."""
 
-import asyncio
 import json
 import os
 import signal
@@ -14,7 +13,6 @@ import psutil
 import pytest
 
 from pangea_cultural.cli import serving
-from pangea_cultural.endpoint.client import MAX_IMAGE_BYTES, Endpoint, data_url
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils import child_process
 from pangea_cultural.workspace import Workspace
@@ -56,20 +54,6 @@ def test_start_error_quotes_the_first_error_of_the_log(stub, tmp_path):
     expected = rf"vLLM did not start: safetensors\.SafetensorError: header too large\. See {tmp_path}/log"
     with pytest.raises(UserError, match=expected), Server(broken, log=tmp_path / "log"):
         pass
-
-
-def test_unreachable_endpoint_error_names_the_serve_command():
-    async def ask():
-        async with Endpoint("http://127.0.0.1:9/v1", timeout_s=2) as endpoint:
-            await endpoint.answer(None, "Hello")
-
-    with pytest.raises(UserError, match="pcult serve"):
-        asyncio.run(ask())
-
-
-def test_too_large_image_is_rejected():
-    with pytest.raises(UserError, match="Make it smaller"):
-        data_url(b"x" * (MAX_IMAGE_BYTES + 1))
 
 
 def test_key_is_passed_in_the_environment(checkpoint):

@@ -122,6 +122,12 @@ def test_examples_are_empty_without_an_export(tmp_path):
     assert examples.load(tmp_path / "none").images == []
 
 
+def test_page_without_examples_has_no_gallery():
+    blocks = page("http://127.0.0.1:9/v1", examples.Examples([], {}, [], []), model="m", notes=[])
+    (gallery,) = [part for part in blocks.config["components"] if part["type"] == "gallery"]
+    assert gallery["props"]["visible"] is False
+
+
 def test_upload_of_other_files_is_rejected(tmp_path):
     (tmp_path / "a.png").write_bytes(b"<script>alert(1)</script>")
     with pytest.raises(UserError, match="not a readable image"):
