@@ -69,7 +69,7 @@ class EvalConfig:
         training = read_json(path) if path.is_file() else {}
         return cls(training=training, weights=weights_state(checkpoint), **settings)
 
-    def trained(self) -> tuple[str, ...]:
+    def trained_languages(self) -> tuple[str, ...]:
         """Return the languages of the training: those of its record, or else those of the export's train split.
 
         Older records name no languages if the training used all languages of its data.
@@ -79,9 +79,9 @@ class EvalConfig:
         rows = self.export.table("train")["language"].unique().to_pylist()
         return tuple(sorted(rows))
 
-    def asked(self) -> tuple[str, ...]:
+    def asked_languages(self) -> tuple[str, ...]:
         """Return the languages to ask in."""
-        return self.languages or (*self.trained(), *self.export.held_out_languages)
+        return self.languages or (*self.trained_languages(), *self.export.held_out_languages)
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the answers depend on."""
@@ -90,7 +90,7 @@ class EvalConfig:
             self.training.get("weights_sha256") or self.weights,
             sha256_file(self.export.path / MANIFEST),
             self.splits,
-            self.asked(),
+            self.asked_languages(),
             self.max_questions,
             self.seed,
         )
@@ -109,7 +109,7 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
         item
         for split in config.splits
         for item in benchmark.items(
-            config.export, split, config.asked(), max_questions=config.max_questions, seed=config.seed
+            config.export, split, config.asked_languages(), max_questions=config.max_questions, seed=config.seed
         )
     ]
     reset_if_changed(config, folder)
@@ -186,7 +186,7 @@ def clear_lighteval(folder: Path) -> None:
 
 def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict]) -> list[dict[str, Any]]:
     """Return the rows of answers.parquet, in the order of the items."""
-    trained = benchmark.trained_answers(config.export, config.trained())
+    trained = benchmark.trained_answers(config.export, config.trained_languages())
     rows = []
     for item in items:
         row = item.question
@@ -237,8 +237,8 @@ def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any
         "splits": list(config.splits),
         "max_questions": config.max_questions,
         "seed": config.seed,
-        "languages": {"trained": list(config.trained()), "held_out": config.export.held_out_languages},
-        "figures": accuracies(answers, config.trained()),
+        "languages": {"trained": list(config.trained_languages()), "held_out": config.export.held_out_languages},
+        "figures": accuracies(answers, config.trained_languages()),
         "statements": config.training.get("statements", []),
         "weights_sha256": config.training.get("weights_sha256"),
         "export": {"path": str(config.export.path), "manifest_sha256": sha256_file(config.export.path / MANIFEST)},

@@ -185,24 +185,24 @@ def _svg(figure: Any) -> str:
 
 def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
     """Return questions with their images: the languages in turn, right and wrong answers, selected by hash."""
-    asked = [a for a in answers if a["question_type"] == "choice" and a["condition"] == "image"]
+    answered = [a for a in answers if a["question_type"] == "choice" and a["condition"] == "image"]
     open_answers = {
         (a["image"], a["entity"], a["property"], a["language"]): a["prediction"]
         for a in answers
         if a["question_type"] == "open" and a["condition"] == "image"
     }
-    asked.sort(key=lambda a: hash_key(a["id"]))
+    answered.sort(key=lambda a: hash_key(a["id"]))
     chosen: list[dict[str, Any]] = []
-    languages = list(dict.fromkeys(a["language"] for a in asked))
-    while asked and languages and len(chosen) < NUM_EXAMPLES:
+    languages = list(dict.fromkeys(a["language"] for a in answered))
+    while answered and languages and len(chosen) < NUM_EXAMPLES:
         for code in languages:
             wants_correct = len(chosen) % 3 != 2  # Every third example is a wrong answer, if there is one.
-            candidates = [a for a in asked if a["language"] == code]
+            candidates = [a for a in answered if a["language"] == code]
             shown = {a["entity"] for a in chosen}
             # Prefer entities that are not shown yet, then the wanted kind of answer.
             example = min(candidates, key=lambda a: (a["entity"] in shown, a["correct"] != wants_correct), default=None)
             if example and len(chosen) < NUM_EXAMPLES:
-                asked.remove(example)
+                answered.remove(example)
                 key = (example["image"], example["entity"], example["property"], example["language"])
                 chosen.append(example | {"src": _image(export, example["image"]), "open_answer": open_answers.get(key)})
     return chosen

@@ -65,9 +65,9 @@ def test_accuracies_match_the_stored_answers(run, workspace):
 
 def test_most_likely_option_is_the_prediction(run, workspace):
     answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
-    asked = [a for a in answers if a["question_type"] == "choice"]
-    assert len(asked) > 20
-    for row in asked:
+    choice_answers = [a for a in answers if a["question_type"] == "choice"]
+    assert len(choice_answers) > 20
+    for row in choice_answers:
         assert len(row["logprobs"]) == len(row["choices"]) == 4
         assert row["prediction"] == row["choices"][row["logprobs"].index(max(row["logprobs"]))]
         assert row["correct"] == (row["prediction"] in row["answers"])

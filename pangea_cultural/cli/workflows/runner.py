@@ -44,10 +44,10 @@ class WorkflowRunner:
         Raises:
             click.exceptions.Exit: the command failed; it has printed the error.
         """
-        words = [str(argument) for argument in arguments]
-        self._record(" ".join(["pcult", *words]))
+        texts = [str(argument) for argument in arguments]
+        self._record(" ".join(["pcult", *texts]))
         options = ["--json"] * as_json + ["--quiet"] * (self.reporter.quiet and as_json)
-        command = tied_to_parent(sys.executable, "-m", "pangea_cultural", *words, *options)
+        command = tied_to_parent(sys.executable, "-m", "pangea_cultural", *texts, *options)
         done = subprocess.run(command, stdout=subprocess.PIPE)
         if done.returncode != 0:
             raise click.exceptions.Exit(done.returncode)

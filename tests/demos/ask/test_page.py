@@ -99,23 +99,23 @@ def test_suggested_question_follows_the_language(tab):
 @pytest.mark.parametrize("width", [390, 1440])
 def test_page_fits_the_width_and_loads_nothing_from_elsewhere(browser, address, width):
     opened = browser.new_page(viewport={"width": width, "height": 900})
-    asked = []
-    opened.on("request", lambda request: asked.append(request.url))
+    requests = []
+    opened.on("request", lambda request: requests.append(request.url))
     opened.goto(address)
     opened.wait_for_selector("#gallery img")
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    foreign = [url for url in asked if not url.startswith((address.rstrip("/"), "data:", "blob:"))]
+    foreign = [url for url in requests if not url.startswith((address.rstrip("/"), "data:", "blob:"))]
     assert not foreign
     opened.close()
 
 
 def test_examples_are_not_in_the_training_split(export):
-    found = examples.load(export.path)
+    loaded = examples.load(export.path)
     trained = {export.path / row.image for row in export.questions("train")}
-    assert len(found.images) == 5 and not trained & set(found.images)
-    assert found.held_out == ["nl"] and set(found.languages) == {"en", "de", "nl"}
-    assert found.suggestions(str(found.images[0]), "de") == ["Welches Land ist das?"]
-    assert found.suggestions(None, "nl") == ["Welk land is dit?"]
+    assert len(loaded.images) == 5 and not trained & set(loaded.images)
+    assert loaded.held_out == ["nl"] and set(loaded.languages) == {"en", "de", "nl"}
+    assert loaded.suggestions(str(loaded.images[0]), "de") == ["Welches Land ist das?"]
+    assert loaded.suggestions(None, "nl") == ["Welk land is dit?"]
 
 
 def test_examples_are_empty_without_an_export(tmp_path):

@@ -8,12 +8,12 @@ from evalsuite.benchmarks import export as benchmark
 from pangea_cultural.errors import UserError
 
 
-def asked(export, split="test", languages=("en", "de", "nl"), max_questions=64, seed=0):
+def benchmark_items(export, split="test", languages=("en", "de", "nl"), max_questions=64, seed=0):
     return benchmark.items(export, split, languages, max_questions=max_questions, seed=seed)
 
 
 def test_each_question_has_both_conditions(export):
-    conditions = Counter(item.question.id for item in asked(export))
+    conditions = Counter(item.question.id for item in benchmark_items(export))
     assert conditions and set(conditions.values()) == {2}
 
 
@@ -22,7 +22,7 @@ def test_blind_image_shows_another_entity_with_another_answer(export):
     names = {}
     for row in export.questions("test"):
         names.setdefault((row.language, row.entity, row.property), set()).update(row.answers)
-    for item in asked(export):
+    for item in benchmark_items(export):
         shown = entity_of[str(item.image.relative_to(export.path))]
         row = item.question
         assert (shown == row.entity) == (item.condition == "image")
@@ -39,13 +39,13 @@ def test_sample_is_evenly_spread_over_properties(export):
 
 
 def test_larger_limit_extends_the_sample(export):
-    few, many = ({item.question.id for item in asked(export, max_questions=n)} for n in (2, 4))
+    few, many = ({item.question.id for item in benchmark_items(export, max_questions=n)} for n in (2, 4))
     assert few < many
 
 
 def test_items_reject_split_without_questions(export):
     with pytest.raises(UserError, match=r"split test of .* has no questions with images in fr"):
-        asked(export, languages=["fr"])
+        benchmark_items(export, languages=["fr"])
 
 
 def test_trained_answers_are_those_of_the_given_languages(export):

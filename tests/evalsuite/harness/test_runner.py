@@ -111,5 +111,7 @@ def test_fingerprint_depends_on_the_weights(data, tmp_path):
 
 
 def test_trained_languages_default_to_those_of_the_export(data):
-    assert config(data, training={"languages": []}).trained() == config(data).trained() == ("de", "en")
-    assert config(data, training={"languages": ["en"]}).trained() == ("en",)
+    assert (
+        config(data, training={"languages": []}).trained_languages() == config(data).trained_languages() == ("de", "en")
+    )
+    assert config(data, training={"languages": ["en"]}).trained_languages() == ("en",)

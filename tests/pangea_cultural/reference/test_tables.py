@@ -32,8 +32,8 @@ def test_table_has_39_languages_with_aliases():
 
 
 def test_table_has_the_held_out_languages_of_benchmarks():
-    asked = HELD_OUT.split()
-    assert sorted(asked) == sorted(code for code, row in languages().items() if not row.cultural_ground)
+    codes = HELD_OUT.split()
+    assert sorted(codes) == sorted(code for code, row in languages().items() if not row.cultural_ground)
 
 
 def test_right_to_left_languages():
