@@ -25,8 +25,11 @@ class Recipe(config.Config):
     """What to build."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Name of the export."""
     seed: int = 0
+    """Seed of all samples and of the order of options."""
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    """Sources of entity documents."""
     regions: tuple[str, ...] = ()
     """Slugs; all where none is named."""
     languages: tuple[str, ...] = ()
@@ -36,8 +39,11 @@ class Recipe(config.Config):
     properties: tuple[str, ...] = ()
     """Properties to ask for; all of properties.toml where none is named."""
     images: ImagesConfig = ImagesConfig()
+    """Images of the entities."""
     split: SplitConfig = SplitConfig()
+    """Shares of the splits."""
     network: Network = Network()
+    """Contact, limits and retries on the network."""
 
     @field_validator("regions")
     @classmethod

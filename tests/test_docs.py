@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,34 @@ def test_paths_and_links_in_documents_exist(document):
     missing = [path for path in paths if not (ROOT / path).exists()]
     missing += [link for link in LINK.findall(text) if not (document.parent / link).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md"])
+def test_recipes_in_documents_are_valid(document):
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        FactoryRecipe.model_validate(tomllib.loads(block))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_in_documents_exist(document):
+    names = {name for name, _ in COMMANDS}
+    groups = {name for name, command in COMMANDS if isinstance(command, click.Group)}
+    text = document.read_text(encoding="utf-8") if document.name not in LEFT_OUT else ""
+    for used in re.findall(r"^(pcult .*)$|`(pcult [^`]+)`", text, re.MULTILINE):
+        first, *words = "".join(used).split()
+        command = first
+        while command in groups and words and re.fullmatch("[a-z-]+", words[0]) and not words[0].startswith("-"):
+            command = f"{command} {words.pop(0)}"
+        assert command in names, used
+        options = {
+            flag for name, found in COMMANDS if name == command for option in found.params for flag in option.opts
+        }
+        options |= {
+            flag for name, found in COMMANDS if name == command for o in found.params for flag in o.secondary_opts
+        }
+        assert {word for word in words if word.startswith("--")} <= options | {"--help"}, used
 
 
 def test_readme_is_short():

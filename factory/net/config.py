@@ -24,6 +24,7 @@ class Network(config.Config):
     limits: dict[str, HostLimits] = Field(default_factory=dict)
     """Limits of `host`, `host:port`, or of the groups `wikimedia-api` and `wikimedia-files`."""
     retry: RetryPolicy = RetryPolicy()
+    """Retries and timeouts."""
 
     def client(self, *, seed: int) -> Client:
         """Return a client with these settings. `seed` is the seed of its jitter."""

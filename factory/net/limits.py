@@ -21,8 +21,11 @@ class HostLimits(config.Config):
     """Limits of one host, or of a group of hosts that count together. None means no limit."""
 
     connections: int = Field(default=4, ge=1)
+    """Most connections at a time."""
     requests_per_minute: float | None = Field(default=None, gt=0)
+    """Most requests in a minute, evenly spaced."""
     megabits_per_second: float | None = Field(default=None, gt=0)
+    """Most megabits of responses in a second."""
     pause_s: float = Field(default=0.0, ge=0)
     """Seconds between the end of a response and the next request."""
 

@@ -14,6 +14,7 @@ class DumpConfig(Config):
 
     type: Literal["dump"]
     path: Path
+    """The file, relative to the recipe."""
 
     def label(self) -> str:
         """Return the source's name in the store and on the screen."""
@@ -25,6 +26,7 @@ class FilesConfig(Config):
 
     type: Literal["files"]
     path: Path
+    """A file or a folder, relative to the recipe."""
 
     def label(self) -> str:
         """Return the source's name in the store and on the screen."""
@@ -50,6 +52,7 @@ class SparqlConfig(Config):
 
     type: Literal["sparql"]
     url: str = Field(default="https://query.wikidata.org/sparql", pattern=r"^https?://")
+    """URL of the endpoint."""
     pause_s: float = Field(default=1.0, ge=0)
     """Seconds between two queries."""
     timeout_s: float = Field(default=65.0, gt=0)
