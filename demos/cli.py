@@ -1,10 +1,9 @@
 """`pcult demo`."""
 
-from pathlib import Path
-
 import click
 
 from pangea_cultural.cli.options import KeyFile, quiet_option, workspace_option
+from pangea_cultural.workspace import Workspace
 
 
 @click.command()
@@ -20,7 +19,7 @@ from pangea_cultural.cli.options import KeyFile, quiet_option, workspace_option
 @quiet_option
 def demo(
     endpoint: str | None,
-    workspace: Path,
+    workspace: Workspace,
     checkpoint: str,
     data: str,
     host: str,
@@ -41,16 +40,15 @@ def demo(
     from demos.ask.page import launch, page
     from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.files import read_json
-    from pangea_cultural.workspace import Workspace
 
     # Service managers stop a process with SIGTERM. Handle it as Ctrl-C, so that the server is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folders = Workspace.create(workspace)
-    with open_endpoint(endpoint, folders.checkpoints / checkpoint, folders, api_key=api_key, quiet=quiet) as served:
-        record = folders.checkpoints / served.model / "training.json"
+    workspace.create()
+    with open_endpoint(endpoint, workspace.checkpoints / checkpoint, workspace, api_key=api_key, quiet=quiet) as served:
+        record = workspace.checkpoints / served.model / "training.json"
         notes = read_json(record)["statements"] if record.is_file() else []
-        blocks = page(served.url, load(folders.exports / data), model=served.model, notes=notes, api_key=api_key)
-        address = launch(blocks, host=host, port=port, allowed=[folders.exports / data / "images"])
+        blocks = page(served.url, load(workspace.exports / data), model=served.model, notes=notes, api_key=api_key)
+        address = launch(blocks, host=host, port=port, allowed=[workspace.exports / data / "images"])
         click.echo(f"Demo: {address} (stop with Ctrl-C)")
         try:
             while True:

@@ -7,6 +7,7 @@ import click
 
 from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, workspace_option
 from pangea_cultural.cli.output import print_json
+from pangea_cultural.workspace import Workspace
 
 BENCHMARKS = ("export",)
 
@@ -58,7 +59,7 @@ def evaluate(
     endpoint: str | None,
     model: Path | None,
     tasks: tuple[str, ...],
-    workspace: Path,
+    workspace: Workspace,
     data: str,
     splits: tuple[str, ...],
     languages: tuple[str, ...],
@@ -85,7 +86,6 @@ def evaluate(
     from pangea_cultural.errors import unknown
     from pangea_cultural.reference.languages import language
     from pangea_cultural.utils.console import Reporter
-    from pangea_cultural.workspace import Workspace
 
     if (endpoint is None) == (model is None):
         raise click.UsageError("Give either --endpoint or --model.")
@@ -94,13 +94,13 @@ def evaluate(
             raise unknown("benchmark", name, BENCHMARKS)
     if out is not None:
         runner.require_run_folder(out)
-    folders = Workspace.create(workspace)
-    export = Export.open(folders.exports / data)
+    workspace.create()
+    export = Export.open(workspace.exports / data)
     codes = tuple(language(code).code for code in languages)
 
-    with open_endpoint(endpoint, model, folders, api_key=api_key, quiet=quiet) as served:
+    with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
         config = runner.EvalConfig.for_checkpoint(
-            model or folders.checkpoints / served.model,
+            model or workspace.checkpoints / served.model,
             connect=lambda: Endpoint(served.url, api_key=api_key, model=served.model),
             model=served.model,
             export=export,
@@ -109,7 +109,7 @@ def evaluate(
             max_questions=max_questions,
             seed=seed,
         )
-        folder = out or folders.runs / f"{served.model}-{'-'.join(splits)}"
+        folder = out or workspace.runs / f"{served.model}-{'-'.join(splits)}"
         results = runner.evaluate(config, folder, Reporter(quiet=quiet))
     if as_json:
         print_json(results | {"run": str(folder)})

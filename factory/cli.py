@@ -8,6 +8,7 @@ import click
 from pangea_cultural.cli.options import CommaList, json_option, quiet_option, workspace_option
 from pangea_cultural.cli.output import print_json, print_table
 from pangea_cultural.utils.console import Reporter
+from pangea_cultural.workspace import Workspace
 
 SHOWN = {
     "claims": ["property", "value", "exactness", "rank", "best", "label"],
@@ -47,7 +48,7 @@ class _StageOption(click.Option):
 @quiet_option
 def build(
     recipe_name: str,
-    workspace: Path,
+    workspace: Workspace,
     stage: str | None,
     hold_out: tuple[str, ...] | None,
     seed: int | None,
@@ -72,7 +73,6 @@ def build(
     from factory.store import statistics
     from factory.store.store import Store
     from pangea_cultural.config import find
-    from pangea_cultural.workspace import Workspace
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hold_out is not None:
@@ -85,9 +85,9 @@ def build(
     if dry_run:
         _print_estimate(recipe, reporter, as_json=as_json)
         return
-    folder = Workspace.create(workspace)
-    with Store.open(folder.store) as store:
-        task = pipeline.Build(store=store, recipe=recipe, workspace=folder, reporter=reporter)
+    workspace.create()
+    with Store.open(workspace.store) as store:
+        task = pipeline.Build(store=store, recipe=recipe, workspace=workspace, reporter=reporter)
         pipeline.run(task, until=stage)
         result = statistics.totals(store)
         stages = statistics.stages(store, pipeline.STAGE_NAMES)
@@ -132,7 +132,7 @@ def data() -> None:
 @data.command()
 @workspace_option
 @json_option
-def stats(workspace: Path, as_json: bool) -> None:
+def stats(workspace: Workspace, as_json: bool) -> None:
     """Count what the store holds, by stage, language, region and property.
 
     \b
@@ -142,9 +142,8 @@ def stats(workspace: Path, as_json: bool) -> None:
     from factory.pipeline import STAGE_NAMES
     from factory.store import statistics as counts
     from factory.store.store import Store
-    from pangea_cultural.workspace import Workspace
 
-    with Store.open(Workspace(workspace).store, read_only=True) as store:
+    with Store.open(workspace.store, read_only=True) as store:
         totals = counts.totals(store)
         tables = {
             "stages": counts.stages(store, STAGE_NAMES),
@@ -165,7 +164,7 @@ def stats(workspace: Path, as_json: bool) -> None:
 @click.argument("entity")
 @workspace_option
 @json_option
-def show(entity: str, workspace: Path, as_json: bool) -> None:
+def show(entity: str, workspace: Workspace, as_json: bool) -> None:
     """Show an entity: labels, claims, images with their licenses.
 
     \b
@@ -174,9 +173,8 @@ def show(entity: str, workspace: Path, as_json: bool) -> None:
     """
     from factory.store import statistics as counts
     from factory.store.store import Store
-    from pangea_cultural.workspace import Workspace
 
-    with Store.open(Workspace(workspace).store, read_only=True) as store:
+    with Store.open(workspace.store, read_only=True) as store:
         found = counts.entity(store, entity)
     if as_json:
         print_json(found)
@@ -192,7 +190,7 @@ def show(entity: str, workspace: Path, as_json: bool) -> None:
 @data.command("reject-reasons")
 @workspace_option
 @json_option
-def reject_reasons(workspace: Path, as_json: bool) -> None:
+def reject_reasons(workspace: Workspace, as_json: bool) -> None:
     """Count what was dropped, by stage and reason.
 
     \b
@@ -202,9 +200,8 @@ def reject_reasons(workspace: Path, as_json: bool) -> None:
     from factory.pipeline import STAGE_NAMES
     from factory.store import statistics as counts
     from factory.store.store import Store
-    from pangea_cultural.workspace import Workspace
 
-    with Store.open(Workspace(workspace).store, read_only=True) as store:
+    with Store.open(workspace.store, read_only=True) as store:
         content = counts.reject_reasons(store, STAGE_NAMES)
     if as_json:
         print_json(_records(content))

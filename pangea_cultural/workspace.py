@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pangea_cultural.errors import UserError
 
@@ -15,23 +16,24 @@ class Workspace:
 
     root: Path
 
-    @classmethod
-    def create(cls, root: Path) -> "Workspace":
-        """Return the workspace at `root`; create the folder if it does not exist.
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).absolute())
+
+    def create(self) -> Self:
+        """Create the folder if it does not exist; return the workspace.
 
         Raises:
             UserError: the folder cannot be created or written to.
         """
-        root = Path(root).absolute()
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"Cannot create the workspace {root}: {error.strerror}. Choose another with --workspace."
+                f"Cannot create the workspace {self.root}: {error.strerror}. Choose another with --workspace."
             ) from error
-        if not os.access(root, os.W_OK | os.X_OK):
-            raise UserError(f"No permission to write to the workspace {root}. Choose another with --workspace.")
-        return cls(root)
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise UserError(f"No permission to write to the workspace {self.root}. Choose another with --workspace.")
+        return self
 
     @property
     def store(self) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pangea_cultural.cli.options import KeyFile, json_option, quiet_option, workspace_option
+from pangea_cultural.workspace import Workspace
 
 
 @click.command()
@@ -19,7 +20,7 @@ from pangea_cultural.cli.options import KeyFile, json_option, quiet_option, work
 @json_option
 @quiet_option
 def serve(
-    checkpoint: Path, port: int, host: str, api_key: str | None, workspace: Path, as_json: bool, quiet: bool
+    checkpoint: Path, port: int, host: str, api_key: str | None, workspace: Workspace, as_json: bool, quiet: bool
 ) -> None:
     """Serve a checkpoint through vLLM with an OpenAI-compatible API.
 
@@ -37,12 +38,11 @@ def serve(
 
     from pangea_cultural.errors import UserError
     from pangea_cultural.utils.console import Reporter
-    from pangea_cultural.workspace import Workspace
     from serve.server import Server
 
     # Service managers stop a process with SIGTERM. Handle it as Ctrl-C, so that vLLM's workers are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    log = Workspace.create(workspace).logs / "vllm.log"
+    log = workspace.create().logs / "vllm.log"
     reporter = Reporter(quiet=quiet)
     server = Server(checkpoint, log=log, port=port, host=host, api_key=api_key, reporter=reporter)
     with server:

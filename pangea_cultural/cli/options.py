@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.workspace import DEFAULT
+from pangea_cultural.workspace import DEFAULT, Workspace
 
 
 class CommaList(click.ParamType):
@@ -52,9 +52,20 @@ class KeyFile(click.Path):
         return key
 
 
+class WorkspaceFolder(click.Path):
+    """The folder of a workspace, as a `Workspace`; the folder is not created."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the workspace at a path."""
+        return Workspace(Path(os.fsdecode(super().convert(value, param, ctx))))
+
+
 workspace_option: Callable = click.option(
     "--workspace",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=WorkspaceFolder(),
     default=DEFAULT,
     show_default=True,
     envvar="PCULT_WORKSPACE",

@@ -1,12 +1,12 @@
 """`pcult train`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pangea_cultural.cli.options import json_option, quiet_option, workspace_option
 from pangea_cultural.cli.output import print_json
+from pangea_cultural.workspace import Workspace
 
 if TYPE_CHECKING:
     from pangea_cultural.training.recipe import Recipe
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @quiet_option
 def train(
     recipe: str,
-    workspace: Path,
+    workspace: Workspace,
     seed: int | None,
     steps: int | None,
     data: str | None,
@@ -57,7 +57,6 @@ def train(
     from pangea_cultural import config
     from pangea_cultural.training.recipe import RECIPES, Recipe
     from pangea_cultural.utils.console import Reporter
-    from pangea_cultural.workspace import Workspace
 
     if not dry_run and (devices or tflops):
         raise click.UsageError("--devices and --tflops need --dry-run.")
@@ -72,19 +71,19 @@ def train(
 
     # Under torchrun only the first process prints.
     is_main = int(os.environ.get("RANK", "0")) == 0
-    folders = Workspace.create(workspace)
-    record = run(loaded, folders, Reporter(quiet=quiet or not is_main), restart=not resume, overwrite=overwrite)
+    workspace.create()
+    record = run(loaded, workspace, Reporter(quiet=quiet or not is_main), restart=not resume, overwrite=overwrite)
     if not is_main:
         return
     if as_json:
         print_json(record)
         return
     seconds = sum(stage["seconds"] for stage in record["stages"])
-    click.echo(f"Checkpoint: {folders.checkpoints / loaded.name} ({seconds:.0f} s of training)")
+    click.echo(f"Checkpoint: {workspace.checkpoints / loaded.name} ({seconds:.0f} s of training)")
 
 
 def _dry_run(
-    recipe: "Recipe", workspace: Path, devices: int | None, tflops: float | None, *, as_json: bool, quiet: bool
+    recipe: "Recipe", workspace: Workspace, devices: int | None, tflops: float | None, *, as_json: bool, quiet: bool
 ) -> None:
     """Print the estimate of a recipe."""
     import os
@@ -96,7 +95,7 @@ def _dry_run(
     from pangea_cultural.utils.console import Reporter
 
     num_devices = devices or int(os.environ.get("WORLD_SIZE", "1"))
-    result = dry_run(recipe, workspace.absolute(), Devices(num_devices, tflops), Reporter(quiet=quiet))
+    result = dry_run(recipe, workspace.root, Devices(num_devices, tflops), Reporter(quiet=quiet))
     if as_json:
         print_json(result)
     else:

@@ -41,7 +41,7 @@ PACKAGES = ("pangea-cultural", "torch", "transformers", "lighteval", "duckdb", "
 @json_option
 @quiet_option
 def quickstart(
-    workspace: Path,
+    workspace: Workspace,
     seed: int,
     steps: int | None,
     recipe: str,
@@ -64,9 +64,9 @@ def quickstart(
     from pangea_cultural.cli.memory_meter import PeakMemory
     from pangea_cultural.utils.files import write_json
 
-    folders = Workspace.create(workspace)
-    runner = WorkflowRunner(folders, Reporter(quiet=quiet))
-    resumed = folders.store.exists()
+    workspace.create()
+    runner = WorkflowRunner(workspace, Reporter(quiet=quiet))
+    resumed = workspace.store.exists()
     build = ("live" if live else recipe, *(("--contact", contact) if contact else ()))
     with PeakMemory() as memory:
         result = run_pipeline(runner, build, seed=seed, steps=steps, max_questions=max_questions)
@@ -79,11 +79,11 @@ def quickstart(
         "versions": {"python": platform.python_version()} | versions(PACKAGES),
         "cores": os.cpu_count(),
     }
-    write_json(folders.root / "quickstart.json", result)
+    write_json(workspace.root / "quickstart.json", result)
     if as_json:
         print_json(result)
     else:
-        print_summary(result, folders)
+        print_summary(result, workspace)
 
 
 def run_pipeline(
@@ -98,8 +98,8 @@ def run_pipeline(
         steps: training steps of the main stage; None for those of the recipe.
         max_questions: maximum number of questions per language and question type in the evaluation.
     """
-    folders = runner.workspace
-    common = ("--workspace", folders.root, "--seed", seed)
+    workspace = runner.workspace
+    common = ("--workspace", workspace.root, "--seed", seed)
     export: Path = runner.step(
         "factory",
         "Factory: facts and images become questions in DuckDB",
@@ -115,7 +115,7 @@ def run_pipeline(
         url = runner.step(
             "serving",
             "Serving: vLLM with an OpenAI-compatible API",
-            lambda: stack.enter_context(runner.serve(folders.checkpoints / RECIPE)),
+            lambda: stack.enter_context(runner.serve(workspace.checkpoints / RECIPE)),
         )
         evaluation = runner.step(
             "evaluation",
@@ -139,9 +139,9 @@ def run_pipeline(
 
 def _build(runner: WorkflowRunner, build: tuple[str, ...], seed: int) -> Path:
     """Build and check the data sets; return the folder of the export."""
-    folders = runner.workspace
-    export = Path(runner.pcult("build", *build, "--workspace", folders.root, "--seed", seed)["export"])
-    runner.pcult("data", "synthetic-chat", folders.exports / "general", "--seed", seed, as_json=False)
+    workspace = runner.workspace
+    export = Path(runner.pcult("build", *build, "--workspace", workspace.root, "--seed", seed)["export"])
+    runner.pcult("data", "synthetic-chat", workspace.exports / "general", "--seed", seed, as_json=False)
     runner.pcult("data", "check", export, as_json=False)
     return export
 

@@ -28,7 +28,7 @@ def new_workspace(export_folder):
 
     def create(root):
         shutil.copytree(export_folder, root / "exports/colors")
-        return Workspace.create(root)
+        return Workspace(root).create()
 
     return create
 
@@ -44,4 +44,4 @@ def shared_workspace(tmp_path_factory, export_folder):
     """A workspace with an export, for tests that do not change it."""
     root = tmp_path_factory.mktemp("shared")
     shutil.copytree(export_folder, root / "exports/colors")
-    return Workspace.create(root)
+    return Workspace(root).create()

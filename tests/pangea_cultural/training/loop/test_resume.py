@@ -133,7 +133,7 @@ def test_image_repaired_after_an_interrupt_stays_excluded(workspace, base, inter
     broken.unlink()
     options = {"max_broken_image_ratio": 0.5, "stage": SAVED}
     interrupt(workspace, base, before=2, **options)
-    uninterrupted = Workspace.create(shutil.copytree(workspace.root, tmp_path / "uninterrupted"))
+    uninterrupted = Workspace(shutil.copytree(workspace.root, tmp_path / "uninterrupted"))
     shutil.rmtree(work(uninterrupted))
     train(uninterrupted, base, **options)
     broken.write_bytes(good)
