@@ -96,7 +96,7 @@ STAGES = (
         run=_select,
         inputs=fingerprints.select,
         tables=(
-            *("entity", "entity_region", "claim", "label", "slice", "found"),
+            *("entity", "entity_region", "claim", "label", "slice", "candidate"),
             *("unselected_entity", "unselected_label", "unselected_claim"),
         ),
     ),

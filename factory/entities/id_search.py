@@ -69,7 +69,7 @@ class _Search:
             if ids:
                 region = getattr(slice, "region", "")
                 rows = {"source": [self._source.name] * len(ids), "region": [region] * len(ids), "entity": ids}
-                self._store.append("found", pa.table(rows))
+                self._store.append("candidate", pa.table(rows))
             if state == "failed":
                 self._reject(slice.key, "slice too large however finely split", reason)
             self._store.execute("INSERT INTO slice VALUES (?, ?, ?)", [self._source.name, slice.key, state])

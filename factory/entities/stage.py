@@ -118,7 +118,7 @@ class _Job:
 
 DRAWN = """
 SELECT entity, row_number() OVER (PARTITION BY region ORDER BY md5(concat_ws('|', $1, entity)), entity) <= $3
-FROM (SELECT DISTINCT region, entity FROM found WHERE source = $2)
+FROM (SELECT DISTINCT region, entity FROM candidate WHERE source = $2)
 """
 
 

@@ -1,20 +1,23 @@
--- The store: one DuckDB file a workspace. Every row knows where it came from; every dropped item is a rejection.
--- Entities are Wikidata ids ('Q42'); languages are our codes in value_text and question, Wikidata's codes in label.
+-- Migration 1: the schema of a new store. Later changes are migrations of their own, see migrations.py.
+-- One DuckDB file per workspace. Every row names its origin, and everything dropped is a rejection.
+-- Entities are Wikidata ids ('Q42'). Languages are the codes of languages.toml in template, value_text and question, and
+-- Wikidata's codes in label.
 
 CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
--- One row a stage of the current recipe. A stage whose fingerprint equals the wanted one and that is done is skipped.
+-- One row per stage of the current recipe, and per source of the stage `select`. A done stage is skipped while its
+-- fingerprint stays the same.
 CREATE TABLE stage (
     name VARCHAR PRIMARY KEY,
     fingerprint VARCHAR NOT NULL,
-    position BIGINT NOT NULL DEFAULT 0,   -- documents read so far, to resume a killed run
+    position BIGINT NOT NULL DEFAULT 0,   -- documents or entities done, to resume an interrupted run
     done BOOLEAN NOT NULL DEFAULT false,
     inputs BIGINT,
     kept BIGINT,
     seconds DOUBLE
 );
 
--- Something dropped, with its reason. `items` counts what one row stands for where single rows would be millions.
+-- Dropped items with their reasons. A row stands for `items` of them where single rows would be millions.
 CREATE TABLE rejection (
     stage VARCHAR NOT NULL,
     item VARCHAR NOT NULL,
@@ -23,19 +26,19 @@ CREATE TABLE rejection (
     items BIGINT NOT NULL DEFAULT 1
 );
 
--- What a source that is asked for ids has been asked, and what it has answered.
+-- Slices asked of a source that finds ids, and the ids that it returned.
 CREATE TABLE slice (
     source VARCHAR NOT NULL,
     slice VARCHAR NOT NULL,
-    state VARCHAR NOT NULL                -- done, split (its parts were asked instead), failed or given up (a rejection)
+    state VARCHAR NOT NULL                -- done, split (its parts are asked instead), failed or given up (a rejection)
 );
-CREATE TABLE found (
+CREATE TABLE candidate (
     source VARCHAR NOT NULL,
-    region VARCHAR NOT NULL,              -- of the slice; '' where a source knows none
+    region VARCHAR NOT NULL,              -- of the slice; '' if the source has no regions
     entity VARCHAR NOT NULL
 );
 
--- Selected entities, and (selected = false) the values and hops that selected entities' claims point to.
+-- Selected entities, and (selected = false) the values that their claims point to, directly or along a path.
 CREATE TABLE entity (
     entity VARCHAR NOT NULL,
     selected BOOLEAN NOT NULL,
@@ -46,28 +49,28 @@ CREATE TABLE entity (
 CREATE TABLE entity_region (
     entity VARCHAR NOT NULL,
     region VARCHAR NOT NULL,
-    property VARCHAR NOT NULL,            -- the claim that made the link
+    property VARCHAR NOT NULL,            -- property of the claim that links them
     ordinal INTEGER NOT NULL
 );
--- All ranks are kept: deprecated values are never answers, and never wrong options either.
+-- All ranks are kept: a deprecated value is neither an answer nor a wrong option.
 CREATE TABLE claim (
     entity VARCHAR NOT NULL,
     property VARCHAR NOT NULL,            -- commonswiki: the link to a Commons category
-    ordinal INTEGER NOT NULL,             -- by rank, then by value: the same through every source
-    best BOOLEAN NOT NULL,                -- best rank
+    ordinal INTEGER NOT NULL,             -- by rank, then by value: equal for all sources
+    best BOOLEAN NOT NULL,                -- whether it has the best rank of its property
     rank VARCHAR NOT NULL,
-    value VARCHAR NOT NULL,               -- key of the value: item id, or see factory/wikidata/values.py
+    value VARCHAR NOT NULL,               -- item id, or a key as in factory/wikidata/values.py
     value_type VARCHAR NOT NULL,          -- item, time, quantity, string, monolingual, coordinate
-    bounds VARCHAR NOT NULL DEFAULT ''    -- of a quantity: lower/upper
+    bounds VARCHAR NOT NULL DEFAULT ''    -- of a quantity: lower/upper bound
 );
 CREATE TABLE label (
     entity VARCHAR NOT NULL,
     language VARCHAR NOT NULL,            -- Wikidata's label code
     text VARCHAR NOT NULL,
-    source VARCHAR NOT NULL               -- the source, or cldr
+    source VARCHAR NOT NULL               -- name of the source, or cldr
 );
 
--- Entities that are not selected, for the time of reading: claims of selected ones may point to them.
+-- Entities that are not selected, kept while sources are read: claims of selected entities may point to them.
 CREATE TABLE unselected_entity (source VARCHAR, number BIGINT, entity VARCHAR, revision BIGINT);
 CREATE TABLE unselected_label (source VARCHAR, number BIGINT, entity VARCHAR, language VARCHAR, text VARCHAR);
 CREATE TABLE unselected_claim (
@@ -75,27 +78,27 @@ CREATE TABLE unselected_claim (
     value VARCHAR, value_type VARCHAR, bounds VARCHAR
 );
 
--- Images by content; one image may show several entities.
+-- Images by content. One image may show several entities.
 CREATE TABLE image (
     image VARCHAR NOT NULL,               -- sha256
-    path VARCHAR NOT NULL,                -- relative to the workspace's images folder
+    path VARCHAR NOT NULL,                -- relative to the workspace's image folder
     file VARCHAR NOT NULL,
     author VARCHAR NOT NULL,
     author_url VARCHAR NOT NULL,
-    attribution VARCHAR NOT NULL,         -- where given, it stands in the author's place
+    attribution VARCHAR NOT NULL,         -- if not empty, replaces the author
     credit VARCHAR NOT NULL,
-    license VARCHAR NOT NULL,             -- as the source names it
-    license_code VARCHAR NOT NULL,        -- as factory/images/licenses.toml names it; '' where it does not
+    license VARCHAR NOT NULL,             -- the source's name for it
+    license_code VARCHAR NOT NULL,        -- name in factory/images/licenses.toml; '' if not listed
     license_url VARCHAR NOT NULL,
-    restrictions VARCHAR NOT NULL,        -- besides copyright: personality, trademarked ...
+    restrictions VARCHAR NOT NULL,        -- other than copyright: personality, trademarked ...
     source VARCHAR NOT NULL,
-    page VARCHAR NOT NULL,                -- URL of the page that describes the file
+    page VARCHAR NOT NULL,                -- URL of the file's description page
     url VARCHAR NOT NULL,                 -- of the original file; '' for local files
     sha1 VARCHAR NOT NULL,                -- of the original file
     mime VARCHAR NOT NULL,                -- of the original file
     mediatype VARCHAR NOT NULL,
-    date VARCHAR NOT NULL,                -- when it was taken or made, as its page says
-    changes VARCHAR NOT NULL,             -- what makes our copy differ from the original
+    date VARCHAR NOT NULL,                -- date of creation on its page
+    changes VARCHAR NOT NULL,             -- difference between the copy and the original
     categories VARCHAR[] NOT NULL,
     original_width INTEGER,
     original_height INTEGER,
@@ -117,13 +120,13 @@ CREATE TABLE template (
     ordinal INTEGER NOT NULL,
     text VARCHAR NOT NULL
 );
--- What a value is called in a language of ours.
+-- Names of values in each language.
 CREATE TABLE value_text (
     value VARCHAR NOT NULL,
     language VARCHAR NOT NULL,
-    region VARCHAR NOT NULL,              -- where it is called so, if not as everywhere: Chinese in Taiwan; else ''
+    region VARCHAR NOT NULL,              -- '' unless the name differs there: Chinese in Taiwan
     text VARCHAR NOT NULL,
-    source VARCHAR NOT NULL               -- label code that gave it, or the renderer
+    source VARCHAR NOT NULL               -- label code, or the renderer
 );
 CREATE TABLE question (
     id VARCHAR NOT NULL,
@@ -140,6 +143,6 @@ CREATE TABLE question (
     template VARCHAR NOT NULL
 );
 CREATE TABLE split (
-    image VARCHAR NOT NULL,               -- or the entity, for questions without image
+    image VARCHAR NOT NULL,               -- or the entity of a question without an image
     split VARCHAR NOT NULL
 );

@@ -5,17 +5,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
+from factory.store import migrations
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import leftover_temporaries
-
-SCHEMA_VERSION = "2"
 
 
 class Rejection(NamedTuple):
@@ -49,26 +47,29 @@ class Store:
         except duckdb.IOException as error:
             raise _cannot_open(path, error) from error
         store = cls(connection)
-        found = store._schema_version()
-        if found is None and not read_only:
-            found = store._make_schema()
-        if found != SCHEMA_VERSION:
+        try:
+            store._require_schema(path, read_only)
+        except BaseException:
             connection.close()
-            problem = f"the store {path} has schema {found}, this version writes {SCHEMA_VERSION}"
-            raise UserError(f"{problem}: choose another --workspace")
+            raise
         return store
 
-    def _schema_version(self) -> str | None:
-        """The version that the file was made with; None for an empty file."""
-        if not self.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'meta'"):
-            return None
-        return self.value("SELECT value FROM meta WHERE key = 'schema'")
+    def _require_schema(self, path: Path, read_only: bool) -> None:
+        """Bring the schema up to date.
 
-    def _make_schema(self) -> str:
-        with self.transaction():
-            self.connection.execute(resources.files("factory.store").joinpath("schema.sql").read_text("utf-8"))
-            self.connection.execute("INSERT INTO meta VALUES ('schema', ?)", [SCHEMA_VERSION])
-        return SCHEMA_VERSION
+        Raises:
+            UserError: the store is newer, is not upgradable, or would have to be upgraded while it is read-only.
+        """
+        number, latest = migrations.current(self.connection), migrations.MIGRATIONS[-1].number
+        if number is None:
+            raise UserError(f"{path} is from an unsupported version. Move it away, or choose another --workspace.")
+        if number > latest:
+            raise UserError(f"{path} has format {number}, newer than {latest}. Install a newer pangea-cultural.")
+        if number < latest:
+            if read_only:
+                raise UserError(f"{path} has format {number}, older than {latest}. Run `pcult build RECIPE` first.")
+            with self.transaction():
+                migrations.upgrade(self.connection, number, migrations.MIGRATIONS)
 
     def __enter__(self) -> "Store":
         return self

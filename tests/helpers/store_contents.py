@@ -5,7 +5,7 @@ from collections import Counter
 from factory.store.store import Store
 
 TABLES = ("entity", "entity_region", "claim", "label", "image", "entity_image", "template", "value_text", "question")
-TABLES += ("split", "rejection", "slice", "found")
+TABLES += ("split", "rejection", "slice", "candidate")
 
 
 def contents(workspace, export="castles"):

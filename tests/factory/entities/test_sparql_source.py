@@ -136,7 +136,7 @@ def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(source, 
             assert len(proxy.requests) == 1 + id_search.MOST_TIMEOUTS + 1
         states = store.rows("SELECT slice, state FROM slice WHERE state IN ('done', 'given up') ORDER BY ALL")
         rejected = store.rows("SELECT item, detail FROM rejection WHERE reason LIKE 'slice given up%'")
-        found = store.value("SELECT count(*) FROM found")
+        found = store.value("SELECT count(*) FROM candidate")
     assert states == [("japan(Q17+Q205662) P17 P17", "done"), ("japan(Q17+Q205662) P17 P31", "given up")]
     assert [item for item, _ in rejected] == ["japan(Q17+Q205662) P17 P31"] and "read a dump" in rejected[0][1]
     assert found == len(list(expected(replace(source.scope, asked=("P17",)), SAMPLE))) > 0
@@ -148,7 +148,7 @@ def test_a_slice_that_is_answered_now_and_then_is_not_given_up(source, proxy, tm
     source.scope = SearchScope(regions=SCOPE.regions[:1], links=LINKS[:1], asked=("P31",), wanted=(), labels=())
     with Store.open(tmp_path / "store.duckdb") as store:
         id_search.find(store, source, Reporter(quiet=True))
-        found = {row[0] for row in store.rows("SELECT entity FROM found")}
+        found = {row[0] for row in store.rows("SELECT entity FROM candidate")}
         given_up = store.value("SELECT count(*) FROM slice WHERE state = 'given up'")
         in_vain = store.value("SELECT count(*) FROM slice WHERE state != 'done'")
     assert found == set(expected(source.scope, SAMPLE)) and given_up == 0 and in_vain > id_search.MOST_TIMEOUTS
