@@ -93,7 +93,7 @@ def _user_error(cls: type[Config], error: ValidationError, where: str) -> UserEr
     return UserError(": ".join(filter(None, (where, ".".join(map(str, location)), message))))
 
 
-def _keys_at(cls: type[Config], location: tuple) -> list[str]:
+def _keys_at(cls: type[Config], location: tuple[Any, ...]) -> list[str]:
     """Return the valid keys at a location in a recipe: follow field names and union tags, skip list positions."""
     configs = [cls]
     for part in location:

@@ -60,7 +60,7 @@ class Server:
         self.port = _free_port(host, port)
         self.api_key = api_key
         self._reporter = reporter or Reporter(quiet=True)
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:

@@ -3,6 +3,7 @@
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import IMAGE_BACKEND
@@ -13,7 +14,7 @@ MAX_LENGTH = 8192
 """Maximum sequence length in tokens. A large image takes up to 2,928 tokens of a 7B model."""
 
 
-def check_checkpoint(checkpoint: Path) -> dict:
+def check_checkpoint(checkpoint: Path) -> dict[str, Any]:
     """Return the content of a checkpoint's config.json.
 
     Raises:
@@ -29,7 +30,7 @@ def check_checkpoint(checkpoint: Path) -> dict:
     return read_json(checkpoint / "config.json")
 
 
-def flags(config: dict) -> list[str]:
+def flags(config: dict[str, Any]) -> list[str]:
     """Return the command-line flags of vLLM's server for a checkpoint's config.json, on this machine."""
     max_length = min(MAX_LENGTH, config["text_config"]["max_position_embeddings"])
     common = [

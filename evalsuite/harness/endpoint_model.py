@@ -58,7 +58,7 @@ class EndpointModel(LightevalModel):
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return greedy answers, in the documents' order."""
 
-        async def ask(endpoint: Endpoint, doc: Doc) -> dict:
+        async def ask(endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
             text = await endpoint.answer(_image(doc), doc.query, max_tokens=doc.generation_size)
             return {"text": text}
 
@@ -68,7 +68,7 @@ class EndpointModel(LightevalModel):
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return mean log-probabilities per token of the documents' choices, in the documents' order."""
 
-        async def ask(endpoint: Endpoint, doc: Doc) -> dict:
+        async def ask(endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
             likelihoods = await endpoint.choose(_image(doc), doc.query, doc.choices)
             return {"logprobs": [likelihood.mean for likelihood in likelihoods]}
 
@@ -82,11 +82,11 @@ class EndpointModel(LightevalModel):
         """
         raise UserError("Endpoints do not compute the perplexity of documents with images. Remove that task.")
 
-    def _ask_all(self, docs: list[Doc], ask: Callable) -> list[dict]:
+    def _ask_all(self, docs: list[Doc], ask: Callable[..., Any]) -> list[dict[str, Any]]:
         asyncio.run(self._ask_missing([doc for doc in docs if _key(doc) not in self._answers], ask))
         return [self._answers[_key(doc)] for doc in docs]
 
-    async def _ask_missing(self, docs: list[Doc], ask: Callable) -> None:
+    async def _ask_missing(self, docs: list[Doc], ask: Callable[..., Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         _end_last_line(self._path)
         with self._path.open("ab") as stream:
@@ -102,7 +102,7 @@ class EndpointModel(LightevalModel):
                 await gather(one, docs)
 
     @property
-    def answers(self) -> dict[str, dict]:
+    def answers(self) -> dict[str, dict[str, Any]]:
         """The model's answers, by item."""
         return self._answers
 
@@ -122,9 +122,9 @@ def _end_last_line(path: Path) -> None:
             stream.write(b"\n")
 
 
-def _read(path: Path) -> dict[str, dict]:
+def _read(path: Path) -> dict[str, dict[str, Any]]:
     """Return the answers of an earlier run by item, without a truncated last line, which is asked again."""
-    answers: dict[str, dict] = {}
+    answers: dict[str, dict[str, Any]] = {}
     if not path.is_file():
         return answers
     for line in path.read_bytes().splitlines():

@@ -150,7 +150,7 @@ def reset_if_changed(config: EvalConfig, folder: Path) -> None:
 
 def _run_pipeline(
     config: EvalConfig, items: list[Item], folder: Path, bar: Bar
-) -> tuple[dict[str, float], dict[str, dict]]:
+) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
     """Return lighteval's score of each task, and the model's answers by item."""
     # An evaluation on local data needs nothing from the hub.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -184,7 +184,7 @@ def clear_lighteval(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict]) -> list[dict[str, Any]]:
+def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of answers.parquet, in the order of the items."""
     trained = benchmark.trained_answers(config.export, config.trained_languages())
     rows = []

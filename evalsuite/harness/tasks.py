@@ -3,6 +3,7 @@
 import types
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +54,7 @@ METRICS = {
 }
 
 
-def prompt(line: dict, task_name: str) -> Doc:
+def prompt(line: dict[str, Any], task_name: str) -> Doc:
     """Return a row of a task's Parquet file as a lighteval document, with the image as a path."""
     choice = line["question_type"] == "choice"
     return Doc(

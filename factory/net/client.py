@@ -197,7 +197,7 @@ class Client:
             raise _private(error) from error
 
     async def _request(
-        self, url: URL, spec: ResponseSpec, body: Body | None, headers: Mapping[str, str] | None
+        self, url: URL, spec: ResponseSpec[Any], body: Body | None, headers: Mapping[str, str] | None
     ) -> Response | URL:
         """Send one request. Return the response, or the target of a redirect."""
         limiter = self._limiters.for_url(url)
@@ -228,7 +228,7 @@ class Client:
                 detail = f"{type(error).__name__}: {error}"
                 raise RequestError(reason=reason, detail=detail, incomplete=cut_off) from error
 
-    async def _read(self, response: aiohttp.ClientResponse, limiter: HostLimiter, spec: ResponseSpec) -> Response:
+    async def _read(self, response: aiohttp.ClientResponse, limiter: HostLimiter, spec: ResponseSpec[Any]) -> Response:
         if response.status != 200:
             beginning = await self._error_body(response)
             raise spec.status_error(response.status, response.headers, beginning.decode("utf-8", "replace"))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -73,7 +74,7 @@ def load(code: str, place: Path | None = None) -> tuple[Template, ...]:
     return templates
 
 
-def _read(code: str, content: dict, path: Path) -> Iterator[Template]:
+def _read(code: str, content: dict[str, Any], path: Path) -> Iterator[Template]:
     for name, by_entity_type in content.items():
         if name not in properties():
             raise UserError(f"{path}: {unknown('property', name, properties())}")

@@ -1,6 +1,7 @@
 """What values are called in each language: labels of items, and times and quantities in words."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,8 +26,8 @@ def write(store: Store, scope: Scope) -> None:
     for entity, code, text in store.rows("SELECT entity, language, text FROM label"):
         labels.setdefault(entity, {})[code] = text
     regions = scope.regions
-    texts: list[dict] = []
-    rejections: list[dict] = []
+    texts: list[dict[str, Any]] = []
+    rejections: list[dict[str, Any]] = []
     for value, value_type in sorted(values):
         for code in scope.languages:
             text, source = _name(value, value_type, code, labels.get(value, {}))
@@ -57,7 +58,7 @@ def _name(value: str, value_type: str, code: str, labels: dict[str, str]) -> tup
     return "", "value: label in a foreign script" if known else "value: no label in the language"
 
 
-def _elsewhere(row: dict, labels: dict[str, str], regions: tuple[str, ...]) -> Iterator[dict]:
+def _elsewhere(row: dict[str, Any], labels: dict[str, str], regions: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """What the same value is called in regions that write the language in other characters, where that differs."""
     known = language(row["language"])
     for region in known.regional_labels.keys() & set(regions):

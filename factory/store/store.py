@@ -125,7 +125,7 @@ class Store:
         sql = f"INSERT INTO rejection BY NAME SELECT $stage AS stage, $reason AS reason, * FROM ({query})"
         self.execute(sql, {"stage": stage, "reason": reason} | (parameters or {}))
 
-    def execute(self, sql: str, parameters: list | dict | None = None) -> None:
+    def execute(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> None:
         """Run a statement for its effect."""
         self.connection.execute(sql, parameters)
 
@@ -135,15 +135,15 @@ class Store:
             own = {name: parameters[name] for name in statement.named_parameters}
             self.connection.execute(statement, own)
 
-    def table(self, sql: str, parameters: list | dict | None = None) -> pa.Table:
+    def table(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pa.Table:
         """The result of a query as an Arrow table."""
         return self.connection.sql(sql, params=parameters).to_arrow_table()
 
-    def rows(self, sql: str, parameters: list | dict | None = None) -> list[tuple]:
+    def rows(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         """The result of a query as tuples."""
         return self.connection.execute(sql, parameters).fetchall()
 
-    def value(self, sql: str, parameters: list | dict | None = None) -> Any:
+    def value(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> Any:
         """The single value that a query gives; None where it gives no row."""
         # All rows are fetched: DuckDB refuses other work on a connection whose last result is unfinished.
         rows = self.rows(sql, parameters)

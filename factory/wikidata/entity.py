@@ -83,7 +83,7 @@ def read(document: Any, wanted: frozenset[str] | None = None, codes: frozenset[s
     )
 
 
-def _mapping(document: dict, name: str) -> dict:
+def _mapping(document: dict[str, Any], name: str) -> dict[str, Any]:
     """A field that holds an object; before 2019 an empty one was written as []."""
     content = document.get(name) or {}
     if not isinstance(content, dict):
@@ -97,7 +97,9 @@ def revision(number: Any) -> int | None:
     return number if known else None
 
 
-def read_labels(labels: dict, dropped: list[tuple[str, str]], codes: frozenset[str] | None = None) -> dict[str, str]:
+def read_labels(
+    labels: dict[str, Any], dropped: list[tuple[str, str]], codes: frozenset[str] | None = None
+) -> dict[str, str]:
     """Texts by language code; what is wrong is added to `dropped`."""
     found = {}
     if codes is None:
@@ -114,7 +116,7 @@ def read_labels(labels: dict, dropped: list[tuple[str, str]], codes: frozenset[s
     return found
 
 
-def _claims(by_property: dict, wanted: frozenset[str] | None, dropped: list[tuple[str, str]]) -> list[Claim]:
+def _claims(by_property: dict[str, Any], wanted: frozenset[str] | None, dropped: list[tuple[str, str]]) -> list[Claim]:
     claims: list[Claim] = []
     known = sorted(key for key in by_property if isinstance(key, str) and values.PROPERTY.fullmatch(key))
     dropped.extend([("claims", "not a property")] * (len(by_property) - len(known)))
@@ -129,7 +131,7 @@ def _claims(by_property: dict, wanted: frozenset[str] | None, dropped: list[tupl
     return claims
 
 
-def _ranked(name: str, statements: list, dropped: list[tuple[str, str]]) -> list[Claim]:
+def _ranked(name: str, statements: list[Any], dropped: list[tuple[str, str]]) -> list[Claim]:
     """The claims of one property; best rank is preferred where there is any, else normal, never deprecated."""
     # novalue and somevalue hold their rank: a preferred "unknown" means that no normal value is the best one.
     ranks = [s.get("rank") if isinstance(s, dict) else None for s in statements]
@@ -151,7 +153,7 @@ def _ranked(name: str, statements: list, dropped: list[tuple[str, str]]) -> list
     ]
 
 
-def _commons_category(sitelinks: dict, dropped: list[tuple[str, str]]) -> list[Claim]:
+def _commons_category(sitelinks: dict[str, Any], dropped: list[tuple[str, str]]) -> list[Claim]:
     """The link to Commons; one to a gallery, a page of prose and chosen images, is none."""
     if COMMONS not in sitelinks:
         return []
@@ -165,7 +167,7 @@ def _commons_category(sitelinks: dict, dropped: list[tuple[str, str]]) -> list[C
     return [Claim(COMMONS, 0, True, "normal", name, "string")] if title.startswith(CATEGORY) else []
 
 
-def _value(statement: dict) -> tuple[str, str, str]:
+def _value(statement: dict[str, Any]) -> tuple[str, str, str]:
     snak = statement.get("mainsnak")
     if not isinstance(snak, dict):
         raise values.MalformedValueError("statement without a main snak")

@@ -78,7 +78,7 @@ def by_number(ids: Iterable[str]) -> list[str]:
     return sorted(set(ids), key=lambda name: (len(name), name))
 
 
-def key(datavalue: dict) -> tuple[str, str]:
+def key(datavalue: dict[str, Any]) -> tuple[str, str]:
     """The type and the key of a snak's datavalue.
 
     Raises:
@@ -93,7 +93,7 @@ def key(datavalue: dict) -> tuple[str, str]:
         raise MalformedValueError(f"malformed {kind} value") from error
 
 
-def bounds(datavalue: dict) -> str:
+def bounds(datavalue: dict[str, Any]) -> str:
     """Lower and upper bound of a quantity, as `329.5/330.5`; empty for a value without.
 
     They stand beside the key, not in it: 330 m is one answer, however exactly it was measured.
@@ -159,7 +159,7 @@ def _integer(value: Any, low: int, high: int) -> int:
     return value
 
 
-def _item(value: dict) -> tuple[str, str]:
+def _item(value: dict[str, Any]) -> tuple[str, str]:
     # Documents from before 2016 have no "id", entity schemas and lexeme forms no "numeric-id".
     name = value.get("id") or f"Q{_integer(value['numeric-id'], 1, 10**15 - 1)}"
     if not ITEM.fullmatch(name):
@@ -167,7 +167,7 @@ def _item(value: dict) -> tuple[str, str]:
     return "item", name
 
 
-def _time(value: dict) -> tuple[str, str]:
+def _time(value: dict[str, Any]) -> tuple[str, str]:
     match, model = _TIME.fullmatch(value["time"]), _ENTITY_URL.fullmatch(value["calendarmodel"])
     precision = _integer(value["precision"], 0, 14)
     if match is None or model is None or int(match[2]) == 0:
@@ -185,14 +185,14 @@ def _time(value: dict) -> tuple[str, str]:
     return "time", f"{sign}{int(year):04d}-{month}-{day}T{':'.join(clock)}Z/{precision}/{model[1]}"
 
 
-def _quantity(value: dict) -> tuple[str, str]:
+def _quantity(value: dict[str, Any]) -> tuple[str, str]:
     unit = _ENTITY_URL.fullmatch(value["unit"])
     if unit is None and value["unit"] != "1":
         raise ValueError(value)
     return "quantity", f"{decimal(value['amount'])}/{'1' if unit is None or unit[1] == ONE else unit[1]}"
 
 
-def _coordinate(value: dict) -> tuple[str, str]:
+def _coordinate(value: dict[str, Any]) -> tuple[str, str]:
     globe = _ENTITY_URL.fullmatch(value["globe"])
     if globe is None:
         raise ValueError(value)
@@ -209,7 +209,7 @@ def _string(value: Any) -> tuple[str, str]:
     return "string", text(value)
 
 
-def _monolingual(value: dict) -> tuple[str, str]:
+def _monolingual(value: dict[str, Any]) -> tuple[str, str]:
     language = value["language"].lower()
     if not LANGUAGE.fullmatch(language):
         raise ValueError(language)

@@ -11,7 +11,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.workspace import DEFAULT, Workspace
 
 
-class CommaList(click.ParamType):
+class CommaList(click.ParamType[Any]):
     """A comma list such as `en,de`, as a tuple; spaces around the items are removed.
 
     Args:
@@ -63,7 +63,7 @@ class WorkspaceFolder(click.Path):
         return Workspace(Path(os.fsdecode(super().convert(value, param, ctx))))
 
 
-workspace_option: Callable = click.option(
+workspace_option: Callable[..., Any] = click.option(
     "--workspace",
     type=WorkspaceFolder(),
     default=DEFAULT,
@@ -71,5 +71,9 @@ workspace_option: Callable = click.option(
     envvar="PCULT_WORKSPACE",
     help="Folder for stores, images, exports, checkpoints and runs.",
 )
-quiet_option: Callable = click.option("--quiet", is_flag=True, help="No progress, only errors and the result.")
-json_option: Callable = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for programs.")
+quiet_option: Callable[..., Any] = click.option(
+    "--quiet", is_flag=True, help="No progress, only errors and the result."
+)
+json_option: Callable[..., Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
+)

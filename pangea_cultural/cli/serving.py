@@ -67,7 +67,7 @@ def serve(checkpoint: Path, workspace: Workspace, *, quiet: bool) -> Iterator[Se
             _stop(process)
 
 
-def _stop(process: subprocess.Popen) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)

@@ -14,6 +14,7 @@ artist.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,7 +33,7 @@ class Export:
     """A complete export, opened for reading."""
 
     path: Path
-    manifest: dict
+    manifest: dict[str, Any]
 
     @classmethod
     def open(cls, path: Path) -> "Export":

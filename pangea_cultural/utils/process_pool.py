@@ -20,7 +20,7 @@ def pool(num_processes: int, initialize: Callable[..., None] | None = None, *arg
     )
 
 
-def _start_worker(initialize: Callable[..., None] | None, arguments: tuple) -> None:
+def _start_worker(initialize: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if initialize is not None:
         initialize(*arguments)
