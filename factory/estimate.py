@@ -156,7 +156,7 @@ def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe
     rows, scope = EntityRowsBuilder("estimate"), selector.scope
     for number, text in lines:
         selector.add(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
-    done = rows.finish()
+    done = rows.build()
     named: dict[str, int] = {}
     for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
         if claim["best"] and claim["property"] in IMAGE_PROPERTIES:
@@ -167,7 +167,7 @@ def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe
 
 def _of_service(source: LookupSource, recipe: Recipe, reporter: Reporter) -> SourceEstimate:
     if isinstance(source, api.ApiSource):
-        ids = len(source.find(api.Listed()))
+        ids = len(source.find(api.ListSlice()))
         calls = -(-ids // api.BATCH)
         return _service_estimate(source, recipe, queries=calls, found=ids, hours=calls / 200 / 60, basis="listed")
     finder = source.finder if isinstance(source, SparqlApiSource) else source

@@ -47,10 +47,10 @@ def select(recipe: Recipe) -> list[Any]:
         sorted(scope.read_properties),
         ambiguous_states(),
         entity_types(),
-        selector.NOT_CULTURE,
+        selector.NOT_CULTURE_CLASSES,
         scope.images_required,
-        [_sql(text) for text in (value_entities.WANTED, value_entities.FROM_PASSING, stage.DRAWN)],
-        [_sql(text) for text in (birthplace_links.LINK, birthplace_links.UNLINKED, birthplace_links.TAKE_OUT)],
+        [_sql(text) for text in (value_entities.NEEDED, value_entities.ADD_UNSELECTED, stage.SAMPLE)],
+        [_sql(text) for text in (birthplace_links.LINK, birthplace_links.UNLINKED, birthplace_links.REMOVE)],
     ]
 
 

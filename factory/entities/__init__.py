@@ -1,1 +1,1 @@
-"""The stage `select`: entity documents from sources to rows of the store."""
+"""Stage `select`: entity documents from sources to rows of the store."""

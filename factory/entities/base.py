@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+STAGE = "select"
+"""Name of the stage in the store."""
+BROKEN_LINE = "broken line: {}"
+"""Reason to reject a line that cannot be parsed."""
+
 
 class IncompleteAnswerError(Exception):
     """An answer that is truncated, too slow or too large. It must never count as empty."""

@@ -1,7 +1,11 @@
-"""People of no state of today, by their place of birth: its country is known only when all documents have been read."""
+"""Links of people without a present-day citizenship: the country of their birthplace.
+
+That country is known only after all documents have been read.
+"""
 
 import pyarrow as pa
 
+from factory.entities.base import STAGE
 from factory.entities.selector import NO_LINK, Selector
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK
 from factory.reference import entity_types
@@ -28,40 +32,43 @@ LEFT JOIN historic h ON h.item = c.value
 WHERE e.selected AND e.entity NOT IN (SELECT entity FROM entity_region)
 GROUP BY e.entity
 """
-# A person can be the answer to what others are asked about: who is pointed to stays, as a value with a name. Values to
-# which nothing leads any more go: sources that are asked for ids have never looked at them.
-TAKE_OUT = """
-INSERT INTO rejection (stage, item, reason) SELECT 'select', entity, reason FROM unlinked ORDER BY entity;
+# A person can be the answer to a question about another entity, so a person that claims point to stays as a value.
+# Values that no claim leads to are deleted: lookup sources have never read them.
+REMOVE = """
 DELETE FROM claim WHERE entity IN (SELECT entity FROM unlinked) AND property NOT IN (SELECT unnest($steps));
 UPDATE entity SET selected = false, entity_type = $entity_type WHERE entity IN (SELECT entity FROM unlinked);
-CREATE TEMP TABLE reached AS
+CREATE TEMP TABLE reachable AS
 WITH RECURSIVE pointed_to AS (
     SELECT entity FROM entity WHERE selected
     UNION
     SELECT c.value FROM pointed_to p JOIN claim c ON c.entity = p.entity WHERE c.best AND c.value_type = 'item'
 )
 SELECT entity FROM pointed_to;
-DELETE FROM entity WHERE entity NOT IN (SELECT entity FROM reached);
-DELETE FROM claim WHERE entity NOT IN (SELECT entity FROM reached);
-DELETE FROM label WHERE entity NOT IN (SELECT entity FROM reached);
-DROP TABLE reached;
+DELETE FROM entity WHERE entity NOT IN (SELECT entity FROM reachable);
+DELETE FROM claim WHERE entity NOT IN (SELECT entity FROM reachable);
+DELETE FROM label WHERE entity NOT IN (SELECT entity FROM reachable);
+DROP TABLE reachable;
 DROP TABLE unlinked;
 """
 
 
 def link(store: Store, selector: Selector) -> None:
-    """Link people to the regions of their birthplaces; who cannot be linked is taken out again, and counted.
+    """Link people to the regions of their birthplaces, and reject those that cannot be linked.
 
     Args:
         store: the store, with the documents of all values.
-        selector: knows the regions' items, and the states that are several countries today.
+        selector: has the regions' items, and the historic states of several regions.
     """
     store.connection.register("region_of", _table("region", selector.region_of))
     store.connection.register("historic", _table("reason", selector.historic))
     with store.transaction():
         store.execute(LINK, {"link": BIRTHPLACE_LINK, "birthplace": BIRTHPLACE, "country": COUNTRY})
         store.execute(UNLINKED, {"citizenship": CITIZENSHIP, "no_link": NO_LINK})
-        store.script(TAKE_OUT, {"steps": sorted(selector.scope.step_properties), "entity_type": entity_types.ANY})
+        for (reason,) in store.rows("SELECT DISTINCT reason FROM unlinked ORDER BY reason"):
+            items = "SELECT entity AS item FROM unlinked WHERE unlinked.reason = $reason ORDER BY entity"
+            store.reject_selected(STAGE, reason, items)
+        steps = sorted(selector.scope.step_properties)
+        store.script(REMOVE, {"steps": steps, "entity_type": entity_types.ANY})
     for name in ("region_of", "historic"):
         store.connection.unregister(name)
 

@@ -1,7 +1,7 @@
-"""The search for a source's ids, slice by slice.
+"""Search for the ids of a lookup source, slice by slice.
 
-A slice that is too much for the server is split, and never taken as empty; one that gets no answer in any
-part is given up.
+A slice that is too large for the server is split and never counts as empty. A slice of which no part is answered is
+abandoned.
 """
 
 from collections import Counter
@@ -9,19 +9,30 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from factory.entities.base import IncompleteAnswerError, LookupSource, Slice
-from factory.entities.value_entities import STAGE
+from factory.entities.base import STAGE, IncompleteAnswerError, LookupSource, Slice
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
 
-MOST_TIMEOUTS = 8
-"""In a row. By then a property of one region has been asked for whole and by one, two and three last digits of its ids:
-a server that got nowhere with a thousandth will not with the others, which would be a thousand queries of a minute."""
-GIVEN_UP = "given up"
+MAX_CONSECUTIVE_TIMEOUTS = 8
+"""Failed queries in a row after which a slice is abandoned.
+
+By then a property of one region was asked undivided and by one, two and three last digits of its ids. A server that
+fails at a thousandth fails at the others, which would be a thousand queries of a minute.
+"""
+# States of a slice.
+ABANDONED = "abandoned"
+DONE = "done"
+FAILED = "failed"
+SPLIT = "split"
+# Reasons of rejections.
+SLICE_ABANDONED = f"slice abandoned: {MAX_CONSECUTIVE_TIMEOUTS} queries without an answer"
+SLICE_TOO_LARGE = "slice too large and not divisible"
+
+REMEDY = "Found ids are kept. Read a dump or ask another endpoint for the rest."
 
 
 def find(store: Store, source: LookupSource, reporter: Reporter) -> None:
-    """Ask a source for its ids and keep them in `found`; what was asked in an earlier run is not asked again."""
+    """Write the ids of a source to the table `candidate`. Slices of an earlier run are not asked again."""
     search = _Search(store, source, reporter)
     waiting: list[Slice] = list(source.slices())
     with reporter.bar(f"find: {source.name}", len(waiting), "slices") as bar:
@@ -33,59 +44,51 @@ def find(store: Store, source: LookupSource, reporter: Reporter) -> None:
 
 
 class _Search:
-    """What has been asked of a source."""
+    """State of the search in one source."""
 
     def __init__(self, store: Store, source: LookupSource, reporter: Reporter) -> None:
         self._store, self._source, self._reporter = store, source, reporter
         self._state = dict(store.rows("SELECT slice, state FROM slice WHERE source = ?", [source.name]))
         self._timeouts: Counter[str] = Counter()
-        """In a row, by the whole slice; counted anew from the states in every run, to the same end."""
+        """Consecutive timeouts by undivided slice. A resumed run counts them again from the states."""
 
     def ask(self, slice: Slice) -> Sequence[Slice]:
-        """Ask for a slice's ids, unless that was done; gives the parts to ask for instead, where there are some."""
-        if self._state.get(slice.whole) == GIVEN_UP:
+        """Find a slice's ids unless that is done. Return the parts to ask instead, if there are any."""
+        if self._state.get(slice.whole) == ABANDONED:
             return []
         if slice.key not in self._state:
-            self._state[slice.key] = self._ask(slice)
-        if self._state[slice.key] == "done":
+            self._state[slice.key] = self._find(slice)
+        if self._state[slice.key] == DONE:
             self._timeouts[slice.whole] = 0
             return []
         self._timeouts[slice.whole] += 1
-        if self._timeouts[slice.whole] < MOST_TIMEOUTS:
+        if self._timeouts[slice.whole] < MAX_CONSECUTIVE_TIMEOUTS:
             return slice.split()
-        self._give_up(slice.whole)
+        self._abandon(slice.whole)
         return []
 
-    def _ask(self, slice: Slice) -> str:
-        """The slice's state after its ids were asked for and kept."""
+    def _find(self, slice: Slice) -> str:
+        """Find and write the ids of a slice, and return its new state."""
+        detail = ""
         try:
-            ids = self._source.find(slice)
-            state = "done"
+            ids, state = self._source.find(slice), DONE
         except IncompleteAnswerError as error:
-            ids = []
-            state = "split" if slice.split() else "failed"
-            reason = str(error)
+            ids, state, detail = [], SPLIT if slice.split() else FAILED, str(error)
         with self._store.transaction():
             if ids:
                 region = getattr(slice, "region", "")
                 rows = {"source": [self._source.name] * len(ids), "region": [region] * len(ids), "entity": ids}
                 self._store.append("candidate", pa.table(rows))
-            if state == "failed":
-                self._reject(slice.key, "slice too large however finely split", reason)
+            if state == FAILED:
+                self._store.reject(STAGE, slice.key, SLICE_TOO_LARGE, detail)
             self._store.execute("INSERT INTO slice VALUES (?, ?, ?)", [self._source.name, slice.key, state])
         return state
 
-    def _give_up(self, whole: str) -> None:
-        remedy = "what was found of it is kept; for the rest read a dump, or ask another endpoint"
+    def _abandon(self, key: str) -> None:
         with self._store.transaction():
-            self._reject(whole, f"slice given up: {MOST_TIMEOUTS} queries without an answer", remedy)
+            self._store.reject(STAGE, key, SLICE_ABANDONED, REMEDY)
             self._store.execute(
-                "UPDATE slice SET state = ? WHERE source = ? AND slice = ?", [GIVEN_UP, self._source.name, whole]
+                "UPDATE slice SET state = ? WHERE source = ? AND slice = ?", [ABANDONED, self._source.name, key]
             )
-        self._state[whole] = GIVEN_UP
-        self._reporter.note(f"find: {self._source.name}: given up: {whole}: {remedy}")
-
-    def _reject(self, item: str, reason: str, detail: str) -> None:
-        self._store.execute(
-            "INSERT INTO rejection (stage, item, reason, detail) VALUES (?, ?, ?, ?)", [STAGE, item, reason, detail]
-        )
+        self._state[key] = ABANDONED
+        self._reporter.note(f"find: {self._source.name}: abandoned {key}. {REMEDY}")

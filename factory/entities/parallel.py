@@ -1,4 +1,4 @@
-"""Selecting on all cores: batches of lines go to worker processes, their rows come back in order."""
+"""Selection on all cores: worker processes turn batches into rows, which come back in order."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -12,18 +12,18 @@ from factory.entities.sources.decompress import num_cores
 from pangea_cultural.utils.process_pool import pool
 
 SMALL_BYTES = 256 << 20
-"""Less text than this is parsed sooner than worker processes start."""
+"""Amount of text that one process parses before worker processes have started."""
 FEW_CORES = 2
-"""With so many the decompressor and the reader are busy enough: one process parses faster than .bz2 comes."""
+"""Number of cores that decompressor and reader keep busy. One process parses faster than .bz2 is decompressed."""
 
 _selector: Selector
-"""A worker process's own, set once."""
+"""The selector of a worker process, set once."""
 
 
 class Workers:
-    """Worker processes that select; none is started for small dumps.
+    """Worker processes for selection. Small dumps start none.
 
-    They are spawned: a script that uses them needs the usual `if __name__ == "__main__"`.
+    They are spawned, so a script that uses them needs `if __name__ == "__main__"`.
     """
 
     def __init__(self, selector: Selector) -> None:
@@ -38,47 +38,49 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def select(self, source: str, batches: Iterable[Batch]) -> Iterator[tuple[Batch, EntityRows]]:
-        """The rows of each batch, in the batches' order.
+        """Yield the rows of each batch, in the order of the batches.
 
         Args:
-            source: stands in the rows as the place that they came from.
+            source: name of the batches' source.
             batches: read as workers become free, so that memory stays constant.
         """
-        under_way: deque[tuple[Batch, Future[EntityRows]]] = deque()
+        pending: deque[tuple[Batch, Future[EntityRows]]] = deque()
         num_bytes = 0
         for batch in batches:
-            num_bytes += sum(len(text) for _, text in batch.lines) + sum(len(names.labels) for names in batch.skipped)
+            num_bytes += sum(len(text) for _, text in batch.lines)
+            num_bytes += sum(len(entity.labels) for entity in batch.skipped)
             if self._pool is None and (num_bytes < SMALL_BYTES or num_cores() <= FEW_CORES):
                 yield batch, select(self._selector, source, batch)
                 continue
-            under_way.append((batch, self._started().submit(_select, source, batch)))
-            if len(under_way) > 2 * num_cores():
-                yield _first(under_way)
-        while under_way:
-            yield _first(under_way)
+            pending.append((batch, self.start().submit(_select, source, batch)))
+            if len(pending) > 2 * num_cores():
+                yield _first(pending)
+        while pending:
+            yield _first(pending)
 
-    def _started(self) -> ProcessPoolExecutor:
+    def start(self) -> ProcessPoolExecutor:
+        """Start the worker processes, if they are not running, and return their pool."""
         if self._pool is None:
-            self._pool = pool(num_cores(), _begin, self._selector)
+            self._pool = pool(num_cores(), _initialize, self._selector)
         return self._pool
 
 
 def select(selector: Selector, source: str, batch: Batch) -> EntityRows:
-    """The rows of some lines of a dump."""
+    """Return the rows of a batch."""
     rows, scope = EntityRowsBuilder(source), selector.scope
     for number, text in batch.lines:
         selector.add(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
-    for names in batch.skipped:
-        selector.add_skipped(names, rows)
-    return rows.finish()
+    for entity in batch.skipped:
+        selector.add_skipped(entity, rows)
+    return rows.build()
 
 
-def _first(under_way: "deque[tuple[Batch, Future[EntityRows]]]") -> tuple[Batch, EntityRows]:
-    batch, future = under_way.popleft()
+def _first(pending: "deque[tuple[Batch, Future[EntityRows]]]") -> tuple[Batch, EntityRows]:
+    batch, future = pending.popleft()
     return batch, future.result()
 
 
-def _begin(selector: Selector) -> None:
+def _initialize(selector: Selector) -> None:
     global _selector
     _selector = selector
 

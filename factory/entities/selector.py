@@ -1,20 +1,20 @@
-"""Which entities are asked about: those that a claim ties to a region, with an image, and something to ask for.
+"""Selection of entities: those with a claim that links them to a region, an image and something to ask.
 
-A document goes through a `Selector`, which gives rows for the store, or a rejection with its reason. It does not know
-which source the document came through.
+A `Selector` turns a document into rows for the store or into a rejection. It does not depend on the document's source.
 """
 
 import re
 
-from factory.entities.base import DocumentLine, SkippedEntity
+from factory.entities.base import BROKEN_LINE, DocumentLine, SkippedEntity
 from factory.entities.entity_rows import EntityRowsBuilder
 from factory.reference.properties import BIRTHPLACE, CITIZENSHIP, COUNTRY, IMAGE_PROPERTIES
 from factory.scope import Scope
-from factory.wikidata import entity, partial_json
+from factory.wikidata import partial_json
+from factory.wikidata.entity import NOT_AN_OBJECT, Entity, MalformedDocumentError, read_entity, read_labels, revision
 from pangea_cultural.reference.regions import ambiguous_states, region
 
 HUMAN = "Q5"
-NOT_CULTURE = {
+NOT_CULTURE_CLASSES = {
     "Q13442814": "scholarly article",
     "Q4167836": "Wikimedia category",
     "Q4167410": "disambiguation page",
@@ -22,122 +22,122 @@ NOT_CULTURE = {
     "Q13406463": "list article",
     "Q101352": "family name",
 }
+# Reasons of rejections.
+HISTORIC_STATE = "country is a historic state of several regions: {}"
+NO_IMAGE = "no image named"
 NO_LINK = "no link to a region"
-HISTORIC = "country is a historic state of several regions: {}"
-SEEN = "seen before"
+NO_PROPERTY = "no property to ask about"
+NOT_CULTURE = "not culture: {}"
+SEEN_BEFORE = "seen before"
 
 
 class Selector:
-    """Decides which entities are selected, and by which regions. It can be sent to other processes."""
+    """Decides which entities are selected, and for which regions. It can be sent to other processes."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.region_of = {qid: slug for slug in scope.regions for qid in region(slug).items}
-        self.historic = {qid: HISTORIC.format(label) for qid, label in ambiguous_states().items()}
-        """States that are no single region, with the reason against an entity that has no other link."""
-        # A value with a step of a path has to be parsed whole. (All places have P17; a birthplace needs it only where
-        # it is in one of the regions, and then it is parsed for that.) The quote before a P is left out: by its first
-        # character a pattern is looked for, and quotes are everywhere.
+        self.historic = {qid: HISTORIC_STATE.format(label) for qid, label in ambiguous_states().items()}
+        """States of several regions, each with the reason to reject an entity that has no other link."""
+        # A value with a step of a path must be parsed completely. COUNTRY is left out because all places have it. A
+        # birthplace needs it only inside the regions, and then it is a candidate anyway. The patterns start with P
+        # instead of a quote: the search looks for their first character, and quotes are everywhere.
         paths = sorted(step[1:] for step in scope.step_properties - {COUNTRY})
         self._step = re.compile(_any_of(b'P%s"', paths)) if paths else None
         links = [name[1:] for name in (*scope.link_properties, BIRTHPLACE)]
         self._link_or_step = re.compile(_any_of(b'P%s"', [*links, *paths]))
         regions = sorted({qid[1:] for qid in (*self.region_of, *self.historic)})
         self._region = re.compile(_any_of(b'"Q%s"', regions))
-        # Documents from before 2017 have numeric ids only.
+        # Documents from before 2017 have only numeric ids.
         self._old_region = re.compile(_any_of(rb'"numeric-id":\s*%s\b', regions))
 
     def is_candidate(self, text: bytes) -> bool:
-        """Whether a document, as it stands in a dump, can be linked to a region, or lead on from a value: false only if
-        it certainly does not.
-        """
-        found = self._link_or_step.search(text)
-        if not found:
-            return False  # most of a dump, after one look
-        if self._step and self._step.search(text, found.start()):
+        """Return whether a document may have a link to a region or a step of a path, judged by its bytes."""
+        match = self._link_or_step.search(text)
+        if not match:
+            return False  # most of a dump, after one search
+        if self._step and self._step.search(text, match.start()):
             return True
-        # A person's birthplace can be anywhere.
+        # A birthplace can be anywhere.
         return bool(self._region.search(text) or b'"P19"' in text or self._old_region.search(text))
 
     def add(self, line: DocumentLine, rows: EntityRowsBuilder) -> None:
-        """Add a document to the rows, or say why not."""
+        """Add a document to the rows, or its rejection."""
         rows.inputs += 1
         try:
-            found = self.read(line)
-        except entity.MalformedDocumentError as error:
+            entity = self.read(line)
+        except MalformedDocumentError as error:
             rows.reject(line.asked or f"line {line.number}", str(error))
             return
-        link = self.link(found)
-        reason = self._rejection_reason(found, link)
-        if not reason and found.id in rows:
-            reason = SEEN
+        links = self.links(entity)
+        reason = self._rejection_reason(entity, links)
+        if not reason and entity.id in rows:
+            reason = SEEN_BEFORE
         if reason == NO_LINK and not line.asked:
-            rows.reject("*", reason)  # most of a dump: counted, not listed
+            rows.reject("*", reason)  # most of a dump: counted without ids
         elif reason:
-            rows.reject(line.asked or found.id, reason)
+            rows.reject(line.asked or entity.id, reason)
         else:
-            rows.add(found, selected=True, link=link)
-        if reason and reason != SEEN:
-            rows.add_unselected(line.number, found, self.scope.step_properties)
+            rows.add(entity, selected=True, links=links)
+        if reason and reason != SEEN_BEFORE:
+            rows.add_unselected(line.number, entity, self.scope.step_properties)
 
-    def add_skipped(self, names: SkippedEntity, rows: EntityRowsBuilder) -> None:
-        """Keep the names of a document that cannot be linked to a region."""
+    def add_skipped(self, skipped: SkippedEntity, rows: EntityRowsBuilder) -> None:
+        """Keep the names of a document that cannot have a link to a region."""
         rows.inputs += 1
         try:
-            labels = partial_json.some(names.labels, self.scope.label_codes)
+            labels = partial_json.entries(skipped.labels, self.scope.label_codes)
         except partial_json.BrokenJsonError as error:
-            labels, problem = None, f"broken line: {error}"
+            labels, problem = None, BROKEN_LINE.format(error)
         else:
-            problem = "labels is not an object"
+            problem = NOT_AN_OBJECT.format("labels")
         if not isinstance(labels, dict) and labels != []:
-            rows.reject(f"line {names.number}", problem)
+            rows.reject(f"line {skipped.number}", problem)
             return
         rows.reject("*", NO_LINK)
-        kept = entity.read_labels(labels, [], self.scope.label_codes) if labels else {}
-        skipped = entity.Entity(names.id, entity.revision(names.revision), kept, [])
-        rows.add_unselected(names.number, skipped, frozenset())
+        texts = read_labels(labels, [], self.scope.label_codes) if labels else {}
+        entity = Entity(skipped.id, revision(skipped.revision), texts, [])
+        rows.add_unselected(skipped.number, entity, frozenset())
 
-    def read(self, line: DocumentLine) -> entity.Entity:
-        """The entity of a document, with the labels and claims that the recipe can use.
+    def read(self, line: DocumentLine) -> Entity:
+        """Return the entity of a document, with the labels and claims of the scope.
 
         Raises:
-            MalformedDocumentError: it is no item document.
+            MalformedDocumentError: the document is not an item.
         """
         if line.problem:
-            raise entity.MalformedDocumentError(line.problem)
-        return entity.read(line.document, self.scope.read_properties, self.scope.label_codes)
+            raise MalformedDocumentError(line.problem)
+        return read_entity(line.document, self.scope.read_properties, self.scope.label_codes)
 
-    def link(self, found: entity.Entity) -> list[tuple[str, str]]:
-        """Regions of an entity, each with the property that links it; the first link of a region counts."""
-        link: dict[str, str] = {}
+    def links(self, entity: Entity) -> list[tuple[str, str]]:
+        """Return the regions of an entity, each with the property of its first link."""
+        links: dict[str, str] = {}
         for name in self.scope.link_properties:
-            for value in found.best(name):
+            for value in entity.best(name):
                 if value in self.region_of:
-                    link.setdefault(self.region_of[value], name)
-        return list(link.items())
+                    links.setdefault(self.region_of[value], name)
+        return list(links.items())
 
-    def _rejection_reason(self, found: entity.Entity, link: list[tuple[str, str]]) -> str:
-        if not link and not self._waits_for_birthplace(found):
-            return self._why_unlinked(found)
-        for value in found.best("P31"):
-            if value in NOT_CULTURE:
-                return f"not culture: {NOT_CULTURE[value]}"
-        if not any(claim.best and claim.property in self.scope.answer_properties for claim in found.claims):
-            return "no property to ask about"
-        if self.scope.images_required and not any(found.best(name) for name in IMAGE_PROPERTIES):
-            return "no image named"
+    def _rejection_reason(self, entity: Entity, links: list[tuple[str, str]]) -> str:
+        """Return the reason to reject an entity, or an empty text."""
+        if not links and not self._waits_for_birthplace(entity):
+            values = (value for name in self.scope.link_properties for value in entity.best(name))
+            return next((self.historic[value] for value in values if value in self.historic), NO_LINK)
+        for value in entity.best("P31"):
+            if value in NOT_CULTURE_CLASSES:
+                return NOT_CULTURE.format(NOT_CULTURE_CLASSES[value])
+        if not any(claim.best and claim.property in self.scope.answer_properties for claim in entity.claims):
+            return NO_PROPERTY
+        if self.scope.images_required and not any(entity.best(name) for name in IMAGE_PROPERTIES):
+            return NO_IMAGE
         return ""
 
-    def _why_unlinked(self, found: entity.Entity) -> str:
-        values = (value for name in self.scope.link_properties for value in found.best(name))
-        return next((self.historic[value] for value in values if value in self.historic), NO_LINK)
-
-    def _waits_for_birthplace(self, found: entity.Entity) -> bool:
-        """Whether the place of birth decides: of people of no state, or only of such as are several countries today."""
-        stateless = set(found.best(CITIZENSHIP)) <= self.historic.keys()
-        return stateless and HUMAN in found.best("P31") and bool(found.best(BIRTHPLACE))
+    def _waits_for_birthplace(self, entity: Entity) -> bool:
+        """Return whether the birthplace decides: a person without citizenship, or only of historic states."""
+        stateless = set(entity.best(CITIZENSHIP)) <= self.historic.keys()
+        return stateless and HUMAN in entity.best("P31") and bool(entity.best(BIRTHPLACE))
 
 
 def _any_of(frame: bytes, numbers: list[str]) -> bytes:
-    """A regular expression for any of some numbers in a frame."""
+    """Return a regular expression for any of the numbers in a frame."""
     return frame % (b"(?:" + b"|".join(number.encode() for number in numbers) + b")")

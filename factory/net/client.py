@@ -223,10 +223,10 @@ class Client:
             except ValueError as error:  # yarl's error for a malformed URL, or InvalidURL
                 raise RequestError(reason=errors.NOT_HTTP, detail=str(error), retry=False) from error
             except (aiohttp.ClientError, OSError) as error:
-                cut_off = isinstance(error, aiohttp.ClientPayloadError)
-                reason = errors.BODY_CUT_OFF if cut_off else errors.CONNECTION_BROKEN
+                truncated = isinstance(error, aiohttp.ClientPayloadError)
+                reason = errors.BODY_TRUNCATED if truncated else errors.CONNECTION_BROKEN
                 detail = f"{type(error).__name__}: {error}"
-                raise RequestError(reason=reason, detail=detail, incomplete=cut_off) from error
+                raise RequestError(reason=reason, detail=detail, incomplete=truncated) from error
 
     async def _read(self, response: aiohttp.ClientResponse, limiter: HostLimiter, spec: ResponseSpec[Any]) -> Response:
         if response.status != 200:

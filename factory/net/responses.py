@@ -15,6 +15,7 @@ THROTTLED = frozenset({429, 503})
 NO_THUMBNAIL = "Error creating thumbnail"
 """MediaWiki's message for a file that it cannot scale. The status differs, and a retry does not help."""
 CANNOT_SCALE = "the server cannot make a thumbnail"
+API_ERROR = "API error: {}"
 HTML_PAGE = "an HTML page instead of {}"
 BUSY = frozenset({"maxlag", "ratelimited", "readonly", "query-throttled"})
 """Transient errors of the MediaWiki API."""
@@ -57,7 +58,7 @@ class ResponseSpec(Generic[T]):
     status_error: Callable[[int, Mapping[str, str], str], Exception] = status_error
     """Makes the exception for an error status from status, headers and the beginning of the body."""
     follow_redirects: bool = True
-    """If false, a redirect is an error status."""
+    """Whether to follow redirects. Otherwise a redirect is an error status."""
     retry_incomplete: bool = True
     """Whether to retry after a timeout or a truncated or slow body."""
 
@@ -107,7 +108,7 @@ def _read_mediawiki(response: Response) -> dict[str, Any]:
         return content
     code, info = (str(content["error"].get(key, "")) for key in ("code", "info"))
     raise RequestError(
-        reason=f"API error: {code}",
+        reason=API_ERROR.format(code),
         detail=info,
         retry=code in BUSY or code.startswith("internal_api_error"),
         throttled=code in BUSY,

@@ -30,7 +30,7 @@ CREATE TABLE rejection (
 CREATE TABLE slice (
     source VARCHAR NOT NULL,
     slice VARCHAR NOT NULL,
-    state VARCHAR NOT NULL                -- done, split (its parts are asked instead), failed or given up (a rejection)
+    state VARCHAR NOT NULL                -- done, split (its parts are asked instead), failed or abandoned
 );
 CREATE TABLE candidate (
     source VARCHAR NOT NULL,

@@ -1,6 +1,6 @@
-"""An entity document of Wikidata, read into rows that are the same through every source.
+"""Entity documents of Wikidata, read into the same claims and labels from every source.
 
-SPARQL knows no order of statements: claims are sorted by property, rank and value, and numbered so.
+SPARQL has no order of statements, so claims are sorted and numbered by property, rank and value.
 """
 
 from dataclasses import dataclass, field
@@ -10,69 +10,85 @@ from factory.wikidata import values
 
 RANKS = ("preferred", "normal", "deprecated")
 COMMONS = "commonswiki"
-"""The site whose link is read as a claim, where it leads to a category: with Commons categories it is what P373 is."""
+"""Site whose sitelink to a category is read as a claim. It has the meaning of P373."""
 CATEGORY = "Category:"
-LARGEST_REVISION = 2**63 - 1
+MAX_REVISION = 2**63 - 1
+ANSWER_TRUNCATED = "answer truncated"
+"""Value of the key `error` in the document of a source that could not get it, and the reason to reject it."""
+# Reasons to reject a document.
+MISSING = "missing on Wikidata"
+NOT_AN_ENTITY = "not an entity document"
+NOT_AN_ITEM = "not an item"
+NOT_AN_OBJECT = "{} is not an object"
+# Reasons to reject a claim or a label.
+LABEL_WITHOUT_TEXT = "label without text"
+NOT_A_LANGUAGE = "not a language code"
+NOT_A_PROPERTY = "not a property"
+NOT_A_LIST = "statements are not a list"
+SITELINK_WITHOUT_TITLE = "sitelink without a title"
+STATEMENT_WITHOUT_RANK = "statement without a rank"
+STATEMENT_WITHOUT_SNAK = "statement without a main snak"
+SNAK_WITHOUT_VALUE = "snak without a value"
 
 
 class MalformedDocumentError(ValueError):
-    """A document that is not an entity; the message is the rejection's reason."""
+    """A document that is not an entity. The message is the rejection's reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One statement with a value."""
+    """A statement with a value."""
 
     property: str
     ordinal: int
-    """Place among the entity's claims of the property: by rank, then by value."""
+    """Position among the entity's claims of the property, by rank, then by value."""
     best: bool
+    """Whether the claim has the best rank of its property."""
     rank: str
     value: str
     value_type: str
     bounds: str = ""
-    """Of a quantity that has them: `329.5/330.5`."""
+    """Bounds of a quantity, such as `329.5/330.5`, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A document's content, as far as the factory uses it."""
+    """Content of a document that the factory uses."""
 
     id: str
     revision: int | None
     labels: dict[str, str]
     claims: list[Claim]
     dropped: list[tuple[str, str]] = field(default_factory=list)
-    """Claims and labels that were not taken: the property, or `label` with its code; the reason."""
+    """Rejected claims and labels: the property, or `label` with its code, and the reason."""
 
     def best(self, name: str) -> list[str]:
-        """The best-rank values of a property, sorted."""
+        """Return the best-rank values of a property, sorted."""
         return [claim.value for claim in self.claims if claim.property == name and claim.best]
 
 
-def read(document: Any, wanted: frozenset[str] | None = None, codes: frozenset[str] | None = None) -> Entity:
-    """Read an entity document (of a dump, of the API, of Special:EntityData, or rebuilt from SPARQL).
+def read_entity(document: Any, properties: frozenset[str] | None = None, codes: frozenset[str] | None = None) -> Entity:
+    """Read an entity document from a dump, the API, Special:EntityData or SPARQL.
 
     Args:
         document: the parsed JSON.
-        wanted: properties whose claims are read; all where None.
-        codes: languages whose labels are read; all where None.
+        properties: properties whose claims are read, or None for all.
+        codes: languages whose labels are read, or None for all.
 
     Raises:
-        MalformedDocumentError: it is no item document.
+        MalformedDocumentError: the document is not an item.
     """
     if not isinstance(document, dict) or not isinstance(document.get("id"), str):
-        raise MalformedDocumentError("not an entity document")
+        raise MalformedDocumentError(NOT_AN_ENTITY)
     if "missing" in document:
-        raise MalformedDocumentError("missing on Wikidata")
+        raise MalformedDocumentError(MISSING)
     if "error" in document:
-        # A source that could not get the document says so in our own words (lookup.py).
-        raise MalformedDocumentError("answer cut off")
+        raise MalformedDocumentError(ANSWER_TRUNCATED)
     if not values.ITEM.fullmatch(document["id"]) or document.get("type", "item") != "item":
-        raise MalformedDocumentError("not an item")
+        raise MalformedDocumentError(NOT_AN_ITEM)
     dropped: list[tuple[str, str]] = []
     labels = read_labels(_mapping(document, "labels"), dropped, codes)
-    claims = _claims(_mapping(document, "claims"), wanted, dropped)
+    claims = _claims(_mapping(document, "claims"), properties, dropped)
     claims += _commons_category(_mapping(document, "sitelinks"), dropped)
     return Entity(
         id=document["id"],
@@ -84,77 +100,79 @@ def read(document: Any, wanted: frozenset[str] | None = None, codes: frozenset[s
 
 
 def _mapping(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """A field that holds an object; before 2019 an empty one was written as []."""
+    """Return a field with an object. Documents from before 2019 have [] for an empty one."""
     content = document.get(name) or {}
     if not isinstance(content, dict):
-        raise MalformedDocumentError(f"{name} is not an object")
+        raise MalformedDocumentError(NOT_AN_OBJECT.format(name))
     return content
 
 
 def revision(number: Any) -> int | None:
-    """A revision's number; None for what is none."""
-    known = isinstance(number, int) and not isinstance(number, bool) and 0 < number <= LARGEST_REVISION
-    return number if known else None
+    """Return a revision's number, or None if it is not one."""
+    valid = isinstance(number, int) and not isinstance(number, bool) and 0 < number <= MAX_REVISION
+    return number if valid else None
 
 
 def read_labels(
     labels: dict[str, Any], dropped: list[tuple[str, str]], codes: frozenset[str] | None = None
 ) -> dict[str, str]:
-    """Texts by language code; what is wrong is added to `dropped`."""
-    found = {}
+    """Return texts by language code. Rejected labels are added to `dropped`."""
+    texts = {}
     if codes is None:
         known = sorted(key for key in labels if isinstance(key, str) and values.LANGUAGE.fullmatch(key))
-        dropped.extend([("label", "not a language code")] * (len(labels) - len(known)))
+        dropped.extend([("label", NOT_A_LANGUAGE)] * (len(labels) - len(known)))
     else:
-        known = sorted(codes & labels.keys())  # a document has hundreds: only those that are needed are looked at
+        known = sorted(codes & labels.keys())  # a document has hundreds of labels
     for language in known:
         label = labels[language]
         try:
-            found[language] = " ".join(values.text(label.get("value") if isinstance(label, dict) else None).split())
+            texts[language] = " ".join(values.text(label.get("value") if isinstance(label, dict) else None).split())
         except ValueError:
-            dropped.append((f"label {language}", "label without text"))
-    return found
+            dropped.append((f"label {language}", LABEL_WITHOUT_TEXT))
+    return texts
 
 
-def _claims(by_property: dict[str, Any], wanted: frozenset[str] | None, dropped: list[tuple[str, str]]) -> list[Claim]:
+def _claims(
+    by_property: dict[str, Any], properties: frozenset[str] | None, dropped: list[tuple[str, str]]
+) -> list[Claim]:
     claims: list[Claim] = []
     known = sorted(key for key in by_property if isinstance(key, str) and values.PROPERTY.fullmatch(key))
-    dropped.extend([("claims", "not a property")] * (len(by_property) - len(known)))
+    dropped.extend([("claims", NOT_A_PROPERTY)] * (len(by_property) - len(known)))
     for name in known:
-        if wanted is not None and name not in wanted:
+        if properties is not None and name not in properties:
             continue
         statements = by_property[name]
         if isinstance(statements, list):
             claims.extend(_ranked(name, statements, dropped))
         else:
-            dropped.append((name, "statements are not a list"))
+            dropped.append((name, NOT_A_LIST))
     return claims
 
 
 def _ranked(name: str, statements: list[Any], dropped: list[tuple[str, str]]) -> list[Claim]:
-    """The claims of one property; best rank is preferred where there is any, else normal, never deprecated."""
-    # novalue and somevalue hold their rank: a preferred "unknown" means that no normal value is the best one.
+    """Return the claims of one property. The best rank is preferred if there is any, else normal, never deprecated."""
+    # novalue and somevalue count: if the preferred value is unknown, no normal value has the best rank.
     ranks = [s.get("rank") if isinstance(s, dict) else None for s in statements]
     best_rank = "preferred" if "preferred" in ranks else "normal"
-    found = []
+    ordered = []
     for statement, rank in zip(statements, ranks, strict=True):
         if rank not in RANKS:
-            dropped.append((name, "statement without a rank"))
+            dropped.append((name, STATEMENT_WITHOUT_RANK))
             continue
         try:
             value_type, value, bounds = _value(statement)
         except values.MalformedValueError as error:
             dropped.append((name, str(error)))
             continue
-        found.append((RANKS.index(rank), value, value_type, bounds))
+        ordered.append((RANKS.index(rank), value, value_type, bounds))
     return [
         Claim(name, ordinal, RANKS[rank] == best_rank, RANKS[rank], value, value_type, bounds)
-        for ordinal, (rank, value, value_type, bounds) in enumerate(sorted(found))
+        for ordinal, (rank, value, value_type, bounds) in enumerate(sorted(ordered))
     ]
 
 
 def _commons_category(sitelinks: dict[str, Any], dropped: list[tuple[str, str]]) -> list[Claim]:
-    """The link to Commons; one to a gallery, a page of prose and chosen images, is none."""
+    """Return the sitelink to a Commons category as a claim. Galleries, pages of text and chosen images, are ignored."""
     if COMMONS not in sitelinks:
         return []
     link = sitelinks[COMMONS]
@@ -162,7 +180,7 @@ def _commons_category(sitelinks: dict[str, Any], dropped: list[tuple[str, str]])
         title = values.text(link.get("title") if isinstance(link, dict) else None)
         name = values.text(title.removeprefix(CATEGORY))
     except ValueError:
-        dropped.append((COMMONS, "sitelink without a title"))
+        dropped.append((COMMONS, SITELINK_WITHOUT_TITLE))
         return []
     return [Claim(COMMONS, 0, True, "normal", name, "string")] if title.startswith(CATEGORY) else []
 
@@ -170,11 +188,11 @@ def _commons_category(sitelinks: dict[str, Any], dropped: list[tuple[str, str]])
 def _value(statement: dict[str, Any]) -> tuple[str, str, str]:
     snak = statement.get("mainsnak")
     if not isinstance(snak, dict):
-        raise values.MalformedValueError("statement without a main snak")
+        raise values.MalformedValueError(STATEMENT_WITHOUT_SNAK)
     if snak.get("snaktype") in ("novalue", "somevalue"):
         raise values.MalformedValueError(snak["snaktype"])
     datavalue = snak.get("datavalue")
     if not isinstance(datavalue, dict):
-        raise values.MalformedValueError("snak without a value")
+        raise values.MalformedValueError(SNAK_WITHOUT_VALUE)
     value_type, value = values.key(datavalue)
     return value_type, value, values.bounds(datavalue)

@@ -1,7 +1,7 @@
-"""Names from CLDR (through Babel) for the regions, where no source had the region's own document.
+"""Region names from CLDR (through Babel), for regions without a document in any source.
 
-A dump of a few hundred entities hardly ever holds the countries that its claims point to; their names in 38 languages
-are known all the same. They are marked with the source `cldr` and give way to any label of Wikidata.
+A dump of a few hundred entities rarely has the countries that its claims point to. CLDR has their names in 38
+languages. They get the source `cldr`, and any label of Wikidata replaces them.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pangea_cultural.reference.regions import regions
 
 
 def region_names(languages: list[Language]) -> Iterator[tuple[str, str, str]]:
-    """Region item, our language code and the region's name, where CLDR has a name in that language."""
+    """Yield region item, language code and name for each region and language that CLDR has."""
     for row in languages:
         try:
             names = Locale.parse("nb" if row.code == "no" else row.code).territories
@@ -21,6 +21,6 @@ def region_names(languages: list[Language]) -> Iterator[tuple[str, str, str]]:
             continue
         for region in regions().values():
             name = names.get(region.iso)
-            # CLDR fills gaps with English; Igbo's file is full of them, and they are not Igbo.
+            # CLDR fills gaps with English names. The Igbo file has many of them.
             if name and not (row.code == "ig" and name == region.name):
                 yield region.qid, row.code, name

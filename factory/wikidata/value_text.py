@@ -1,4 +1,4 @@
-"""Times and quantities in words, in any language that CLDR knows (through Babel)."""
+"""Text of times and quantities in any language of CLDR (through Babel)."""
 
 from datetime import date
 from decimal import Decimal
@@ -10,7 +10,6 @@ from babel.units import format_unit
 
 from factory.wikidata import values
 
-# Wikidata's units, by CLDR's names. A unit that is not here is a counted rejection: never a guess.
 UNITS = {
     "Q11573": "length-meter",
     "Q174728": "length-centimeter",
@@ -20,44 +19,55 @@ UNITS = {
     "Q11570": "mass-kilogram",
     "Q41803": "mass-gram",
 }
+"""CLDR's units by Wikidata item. Values with another unit are rejected."""
+
+
+# Reasons to reject a value.
+LANGUAGE_MISSING = "CLDR lacks the language"
+UNIT_MISSING = "CLDR lacks the unit in the language"
+UNKNOWN_UNIT = "unit without a CLDR name"
+IMPRECISE_TIME = "time less precise than a year"
+BEFORE_COMMON_ERA = "time before the common era"
+JULIAN_DAY = "day or month in the Julian calendar"
+NO_SUCH_DAY = "no such day"
 
 
 class CannotRenderError(ValueError):
-    """A value that cannot be said in a language; the message is the rejection's reason."""
+    """A value without text in a language. The message is the rejection's reason."""
 
 
 def render(value_type: str, value: str, language: str) -> str:
-    """A time or quantity in a language.
+    """Return the text of a time or quantity in a language.
 
     Args:
         value_type: `time` or `quantity`.
         value: the value's key (see values.py).
-        language: our language code.
+        language: language code.
 
     Raises:
-        CannotRenderError: CLDR lacks the language, or the value is not precise enough to be an answer.
+        CannotRenderError: CLDR lacks the language or unit, or the value is too imprecise for an answer.
     """
     try:
         locale = Locale.parse("nb" if language == "no" else language)
     except UnknownLocaleError as error:
-        raise CannotRenderError("CLDR lacks the language") from error
+        raise CannotRenderError(LANGUAGE_MISSING) from error
     return _time(value, locale) if value_type == "time" else _quantity(value, locale)
 
 
 def _time(value: str, locale: Locale) -> str:
     time = values.read_time(value)
     if time.precision < values.YEAR:
-        raise CannotRenderError("time less precise than a year")
+        raise CannotRenderError(IMPRECISE_TIME)
     if time.year < 1:
-        raise CannotRenderError("time before the common era")
+        raise CannotRenderError(BEFORE_COMMON_ERA)
     if time.precision == values.YEAR or time.month == 0:
         return str(time.year)
     if time.calendar != values.GREGORIAN:
-        raise CannotRenderError("day or month in the Julian calendar")
+        raise CannotRenderError(JULIAN_DAY)
     try:
         day = date(time.year, time.month, time.day or 1)
     except ValueError as error:
-        raise CannotRenderError("no such day") from error
+        raise CannotRenderError(NO_SUCH_DAY) from error
     if time.precision == values.MONTH or time.day == 0:
         return format_skeleton("yMMMM", day, locale=locale)
     return format_date(day, format="long", locale=locale)
@@ -69,10 +79,10 @@ def _quantity(value: str, locale: Locale) -> str:
     if unit == "1":
         return format_decimal(number, locale=locale)
     if unit not in UNITS:
-        raise CannotRenderError("unit without a CLDR name")
-    # CLDR has "330米" only as the short form; for the long one Babel then gives the unit's key ("330 length-meter").
+        raise CannotRenderError(UNKNOWN_UNIT)
+    # CLDR has "330米" only as the short form. Babel's long form is then the unit's key ("330 length-meter").
     for length in ("long", "short"):
         text = format_unit(number, UNITS[unit], length=length, locale=locale)
         if UNITS[unit] not in text:
             return text
-    raise CannotRenderError("CLDR lacks the unit in the language")
+    raise CannotRenderError(UNIT_MISSING)

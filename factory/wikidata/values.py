@@ -1,4 +1,4 @@
-"""Values of claims: from Wikidata's JSON to a short key that a DuckDB column holds, and back.
+"""Values of claims: conversion from Wikidata's JSON to a short key for a DuckDB column, and back.
 
 item        Q17
 time        +1889-03-31T00:00:00Z/11/Q1985727       time/precision/calendar model
@@ -7,8 +7,8 @@ coordinate  48.8583,2.2945/Q2                       latitude,longitude/globe
 string      the text itself
 monolingual fr:tour Eiffel
 
-Keys are canonical: equal values have equal keys, from whichever source they come. RDF knows neither `+12.50` nor the
-month of a value that is a year precise, and coordinates are written into it with 14 significant digits.
+Keys are canonical: equal values have equal keys in all sources. RDF has neither `+12.50` nor the month of a value with
+the precision of a year, and its coordinates have 14 significant digits.
 """
 
 import calendar
@@ -21,14 +21,14 @@ from typing import Any
 ITEM = re.compile(r"Q[1-9][0-9]{0,14}")
 PROPERTY = re.compile(r"P[1-9][0-9]{0,14}")
 LANGUAGE = re.compile(r"[a-z]{2,12}(-[a-z0-9]{1,12})*")
-"""Wikidata's label codes: lower case, hyphens (`zh-hant`, `be-tarask`)."""
+"""Label codes of Wikidata: lower case with hyphens (`zh-hant`, `be-tarask`)."""
 _ENTITY_URL = re.compile(r"https?://www\.wikidata\.org/entity/(Q[1-9][0-9]{0,14})")
 _TIME = re.compile(r"([+-])([0-9]{1,16})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,130}(\.[0-9]{1,130})?")
 
 YEAR, MONTH, DAY = 9, 10, 11
-MICROMETRES = 11
-"""Decimals of a degree that are kept."""
+DEGREE_DECIMALS = 11
+"""Decimals of a degree in a key, about a micrometer."""
 GREGORIAN, JULIAN = "Q1985727", "Q1985786"
 CALENDARS = {GREGORIAN: "Gregorian", JULIAN: "Julian"}
 PRECISIONS = (
@@ -48,58 +48,65 @@ PRECISIONS = (
     "minute",
     "second",
 )
-"""What the numbers of a time's precision stand for, from 0 on."""
+"""Names of a time's precisions, from 0."""
 ONE = "Q199"
-"""The item `1`: RDF writes it for a quantity without a unit."""
+"""The item `1`, RDF's unit of a quantity without a unit."""
+
+
+# Reasons to reject a value.
+UNKNOWN_TYPE = "unknown type of value"
+MALFORMED_VALUE = "malformed {} value"
+MALFORMED_BOUNDS = "malformed bounds of a quantity"
+WRONG_BOUNDS = "bounds of a quantity that do not enclose it"
 
 
 class MalformedValueError(ValueError):
-    """A value that is not as Wikidata's data model says."""
+    """A value that violates Wikidata's data model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Time:
-    """A point in time as precisely as Wikidata knows it; `datetime` cannot hold year -15000000 or month 00."""
+    """Point in time with its precision. `datetime` cannot represent year -15000000 or month 00."""
 
     year: int
-    """Negative for BCE; Wikidata's JSON has no year 0, so -79 is 79 BCE."""
+    """Negative for BCE. Wikidata's JSON has no year 0, so -79 is 79 BCE."""
     month: int
-    """0 where the precision is a year or less."""
+    """0 if the precision is a year or less."""
     day: int
-    """0 where the precision is a month or less."""
+    """0 if the precision is a month or less."""
     precision: int
-    """11 day, 10 month, 9 year, 8 decade, 7 century, down to 0, a billion years."""
+    """11 for a day, 10 month, 9 year, 8 decade, 7 century, down to 0 for a billion years."""
     calendar: str
     """Q1985727 (proleptic Gregorian) or Q1985786 (proleptic Julian)."""
 
 
 def by_number(ids: Iterable[str]) -> list[str]:
-    """Ids without repetition, in the order of their numbers: Q9 before Q10."""
+    """Return unique ids in the order of their numbers: Q9 before Q10."""
     return sorted(set(ids), key=lambda name: (len(name), name))
 
 
 def key(datavalue: dict[str, Any]) -> tuple[str, str]:
-    """The type and the key of a snak's datavalue.
+    """Return the type and the key of a snak's datavalue.
 
     Raises:
-        MalformedValueError: the value does not fit its type; the message is a rejection's reason.
+        MalformedValueError: the value does not fit its type. The message is the rejection's reason.
     """
-    kind = datavalue.get("type")
-    if not isinstance(kind, str) or kind not in _KEYS:
-        raise MalformedValueError("unknown type of value")
+    value_type = datavalue.get("type")
+    if not isinstance(value_type, str) or value_type not in _KEYS:
+        raise MalformedValueError(UNKNOWN_TYPE)
     try:
-        return _KEYS[kind](datavalue["value"])
+        return _KEYS[value_type](datavalue["value"])
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise MalformedValueError(f"malformed {kind} value") from error
+        raise MalformedValueError(MALFORMED_VALUE.format(value_type)) from error
 
 
 def bounds(datavalue: dict[str, Any]) -> str:
-    """Lower and upper bound of a quantity, as `329.5/330.5`; empty for a value without.
+    """Return lower and upper bound of a quantity, such as `329.5/330.5`, or an empty text.
 
-    They stand beside the key, not in it: 330 m is one answer, however exactly it was measured.
+    They are not part of the key: 330 m is one answer, independent of the accuracy of the measurement.
 
     Raises:
-        MalformedValueError: the bounds do not enclose the amount, or are no numbers.
+        MalformedValueError: the bounds are not numbers, or do not enclose the amount.
     """
     value = datavalue["value"]
     if datavalue["type"] != "quantity" or (value.get("lowerBound") is None and value.get("upperBound") is None):
@@ -107,17 +114,17 @@ def bounds(datavalue: dict[str, Any]) -> str:
     try:
         lower, amount, upper = (decimal(value[name]) for name in ("lowerBound", "amount", "upperBound"))
     except (KeyError, ValueError) as error:
-        raise MalformedValueError("malformed bounds of a quantity") from error
+        raise MalformedValueError(MALFORMED_BOUNDS) from error
     if not Decimal(lower) <= Decimal(amount) <= Decimal(upper):
-        raise MalformedValueError("bounds of a quantity that do not enclose it")
+        raise MalformedValueError(WRONG_BOUNDS)
     return f"{lower}/{upper}"
 
 
 def text(value: Any) -> str:
-    """A text without white space around it.
+    """Return a text without surrounding white space.
 
     Raises:
-        ValueError: it is no text, or empty, or no Unicode (half of a surrogate pair).
+        ValueError: the value is not a text, is empty, or is not valid Unicode (half of a surrogate pair).
     """
     if not isinstance(value, str) or not value.strip():
         raise ValueError("no text")
@@ -126,18 +133,18 @@ def text(value: Any) -> str:
 
 
 def decimal(amount: Any) -> str:
-    """A decimal number without needless signs, zeros and exponents: `+012.50` is `12.5`.
+    """Return a decimal number without redundant signs, zeros and exponents: `+012.50` becomes `12.5`.
 
     Raises:
-        ValueError: it is no decimal number.
+        ValueError: the amount is not a decimal number.
     """
     if not isinstance(amount, str) or not _AMOUNT.fullmatch(amount):
-        raise ValueError("no decimal number")
+        raise ValueError("not a decimal number")
     return plain(Decimal(amount))
 
 
 def plain(number: Decimal) -> str:
-    """A number in plain digits. `Decimal.normalize` would round it to 28 of them."""
+    """Return a number in plain digits. `Decimal.normalize` would round it to 28 digits."""
     digits = format(number, "f")
     if "." in digits:
         digits = digits.rstrip("0").rstrip(".")
@@ -145,11 +152,11 @@ def plain(number: Decimal) -> str:
 
 
 def days_in_month(year: int, month: int, model: str) -> int:
-    """Days of a month; years before the common era are negative, without a year 0."""
+    """Return the number of days of a month. Years before the common era are negative, without a year 0."""
     astronomical = year if year > 0 else year + 1
     if month == 2 and model == JULIAN:
         return 29 if astronomical % 4 == 0 else 28
-    # The Gregorian calendar repeats itself every 400 years, and `calendar` knows the years 1 to 9999.
+    # The Gregorian calendar repeats every 400 years, and `calendar` has the years 1 to 9999.
     return calendar.monthrange(astronomical % 400 + 400, month)[1]
 
 
@@ -160,7 +167,7 @@ def _integer(value: Any, low: int, high: int) -> int:
 
 
 def _item(value: dict[str, Any]) -> tuple[str, str]:
-    # Documents from before 2016 have no "id", entity schemas and lexeme forms no "numeric-id".
+    # Documents from before 2016 have no "id". Entity schemas and lexeme forms have no "numeric-id".
     name = value.get("id") or f"Q{_integer(value['numeric-id'], 1, 10**15 - 1)}"
     if not ITEM.fullmatch(name):
         raise ValueError(name)
@@ -173,7 +180,7 @@ def _time(value: dict[str, Any]) -> tuple[str, str]:
     if match is None or model is None or int(match[2]) == 0:
         raise ValueError(value)
     sign, year, month, day, *clock = match.groups()
-    # Below the precision stand zeros, or whatever somebody has typed.
+    # Digits below the precision are zeros or arbitrary input.
     month, day = month if precision >= MONTH else "00", day if precision >= DAY else "00"
     clock = clock if precision > DAY else ["00", "00", "00"]
     if precision >= MONTH:
@@ -202,7 +209,7 @@ def _coordinate(value: dict[str, Any]) -> tuple[str, str]:
 def _degrees(value: Any) -> str:
     if not isinstance(value, int | float) or isinstance(value, bool) or not -360 <= value <= 360:
         raise ValueError(value)
-    return plain(round(Decimal(f"{value:.14g}"), MICROMETRES))
+    return plain(round(Decimal(f"{value:.14g}"), DEGREE_DECIMALS))
 
 
 def _string(value: Any) -> tuple[str, str]:
@@ -227,7 +234,7 @@ _KEYS: dict[str, Callable[[Any], tuple[str, str]]] = {
 
 
 def read_time(value: str) -> Time:
-    """The time of a key."""
+    """Return the time of a key."""
     moment, precision, model = value.split("/")
     match = _TIME.fullmatch(moment)
     if match is None:
@@ -237,7 +244,7 @@ def read_time(value: str) -> Time:
 
 
 def exactness(value_type: str, value: str, bounds: str) -> str:
-    """How exactly a value is known, for people: `329.5 to 330.5`, `century, Julian`; empty where nothing says it."""
+    """Return the accuracy of a value for display: `329.5 to 330.5`, `century, Julian`, or an empty text."""
     if value_type == "time":
         time = read_time(value)
         return f"{PRECISIONS[time.precision]}, {CALENDARS.get(time.calendar, time.calendar)}"
@@ -245,6 +252,6 @@ def exactness(value_type: str, value: str, bounds: str) -> str:
 
 
 def read_quantity(value: str) -> tuple[str, str]:
-    """Amount (a decimal number as text, with a sign where it is negative) and unit (an item, or '1') of a key."""
+    """Return amount and unit of a key: a decimal number as text, and an item or '1'."""
     amount, _, unit = value.rpartition("/")
     return amount, unit

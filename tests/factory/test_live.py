@@ -86,7 +86,7 @@ def test_only_so_many_of_each_region_are_drawn_and_the_others_are_counted(live):
     workspace, totals = live
     assert 0 < totals["entities"] <= 2 * len(recipes_regions())
     with Store.open(workspace / "store.duckdb", read_only=True) as store:
-        assert store.value("SELECT items FROM rejection WHERE reason = 'not drawn: per_region'") > 0
+        assert store.value("SELECT items FROM rejection WHERE reason = 'not sampled: per_region'") > 0
         inputs, kept = store.rows("SELECT inputs, kept FROM stage WHERE name = 'select'")[0]
         rejected = store.value("SELECT sum(items) FROM rejection WHERE stage = 'select' AND reason NOT LIKE 'claim:%'")
     assert kept + rejected == inputs

@@ -1,4 +1,4 @@
-"""The source of the entity API: documents by id, fifty a call (`wbgetentities`)."""
+"""Entity API source: documents by id, fifty per call (`wbgetentities`)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from typing import Any
 
 from factory.net.client import Client
 from factory.net.errors import RESUME, FetchError
-from factory.net.responses import mediawiki
+from factory.net.responses import API_ERROR, mediawiki
 from factory.wikidata.entity import COMMONS
 from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 
 BATCH = 50
-"""What the API gives at most to callers without the bot right."""
+"""Largest number of documents per call for clients without the bot right."""
 MAX_BYTES = 256_000_000
-"""Of an answer: fifty of Wikidata's largest documents."""
-UNKNOWN_ID = ("API error: no-such-entity", "API error: invalid-entity-id")
+"""Size limit of a response, enough for fifty of Wikidata's largest documents."""
+UNKNOWN_ID = (API_ERROR.format("no-such-entity"), API_ERROR.format("invalid-entity-id"))
 
 
 @dataclass(frozen=True)
-class Listed:
-    """The one slice of this source: the ids that the recipe lists."""
+class ListSlice:
+    """The only slice of this source: the ids in the recipe."""
 
     key: str = "listed"
     whole: str = key
 
-    def split(self) -> list["Listed"]:
-        """A list has no parts."""
+    def split(self) -> list["ListSlice"]:
+        """Return nothing: a list is not divisible."""
         return []
 
 
@@ -34,11 +34,11 @@ class ApiSource:
     """Entity documents from a Wikibase's API.
 
     Args:
-        client: fetches, politely.
-        url: the API, ending in api.php.
-        ids: what to read; more can be asked for (values).
-        languages: label codes; others need not travel.
-        name: stands in the store as the place that rows came from.
+        client: the HTTP client.
+        url: address of the API, ending in api.php.
+        ids: ids to read. Documents of other ids (values) are available as well.
+        languages: label codes to request.
+        name: name of the source in the store.
     """
 
     def __init__(self, client: Client, url: str, *, ids: Sequence[str], languages: Sequence[str], name: str) -> None:
@@ -48,20 +48,20 @@ class ApiSource:
         self._languages = "|".join(sorted(languages))
         self.name = name
 
-    def slices(self) -> list[Listed]:
-        """The list of the recipe."""
-        return [Listed()] if self._ids else []
+    def slices(self) -> list[ListSlice]:
+        """Return the one slice, or nothing if the list is empty."""
+        return [ListSlice()] if self._ids else []
 
-    def find(self, slice: Listed) -> list[str]:
-        """The ids of the list."""
+    def find(self, slice: ListSlice) -> list[str]:
+        """Return the ids of the list."""
         return self._ids
 
     def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
-        """Every id with its document; redirects are followed, and deleted ones say that they are missing."""
-        for begin in range(0, len(ids), BATCH):
-            part = ids[begin : begin + BATCH]
-            found = self._ask(part)
-            yield from ((name, found.get(name, {"id": name, "missing": ""})) for name in part)
+        """Yield every id with its document. Redirects are followed, and deleted documents have the key `missing`."""
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            documents = self._ask(batch)
+            yield from ((name, documents.get(name, {"id": name, "missing": ""})) for name in batch)
 
     def _ask(self, ids: Sequence[str]) -> dict[str, Any]:
         form = {
@@ -80,15 +80,15 @@ class ApiSource:
             return self._ask_by_halves(ids, error)
         documents = answer.get("entities")
         if not isinstance(documents, dict):
-            raise UserError(f"{self._url} does not answer as an entity API: check the source's url")
-        # A redirected document stands under the id that was asked for, or under its target's with a note.
+            raise UserError(f"{self._url} does not answer as an entity API. Check the source's url.")
+        # A redirected document has the requested id as key, or its target's id and a note.
         noted = {d["redirects"].get("from"): d for d in documents.values() if isinstance(d, dict) and "redirects" in d}
         return documents | noted
 
     def _ask_by_halves(self, ids: Sequence[str], error: FetchError) -> dict[str, Any]:
-        """One id that the API does not know spoils the whole call: look for it, and call it missing."""
+        """Ask again in halves: one id that the API does not know fails the whole call. It counts as missing."""
         if error.reason not in UNKNOWN_ID:
-            raise UserError(f"no answer from {self._url}: {error.reason} ({error.detail}). {RESUME}") from error
+            raise UserError(f"No answer from {self._url}: {error.reason} ({error.detail}). {RESUME}") from error
         if len(ids) == 1:
             return {}
         half = len(ids) // 2

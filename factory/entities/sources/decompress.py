@@ -1,8 +1,8 @@
-"""Dumps are compressed: their plain text as fast as the machine can give it, in constant memory.
+"""Fast decompression of dumps in constant memory.
 
-.gz   isal's igzip, in a thread of its own: more than twice as fast as zlib
-.bz2  on all cores: `lbzip2` where it is installed, else indexed_bzip2 (Python's bz2 knows one core only)
-.zst  libzstd, through the module that Python 3.14 has (others read a cut-off file to its end, and say nothing)
+.gz   isal's igzip in its own thread, more than twice as fast as zlib
+.bz2  all cores: `lbzip2` if it is installed, else indexed_bzip2 (Python's bz2 uses one core)
+.zst  libzstd through the module of Python 3.14 (other modules silently accept truncated files)
 """
 
 import contextlib
@@ -23,32 +23,32 @@ BUFFER_BYTES = 1 << 20
 
 
 def num_cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class PlainText(NamedTuple):
-    """A dump's plain text, and how far its file has been read for it."""
+    """Plain text of a dump, with the progress in its file."""
 
     stream: IO[bytes]
     bytes_read: Callable[[], int]
-    """Of the compressed file: for progress bars, as decompressors read ahead."""
+    """Gives the position in the compressed file. Decompressors read ahead of the text."""
 
 
 @contextlib.contextmanager
 def plain_text(path: Path) -> Iterator[PlainText]:
-    """A dump's plain text.
+    """Open the plain text of a dump.
 
     Raises:
-        UserError: the file cannot be opened, or its compressed stream is broken or cut off.
+        UserError: the file cannot be opened, or its compressed stream is broken or truncated.
     """
     try:
         with path.open("rb", buffering=0) as file, _OPENERS.get(path.suffix, _plain)(file) as text:
             yield text
-    except (OSError, EOFError, RuntimeError, zstd.ZstdError) as error:  # RuntimeError is indexed_bzip2's
+    except (OSError, EOFError, RuntimeError, zstd.ZstdError) as error:  # indexed_bzip2 raises RuntimeError
         if isinstance(error, OSError) and error.filename:
-            raise UserError(f"cannot read the dump {path}: {error.strerror}") from error
-        raise UserError(f"the dump {path} is broken or cut off ({error}): fetch it again, then rerun") from error
+            raise UserError(f"Cannot read the dump {path}: {error.strerror}.") from error
+        raise UserError(f"The dump {path} is broken or truncated ({error}). Download it again, then rerun.") from error
 
 
 @contextlib.contextmanager
@@ -75,20 +75,24 @@ def _bzip2(file: FileIO) -> Iterator[PlainText]:
     program = shutil.which("lbzip2")
     if program:
         with _child([program, "-dc", "-n", str(num_cores())], file) as stream:
-            # The program reads from our open file, whose position moves with it.
+            # The program shares the file descriptor, so the file's position moves with it.
             yield PlainText(stream, file.tell)
         return
     import indexed_bzip2
 
     size = os.fstat(file.fileno()).st_size
     with indexed_bzip2.open(str(file.name), parallelization=num_cores()) as stream:
-        # In bits; in the last block it says zero.
+        # The position is in bits, and zero in the last block.
         yield PlainText(_buffered(stream), lambda: stream.tell_compressed() // 8 or (size if stream.tell() else 0))
 
 
 @contextlib.contextmanager
 def _child(command: list[str], file: FileIO) -> Iterator[IO[bytes]]:
-    """What a program makes of a file; an error of its own is raised after its last byte has been read."""
+    """Open the output of a program that reads a file.
+
+    Raises:
+        EOFError: the program failed. It is raised after the last byte was read.
+    """
     pipe = subprocess.PIPE
     process = subprocess.Popen(
         command, stdin=file, stdout=pipe, stderr=pipe, bufsize=BUFFER_BYTES, pipesize=BUFFER_BYTES

@@ -1,6 +1,6 @@
-"""The source of entity files: what Special:EntityData or the entity API has answered, in a file or a folder of them.
+"""Files source: answers of Special:EntityData or the entity API, in one file or a folder.
 
-A file holds one document, a list of documents, or `{"entities": {id: document}}` as Wikidata's answers do.
+A file holds one document, a list of documents, or `{"entities": {id: document}}` like Wikidata's answers.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,33 +15,36 @@ from pangea_cultural.errors import UserError
 
 
 class FilesSource:
-    """Entity documents from JSON files, in the order of their names.
+    """Entity documents from JSON files, in the order of the file names.
 
     Args:
-        path: a file, or a folder with .json files, also in subfolders.
-        name: stands in the store as the place that rows came from.
+        path: a file, or a folder with .json files, subfolders included.
+        name: name of the source in the store.
+
+    Raises:
+        UserError: the folder has no .json file.
     """
 
     def __init__(self, path: Path, name: str) -> None:
         self._paths = sorted(path.rglob("*.json")) if path.is_dir() else [path]
         self.name = name
         if not self._paths:
-            raise UserError(f"no .json file in {path}")
+            raise UserError(f"No .json file in {path}. Check the source's path.")
         self.size_bytes = sum(path.stat().st_size for path in self._paths)
 
-    def batches(self, wanted: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
-        """The documents from a position on. All are let through: who chose files wants them looked at."""
-        batch, waiting = Batch(last=start), 0
+    def batches(self, is_candidate: Callable[[bytes], object], *, start: int = 0) -> Iterator[Batch]:
+        """Yield the documents after document `start`. All are candidates, because the user chose the files."""
+        batch, num_bytes = Batch(last=start), 0
         for number, text in enumerate(self._documents(), 1):
             if number <= start:
                 continue
             batch.last = number
             batch.lines.append((number, text))
-            waiting += len(text)
+            num_bytes += len(text)
             batch.bytes_read = min(self.size_bytes, batch.bytes_read + len(text))
-            if waiting >= BATCH_BYTES:
+            if num_bytes >= BATCH_BYTES:
                 yield batch
-                batch, waiting = Batch(last=number, bytes_read=batch.bytes_read), 0
+                batch, num_bytes = Batch(last=number, bytes_read=batch.bytes_read), 0
         if batch.lines:
             yield batch
 
@@ -50,9 +53,9 @@ class FilesSource:
             try:
                 content = orjson.loads(path.read_bytes())
             except OSError as error:
-                raise UserError(f"cannot read {path}: {error.strerror}") from error
+                raise UserError(f"Cannot read {path}: {error.strerror}.") from error
             except orjson.JSONDecodeError:
-                yield path.read_bytes()[:1000]  # the parser will say what is wrong, and count it
+                yield path.read_bytes()[:1000]  # the parser rejects it with a reason
                 continue
             yield from (orjson.dumps(document) for document in _documents_of(content))
 

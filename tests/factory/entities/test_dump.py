@@ -93,7 +93,7 @@ def test_a_cut_archive_is_an_error_that_says_so(tmp_path, suffix, compress):
     path = tmp_path / f"dump.json{suffix}"
     whole = compress(ARRAY * 1000)
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="broken or cut off"):
+    with pytest.raises(UserError, match="broken or truncated"):
         lines(path)
 
 
@@ -154,5 +154,5 @@ def test_what_looks_broken_is_let_through_to_be_rejected_by_name(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
-    with pytest.raises(UserError, match="cannot read the dump"):
+    with pytest.raises(UserError, match="Cannot read the dump"):
         lines(tmp_path / "none.json.gz")

@@ -37,7 +37,7 @@ def outcome(chosen, found):
     """The regions of a document, or the reason against it."""
     rows = EntityRowsBuilder("source")
     chosen.add(DocumentLine(1, found), rows)
-    done = rows.finish()
+    done = rows.build()
     if done.entities():
         links = done.tables.get("entity_region")
         return links["region"].to_pylist() if links else []

@@ -38,14 +38,14 @@ def through_sparql(oxigraph, ask, documents, redirects=(), extra="", ids=None):
 
 def test_the_sample_is_the_same_through_sparql(oxigraph, ask):
     found = through_sparql(oxigraph, ask, SAMPLE)
-    assert [entity.read(found[d["id"]]) for d in SAMPLE] == [entity.read(d) for d in SAMPLE]
+    assert [entity.read_entity(found[d["id"]]) for d in SAMPLE] == [entity.read_entity(d) for d in SAMPLE]
 
 
 @pytest.mark.parametrize("original", wikibase.DOCUMENTS, ids=lambda d: d["id"])
 def test_every_kind_of_value_is_the_same_through_sparql(oxigraph, ask, original):
     found = through_sparql(oxigraph, ask, [original])[original["id"]]
-    expected = entity.read(original)
-    assert entity.read(found) == expected
+    expected = entity.read_entity(original)
+    assert entity.read_entity(found) == expected
     assert len(expected.claims) + len(expected.dropped) == sum(map(len, original["claims"].values()))
 
 
@@ -53,7 +53,7 @@ def test_every_kind_of_value_is_the_same_through_sparql(oxigraph, ask, original)
 @given(documents=st.lists(wikibase.documents, min_size=1, max_size=4, unique_by=lambda d: d["id"]))
 def test_any_document_is_the_same_through_sparql(oxigraph, ask, documents):
     found = through_sparql(oxigraph, ask, documents)
-    assert [entity.read(found[d["id"]]) for d in documents] == [entity.read(d) for d in documents]
+    assert [entity.read_entity(found[d["id"]]) for d in documents] == [entity.read_entity(d) for d in documents]
 
 
 def test_only_the_labels_and_properties_asked_for_come(oxigraph, ask):
@@ -70,7 +70,7 @@ def test_only_the_labels_and_properties_asked_for_come(oxigraph, ask):
 def test_a_redirect_gives_its_targets_document(oxigraph, ask):
     documents = through_sparql(oxigraph, ask, SAMPLE[:1], [("Q70", "Q71"), ("Q71", SAMPLE[0]["id"])], ids=["Q70"])
     assert documents["Q70"]["redirected from"] == "Q70"
-    assert entity.read(documents["Q70"]) == entity.read(SAMPLE[0])
+    assert entity.read_entity(documents["Q70"]) == entity.read_entity(SAMPLE[0])
 
 
 @pytest.mark.parametrize("redirects", [[("Q70", "Q71")], [("Q70", "Q71"), ("Q71", "Q70")], [("Q70", "Q70")]])
@@ -115,21 +115,21 @@ WDS = "<http://www.wikidata.org/entity/statement/Q8-P36-0>"
 )  # fmt: skip
 def test_half_a_statement_or_two_versions_of_it_are_rejected(oxigraph, ask, extra, reason):
     original = wikibase.document("Q8", {"P36": [wikibase.statement(wikibase.item("Q1"))]})
-    found = entity.read(through_sparql(oxigraph, ask, [original], extra=extra)["Q8"])
+    found = entity.read_entity(through_sparql(oxigraph, ask, [original], extra=extra)["Q8"])
     assert ("P36", reason) in found.dropped
     assert {claim.value for claim in found.claims} <= {"Q1"}
 
 
 def test_two_labels_in_one_language_are_rejected(oxigraph, ask):
     extra = f'<{queries.ENTITY}Q8> <http://www.w3.org/2000/01/rdf-schema#label> "older thing"@en .\n'
-    found = entity.read(through_sparql(oxigraph, ask, [wikibase.document("Q8", {})], extra=extra)["Q8"])
+    found = entity.read_entity(through_sparql(oxigraph, ask, [wikibase.document("Q8", {})], extra=extra)["Q8"])
     assert (found.labels, found.dropped) == ({}, [("label en", "label without text")])
 
 
 def test_a_value_without_its_node_is_rejected(oxigraph, ask):
     lines = rdf_export.triples([wikibase.document("Q8", {"P571": [wikibase.statement(wikibase.TIMES[0])]})])
     oxigraph.load("".join(line for line in lines.splitlines(keepends=True) if "statement/value/" not in line))
-    found = entity.read(rdf.documents(ask, ["Q8"], ["P571"], [])["Q8"])
+    found = entity.read_entity(rdf.documents(ask, ["Q8"], ["P571"], [])["Q8"])
     assert (found.claims, found.dropped) == ([], [("P571", "unknown type of value")])
 
 

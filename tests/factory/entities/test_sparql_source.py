@@ -72,7 +72,7 @@ def expected(scope, documents):
     """Ids that a reading of the documents from end to end selects."""
     items = {qid for region in scope.regions for qid in (region.qid, *region.also)}
     for document in documents:
-        found = entity.read(document)
+        found = entity.read_entity(document)
         has = {claim.property for claim in found.claims}
         if items & {value for link in scope.links for value in found.best(link)} and has & set(scope.asked):
             yield found.id
@@ -133,14 +133,14 @@ def test_a_slice_that_is_always_too_much_is_given_up_not_taken_as_empty(source, 
         for _ in range(2):  # the second time there is nothing left to ask
             id_search.find(store, source, Reporter())
             # Both properties, then P17 at once and P31 in vain.
-            assert len(proxy.requests) == 1 + id_search.MOST_TIMEOUTS + 1
-        states = store.rows("SELECT slice, state FROM slice WHERE state IN ('done', 'given up') ORDER BY ALL")
-        rejected = store.rows("SELECT item, detail FROM rejection WHERE reason LIKE 'slice given up%'")
+            assert len(proxy.requests) == 1 + id_search.MAX_CONSECUTIVE_TIMEOUTS + 1
+        states = store.rows("SELECT slice, state FROM slice WHERE state IN ('done', 'abandoned') ORDER BY ALL")
+        rejected = store.rows("SELECT item, detail FROM rejection WHERE reason LIKE 'slice abandoned%'")
         found = store.value("SELECT count(*) FROM candidate")
-    assert states == [("japan(Q17+Q205662) P17 P17", "done"), ("japan(Q17+Q205662) P17 P31", "given up")]
-    assert [item for item, _ in rejected] == ["japan(Q17+Q205662) P17 P31"] and "read a dump" in rejected[0][1]
+    assert states == [("japan(Q17+Q205662) P17 P17", "done"), ("japan(Q17+Q205662) P17 P31", "abandoned")]
+    assert [item for item, _ in rejected] == ["japan(Q17+Q205662) P17 P31"] and "Read a dump" in rejected[0][1]
     assert found == len(list(expected(replace(source.scope, asked=("P17",)), SAMPLE))) > 0
-    assert "given up: japan(Q17+Q205662) P17 P31" in capsys.readouterr().err
+    assert "abandoned japan(Q17+Q205662) P17 P31" in capsys.readouterr().err
 
 
 def test_a_slice_that_is_answered_now_and_then_is_not_given_up(source, proxy, tmp_path):
@@ -149,9 +149,11 @@ def test_a_slice_that_is_answered_now_and_then_is_not_given_up(source, proxy, tm
     with Store.open(tmp_path / "store.duckdb") as store:
         id_search.find(store, source, Reporter(quiet=True))
         found = {row[0] for row in store.rows("SELECT entity FROM candidate")}
-        given_up = store.value("SELECT count(*) FROM slice WHERE state = 'given up'")
+        given_up = store.value("SELECT count(*) FROM slice WHERE state = 'abandoned'")
         in_vain = store.value("SELECT count(*) FROM slice WHERE state != 'done'")
-    assert found == set(expected(source.scope, SAMPLE)) and given_up == 0 and in_vain > id_search.MOST_TIMEOUTS
+    assert (
+        found == set(expected(source.scope, SAMPLE)) and given_up == 0 and in_vain > id_search.MAX_CONSECUTIVE_TIMEOUTS
+    )
 
 
 @pytest.mark.parametrize("killed_after", [1, 4, 8, 9])
@@ -171,8 +173,8 @@ def test_a_search_that_was_killed_gives_up_at_the_same_place(source, proxy, tmp_
             id_search.find(store, source, Reporter(quiet=True))
         source.endpoint.select = select
         id_search.find(store, source, Reporter(quiet=True))
-        rejected = store.rows("SELECT item FROM rejection WHERE reason LIKE 'slice given up%' ORDER BY ALL")
-    assert len(proxy.requests) == 1 + 2 * id_search.MOST_TIMEOUTS
+        rejected = store.rows("SELECT item FROM rejection WHERE reason LIKE 'slice abandoned%' ORDER BY ALL")
+    assert len(proxy.requests) == 1 + 2 * id_search.MAX_CONSECUTIVE_TIMEOUTS
     assert rejected == [("japan(Q17+Q205662) P17 P31",), ("japan(Q17+Q205662) P17 P571",)]
 
 
@@ -186,7 +188,7 @@ def test_every_id_is_answered_once_in_the_order_asked(source):
     answers = list(source.documents(ids))
     assert [name for name, _ in answers] == ids
     assert answers[9][1] == {"id": "Q404", "missing": ""}
-    assert [entity.read(found).id for _, found in answers[:9]] == ids[:9]
+    assert [entity.read_entity(found).id for _, found in answers[:9]] == ids[:9]
 
 
 def test_a_batch_that_is_too_much_is_halved_down_to_the_item_that_is(source, proxy):
@@ -195,7 +197,7 @@ def test_a_batch_that_is_too_much_is_halved_down_to_the_item_that_is(source, pro
     proxy.rule = lambda query: fault.cut_json if culprit.search(query) else None
     answers = dict(source.documents(ids))
     assert list(answers) == ids
-    assert answers[ids[5]] == {"id": ids[5], "error": "answer cut off"}
+    assert answers[ids[5]] == {"id": ids[5], "error": "answer truncated"}
     assert all("error" not in found for name, found in answers.items() if name != ids[5])
 
 
@@ -211,15 +213,15 @@ def test_what_is_no_item_is_found_and_left_to_be_rejected(source, oxigraph):
     assert everything(source)[0] == {"P1936"}
     ((_, found),) = source.documents(["P1936"])
     with pytest.raises(entity.MalformedDocumentError, match="not an item"):
-        entity.read(found)
+        entity.read_entity(found)
 
 
 @pytest.mark.parametrize("row", ['{"x": 1}', "7", '{"item": {"type": "uri", "value": "http://example.org/7"}}'])
 def test_a_server_with_something_else_is_named(source, proxy, row):
     proxy.rule = lambda query: fault.answer(f'{{"results": {{"bindings": [{row}]}}}}')
-    with pytest.raises(UserError, match="check the source's url"):
+    with pytest.raises(UserError, match="Check the source's url"):
         source.find(source.slices()[0])
-    with pytest.raises(UserError, match="check the source's url"):
+    with pytest.raises(UserError, match="Check the source's url"):
         list(source.documents(["Q1"]))
 
 

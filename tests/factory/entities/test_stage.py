@@ -106,7 +106,7 @@ def test_a_slice_that_is_too_much_is_split_and_nothing_is_lost(store, through):
 def test_a_slice_that_cannot_be_split_any_more_is_a_rejection(store, through):
     through(Service(DOCUMENTS, most=1, broken=("3",)))
     assert selected(store) == [name for name in CASTLES if name != "Q9003"]
-    assert rejections(store)["ids ending in 3"] == "slice too large however finely split"
+    assert rejections(store)["ids ending in 3"] == "slice too large and not divisible"
 
 
 def test_a_stopped_search_goes_on_where_it_was(store, through):
@@ -180,8 +180,8 @@ def worker_processes(monkeypatch):
     monkeypatch.setattr(parallel, "SMALL_BYTES", 0)
     monkeypatch.setattr(dump, "BATCH_LINES", 3)
     started = []
-    begin = parallel.Workers._started
-    monkeypatch.setattr(parallel.Workers, "_started", lambda self: started.append(1) or begin(self))
+    start = parallel.Workers.start
+    monkeypatch.setattr(parallel.Workers, "start", lambda self: started.append(1) or start(self))
     return started
 
 

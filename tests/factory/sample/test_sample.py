@@ -27,7 +27,7 @@ def documents():
 
 @pytest.fixture(scope="module")
 def entities(documents):
-    return {qid: entity.read(document) for qid, document in documents.items()}
+    return {qid: entity.read_entity(document) for qid, document in documents.items()}
 
 
 @pytest.fixture(scope="module")

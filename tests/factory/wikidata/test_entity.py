@@ -23,7 +23,7 @@ def document(**fields):
 
 
 def test_preferred_beats_normal_and_deprecated_never_wins():
-    found = entity.read(
+    found = entity.read_entity(
         document(claims={"P36": [statement("Q1"), statement("Q2", "preferred"), statement("Q3", "deprecated")]})
     )
     assert found.best("P36") == ["Q2"]
@@ -31,24 +31,26 @@ def test_preferred_beats_normal_and_deprecated_never_wins():
 
 
 def test_a_lone_deprecated_value_is_no_answer():
-    assert entity.read(document(claims={"P36": [statement("Q3", "deprecated")]})).best("P36") == []
+    assert entity.read_entity(document(claims={"P36": [statement("Q3", "deprecated")]})).best("P36") == []
 
 
 def test_a_preferred_unknown_hides_normal_values():
-    found = entity.read(document(claims={"P36": [statement("Q1"), statement("", "preferred", "somevalue")]}))
+    found = entity.read_entity(document(claims={"P36": [statement("Q1"), statement("", "preferred", "somevalue")]}))
     assert found.best("P36") == []
     assert found.dropped == [("P36", "somevalue")]
 
 
 def test_empty_maps_may_be_lists():
-    found = entity.read(document(labels=[], claims=[]))
+    found = entity.read_entity(document(labels=[], claims=[]))
     assert (found.labels, found.claims) == ({}, [])
 
 
 def test_a_link_to_a_commons_category_is_a_claim_and_one_to_a_gallery_is_none():
-    category = entity.read(document(sitelinks={"commonswiki": {"title": "Category:Tower: old"}}))
+    category = entity.read_entity(document(sitelinks={"commonswiki": {"title": "Category:Tower: old"}}))
     assert [(c.property, c.value, c.best) for c in category.claims] == [("commonswiki", "Tower: old", True)]
-    gallery = entity.read(document(sitelinks={"commonswiki": {"title": "Tower"}, "enwiki": {"title": "Category:T"}}))
+    gallery = entity.read_entity(
+        document(sitelinks={"commonswiki": {"title": "Tower"}, "enwiki": {"title": "Category:T"}})
+    )
     assert (gallery.claims, gallery.dropped) == ([], [])
 
 
@@ -56,18 +58,20 @@ def test_a_link_to_a_commons_category_is_a_claim_and_one_to_a_gallery_is_none():
     "link", [None, [], "Category:A", {}, {"title": 7}, {"title": "Category: "}, {"title": "\ud800"}]
 )
 def test_a_broken_link_to_commons_is_dropped_with_a_reason(link):
-    found = entity.read(document(sitelinks={"commonswiki": link}))
+    found = entity.read_entity(document(sitelinks={"commonswiki": link}))
     assert (found.claims, found.dropped) == ([], [("commonswiki", "sitelink without a title")])
 
 
 def test_labels_are_cleaned():
-    found = entity.read(document(labels={"en": {"language": "en", "value": " a\n b "}, "de": {"value": ""}, "fr": 3}))
+    found = entity.read_entity(
+        document(labels={"en": {"language": "en", "value": " a\n b "}, "de": {"value": ""}, "fr": 3})
+    )
     assert found.labels == {"en": "a b"}
 
 
 def test_only_wanted_properties_are_read():
     claims = {"P36": [statement("Q1")], "P37": [statement("Q2")]}
-    found = entity.read(document(claims=claims), frozenset({"P37"}))
+    found = entity.read_entity(document(claims=claims), frozenset({"P37"}))
     assert [claim.property for claim in found.claims] == ["P37"]
 
 
@@ -87,30 +91,30 @@ def test_only_wanted_properties_are_read():
 )
 def test_what_is_no_item_is_refused(broken):
     with pytest.raises(entity.MalformedDocumentError):
-        entity.read(broken)
+        entity.read_entity(broken)
 
 
 @pytest.mark.parametrize(
     "broken", [None, 7, {}, {"rank": "normal"}, {"rank": "best", "mainsnak": {}}, {"rank": "normal", "mainsnak": {}}]
 )
 def test_broken_statements_are_dropped_with_a_reason(broken):
-    found = entity.read(document(claims={"P36": [broken, statement("Q1")]}))
+    found = entity.read_entity(document(claims={"P36": [broken, statement("Q1")]}))
     assert found.best("P36") == ["Q1"]
     assert len(found.dropped) == 1 and found.dropped[0][1]
 
 
 def test_what_a_source_could_not_get_is_refused_with_a_reason():
-    with pytest.raises(entity.MalformedDocumentError, match="answer cut off"):
-        entity.read({"id": "Q17", "error": "answer cut off"})
+    with pytest.raises(entity.MalformedDocumentError, match="answer truncated"):
+        entity.read_entity({"id": "Q17", "error": "answer truncated"})
 
 
 @pytest.mark.parametrize(("revision", "known"), [(5, 5), (True, None), ("5", None), (2**63, None), (-1, None)])
 def test_a_revision_is_a_number_that_the_store_holds(revision, known):
-    assert entity.read(document(lastrevid=revision)).revision == known
+    assert entity.read_entity(document(lastrevid=revision)).revision == known
 
 
 def test_labels_that_are_no_text_are_counted():
-    found = entity.read(
+    found = entity.read_entity(
         document(labels={"en": {"value": "\ud800"}, "de": {}, "C++": {"value": "x"}, "fr": {"value": "x"}})
     )
     assert found.labels == {"fr": "x"}
@@ -121,7 +125,7 @@ def test_labels_that_are_no_text_are_counted():
     st.permutations([statement("Q2"), statement("Q10"), statement("Q3", "preferred"), statement("Q4", "deprecated")])
 )
 def test_the_order_of_statements_does_not_matter(statements):
-    found = entity.read(document(claims={"P36": statements}))
+    found = entity.read_entity(document(claims={"P36": statements}))
     assert [(claim.ordinal, claim.value) for claim in found.claims] == [(0, "Q3"), (1, "Q10"), (2, "Q2"), (3, "Q4")]
 
 
@@ -130,7 +134,7 @@ def test_bounds_are_kept_beside_the_value():
         wikibase.quantity("+330"),
         wikibase.quantity("+330.0", lowerBound="+320", upperBound="+340.0"),
     )
-    found = entity.read(document(claims={"P2048": [wikibase.statement(exact), wikibase.statement(rough)]}))
+    found = entity.read_entity(document(claims={"P2048": [wikibase.statement(exact), wikibase.statement(rough)]}))
     assert [(claim.value, claim.bounds) for claim in found.claims] == [("330/1", ""), ("330/1", "320/340")]
 
 
@@ -162,7 +166,7 @@ def sound(found):
 @given(wikibase.broken_documents())
 def test_broken_documents_are_refused_or_give_sound_rows(broken):
     try:
-        found = entity.read(broken)
+        found = entity.read_entity(broken)
     except entity.MalformedDocumentError as error:
         assert str(error)
     else:
@@ -172,12 +176,12 @@ def test_broken_documents_are_refused_or_give_sound_rows(broken):
 @given(wikibase.garbage)
 def test_garbage_is_refused(broken):
     with pytest.raises(entity.MalformedDocumentError):
-        entity.read(broken)
+        entity.read_entity(broken)
 
 
 @given(wikibase.documents)
 def test_every_statement_of_a_sound_document_is_a_claim_or_dropped(original):
-    found = entity.read(original)
+    found = entity.read_entity(original)
     assert sound(found)
     assert len(found.claims) + len(found.dropped) == sum(map(len, original["claims"].values()))
     assert {reason for _, reason in found.dropped} <= {"novalue", "somevalue"}

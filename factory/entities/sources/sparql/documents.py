@@ -1,6 +1,6 @@
-"""Entity documents rebuilt from a SPARQL endpoint: rows about statement nodes in, Wikidata's JSON shape out.
+"""Entity documents in Wikidata's JSON format, rebuilt from the rows of a SPARQL endpoint.
 
-The documents then take the same way as those of a dump (entity.py), and give the same rows.
+They are read like the documents of a dump (entity.py) and give the same rows.
 """
 
 import re
@@ -13,13 +13,13 @@ from factory.wikidata import values
 from factory.wikidata.entity import COMMONS
 
 Row = dict[str, Term]
-"""A binding of SPARQL's JSON results; an unbound variable has no key."""
+"""A binding of SPARQL's JSON results. An unbound variable has no key."""
 Ask = Callable[[str], list[Row]]
-"""Sends a query and gives its rows."""
+"""Function that sends a query and returns its rows."""
 
 REDIRECTED = "redirected from"
-"""Key of a document that stands for a redirect: the id that was asked for."""
-HOPS = 4
+"""Key of a redirected document for the requested id."""
+MAX_REDIRECTS = 4
 _REVISION = re.compile("[0-9]{1,18}")
 RANKS = {
     f"{queries.ONTOLOGY}PreferredRank": "preferred",
@@ -30,17 +30,17 @@ RANKS = {
 
 @dataclass(slots=True)
 class Head:
-    """What is known of an item before its labels and claims are asked for."""
+    """Revision, redirect and Commons title of an item."""
 
     revisions: list[int] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
     titles: set[str] = field(default_factory=set)
-    """Of its page on Commons."""
+    """Titles of its page on Commons."""
 
 
 @dataclass(slots=True)
 class Statement:
-    """The parts of a statement node, as its rows bring them."""
+    """Parts of a statement node, collected from rows."""
 
     item: str
     property: str
@@ -49,8 +49,8 @@ class Statement:
     nodes: set[str] = field(default_factory=set)
     no_value: bool = False
 
-    def take(self, part: str, term: Term) -> None:
-        """Add a row; qualifiers, references and normalized values are nobody's business here."""
+    def add(self, part: str, term: Term) -> None:
+        """Add a row. Qualifiers, references and normalized values are ignored."""
         if part == f"{queries.ONTOLOGY}rank":
             self.ranks.add(RANKS.get(term["value"], ""))
         elif part == queries.SIMPLE + self.property:
@@ -62,35 +62,36 @@ class Statement:
 
 
 def documents(ask: Ask, ids: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:
-    """The documents of ids, with the claims of some properties and the labels in some languages.
+    """Return the documents of ids, with the claims of some properties and the labels in some languages.
 
-    An id that the endpoint does not know gives `{"id": …, "missing": ""}`; a redirect gives its target's document, with
-    the key `redirected from`; an id of something other than an item gives a document without content.
+    An unknown id gives `{"id": ..., "missing": ""}`. A redirect gives its target's document with the key
+    `redirected from`. An id of something other than an item gives a document without content.
 
     Raises:
         KeyError, TypeError, AttributeError: rows that do not answer the queries.
     """
     heads = _all_heads(ask, [name for name in ids if values.ITEM.fullmatch(name)])
-    goals = {name: _follow(name, heads) for name in ids}
-    bodies = _bodies(ask, sorted({goal for goal in goals.values() if goal}), properties, codes)
-    found = {}
-    for name, goal in goals.items():
+    targets = {name: _follow(name, heads) for name in ids}
+    bodies = _bodies(ask, sorted({target for target in targets.values() if target}), properties, codes)
+    by_id = {}
+    for name, target in targets.items():
         if not values.ITEM.fullmatch(name):
-            found[name] = {"id": name}
-        elif goal is None:
-            found[name] = {"id": name, "missing": ""}
+            by_id[name] = {"id": name}
+        elif target is None:
+            by_id[name] = {"id": name, "missing": ""}
         else:
-            body = {"type": "item", "id": goal} | _version(heads[goal]) | bodies[goal] | _sitelinks(heads[goal])
-            found[name] = body if goal == name else body | {REDIRECTED: name}
-    return found
+            head = heads[target]
+            document = {"type": "item", "id": target} | _version(head) | bodies[target] | _sitelinks(head)
+            by_id[name] = document if target == name else document | {REDIRECTED: name}
+    return by_id
 
 
 def _all_heads(ask: Ask, items: Sequence[str]) -> dict[str, Head]:
-    """Heads of the items, and of those that they redirect to; an item without triples has none."""
+    """Return the heads of items and of their redirects' targets. An item without triples has no head."""
     heads: dict[str, Head] = {}
     asked: set[str] = set()
     new = sorted(set(items))
-    for _ in range(HOPS):
+    for _ in range(MAX_REDIRECTS):
         if not new:
             break
         asked.update(new)
@@ -115,8 +116,8 @@ def _add_heads(heads: dict[str, Head], rows: Iterable[Row], asked: set[str]) -> 
 
 
 def _follow(name: str, heads: dict[str, Head]) -> str | None:
-    """Where an id leads; None where that is nothing, or a circle."""
-    for _ in range(HOPS):
+    """Return the target of an id's redirects, or None if it does not exist or the redirects are circular."""
+    for _ in range(MAX_REDIRECTS):
         head = heads.get(name)
         if head is None:
             return None
@@ -127,20 +128,20 @@ def _follow(name: str, heads: dict[str, Head]) -> str | None:
 
 
 def _version(head: Head) -> dict[str, int]:
-    # A server behind on updates can hold two versions for a moment.
+    # A server that lags behind can hold two versions for a moment.
     return {"lastrevid": max(head.revisions)} if head.revisions else {}
 
 
 def _sitelinks(head: Head) -> dict[str, dict]:
     if not head.titles:
         return {}
-    # As with labels: of an old title and a new one none is the right one.
+    # If the server holds an old and a new title, neither can be trusted. The same applies to labels.
     title = next(iter(head.titles)) if len(head.titles) == 1 else None
     return {"sitelinks": {COMMONS: {"site": COMMONS, "title": title}}}
 
 
 def _bodies(ask: Ask, items: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:
-    """Labels and claims of items that are there."""
+    """Return the labels and claims of existing items."""
     bodies: dict[str, dict] = {name: {"labels": {}, "claims": {}} for name in items}
     if items and codes:
         _add_labels(bodies, ask(queries.labels(items, codes)))
@@ -157,7 +158,7 @@ def _add_labels(bodies: dict[str, dict], rows: Iterable[Row]) -> None:
     for row in rows:
         labels, code = bodies[local_name(row["item"])]["labels"], row["label"].get("xml:lang", "").lower()
         text = row["label"]["value"]
-        # Two labels in one language: the server holds an old and a new one, and does not say which is which.
+        # Two labels in one language are an old and a new one in unknown order: neither is used.
         value = text if labels.get(code, {"value": text})["value"] == text else None
         labels[code] = {"language": code, "value": value}
 
@@ -169,12 +170,12 @@ def _statements(rows: Iterable[Row]) -> dict[str, Statement]:
         if node not in statements:
             name = row["claim"]["value"].removeprefix(queries.CLAIM)
             statements[node] = Statement(local_name(row["item"]), name)
-        statements[node].take(row["part"]["value"], row["value"])
+        statements[node].add(row["part"]["value"], row["value"])
     return statements
 
 
 def _nodes(ask: Ask, hashes: Sequence[str]) -> dict[str, dict[str, Term]]:
-    """Value nodes by the last part of their IRI; each with its parts by name."""
+    """Return the parts of value nodes by name, by the last part of the node's IRI."""
     known = [name for name in hashes if name.isascii() and name.isalnum()]
     nodes: dict[str, dict[str, Term]] = {name: {} for name in hashes}
     for row in ask(queries.nodes(known)) if known else ():
@@ -191,7 +192,7 @@ def _as_json(statement: Statement, nodes: dict[str, dict[str, Term]]) -> dict:
     elif any(rdf_values.is_unknown(term) for term in terms):
         snak["snaktype"] = "somevalue"
     elif len(terms) == 1 and len(statement.nodes) <= 1:
-        # Otherwise the server holds half of a statement, or two versions of it: a snak without a value is a rejection.
+        # Otherwise the server holds half of a statement or two versions. A snak without a value is rejected.
         deep = [rdf_values.deep(nodes[name]) for name in statement.nodes]
         snak["datavalue"] = deep[0] if deep else rdf_values.simple(terms[0])
     rank = statement.ranks.pop() if len(statement.ranks) == 1 else None
@@ -199,5 +200,5 @@ def _as_json(statement: Statement, nodes: dict[str, dict[str, Term]]) -> dict:
 
 
 def local_name(term: Term) -> str:
-    """The id in an entity's IRI; an IRI of something else as it is."""
+    """Return the id in an entity's IRI, or another IRI unchanged."""
     return term["value"].removeprefix(queries.ENTITY)

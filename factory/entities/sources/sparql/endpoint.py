@@ -21,7 +21,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.addresses import host_and_port
 
 INCOMPLETE = {
-    errors.BODY_CUT_OFF: "answer cut off",
+    errors.BODY_TRUNCATED: "answer truncated",
     errors.TOO_SLOW: "answer took too long",
     errors.TOO_LARGE: "answer too large",
 }

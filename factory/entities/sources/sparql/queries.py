@@ -1,7 +1,7 @@
-"""SPARQL queries over Wikidata's RDF: standard 1.1 only, every prefix declared, so that any endpoint answers them.
+"""SPARQL queries over Wikidata's RDF: standard SPARQL 1.1 with declared prefixes, for any endpoint.
 
-What is asked of a batch of items never multiplies: heads, labels, parts of statements and parts of value nodes are
-asked for apart, one row each.
+Rows never multiply: heads, labels, parts of statements and parts of value nodes have separate queries, with one row per
+part.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,20 +40,20 @@ NODE_PARTS = (
     "geoLongitude",
     "geoGlobe",
 )
-# The simplest question: a server that cannot answer it is down, and no finer slice will help.
 PROBE = 'SELECT ?answer WHERE { VALUES ?answer { "yes" } }'
+"""The simplest query. A server that cannot answer it is down, and smaller slices do not help."""
 
 
 def names(prefix: str, ids: Iterable[str]) -> str:
-    """Ids as the prefixed names of a VALUES block."""
+    """Return ids as prefixed names for a VALUES block."""
     return " ".join(f"{prefix}:{name}" for name in ids)
 
 
 def heads(items: Sequence[str]) -> str:
-    """Rows of `item` with its `revision`, with the `target` that it redirects to, with the `title` of its page on
-    Commons, or alone: it has triples.
+    """Return the query for what is needed before labels and claims.
 
-    The query service writes an item's version on the item itself, dumps write it on the page about it.
+    Each row has an `item` that has triples, alone or with its `revision`, the `target` of its redirect or the `title`
+    of its page on Commons. The query service puts the version on the item, dumps put it on the page about the item.
     """
     block = f"VALUES ?item {{ {names('wd', items)} }}"
     return f"""{PREFIXES}SELECT DISTINCT ?item ?revision ?target ?title WHERE {{
@@ -66,7 +66,7 @@ def heads(items: Sequence[str]) -> str:
 
 
 def labels(items: Sequence[str], codes: Sequence[str]) -> str:
-    """Rows of `item` and `label` in the languages asked; stores may change the case of language tags."""
+    """Return the query for rows of `item` and `label`. Stores may change the case of language tags."""
     listed = ", ".join(f'"{code}"' for code in codes)
     return f"""{PREFIXES}SELECT ?item ?label WHERE {{
   VALUES ?item {{ {names("wd", items)} }}
@@ -76,7 +76,10 @@ def labels(items: Sequence[str], codes: Sequence[str]) -> str:
 
 
 def statements(items: Sequence[str], properties: Sequence[str]) -> str:
-    """Rows of `item`, `claim`, `statement`, `part` and `value`: rank, types, simple values and value nodes."""
+    """Return the query for rows of `item`, `claim`, `statement`, `part` and `value`.
+
+    The parts are rank, types, simple values and value nodes.
+    """
     return f"""{PREFIXES}SELECT ?item ?claim ?statement ?part ?value WHERE {{
   VALUES ?item {{ {names("wd", items)} }}
   VALUES ?claim {{ {names("p", properties)} }}
@@ -87,7 +90,7 @@ def statements(items: Sequence[str], properties: Sequence[str]) -> str:
 
 
 def nodes(hashes: Sequence[str]) -> str:
-    """Rows of `node`, `part` and `value`: the parts of times, quantities and coordinates."""
+    """Return the query for rows of `node`, `part` and `value`: the parts of times, quantities and coordinates."""
     return f"""{PREFIXES}SELECT ?node ?part ?value WHERE {{
   VALUES ?node {{ {names("wdv", hashes)} }}
   VALUES ?part {{ {names("wikibase", NODE_PARTS)} }}

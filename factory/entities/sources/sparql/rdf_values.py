@@ -1,7 +1,7 @@
-"""Values in Wikidata's RDF, turned back into the datavalues of its JSON.
+"""Conversion of values from Wikidata's RDF to the datavalues of its JSON.
 
-Wikibase's export changes times: XSD 1.1 has a year 0, days and months below the precision are filled in, and days of
-the Julian calendar are written in the Gregorian one. Everything here undoes what the export does, step by step.
+Wikibase's export changes times. XSD 1.1 has a year 0, days and months below the precision are filled in, and Julian
+days are written in the Gregorian calendar. This module reverses each step.
 """
 
 import re
@@ -12,7 +12,7 @@ from factory.entities.sources.sparql import queries
 from factory.wikidata import values
 
 Term = dict[str, str]
-"""A value of a row of SPARQL's JSON results: type, value, and where there is one xml:lang or datatype."""
+"""A value in a row of SPARQL's JSON results: `type`, `value`, and optionally `xml:lang` or `datatype`."""
 
 FILE_PATH = "http://commons.wikimedia.org/wiki/Special:FilePath/"
 COMMONS_DATA = "http://commons.wikimedia.org/data/main/"
@@ -20,17 +20,17 @@ UNKNOWN = "/.well-known/genid/"
 STRING = "http://www.w3.org/2001/XMLSchema#string"
 _DATE_TIME = re.compile(r"(-?)([0-9]{4,16})-([0-9]{2})-([0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:00)")
 LAST_JULIAN_YEAR = 1465072
-"""Wikibase leaves Julian days of later years, and those before day 1 of the Julian day count, as they are."""
-MOST_DIGITS = 130
+"""Last year whose Julian days Wikibase converts. Days before day 1 of the Julian day count are not converted either."""
+MAX_DIGITS = 130
 
 
 def is_unknown(term: Term) -> bool:
-    """Whether a term stands for `somevalue`: a blank node, or the IRI that the query service puts in its place."""
+    """Return whether a term stands for `somevalue`: a blank node, or the query service's IRI for it."""
     return term["type"] == "bnode" or (term["type"] == "uri" and UNKNOWN in term["value"])
 
 
 def simple(term: Term) -> dict:
-    """The datavalue of a simple value: an item, a file, a text, a web address."""
+    """Return the datavalue of a simple value: an item, a file, a text, a web address."""
     value = term["value"]
     if term["type"] == "uri":
         if value.startswith(queries.ENTITY):
@@ -44,12 +44,12 @@ def simple(term: Term) -> dict:
         return {"type": "monolingualtext", "value": {"language": term["xml:lang"].lower(), "text": value}}
     if term.get("datatype", STRING) == STRING:
         return _string(value)
-    # A time or quantity whose value node is not in the store, or a formula in MathML: not to be guessed at.
+    # A time or quantity without its value node, or a formula in MathML: rejected instead of guessed.
     return {"type": f"RDF literal {term['datatype']}"}
 
 
 def deep(parts: dict[str, Term]) -> dict:
-    """The datavalue of a value node; incomplete where a part is missing, so that entity.py rejects it."""
+    """Return the datavalue of a value node. It is incomplete if a part is missing, and entity.py rejects it."""
     if "timeValue" in parts:
         return {"type": "time", "value": _time(parts)}
     if "quantityAmount" in parts:
@@ -72,22 +72,22 @@ def _number(parts: dict[str, Term], name: str) -> Decimal | None:
         number = Decimal(parts[name]["value"])
     except (KeyError, InvalidOperation):
         return None
-    return number if number.is_finite() and abs(number.adjusted()) < MOST_DIGITS else None
+    return number if number.is_finite() and abs(number.adjusted()) < MAX_DIGITS else None
 
 
 def _time(parts: dict[str, Term]) -> dict:
     precision, model = _number(parts, "timePrecision"), _text(parts, "timeCalendarModel")
-    whole = int(precision) if precision is not None and precision == int(precision) else None
+    integer = int(precision) if precision is not None and precision == int(precision) else None
     return {
-        "time": _json_time(parts["timeValue"], whole, (model or "").removeprefix(queries.ENTITY)),
-        "precision": whole,
+        "time": _json_time(parts["timeValue"], integer, (model or "").removeprefix(queries.ENTITY)),
+        "precision": integer,
         "calendarmodel": model,
     }
 
 
 def _json_time(term: Term, precision: int | None, model: str) -> str:
     match = _DATE_TIME.fullmatch(term["value"])
-    # The export writes what is no xsd:dateTime (the year 0 of JSON) as a plain string, unchanged.
+    # The export writes values that are not an xsd:dateTime (the year 0 of JSON) as plain strings, unchanged.
     if match is None or precision is None or term.get("datatype", STRING) == STRING:
         return term["value"]
     sign, digits, *_ = match.groups()
@@ -95,27 +95,27 @@ def _json_time(term: Term, precision: int | None, model: str) -> str:
     if precision >= values.DAY and model == values.JULIAN:
         year, month, day = _in_julian(year, month, day)
     if precision >= values.YEAR and year <= 0:
-        year -= 1  # only times precise to the year have been moved to the years of XSD 1.1
+        year -= 1  # the export moves only times with the precision of a year to the years of XSD 1.1
     month, day = month if precision >= values.MONTH else 0, day if precision >= values.DAY else 0
     return f"{'-' if year < 0 else '+'}{abs(year):04d}-{month:02d}-{day:02d}T{match[5]}Z"
 
 
 def _in_julian(year: int, month: int, day: int) -> tuple[int, int, int]:
-    """A day of the proleptic Gregorian calendar in the Julian one, as far as the export converts; with a year 0."""
+    """Convert a proleptic Gregorian day to the Julian calendar, if the export converts it. Both have a year 0."""
     number = gregorian_day_number(year, month, day)
     julian = julian_date(number)
     return julian if number > 0 and julian[0] <= LAST_JULIAN_YEAR else (year, month, day)
 
 
 def gregorian_day_number(year: int, month: int, day: int) -> int:
-    """Julian day number of a day in the proleptic Gregorian calendar (with a year 0)."""
-    # Years that begin in March: the leap day is their last.
+    """Return the Julian day number of a day in the proleptic Gregorian calendar (with a year 0)."""
+    # The years start in March, so the leap day is their last day.
     year, month = (year, month - 3) if month > 2 else (year - 1, month + 9)
     return day + (153 * month + 2) // 5 + 365 * year + year // 4 - year // 100 + year // 400 + 1721119
 
 
 def julian_date(number: int) -> tuple[int, int, int]:
-    """Year (with a year 0), month and day in the Julian calendar of a Julian day number."""
+    """Return year (with a year 0), month and day in the Julian calendar of a Julian day number."""
     shifted = number - 1721117
     year = (4 * shifted - 1) // 1461
     rest = shifted - 1 - 1461 * year // 4
@@ -137,7 +137,7 @@ def _quantity(parts: dict[str, Term]) -> dict:
 
 
 def _amount(parts: dict[str, Term], name: str) -> str | None:
-    """A number as JSON writes it, with its sign; stores may have changed its form (`330.0`, `3.3E2`)."""
+    """Return a number in JSON's form, with its sign. Stores may change the form (`330.0`, `3.3E2`)."""
     number = _number(parts, name)
     return None if number is None else f"{'' if number.is_signed() else '+'}{values.plain(number)}"
 
@@ -151,7 +151,7 @@ def _coordinate(parts: dict[str, Term]) -> dict:
 
 
 def _degrees(parts: dict[str, Term], name: str) -> float | None:
-    """A float, as JSON has it; PHP writes small ones with an exponent (`1.0E-5`), whatever xsd:decimal says."""
+    """Return a float as in JSON. PHP writes small numbers with an exponent (`1.0E-5`) against xsd:decimal."""
     try:
         return float(parts[name]["value"])
     except (KeyError, ValueError):

@@ -117,7 +117,7 @@ def _rows(host: str, response: Response) -> list[Row]:
         content: Any = QueryResult((stream, JSON)).convert()
         rows = content["results"]["bindings"]
     except (ValueError, RecursionError) as error:
-        raise IncompleteAnswerError("answer cut off or garbled") from error
+        raise IncompleteAnswerError("answer truncated or garbled") from error
     except (KeyError, TypeError) as error:
         raise UserError(NO_RESULTS.format(host)) from error
     if not isinstance(rows, list):

@@ -1,4 +1,4 @@
-"""The SPARQL source: asked for ids slice by slice, then for their documents."""
+"""SPARQL source: ids slice by slice, then documents."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,103 +9,102 @@ from factory.entities.sources.sparql import documents as rdf
 from factory.entities.sources.sparql.documents import Row
 from factory.entities.sources.sparql.endpoint import Endpoint
 from factory.entities.sources.sparql.slices import Slice, slices
+from factory.wikidata.entity import ANSWER_TRUNCATED
 from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.regions import Region
 
-CUT_OFF = "answer cut off"
 _ENTITY_ID = re.compile("[A-Z][1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SearchScope:
-    """What a source is asked for."""
+    """Regions, properties and languages of the queries."""
 
     regions: tuple[Region, ...]
     links: tuple[str, ...]
-    """Properties that link an item to a region; or a path of two, through another item."""
+    """Properties that link an item to a region, or a path of two properties."""
     asked: tuple[str, ...]
-    """Properties of which an item needs one."""
+    """Properties of which an item needs at least one."""
     wanted: tuple[str, ...]
-    """Properties whose claims are read: links, asked ones, and what else the factory uses."""
+    """Properties whose claims are read: links, asked properties, and others that the factory uses."""
     labels: tuple[str, ...]
-    """Wikidata's label codes."""
+    """Label codes of Wikidata."""
     images: tuple[str, ...] = ()
-    """Of which an item needs one, if only items with images are wanted (see slices.py)."""
+    """Image properties of which an item needs at least one. None is needed if it is empty (see slices.py)."""
 
 
 @dataclass
 class SparqlSource:
-    """The SPARQL source: a `LookupSource` on an endpoint."""
+    """Ids and documents from a SPARQL endpoint, a `LookupSource`."""
 
     endpoint: Endpoint
     scope: SearchScope
     name: str
-    """Stands in the store as the place that rows came from."""
+    """Name of the source in the store."""
     batch: int = 50
+    """Number of items per query for documents."""
     per_region: int = 0
-    """Documents to read of each region at most; all where 0."""
+    """Limit of documents per region, 0 for no limit."""
 
     def slices(self) -> list[Slice]:
-        """The first slices: region by region, link by link."""
+        """Return the first slices, by region and link."""
         scope = self.scope
         return list(slices(scope.regions, scope.links, scope.asked, scope.images))
 
     def find(self, slice: Slice) -> list[str]:
-        """Ids of a slice's items, sorted; properties and lexemes are among them, and rejected later like in a dump.
+        """Return the sorted ids of a slice. Properties and lexemes among them are rejected later, as in a dump.
 
         Raises:
-            IncompleteAnswerError: the slice has to be split.
-            UserError: the endpoint is down, or refuses to answer.
+            IncompleteAnswerError: the slice must be split.
+            UserError: the endpoint is down or refuses to answer.
         """
         try:
-            found = {rdf.local_name(row["item"]) for row in self._ask(slice.query())}
+            ids = {rdf.local_name(row["item"]) for row in self._ask(slice.query())}
         except (KeyError, TypeError, AttributeError) as error:
-            raise self._odd() from error
-        if not all(_ENTITY_ID.fullmatch(name) for name in found):
-            raise self._odd()
-        return by_number(found)
+            raise self._other_data() from error
+        if not all(_ENTITY_ID.fullmatch(name) for name in ids):
+            raise self._other_data()
+        return by_number(ids)
 
     def count(self, slice: Slice) -> int:
-        """How many items a slice has.
+        """Return the number of items of a slice.
 
         Raises:
-            IncompleteAnswerError: the server cannot tell in time.
-            UserError: the endpoint is down, or refuses to answer.
+            IncompleteAnswerError: the server cannot count them in time.
+            UserError: the endpoint is down or refuses to answer.
         """
         try:
             return int(self._ask(slice.count_query())[0]["n"]["value"])
         except (KeyError, TypeError, IndexError, ValueError) as error:
-            raise self._odd() from error
+            raise self._other_data() from error
 
     def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
-        """Each id asked with its document; batches that are too much are halved, down to single items.
+        """Yield each id with its document. Batches that are too large are halved, down to single items.
 
         Raises:
-            UserError: the endpoint is down, or refuses to answer.
+            UserError: the endpoint is down or refuses to answer.
         """
         for start in range(0, len(ids), self.batch):
             yield from self._batch(ids[start : start + self.batch])
 
     def _batch(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
         try:
-            found = rdf.documents(self._ask, ids, sorted(set(self.scope.wanted)), sorted(set(self.scope.labels)))
+            documents = rdf.documents(self._ask, ids, sorted(set(self.scope.wanted)), sorted(set(self.scope.labels)))
         except IncompleteAnswerError:
             if len(ids) == 1:
-                yield ids[0], {"id": ids[0], "error": CUT_OFF}
+                yield ids[0], {"id": ids[0], "error": ANSWER_TRUNCATED}
                 return
             half = len(ids) // 2
             yield from self._batch(ids[:half])
             yield from self._batch(ids[half:])
             return
         except (KeyError, TypeError, AttributeError) as error:
-            raise self._odd() from error
-        yield from ((name, found[name]) for name in ids)
+            raise self._other_data() from error
+        yield from ((name, documents[name]) for name in ids)
 
     def _ask(self, query: str) -> list[Row]:
         return self.endpoint.select(query)
 
-    def _odd(self) -> UserError:
-        return UserError(
-            f"{self.endpoint.host} does not answer as a server with Wikidata's RDF: check the source's url"
-        )
+    def _other_data(self) -> UserError:
+        return UserError(f"{self.endpoint.host} does not answer with Wikidata's RDF. Check the source's url.")
