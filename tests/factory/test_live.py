@@ -108,7 +108,7 @@ def test_a_dry_run_counts_and_writes_nothing(services, tmp_path):
 def test_without_a_contact_the_live_services_are_not_asked(command, tmp_path):
     done = pcult(*command, "--workspace", tmp_path / "w", "--quiet", env={"PATH": "", "PYTHONPATH": "."})
     assert done.returncode == 1, done.stdout
-    assert "give --contact or set PCULT_CONTACT" in done.stderr and "Traceback" not in done.stderr
+    assert "Give --contact or set PCULT_CONTACT" in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path).rglob("*.duckdb"))
 
 

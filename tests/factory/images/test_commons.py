@@ -113,7 +113,7 @@ def test_the_api_is_asked_again_when_it_is_busy(fault):
 
 
 def test_without_an_answer_of_the_api_the_build_stops_in_one_line():
-    refused = pytest.raises(UserError, match=r"no answer from .*broken JSON.*run the same command again")
+    refused = pytest.raises(UserError, match=r"no answer from .*broken JSON.*Run the same command again")
     with CommonsServer(faults={"api": ["broken-json!"]}) as server, commons(server) as source, refused:
         source.metadata(["A.jpg"])
 

@@ -189,7 +189,7 @@ def test_a_build_that_lost_its_endpoint_goes_on(castles, tmp_path):
         recipe = write(tmp_path, server)
         result = build(recipe, tmp_path / "workspace")
         assert result.returncode == 1
-        assert result.stderr.count("\n") == 1 and "run the same command again" in result.stderr
+        assert result.stderr.count("\n") == 1 and "Run the same command again" in result.stderr
         server.faults["api"] = []
         assert build(recipe, tmp_path / "workspace").returncode == 0
     assert tables(tmp_path / "workspace") == tables(castles)
@@ -202,7 +202,7 @@ def test_without_a_contact_wikimedia_is_refused_before_anything_is_done(tmp_path
     recipe.write_text(text)
     result = build(recipe, tmp_path / "workspace")
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "give --contact or set PCULT_CONTACT" in result.stderr
+    assert "Give --contact or set PCULT_CONTACT" in result.stderr
     assert not (tmp_path / "workspace").exists()
 
 
@@ -222,7 +222,7 @@ def test_the_contact_is_sent(tmp_path, monkeypatch, how):
         (('type = "commons"', 'type = "commons"\nwidth = 800'), "no thumbnails of 800 px: choose one of 20, 40"),
         (("connections", "conections"), "Did you mean connections"),
         (("private_hosts", "privat_hosts"), "Did you mean private_hosts"),
-        (("[network]", '[network]\ncontact = "me"'), "is no contact"),
+        (("[network]", '[network]\ncontact = "me"'), "is not a contact"),
     ],
 )
 def test_a_wrong_network_is_one_line(tmp_path, change, message):
