@@ -68,7 +68,7 @@ def build(
       pcult build sample --workspace my-workspace
     """
     from factory import pipeline
-    from factory.images.sources.open import check
+    from factory.images.sources.open import check_contact
     from factory.recipe import RECIPES, load
     from factory.store import statistics
     from factory.store.store import Store
@@ -80,7 +80,7 @@ def build(
     if dump is not None:
         overrides["sources"] = [{"type": "dump", "path": str(dump.absolute())}]
     recipe = load(find("recipe", recipe_name, RECIPES), overrides=overrides, contact=contact)
-    check(recipe.images.sources, recipe.network)
+    check_contact(recipe.images.sources, recipe.network)
     reporter = Reporter(quiet=quiet)
     if dry_run:
         _print_estimate(recipe, reporter, as_json=as_json)

@@ -65,7 +65,7 @@ def images(recipe: Recipe) -> list[Any]:
         IMAGE_PROPERTIES,
         _toml("factory.images", "licenses.toml"),
         _toml("factory.images.sources.commons", "photo_rules.toml"),
-        _sql(stage.WISHED),
+        _sql(stage.CANDIDATES_SQL),
     ]
 
 
@@ -134,13 +134,13 @@ def _image_source(config: ImageSourceConfig) -> list[Any]:
     if isinstance(config, CommonsConfig):
         return [config.model_dump()]
     if isinstance(config, FolderConfig):
-        from factory.images.sources.folder import Folder
+        from factory.images.sources.folder import FolderSource
 
-        files = Folder(config.path).files()
+        files = FolderSource(config.path).files()
     else:
-        from factory.images.sources.drawings import Drawings
+        from factory.images.sources.drawings import DrawingsSource
 
-        files = Drawings(config.path, seed=0).files()
+        files = DrawingsSource(config.path, seed=0).files()
     return [_file(path) for path in (config.path, *files)]
 
 

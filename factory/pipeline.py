@@ -62,10 +62,10 @@ def _select(build: Build) -> tuple[int, int]:
 
 def _images(build: Build) -> tuple[int, int]:
     from factory.images import stage
-    from factory.images.sources import open as image_sources
+    from factory.images.sources.open import open_sources
 
     config = build.recipe.images
-    with image_sources.opened(config.sources, build.recipe.network, seed=build.recipe.seed) as sources:
+    with open_sources(config.sources, build.recipe.network, seed=build.recipe.seed) as sources:
         return stage.run(build.store, config, sources, build.workspace.images, build.reporter)
 
 

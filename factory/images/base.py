@@ -1,10 +1,10 @@
-"""What the factory asks of a place that images come from, whether Commons, a local folder or a table of drawings.
+"""Interface of image sources: Commons, a local folder, or a table of drawings.
 
-It is asked in batches: a place behind a network answers fifty titles as fast as one.
+Calls take batches: a source behind a network answers fifty titles as fast as one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -14,75 +14,88 @@ COMMONS = "https://commons.wikimedia.org/w/api.php"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ImageInfo:
-    """What is known of an image before it is fetched; text is empty where the source does not say."""
+class Attribution:
+    """Author, license and origin of an image. Text is empty where the source does not state it."""
 
-    title: str
-    """File title as Commons writes it, without `File:`."""
     author: str
     """Plain text."""
     author_url: str = ""
-    attribution: str = ""
-    """How the author wants to be named; where given, it stands in the author's place."""
+    requested: str = ""
+    """Attribution text that the author asks for. It replaces the author's name."""
     credit: str = ""
-    """Where the author's work was taken from, as plain text."""
+    """Origin of the author's work, as plain text."""
     license: str
     """Short name, as Commons' LicenseShortName or an SPDX id."""
     license_code: str = ""
-    """Our name for it, see licenses.toml; empty for a license of one's own folder that the table does not have."""
+    """Code from licenses.toml. Empty for a license of a local folder that the table lacks."""
     license_url: str
     restrictions: str = ""
-    """What besides copyright limits the use: personality, trademarked, insignia ..."""
+    """Limits of use besides copyright: personality, trademarked, insignia ..."""
     source: str
-    """Where the image, or the drawing that it shows, was taken from."""
+    """Origin of the image, or of the drawing that it shows."""
     page: str = ""
     """URL of the page that describes the file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OriginalFile:
+    """The original of an image, as far as the source knows it without fetching the file."""
+
     url: str = ""
-    """URL of the original file."""
-    thumbnail: str = ""
+    thumbnail_url: str = ""
     """URL of a smaller copy."""
-    categories: tuple[str, ...]
-    """Names without `Category:`."""
     width: int | None = None
-    """Of the original, in pixels, where the source knows it without fetching."""
+    """Pixels."""
     height: int | None = None
+    """Pixels."""
     size_bytes: int | None = None
-    """Of the original."""
     sha1: str = ""
-    """Of the original, in hexadecimal."""
+    """Hexadecimal."""
     mime: str = ""
     mediatype: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageInfo:
+    """Metadata of an image, known before the image is fetched."""
+
+    title: str
+    """File title as Commons writes it, without `File:`."""
+    attribution: Attribution
+    original: OriginalFile = field(default_factory=OriginalFile)
+    categories: tuple[str, ...]
+    """Names without `Category:`."""
     date: str = ""
-    """When the image was taken or made, as its page says."""
+    """Date of creation, as the file's page states it."""
     changes: str = ""
-    """What makes our copy differ from the original ("thumbnail 960 px"); licenses ask us to say it."""
+    """Difference between the stored copy and the original ("thumbnail 960 px"). Licenses require this statement."""
     refused: ImageError | None = None
-    """Why the source does not give the image; None where it does."""
+    """Reason why the source does not provide the image."""
 
 
-Fetched = tuple[ImageInfo, bytes | ImageError]
+FetchedImage = tuple[ImageInfo, bytes | ImageError]
 """An image's info with its content, or with the reason why there is none."""
 
 
 class ImageSource(Protocol):
-    """A place that images come from. Use it as a context manager: it may hold connections or processes."""
+    """A source of images. Use it as a context manager: it may hold connections or processes."""
 
     def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
-        """What is known of files, by the titles asked for; titles that the source does not have are left out."""
+        """Return the metadata of files by requested title, without titles that the source does not have."""
 
     def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
-        """The first `limit` files of each category, in the source's order; empty for a category it does not have."""
+        """Return the first `limit` files of each category, in the source's order. Unknown categories are empty."""
 
-    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
-        """The contents of files that the source has, in any order, each with its info (of which `changes` may differ).
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[FetchedImage]:
+        """Yield the contents of files in any order, each with its info, of which `changes` may differ.
 
-        One that `refused` is no error of the caller: it comes back with that reason.
+        A file that is `refused` comes back with that reason.
         """
 
     def __enter__(self) -> Self:
-        """Open what fetching needs."""
+        """Open the resources that fetching needs."""
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close them."""

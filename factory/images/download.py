@@ -1,4 +1,4 @@
-"""Images from a source into the folder: while the source waits for the network, threads decode what has come."""
+"""Download of images into a folder: threads decode them while the source waits for the network."""
 
 import concurrent.futures
 import os
@@ -12,42 +12,42 @@ from factory.images.image_store import StoredImage, store_image
 from pangea_cultural.errors import ImageError
 
 MAX_UNDECODED = 32
-"""Images in memory that no thread has come to: a fast source waits for a slow decoder."""
+"""Images in memory that wait for a decoding thread. The limit slows a source that is faster than the decoders."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Download:
-    """What became of one file."""
+class DownloadResult:
+    """A stored file, or the reason why it was not stored."""
 
     info: ImageInfo
     outcome: StoredImage | ImageError
 
     @property
     def stored(self) -> StoredImage:
-        """The image of a download that went well."""
+        """The image of a successful download."""
         assert isinstance(self.outcome, StoredImage), self.outcome
         return self.outcome
 
 
-def fetch_all(source: ImageSource, infos: Sequence[ImageInfo], folder: Path) -> Iterator[Download]:
-    """Fetch files and store their images; the outcomes come in any order."""
+def fetch_all(source: ImageSource, infos: Sequence[ImageInfo], folder: Path) -> Iterator[DownloadResult]:
+    """Fetch files, store their images and yield the results in any order."""
     if not infos:
         return
-    waiting: deque[tuple[ImageInfo, concurrent.futures.Future[StoredImage]]] = deque()
+    pending: deque[tuple[ImageInfo, concurrent.futures.Future[StoredImage]]] = deque()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for info, content in source.fetch(infos):
             if isinstance(content, ImageError):
-                yield Download(info=info, outcome=content)
+                yield DownloadResult(info=info, outcome=content)
                 continue
-            waiting.append((info, pool.submit(store_image, content, folder)))
-            while waiting and (waiting[0][1].done() or len(waiting) > MAX_UNDECODED):
-                yield _settled(*waiting.popleft())
-        while waiting:
-            yield _settled(*waiting.popleft())
+            pending.append((info, pool.submit(store_image, content, folder)))
+            while pending and (pending[0][1].done() or len(pending) > MAX_UNDECODED):
+                yield _result(*pending.popleft())
+        while pending:
+            yield _result(*pending.popleft())
 
 
-def _settled(info: ImageInfo, future: concurrent.futures.Future[StoredImage]) -> Download:
+def _result(info: ImageInfo, future: concurrent.futures.Future[StoredImage]) -> DownloadResult:
     try:
-        return Download(info=info, outcome=future.result())
+        return DownloadResult(info=info, outcome=future.result())
     except ImageError as error:
-        return Download(info=info, outcome=error)
+        return DownloadResult(info=info, outcome=error)

@@ -1,12 +1,14 @@
-"""Licenses of images. The table is licenses.toml; a new row is a new license."""
+"""Licenses of images. The table is licenses.toml: a new row is a new license."""
 
 import functools
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 from pangea_cultural.errors import ImageError
+
+NO_LICENSE = "no license"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,37 +17,36 @@ class License:
 
     pattern: str
     code: str = ""
-    """Our name for it; empty for what is not free."""
+    """Name of the license in exports. Empty for licenses that are not free."""
     free: bool = True
-    """Commercial use and changed copies are allowed."""
+    """The license allows commercial use and changed copies."""
     attribution: bool = False
     share_alike: bool = False
 
 
 def find(code: str, name: str = "") -> License:
-    """The license of an image.
+    """Return the license of an image. Every name that the table has must be a free license.
 
     Args:
-        code: Commons' machine code ("cc-by-sa-4.0"), or any other name.
-        name: the short name ("CC BY-SA 4.0"); looked at where the code says nothing, and to see whether the two agree
-            that the license is free.
+        code: Commons' machine code ("cc-by-sa-4.0"), or any other name. It comes before `name`.
+        name: short name ("CC BY-SA 4.0").
 
     Raises:
-        ImageError: it is not free, or not in the table.
+        ImageError: the license is not free, or not in the table.
     """
-    told = [text for text in (code, name) if text.strip()]
-    if not told:
-        raise ImageError("no license")
-    found = [row for text in told if (row := _row(_slug(text)))]
-    if not all(row.free for row in found):
-        raise ImageError(f"non-free license: {told[-1]}")
-    if not found:
-        raise ImageError(f"unknown license: {told[-1]}")
-    return found[0]
+    names = [text for text in (code, name) if text.strip()]
+    if not names:
+        raise ImageError(NO_LICENSE)
+    rows = [row for text in names if (row := _row(_slug(text)))]
+    if not all(row.free for row in rows):
+        raise ImageError(f"non-free license: {names[-1]}")
+    if not rows:
+        raise ImageError(f"unknown license: {names[-1]}")
+    return rows[0]
 
 
 def code_of(name: str) -> str:
-    """Our code of a free license; empty for any other."""
+    """Return the code of a free license, or an empty string for any other."""
     try:
         return find(name).code
     except ImageError:
@@ -65,14 +66,6 @@ def _table() -> list[License]:
 @functools.lru_cache(maxsize=1024)
 def _row(slug: str) -> License | None:
     for row in _table():
-        match = re.fullmatch(row.pattern, slug)
-        if match:
-            code = row.code.format(**match.groupdict())
-            return License(
-                pattern=row.pattern,
-                code=code,
-                free=row.free,
-                attribution=row.attribution,
-                share_alike=row.share_alike,
-            )
+        if match := re.fullmatch(row.pattern, slug):
+            return replace(row, code=row.code.format(**match.groupdict()))
     return None

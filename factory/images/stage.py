@@ -1,11 +1,12 @@
-"""The stage `images`: images for the selected entities, stored by content, each with its author and license.
+"""The stage `images`: images of the selected entities, stored by content, with author and license.
 
-Files that an entity's photo properties name come first. Where they are fewer than the recipe wants, the entity's
-Commons category fills up. An image that is rejected makes room for the next candidate, so a batch of entities takes
-several rounds: in each, every entity that still wants images takes as many candidates as it wants images.
+Files from an entity's photo properties come first. If they are too few, files of the entity's Commons category follow.
+A batch of entities takes several rounds, because a rejected image makes way for the next candidate. In each round,
+every entity tries as many candidates as it lacks images.
 """
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -13,48 +14,50 @@ import pyarrow as pa
 
 from factory.images import licenses
 from factory.images.base import ImageSource
-from factory.images.candidates import NO_IMAGE, Candidate, Wish
+from factory.images.candidates import NO_IMAGE, Candidate, EntityImageCandidates
 from factory.images.config import ImagesConfig
-from factory.images.download import Download, fetch_all
+from factory.images.download import DownloadResult, fetch_all
 from factory.images.image_store import StoredImage
 from factory.reference.properties import CATEGORY_PROPERTIES, IMAGE_PROPERTIES
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
 
 BATCH_ENTITIES = 200
-"""Four calls to Commons, side by side, and then work for all connections: a batch begins and ends with waiting."""
+"""Entities of a batch: four parallel calls to Commons. Connections idle at the start and the end of a batch."""
 MIN_CATEGORY_FILES = 50
-"""Looked at in a category: one call, and mostly enough to find a few photos among maps and plans."""
+"""Files to read from a category: one call, and usually enough to find a few photos among maps and plans."""
 
-TOLD = (
-    "author",
-    "author_url",
-    "attribution",
-    "credit",
-    "license",
-    "license_url",
-    "restrictions",
-    "source",
-    "page",
-    "url",
-    "sha1",
-    "mime",
-    "mediatype",
-    "date",
-    "changes",
-)
-"""What the store keeps of an image as its source tells it."""
+SOURCE_COLUMNS = {
+    "author": "attribution.author",
+    "author_url": "attribution.author_url",
+    "attribution": "attribution.requested",
+    "credit": "attribution.credit",
+    "license": "attribution.license",
+    "license_url": "attribution.license_url",
+    "restrictions": "attribution.restrictions",
+    "source": "attribution.source",
+    "page": "attribution.page",
+    "url": "original.url",
+    "sha1": "original.sha1",
+    "mime": "original.mime",
+    "mediatype": "original.mediatype",
+    "original_width": "original.width",
+    "original_height": "original.height",
+    "date": "date",
+    "changes": "changes",
+}
+"""Columns of the table `image` that are copied from the source's `ImageInfo`, with the attribute of each."""
 
-WISHED = """
-CREATE OR REPLACE TEMP TABLE wished AS
+CANDIDATES_SQL = """
+CREATE OR REPLACE TEMP TABLE candidate AS
 SELECT entity, property, value,
-       row_number() OVER (ORDER BY entity, list_position($properties, property), ordinal) AS place,
+       row_number() OVER (ORDER BY entity, list_position($properties, property), ordinal) AS position,
        (dense_rank() OVER (ORDER BY entity) - 1) // $batch_entities AS batch
 FROM claim SEMI JOIN (FROM entity WHERE selected) USING (entity)
 WHERE best AND list_contains($properties, property)
-ORDER BY place
+ORDER BY position
 """
-"""What the claims of all entities name, sorted once, so that a batch is a few rows in one place."""
+"""Files and categories in the claims of all entities, sorted so that the rows of a batch are adjacent."""
 
 Rows = dict[str, list[dict]]
 
@@ -62,40 +65,40 @@ Rows = dict[str, list[dict]]
 def run(
     store: Store, config: ImagesConfig, sources: Sequence[ImageSource], folder: Path, reporter: Reporter
 ) -> tuple[int, int]:
-    """Fetch the images of all selected entities. Returns how many entities went in and how many got an image."""
-    store.execute(WISHED, {"properties": list(IMAGE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
+    """Fetch the images of all selected entities. Return the numbers of entities and of entities with an image."""
+    store.execute(CANDIDATES_SQL, {"properties": list(IMAGE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
     inputs = store.value("SELECT count(*) FROM entity WHERE selected")
-    without = inputs - store.value("SELECT count(DISTINCT entity) FROM wished")
+    num_without = inputs - store.value("SELECT count(DISTINCT entity) FROM candidate")
     with reporter.bar("images", inputs, "entities") as bar:
-        start = _reject_without_wishes(store, without)
+        start = _reject_without_candidates(store, num_without)
         bar.advance(start)
-        numbers = range(_num_batches(start - without), _num_batches(inputs - without))
+        numbers = range(_num_batches(start - num_without), _num_batches(inputs - num_without))
         batches = [_Batch(store, sources, number, config.max_per_entity, folder) for number in numbers]
         for batch, following in itertools.zip_longest(batches, batches[1:]):
-            rows = batch.rows(meanwhile=following.prepare if following else lambda: None)
+            rows = batch.rows(on_progress=following.prepare if following else lambda: None)
             with store.transaction():
                 for name, table_rows in rows.items():
                     if table_rows:
                         store.append(name, pa.Table.from_pylist(table_rows))
                 store.execute("UPDATE stage SET position = position + ? WHERE name = 'images'", [batch.num_entities])
             bar.advance(batch.num_entities)
-            batch.forget()
+            batch.release()
     return inputs, store.value("SELECT count(DISTINCT entity) FROM entity_image")
 
 
-def _num_batches(entities: int) -> int:
-    return -(-entities // BATCH_ENTITIES)
+def _num_batches(num_entities: int) -> int:
+    return -(-num_entities // BATCH_ENTITIES)
 
 
-def _reject_without_wishes(store: Store, number: int) -> int:
-    """Reject the entities whose claims name no image, all at once; gives how many entities are done, of all."""
+def _reject_without_candidates(store: Store, number: int) -> int:
+    """Reject the entities whose claims name no image in one step. Return the number of entities that are done."""
     position = store.value("SELECT position FROM stage WHERE name = 'images'")
     if position or not number:
         return position
     with store.transaction():
         store.execute(
             """INSERT INTO rejection (stage, item, reason) SELECT 'images', entity, ? FROM entity
-               WHERE selected AND entity NOT IN (SELECT entity FROM wished)""",
+               WHERE selected AND entity NOT IN (SELECT entity FROM candidate)""",
             [NO_IMAGE],
         )
         store.execute("UPDATE stage SET position = ? WHERE name = 'images'", [number])
@@ -103,145 +106,145 @@ def _reject_without_wishes(store: Store, number: int) -> int:
 
 
 class _Batch:
-    """Fetches the images of some entities.
+    """Images of a batch of entities.
 
     Args:
-        store: has the table `wished`.
-        sources: where images come from.
-        number: of the batch in that table, from 0.
-        max_per_entity: most images of an entity.
-        folder: for the images.
+        store: store with the table `candidate`.
+        sources: image sources, in the order of the recipe.
+        number: index of the batch in that table.
+        max_per_entity: maximum number of images of an entity.
+        folder: folder for the images.
     """
 
     def __init__(
         self, store: Store, sources: Sequence[ImageSource], number: int, max_per_entity: int, folder: Path
     ) -> None:
         self.num_entities = 0
-        """Known when the batch is prepared."""
+        """Number of entities, known after `prepare`."""
         self._number = number
         self._store = store
         self._sources = sources
         self._folder = folder
         self._max_per_entity = max_per_entity
-        self._wishes: list[Wish] = []
-        self._done: dict[str, Download] = {}
+        self._entities: list[EntityImageCandidates] = []
+        self._results: dict[str, DownloadResult] = {}
 
     def prepare(self) -> None:
-        """Look up what the entities' claims name, once."""
-        if not self._wishes:
-            self._wishes = self._look_up_wishes()
-            self.num_entities = len(self._wishes)
+        """Look up the files that the entities' claims name, once."""
+        if not self._entities:
+            self._entities = self._read_candidates()
+            self.num_entities = len(self._entities)
 
-    def forget(self) -> None:
-        """Free the memory: a build of millions makes its batches in advance."""
-        self._wishes, self._done = [], {}
+    def release(self) -> None:
+        """Free the memory. A build of millions of entities creates all batches in advance."""
+        self._entities, self._results = [], {}
 
-    def rows(self, meanwhile: Callable[[], None]) -> Rows:
-        """Rows for image, entity_image and rejection.
+    def rows(self, on_progress: Callable[[], None]) -> Rows:
+        """Return the rows for image, entity_image and rejection.
 
         Args:
-            meanwhile: called as soon as downloads are under way; what it asks for comes while they go on.
+            on_progress: called after each download. Its own requests overlap with the remaining downloads.
         """
         self.prepare()
-        wishes = self._wishes
         while True:
-            self._open_categories([wish for wish in wishes if wish.needs_category()])
-            rounds = [(wish, wish.take()) for wish in wishes]
-            picked = [candidate for _, taken in rounds for candidate in taken]
-            if not picked:
+            self._add_category_files([entity for entity in self._entities if entity.needs_category()])
+            batches = [(entity, entity.next_batch()) for entity in self._entities]
+            candidates = [candidate for _, batch in batches for candidate in batch]
+            if not candidates:
                 break
-            self._fetch(picked, meanwhile)
-            for wish, taken in rounds:
-                wish.settle(taken, self._done)
-        return self._collect(wishes)
+            self._fetch(candidates, on_progress)
+            for entity, batch in batches:
+                entity.record_results(batch, self._results)
+        return self._collect()
 
-    def _look_up_wishes(self) -> list[Wish]:
-        """What each entity's claims name, in the order in which it should be tried."""
+    def _read_candidates(self) -> list[EntityImageCandidates]:
+        """Return the candidates from the entities' claims, in the order of the claims."""
         claims = self._store.rows(
-            "SELECT entity, property, value FROM wished WHERE batch = ? ORDER BY place", [self._number]
+            "SELECT entity, property, value FROM candidate WHERE batch = ? ORDER BY position", [self._number]
         )
-        of = {name: Wish(name, self._max_per_entity) for name, _, _ in claims}
-        titles = [value for _, via, value in claims if via not in CATEGORY_PROPERTIES]
-        known = self._look_up(titles)
+        entities = {name: EntityImageCandidates(name, self._max_per_entity) for name, _, _ in claims}
+        files = self._look_up(value for _, via, value in claims if via not in CATEGORY_PROPERTIES)
         for name, via, value in claims:
             if via not in CATEGORY_PROPERTIES:
-                of[name].add(known.get(value) or Candidate(title=value), via)
-            elif value not in of[name].categories:
-                of[name].categories.append(value)
-        return list(of.values())
+                entities[name].add(files.get(value) or Candidate(title=value), via)
+            elif value not in entities[name].categories:
+                entities[name].categories.append(value)
+        return list(entities.values())
 
     def _look_up(self, titles: Iterable[str]) -> dict[str, Candidate]:
-        """Files by the titles asked for; the first source that has one gives it."""
-        found: dict[str, Candidate] = {}
-        open_titles = list(dict.fromkeys(titles))
+        """Return files by requested title, each from the first source that has it."""
+        files: dict[str, Candidate] = {}
+        missing = list(dict.fromkeys(titles))
         for index, source in enumerate(self._sources):
-            infos = source.metadata(open_titles) if open_titles else {}
-            found |= {title: Candidate(title=title, source=index, info=info) for title, info in infos.items()}
-            open_titles = [title for title in open_titles if title not in infos]
-        return found
+            infos = source.metadata(missing) if missing else {}
+            files |= {title: Candidate(title=title, source=index, info=info) for title, info in infos.items()}
+            missing = [title for title in missing if title not in infos]
+        return files
 
-    def _open_categories(self, wishes: list[Wish]) -> None:
-        """Give entities the files of their categories, of all sources, as further candidates."""
-        names = list(dict.fromkeys(name for wish in wishes for name in wish.categories))
+    def _add_category_files(self, entities: list[EntityImageCandidates]) -> None:
+        """Add the files of the entities' categories, from all sources, as candidates."""
+        names = list(dict.fromkeys(name for entity in entities for name in entity.categories))
         if not names:
             return
         limit = max(MIN_CATEGORY_FILES, self._max_per_entity)
-        found = [source.in_categories(names, limit) for source in self._sources]
-        for wish in wishes:
-            for name in wish.open_categories():
-                for index, files in enumerate(found):
+        files_by_source = [source.in_categories(names, limit) for source in self._sources]
+        for entity in entities:
+            for name in entity.pop_categories():
+                for index, files in enumerate(files_by_source):
                     for info in files.get(name, ()):
-                        wish.add(Candidate(title=info.title, source=index, info=info), "category")
+                        entity.add(Candidate(title=info.title, source=index, info=info), "category")
 
-    def _fetch(self, picked: list[Candidate], meanwhile: Callable[[], None]) -> None:
-        """Fetch what no earlier round, batch or run has fetched."""
-        new = {c.key: c for c in picked if c.key not in self._done}
+    def _fetch(self, candidates: list[Candidate], on_progress: Callable[[], None]) -> None:
+        """Fetch the files that no earlier round, batch or run fetched."""
+        new = {c.key: c for c in candidates if c.key not in self._results}
         stored = self._store.rows(
             "SELECT file, image, path, width, height FROM image WHERE file IN (SELECT unnest(?::VARCHAR[]))",
             [list(new)],
         )
         for file, image, path, width, height in stored:
             content = StoredImage(image=image, path=path, width=width, height=height)
-            self._done[file] = Download(info=new[file].known, outcome=content)
+            self._results[file] = DownloadResult(info=new[file].known_info, outcome=content)
         for index, source in enumerate(self._sources):
-            infos = [c.known for key, c in new.items() if c.source == index and key not in self._done]
-            for download in fetch_all(source, infos, self._folder):
-                self._done[download.info.title] = download
-                meanwhile()
+            infos = [c.known_info for key, c in new.items() if c.source == index and key not in self._results]
+            for result in fetch_all(source, infos, self._folder):
+                self._results[result.info.title] = result
+                on_progress()
 
-    def _collect(self, wishes: list[Wish]) -> Rows:
-        """Rows in the order of entities and candidates: it does not tell which image came first over the wire."""
+    def _collect(self) -> Rows:
+        """Return the rows in the order of entities and candidates, which does not depend on the network."""
         rows: Rows = {"image": [], "entity_image": [], "rejection": []}
-        kept = [(wish, ordinal, c, self._done[c.key]) for wish in wishes for ordinal, c in enumerate(wish.kept)]
-        seen = self._known([download.stored.image for *_, download in kept])
-        for wish, ordinal, candidate, download in kept:
-            image = download.stored.image
+        accepted = [
+            (entity, ordinal, candidate, self._results[candidate.key])
+            for entity in self._entities
+            for ordinal, candidate in enumerate(entity.accepted)
+        ]
+        seen = self._in_store([result.stored.image for *_, result in accepted])
+        for entity, ordinal, candidate, result in accepted:
+            image = result.stored.image
             if image not in seen:
                 seen.add(image)
-                rows["image"].append(_image_row(download))
+                rows["image"].append(_image_row(result))
             rows["entity_image"].append(
-                {"entity": wish.entity, "image": image, "ordinal": ordinal, "via": candidate.via}
+                {"entity": entity.entity, "image": image, "ordinal": ordinal, "via": candidate.via}
             )
-        for wish in wishes:
-            rows["rejection"] += [{"stage": "images"} | row for row in wish.rejections()]
+        for entity in self._entities:
+            rows["rejection"] += [{"stage": "images"} | row for row in entity.rejections()]
         return rows
 
-    def _known(self, images: list[str]) -> set[str]:
-        found = self._store.rows("SELECT image FROM image WHERE image IN (SELECT unnest(?::VARCHAR[]))", [images])
-        return {row[0] for row in found}
+    def _in_store(self, images: list[str]) -> set[str]:
+        rows = self._store.rows("SELECT image FROM image WHERE image IN (SELECT unnest(?::VARCHAR[]))", [images])
+        return {image for (image,) in rows}
 
 
-def _image_row(download: Download) -> dict:
-    info, stored = download.info, download.stored
-    told = {name: getattr(info, name) for name in TOLD}
-    return told | {
+def _image_row(result: DownloadResult) -> dict:
+    info, stored = result.info, result.stored
+    columns = {column: operator.attrgetter(attribute)(info) for column, attribute in SOURCE_COLUMNS.items()}
+    return columns | {
         "image": stored.image,
         "path": stored.path,
         "file": info.title,
-        "license_code": info.license_code or licenses.code_of(info.license),
+        "license_code": info.attribution.license_code or licenses.code_of(info.attribution.license),
         "categories": list(info.categories),
-        "original_width": info.width,
-        "original_height": info.height,
         "width": stored.width,
         "height": stored.height,
     }

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 MAX_BYTES = 240
-"""Of a title in UTF-8, as MediaWiki limits it."""
+"""MediaWiki's limit of a title in UTF-8."""
 _NAMESPACE = re.compile(r"^\s*(?:file|image|category)\s*:\s*", re.IGNORECASE)
 _BLANKS = re.compile(r"[ _\u00a0\u1680\u180e\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _INVISIBLE = re.compile(r"[\u200e\u200f\u202a-\u202e]")
@@ -12,7 +12,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f#<>\[\]|{}]")
 
 
 def normalized(title: str) -> str:
-    """A title as Commons writes it: NFC, no `File:`, single blanks for underscores, a capital first letter."""
+    """Return a title as Commons writes it: NFC, without `File:`, single blanks, a capital first letter."""
     title = _INVISIBLE.sub("", unicodedata.normalize("NFC", title))
     title = _BLANKS.sub(" ", _NAMESPACE.sub("", title)).strip()
     first = title[:1].upper()
@@ -21,5 +21,5 @@ def normalized(title: str) -> str:
 
 
 def is_valid(title: str) -> bool:
-    """Whether a normalized title can name a file; a `|` in one would split a batch of titles."""
+    """Return whether a normalized title can name a file. A `|` would split a batch of titles."""
     return bool(title) and not _FORBIDDEN.search(title) and len(title.encode("utf-8", "replace")) <= MAX_BYTES

@@ -117,7 +117,7 @@ def test_a_changed_drawing_changes_the_images(recipe, tmp_path):
         ("select", value_entities, "ADD_UNSELECTED", "SELECT 1"),
         ("select", select_stage, "SAMPLE", "SELECT 1"),
         ("images", fingerprints, "IMAGE_PROPERTIES", ("P18",)),
-        ("images", images_stage, "WISHED", "SELECT 1"),
+        ("images", images_stage, "CANDIDATES_SQL", "SELECT 1"),
         ("questions", templates, "load", lambda code: ()),
         ("split", split_stage, "ASSIGN", "SELECT 1"),
         ("split", split_stage, "HELD_OUT_QUESTIONS", "SELECT 1"),

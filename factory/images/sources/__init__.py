@@ -1,1 +1,1 @@
-"""Sources of images, one module or package each."""
+"""Image sources, one module or package each."""

@@ -1,8 +1,9 @@
-"""An image source over a table of SVG drawings: of each drawing, a category of seeded views, as photos of one thing.
+"""Image source for a table of SVG drawings. Seeded views of each drawing stand in for photos of one object.
 
-The table is JSON Lines; a row has `name`, `svg` (relative to the table's folder, or `package:path` for a file that an
-installed package brings), `categories`, `author`, `license`, `license_url`, `source`, `views` (how many), and
-optionally `style` (CSS laid over the drawing, for example to hide a layer). View 01 is the plain drawing.
+The table is JSON Lines. A row has `name`, `svg`, `categories`, `author`, `license`, `license_url`, `source`, and
+`views`, the number of views. `svg` is a path relative to the table's folder, or `package:path` for a file of an
+installed package. The optional `style` is CSS for the drawing, for example to hide a layer. View 01 is the plain
+drawing.
 """
 
 import functools
@@ -20,14 +21,14 @@ from typing import Any, Self
 import orjson
 from PIL import Image
 
-from factory.images.base import Fetched, ImageInfo
+from factory.images.base import Attribution, FetchedImage, ImageInfo
 from factory.images.sources import drawing_views
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.process_pool import pool
 
 NUM_PROCESSES = 2
 NUM_FOR_POOL = 200
-"""Fewer views than this are drawn sooner than worker processes start."""
+"""Number of views from which worker processes pay off."""
 _TITLE = re.compile(r"(?P<name>.+) \(view (?P<number>\d\d+)\)\.png")
 
 
@@ -46,19 +47,19 @@ class Drawing:
     style: str = ""
 
     def title(self, number: int) -> str:
-        """File title of a view, counted from 1."""
+        """Return the file title of a view, counted from 1."""
         return f"{self.name} (view {number:02d}).png"
 
 
-class Drawings:
+class DrawingsSource:
     """Views of the drawings of a table.
 
     Args:
         table: the JSON Lines file.
-        seed: views differ between seeds; a view depends on the seed and its title only.
+        seed: seed of the views. A view depends on the seed and its title only.
 
     Raises:
-        UserError: the table does not fit.
+        UserError: a row of the table is not valid.
     """
 
     def __init__(self, table: Path, *, seed: int) -> None:
@@ -81,28 +82,28 @@ class Drawings:
         return None
 
     def files_in_category(self, category: str) -> list[str]:
-        """Titles of the views of a category's drawings, in the table's order."""
+        """Return the titles of the views of a category's drawings, in the table's order."""
         rows = self._categories.get(category, [])
         return [row.title(number) for row in rows for number in range(1, row.views + 1)]
 
     def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
-        """The first views of each category, in the table's order."""
+        """Return the first views of each category, in the table's order."""
         return {name: list(self.metadata(self.files_in_category(name)[:limit]).values()) for name in names}
 
     def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
-        """Whose the drawings of the views are; titles of no view are left out."""
-        found = {title: self._find(title) for title in titles}
-        return {title: _info(title, place[0]) for title, place in found.items() if place is not None}
+        """Return the metadata of views by title, without titles that are not views."""
+        views = {title: self._find(title) for title in titles}
+        return {title: _info(title, view[0]) for title, view in views.items() if view is not None}
 
-    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
-        """Views as PNG, in order, drawn by two processes where there are many.
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[FetchedImage]:
+        """Yield views as PNG, in order. Two processes render them if there are many.
 
-        The processes are spawned: a script that calls this needs the usual `if __name__ == "__main__"`.
+        The processes are spawned: a script that calls this needs `if __name__ == "__main__"`.
         """
         if len(infos) < NUM_FOR_POOL:
             yield from ((info, self.draw(info.title)) for info in infos)
             return
-        # Views of one drawing stay together, so that it is rendered in one process.
+        # Views of one drawing stay together, so that only one process renders it.
         names = [info.title for info in infos]
         chunks = [
             list(group) for _, group in itertools.groupby(names, key=lambda title: title.rpartition(" (view ")[0])
@@ -112,19 +113,19 @@ class Drawings:
             yield from zip(infos, contents, strict=True)
 
     def draw(self, title: str) -> bytes:
-        """A view as PNG; the same bytes for the same seed and title, in whatever order views are asked for.
+        """Return a view as PNG. Its bytes depend on the seed and the title only.
 
         Raises:
-            KeyError: there is no such view.
+            KeyError: the title is not a view.
         """
-        found = self._find(title)
-        if found is None:
+        view = self._find(title)
+        if view is None:
             raise KeyError(title)
-        row, number = found
+        row, number = view
         drawing = _render(self._table.parent, row.svg, row.style)
         if number == 1:
             return drawing_views.encoded(drawing_views.plain(drawing))
-        # A string seeds by its SHA-512, alike in every process.
+        # A string seed is hashed by SHA-512, so it is the same in every process.
         return drawing_views.encoded(drawing_views.varied(drawing, random.Random(f"{self._seed} {title}")))
 
     def _draw_all(self, titles: list[str]) -> list[bytes]:
@@ -142,10 +143,7 @@ class Drawings:
 def _info(title: str, row: Drawing) -> ImageInfo:
     return ImageInfo(
         title=title,
-        author=row.author,
-        license=row.license,
-        license_url=row.license_url,
-        source=row.source,
+        attribution=Attribution(author=row.author, license=row.license, license_url=row.license_url, source=row.source),
         categories=row.categories,
     )
 
@@ -157,14 +155,14 @@ def _read(table: Path) -> list[Drawing]:
             fields: dict[str, Any] = orjson.loads(line)
             rows.append(Drawing(**fields | {"categories": tuple(fields["categories"])}))
         except (orjson.JSONDecodeError, TypeError, KeyError) as error:
-            raise UserError(f"{table}:{number} is not a row of a drawings table: {error}") from error
+            raise UserError(f"{table}:{number} is not a row of a drawings table ({error}). Correct the row.") from error
     return rows
 
 
 @functools.lru_cache(maxsize=32)
 def _render(folder: Path, svg: str, style: str) -> Image.Image:
-    """A drawing as RGBA, cut to what is drawn; kept for the next view of it."""
-    import resvg_py  # an optional dependency: only who draws needs it
+    """Render a drawing as RGBA, cropped to its visible part."""
+    import resvg_py  # Only this source needs the package.
 
     content = _svg_file(folder, svg).read_text("utf-8")
     png = resvg_py.svg_to_bytes(
@@ -184,5 +182,5 @@ def _svg_file(folder: Path, svg: str) -> Traversable:
         return resources.files(package).joinpath(inside)
     except ModuleNotFoundError as error:
         raise UserError(
-            f"the drawing {svg} needs the package {package}: pip install 'pangea-cultural[factory]'"
+            f"The drawing {svg} needs the package {package}. Run: pip install 'pangea-cultural[factory]'"
         ) from error

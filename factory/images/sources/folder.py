@@ -1,8 +1,7 @@
-"""An image source over a local folder: photos of one's own, or fetched earlier, with a list that says whose they are.
+"""Image source for a local folder with a list of its images.
 
-The list is a JSON array or JSON Lines; each entry has `file` (relative to the list's folder), `title` (the Commons
-file name that claims use; `commons_title` is read too), `author`, `license` (or `license`), and optionally
-`license_url`, `source`, `categories`.
+The list is a JSON array or JSON Lines. An entry has `file` (relative to the list's folder), `title` (the Commons file
+name that claims use) or `commons_title`, `author` and `license`. Optional are `license_url`, `source` and `categories`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,12 +10,14 @@ from typing import Self
 
 import orjson
 
-from factory.images.base import Fetched, ImageInfo
+from factory.images.base import Attribution, FetchedImage, ImageInfo
 from factory.images.titles import normalized
 from pangea_cultural.errors import ImageError, UserError
 
+UNREADABLE_FILE = "file cannot be read"
 
-class Folder:
+
+class FolderSource:
     """Images of a local folder."""
 
     def __init__(self, listing: Path) -> None:
@@ -29,18 +30,20 @@ class Folder:
     def _add(self, row: dict, listing: Path) -> None:
         title = row.get("title") or row.get("commons_title")
         if not title or not row.get("file"):
-            raise UserError(f"{listing}: an entry without file or title: {row}")
+            raise UserError(f"{listing} has an entry without `file` or `title`: {row}. Add them.")
         path = (listing.parent / row["file"]).resolve()
         if not path.is_relative_to(listing.parent.resolve()):
-            raise UserError(f"{listing}: {row['file']} lies outside the list's folder")
+            raise UserError(f"{listing} names {row['file']}, which is outside the list's folder. Move it there.")
         title = normalized(title)
         self._paths[title] = path
         self._infos[title] = ImageInfo(
             title=title,
-            author=row.get("author") or "",
-            license=row.get("license") or "",
-            license_url=row.get("license_url") or "",
-            source=row.get("source") or str(row["file"]),
+            attribution=Attribution(
+                author=row.get("author") or "",
+                license=row.get("license") or "",
+                license_url=row.get("license_url") or "",
+                source=row.get("source") or str(row["file"]),
+            ),
             categories=tuple(row.get("categories") or ()),
         )
         for category in self._infos[title].categories:
@@ -57,25 +60,25 @@ class Folder:
         return None
 
     def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
-        """The first files of each category, in the list's order."""
+        """Return the first files of each category, in the list's order."""
         return {name: list(self.metadata(self._categories.get(name, [])[:limit]).values()) for name in names}
 
     def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
-        """What is known of files; those that the folder does not hold are left out."""
-        known = {title: normalized(title) for title in titles}
+        """Return the metadata of files by requested title, without files that the folder lacks."""
+        names = {title: normalized(title) for title in titles}
         return {
             title: self._infos[name]
-            for title, name in known.items()
+            for title, name in names.items()
             if name in self._paths and self._paths[name].is_file()
         }
 
-    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[Fetched]:
-        """The contents of files, in order."""
+    def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[FetchedImage]:
+        """Yield the contents of files, in order."""
         for info in infos:
             try:
                 yield info, self._paths[info.title].read_bytes()
             except OSError as error:
-                yield info, ImageError("file cannot be read", str(error))
+                yield info, ImageError(UNREADABLE_FILE, str(error))
 
 
 def _entries(listing: Path) -> list[dict]:
@@ -85,4 +88,4 @@ def _entries(listing: Path) -> list[dict]:
             return orjson.loads(content)
         return [orjson.loads(line) for line in content.splitlines() if line.strip()]
     except orjson.JSONDecodeError as error:
-        raise UserError(f"{listing} is neither JSON nor JSON Lines: {error}") from error
+        raise UserError(f"{listing} is neither JSON nor JSON Lines ({error}). Correct it.") from error

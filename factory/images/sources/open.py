@@ -1,6 +1,6 @@
-"""The image sources that a recipe names.
+"""Opening of the image sources in a recipe.
 
-Each is imported where a recipe names it: a recipe is checked at the start of every build, also of one without images.
+Modules of sources are imported on use: every build checks its recipe, even one without images.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from factory.net.client import Client
 
 
-def check(configs: Sequence[ImageSourceConfig], network: Network) -> None:
-    """Refuse a recipe that wants images from a host that wants to know whom to contact, before hours of work.
+def check_contact(configs: Sequence[ImageSourceConfig], network: Network) -> None:
+    """Check before the build that the recipe has a contact, if the host of an image source requires one.
 
     Raises:
-        UserError: there is no contact, or it is none.
+        UserError: the contact is missing or not valid.
     """
     user_agent(network.contact, "")
     for config in configs:
@@ -31,10 +31,10 @@ def check(configs: Sequence[ImageSourceConfig], network: Network) -> None:
 
 
 @contextlib.contextmanager
-def opened(configs: Sequence[ImageSourceConfig], network: Network, *, seed: int) -> Iterator[list[ImageSource]]:
-    """Open the sources of a recipe, in its order, and close them at the end of the block."""
+def open_sources(configs: Sequence[ImageSourceConfig], network: Network, *, seed: int) -> Iterator[list[ImageSource]]:
+    """Open the sources of a recipe in its order, and close them at the end of the block."""
     with contextlib.ExitStack() as stack:
-        # One client for all: the limits of a host hold for the whole build.
+        # All sources share one client, because the limits of a host apply to the whole build.
         online = any(isinstance(config, CommonsConfig) for config in configs)
         client = stack.enter_context(network.client(seed=seed)) if online else None
         yield [stack.enter_context(_source(config, client, seed)) for config in configs]
@@ -42,16 +42,16 @@ def opened(configs: Sequence[ImageSourceConfig], network: Network, *, seed: int)
 
 def _source(config: ImageSourceConfig, client: Client | None, seed: int) -> ImageSource:
     if isinstance(config, DrawingsConfig):
-        from factory.images.sources.drawings import Drawings
+        from factory.images.sources.drawings import DrawingsSource
 
-        return Drawings(config.path, seed=seed)
+        return DrawingsSource(config.path, seed=seed)
     if isinstance(config, FolderConfig):
-        from factory.images.sources.folder import Folder
+        from factory.images.sources.folder import FolderSource
 
-        return Folder(config.path)
-    from factory.images.sources.commons.photo_rules import Rules
-    from factory.images.sources.commons.source import Commons
+        return FolderSource(config.path)
+    from factory.images.sources.commons.photo_rules import PhotoRules
+    from factory.images.sources.commons.source import CommonsSource
 
     assert client is not None
-    rules = Rules(min_side_px=config.min_side_px, drawings=config.drawings)
-    return Commons(client=client, api=config.api, width=config.width, rules=rules)
+    rules = PhotoRules(min_side_px=config.min_side_px, drawings=config.drawings)
+    return CommonsSource(client=client, api=config.api, width=config.width, rules=rules)

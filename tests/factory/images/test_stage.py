@@ -1,4 +1,4 @@
-"""The stage `images` over a Commons server, through the command line."""
+"""The stage `images` with a Commons server, run by the command line."""
 
 import random
 import signal
@@ -46,20 +46,20 @@ def castle(n, letter, **fields):
 
 
 FILES = [
-    # A P18 and five more: three are taken.
+    # A P18 and five files of the category: three are accepted.
     *(castle(0, letter) for letter in "abcdef"),
-    # The P18 is gone, a map and a plan are no photos; two are left.
+    # The P18 is missing, and a map and a plan are not photos: two are accepted.
     *(castle(1, letter) for letter in "bc"),
     File(title="Map of castle 1.png", categories=("Castle 1",)),
     File(title="Castle 1 plan.png", categories=("Castle 1",)),
-    # The P18 is not free; the next one is, by an author who wants to be named otherwise.
+    # The P18 is not free. The next file is, and its author requests an attribution.
     castle(2, "a", license="cc-by-nc-4.0", license_name="CC BY-NC 4.0"),
     castle(2, "b", metadata={"Attribution": "City of Bonn"}, license="cc-by-3.0", license_name="CC BY 3.0"),
-    # Nothing but a drawing.
+    # Only a drawing.
     castle(3, "a", mime="image/svg+xml", mediatype="DRAWING"),
-    # A bomb, then the same image twice.
+    # A decompression bomb, then the same image twice.
     *(castle(4, letter, image=letter and "four") for letter in "abc"),
-    # The same image as castle 4's.
+    # The image of castle 4.
     castle(5, "a", image="four"),
 ]
 
@@ -105,7 +105,7 @@ def rejected(workspace, entity):
     return {item.removeprefix(entity).strip(): reason for item, reason in found}
 
 
-def test_the_photo_property_comes_first_and_the_category_fills_up(castles):
+def test_category_files_follow_the_photo_property(castles):
     assert images(castles, "Q9000") == [
         ("Castle 0 a.png", "P18"),
         ("Castle 0 b.png", "category"),
@@ -114,7 +114,7 @@ def test_the_photo_property_comes_first_and_the_category_fills_up(castles):
     assert rejected(castles, "Q9000") == {}
 
 
-def test_rejected_candidates_make_room(castles):
+def test_rejected_candidates_are_replaced(castles):
     assert [file for file, _ in images(castles, "Q9001")] == ["Castle 1 b.png", "Castle 1 c.png"]
     assert rejected(castles, "Q9001") == {
         "Castle 1 a.png": "image not in any source",
@@ -123,39 +123,39 @@ def test_rejected_candidates_make_room(castles):
     }
 
 
-def test_non_free_images_are_refused(castles):
+def test_non_free_images_are_rejected(castles):
     assert rejected(castles, "Q9002") == {"Castle 2 a.png": "non-free license: CC BY-NC 4.0"}
     assert images(castles, "Q9002") == [("Castle 2 b.png", "category")]
 
 
-def test_an_entity_without_a_photo_is_rejected(castles):
+def test_entity_without_a_photo_is_rejected(castles):
     assert rejected(castles, "Q9003") == {
         "Castle 3 a.png": "no photo: SVG (a drawing; the recipe does not allow drawings)",
         "": "no usable image",
     }
 
 
-def test_a_bomb_is_refused_and_a_copy_is_none(castles):
+def test_bomb_and_duplicate_are_rejected(castles):
     assert rejected(castles, "Q9004") == {
         "Castle 4 a.png": "too many pixels",
         "Castle 4 c.png": "same content as another file of the entity",
     }
 
 
-def test_a_image_of_two_entities_is_stored_once(castles):
+def test_image_of_two_entities_is_stored_once(castles):
     shared = rows(castles, "SELECT image, count(*) FROM entity_image GROUP BY image HAVING count(*) > 1")
     assert [n for _, n in shared] == [2]
     stored = rows(castles, "SELECT count(*), count(DISTINCT image) FROM image")[0]
     assert stored[0] == stored[1] == len(list(castles.glob("images/*/*.jpg")))
 
 
-def test_kept_and_rejected_are_the_inputs(castles):
+def test_kept_and_rejected_entities_add_up_to_the_inputs(castles):
     inputs, kept = rows(castles, "SELECT inputs, kept FROM stage WHERE name = 'images'")[0]
     lost = rows(castles, "SELECT count(*) FROM rejection WHERE stage = 'images' AND reason = 'no usable image'")[0][0]
     assert (inputs, kept, lost) == (6, 5, 1)
 
 
-def test_a_category_that_only_the_link_to_commons_names_gives_the_same(castles, tmp_path):
+def test_commons_sitelink_replaces_a_missing_category(castles, tmp_path):
     documents = list(world.documents())
     for row in documents:
         for name in row["claims"].pop("P373", ()):
@@ -167,7 +167,7 @@ def test_a_category_that_only_the_link_to_commons_names_gives_the_same(castles, 
     assert tables(tmp_path / "workspace") == tables(castles)
 
 
-def test_the_export_can_be_cited(castles):
+def test_export_has_everything_needed_for_citation(castles):
     export = Export.open(castles / "exports/castles")
     assert check(export) == []
     row = next(row for row in export.images().to_pylist() if row["file"] == "Castle 2 b.png")
@@ -177,14 +177,14 @@ def test_the_export_can_be_cited(castles):
     assert row["changes"] == "thumbnail 960 px"
 
 
-def test_show_prints_the_licenses(castles):
+def test_show_prints_licenses_and_rejections(castles):
     result = CliRunner().invoke(pcult, ["data", "show", "Q9002", "--workspace", str(castles)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "CC BY 3.0" in result.output and "City of Bonn" in result.output
-    assert "CC BY-NC 4.0" in result.output, "and why the other one was dropped"
+    assert "CC BY-NC 4.0" in result.output, "the rejected image is listed"
 
 
-def test_a_build_that_lost_its_endpoint_goes_on(castles, tmp_path):
+def test_build_resumes_after_the_api_was_down(castles, tmp_path):
     with CommonsServer(FILES, faults={"api": ["503!"], "Castle 4 a.png": ["bomb!"]}) as server:
         recipe = write(tmp_path, server)
         result = build(recipe, tmp_path / "workspace")
@@ -195,7 +195,7 @@ def test_a_build_that_lost_its_endpoint_goes_on(castles, tmp_path):
     assert tables(tmp_path / "workspace") == tables(castles)
 
 
-def test_without_a_contact_wikimedia_is_refused_before_anything_is_done(tmp_path):
+def test_build_without_a_contact_stops_before_any_work(tmp_path):
     with CommonsServer() as server:
         recipe = write(tmp_path, server)
     text = recipe.read_text().replace(server.api, "https://commons.wikimedia.org/w/api.php")
@@ -207,7 +207,7 @@ def test_without_a_contact_wikimedia_is_refused_before_anything_is_done(tmp_path
 
 
 @pytest.mark.parametrize("how", ["option", "environment"])
-def test_the_contact_is_sent(tmp_path, monkeypatch, how):
+def test_contact_is_sent_in_the_user_agent(tmp_path, monkeypatch, how):
     monkeypatch.setenv("PCULT_CONTACT", "env@example.org" if how == "environment" else "")
     options = ["--contact", "option@example.org"] if how == "option" else []
     with CommonsServer(FILES) as server:
@@ -225,7 +225,7 @@ def test_the_contact_is_sent(tmp_path, monkeypatch, how):
         (("[network]", '[network]\ncontact = "me"'), "is not a contact"),
     ],
 )
-def test_a_wrong_network_is_one_line(tmp_path, change, message):
+def test_wrong_network_settings_are_one_line(tmp_path, change, message):
     with CommonsServer() as server:
         recipe = write(tmp_path, server)
     recipe.write_text(recipe.read_text().replace(*change))
@@ -234,67 +234,67 @@ def test_a_wrong_network_is_one_line(tmp_path, change, message):
     assert message in result.stderr
 
 
-class LostError(Exception):
-    """What a source says that is killed."""
+class InterruptedSourceError(Exception):
+    """Error of an interrupted source."""
 
 
-class NoImages:
-    """A source that has no file, and is killed at the n-th question."""
+class EmptySource:
+    """A source without files that fails after a number of calls."""
 
-    def __init__(self, questions=None):
-        self.left = questions
+    def __init__(self, max_calls=None):
+        self.calls_left = max_calls
 
     def metadata(self, titles):
-        if self.left == 0:
-            raise LostError
-        self.left = self.left and self.left - 1
+        if self.calls_left == 0:
+            raise InterruptedSourceError
+        self.calls_left = self.calls_left and self.calls_left - 1
         return {}
 
     def in_categories(self, names, limit):
         return {}
 
 
-WISHES = """
+CLAIMS_SQL = """
 INSERT INTO entity SELECT 'Q' || n, n != 1, 'any', 1, 'dump' FROM range(10) AS numbers (n);
 INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'string', '' FROM range(9) AS numbers (n);
 INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '' FROM range(10) AS numbers (n);
 INSERT INTO stage (name, fingerprint) VALUES ('images', '');
 """
-"""Q0 and Q3 to Q8 name an image; Q1 is not selected, Q2 has a deprecated one, Q9 none."""
+"""Q0 and Q3 to Q8 name an image, Q1 is not selected, Q2 names a deprecated image, and Q9 names none."""
 
 
-@pytest.mark.parametrize("questions", [0, 1, 3, 4])
-def test_entities_are_looked_at_once_however_often_the_stage_begins(tmp_path, monkeypatch, questions):
+@pytest.mark.parametrize("max_calls", [0, 1, 3, 4])
+def test_interrupted_stage_handles_each_entity_once(tmp_path, monkeypatch, max_calls):
     monkeypatch.setattr(stage, "BATCH_ENTITIES", 2)
     with Store.open(tmp_path / "store.duckdb") as store:
-        store.execute(WISHES)
-        if questions < 4:
-            with pytest.raises(LostError):
-                stage.run(store, ImagesConfig(), [NoImages(questions)], tmp_path, Reporter(quiet=True))
-        for _ in range(2):  # the second time it was killed before it could say that it is done
-            assert stage.run(store, ImagesConfig(), [NoImages()], tmp_path, Reporter(quiet=True)) == (9, 0)
+        store.execute(CLAIMS_SQL)
+        if max_calls < 4:
+            with pytest.raises(InterruptedSourceError):
+                stage.run(store, ImagesConfig(), [EmptySource(max_calls)], tmp_path, Reporter(quiet=True))
+        for _ in range(2):  # The second run follows a kill before the stage was marked as done.
+            assert stage.run(store, ImagesConfig(), [EmptySource()], tmp_path, Reporter(quiet=True)) == (9, 0)
         found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
     files = [(f"Q{n} {n}.jpg", "image not in any source") for n in (0, *range(3, 9))]
     assert found == sorted([*files, *((f"Q{n}", "no usable image") for n in (0, *range(2, 10)))])
 
 
 def tables(workspace):
-    """The tables that the stage fills, sorted, without where the server was."""
+    """Return the sorted tables of the stage, without the server's port."""
     image = "SELECT * REPLACE (regexp_replace(url, ':[0-9]+/', '/') AS url) FROM image ORDER BY ALL"
     reasons = "SELECT item, reason FROM rejection WHERE stage = 'images' ORDER BY ALL"
     return [rows(workspace, sql) for sql in (image, "SELECT * FROM entity_image ORDER BY ALL", reasons)]
 
 
 def many_castles(number):
-    """Castles with a P18 and a category; every third P18 is missing."""
+    """Yield castles with a P18 and a category. Every third P18 is missing."""
     for n in range(number):
         claims = {"P17": [world.item("Q17")], "P571": [world.year(1600)]}
         claims |= {"P18": [world.text(f"Castle {n} a.png")], "P373": [world.text(f"Castle {n}")]}
         yield {"id": f"Q{10_000 + n}", "type": "item", "labels": {}, "claims": claims}
 
 
-def test_killed_builds_and_faults_change_nothing(tmp_path):
-    """SIGKILL at seeded random moments while one request in ten fails: the tables are those of a quiet run."""
+def test_kills_and_faults_do_not_change_the_result(tmp_path):
+    """Kill builds at seeded random times while one request in ten fails, and compare with an undisturbed build."""
     files = [castle(n, letter) for n in range(300) for letter in ("ab" if n % 3 else "bc")]
     with CommonsServer(files) as server:
         recipe = write(tmp_path / "quiet", server, many_castles(300))

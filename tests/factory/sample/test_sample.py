@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import factory.sample
-from factory.images.sources.drawings import Drawings
+from factory.images.sources.drawings import DrawingsSource
 from factory.sample.builder import build, cldr_names, draw_flags, draw_landmarks
 from factory.wikidata import entity
 from pangea_cultural.reference.languages import languages, training_languages
@@ -32,7 +32,7 @@ def entities(documents):
 
 @pytest.fixture(scope="module")
 def drawings():
-    return Drawings(FOLDER / "drawings.jsonl", seed=0)
+    return DrawingsSource(FOLDER / "drawings.jsonl", seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,8 @@ def test_every_image_and_category_is_in_the_drawings(entities, drawings):
         views = 44 if e.id in flags(entities) else 24 if e.id in draw_landmarks.DRAWINGS else 28
         assert title == files[0] and len(files) == views
         for info in drawings.metadata(files).values():
-            assert info.author and info.license and info.license_url and info.source
+            given = info.attribution
+            assert given.author and given.license and given.license_url and given.source
 
 
 def test_openmojis_flags_are_in_a_category_of_their_own(drawings, entities):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pangea_cultural.errors import ImageError
 from pangea_cultural.utils import images
-from pangea_cultural.utils.images import FORMATS, ImageError, read_rgb, read_size, verify
+from pangea_cultural.utils.images import FORMATS, read_rgb, read_size, verify
 from tests.helpers.http_faults import png_bomb
 
 ORIENTATION = 0x0112
@@ -136,7 +137,8 @@ def test_large_file_is_not_opened(file, monkeypatch):
 
 MEMORY = """
 import resource
-from pangea_cultural.utils.images import ImageError, verify
+from pangea_cultural.errors import ImageError
+from pangea_cultural.utils.images import verify
 from tests.helpers.http_faults import png_bomb
 bomb = png_bomb()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -166,7 +168,8 @@ def test_limit_of_pixels_is_lower_than_pillows_error(file):
 def test_pillow_does_not_warn_in_threads_and_filters_stay():
     script = """
 import concurrent.futures, warnings
-from pangea_cultural.utils.images import ImageError, verify
+from pangea_cultural.errors import ImageError
+from pangea_cultural.utils.images import verify
 from tests.helpers.http_faults import png_bomb
 filters, bomb = list(warnings.filters), png_bomb(11_000)
 def reason(number):

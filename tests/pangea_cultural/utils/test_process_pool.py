@@ -19,7 +19,7 @@ from pathlib import Path
 from factory.images.sources import drawings
 drawings.NUM_FOR_POOL = 1
 table = Path(drawings.__file__).parents[2] / "sample/drawings.jsonl"
-source = drawings.Drawings(table, seed=0)
+source = drawings.DrawingsSource(table, seed=0)
 views = source.fetch(list(source.metadata([row.title(1) for row in source._drawings.values()][:2]).values()))
 next(views)
 """

@@ -1,1 +1,1 @@
-"""Images of Wikimedia Commons, or of another wiki with its API."""
+"""Image source for Wikimedia Commons, or another wiki with its API."""

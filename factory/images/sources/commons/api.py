@@ -1,4 +1,4 @@
-"""Requests to Commons' API: what it knows of files, fifty at a time."""
+"""Requests to Commons' API: metadata of files, fifty at a time."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from factory.net import responses
 from factory.net.client import Client
 
 MAX_TITLES = 50
-"""In one call, and also of scaled images in one answer."""
+"""Limit of a call, and of the thumbnails in one answer."""
 MAX_GET_CHARACTERS = 6_000
-"""A longer request is sent by POST: fifty names in Chinese are 30,000 characters of percent signs."""
+"""Longer requests are sent by POST: fifty percent-encoded Chinese names have 30,000 characters."""
 FIELDS = (
     "Artist",
     "Attribution",
@@ -24,16 +24,16 @@ FIELDS = (
     "Restrictions",
 )
 Page = dict[str, Any]
-"""One page of an answer, with `imageinfo`."""
+"""A file's page in an answer, with `imageinfo`."""
 
 
 class Api:
     """The API of a wiki.
 
     Args:
-        client: asks it.
-        url: of api.php.
-        width: of the thumbnails whose URLs are wanted, in pixels.
+        client: HTTP client.
+        url: URL of api.php.
+        width: width of the requested thumbnail URLs, in pixels.
     """
 
     def __init__(self, client: Client, url: str, width: int) -> None:
@@ -52,13 +52,13 @@ class Api:
         }
 
     async def files(self, titles: Sequence[str]) -> dict[str, Page]:
-        """Pages of files, by the titles asked for; missing ones are left out.
+        """Return the pages of files by requested title, without missing files.
 
         Args:
             titles: at most fifty, normalized, without `File:`.
 
         Raises:
-            FetchError: no answer that can be used.
+            FetchError: there is no valid answer.
         """
         pages: dict[str, Page] = {}
         renamed: dict[str, str] = {}
@@ -66,44 +66,44 @@ class Api:
             for step in (*query.get("normalized", ()), *query.get("redirects", ())):
                 renamed[step["from"]] = step["to"]
             _merge(pages, query)
-        found = {title: pages.get(_target(f"File:{title}", renamed)) for title in titles}
-        return {title: page for title, page in found.items() if page and page.get("imageinfo")}
+        by_title = {title: pages.get(_target(f"File:{title}", renamed)) for title in titles}
+        return {title: page for title, page in by_title.items() if page and page.get("imageinfo")}
 
     async def category(self, name: str, limit: int) -> list[Page]:
-        """Pages of the first files of a category, by title; empty for a category that does not exist.
+        """Return the pages of the first files of a category, by title. A missing category is empty.
 
         Raises:
-            FetchError: no answer that can be used.
+            FetchError: there is no valid answer.
         """
         pages: dict[str, Page] = {}
-        asked = {
+        parameters = {
             "generator": "categorymembers",
             "gcmtitle": f"Category:{name}",
             "gcmtype": "file",
             "gcmlimit": str(min(limit, MAX_TITLES)),
             "gcmsort": "sortkey",
         }
-        for query in await self._query(asked, limit=limit):
+        for query in await self._query(parameters, limit=limit):
             _merge(pages, query)
         # The API gives the files of one call in no particular order.
         files = sorted((page for page in pages.values() if page.get("imageinfo")), key=lambda page: page["title"])
         return files[:limit]
 
-    async def _query(self, asked: dict[str, str], limit: int | None = None) -> list[dict[str, Any]]:
-        """The `query` parts of an answer and of its continuations, until `limit` files are told whole."""
+    async def _query(self, parameters: dict[str, str], limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the `query` parts of an answer and its continuations, until `limit` files are complete."""
         parts: list[dict[str, Any]] = []
-        going_on: dict[str, str] = {}
+        continuation: dict[str, str] = {}
         while True:
-            content = await self._ask(self._common | asked | going_on)
+            content = await self._request(self._common | parameters | continuation)
             parts.append(content.get("query", {}))
             # `iistart` leads to older versions of a file, not to more files.
-            going_on = {key: str(value) for key, value in content.get("continue", {}).items() if key != "iistart"}
+            continuation = {key: str(value) for key, value in content.get("continue", {}).items() if key != "iistart"}
             files = {page["title"] for part in parts for page in part.get("pages", ())}
             enough = limit is not None and "batchcomplete" in content and len(files) >= limit
-            if enough or not going_on.keys() - {"continue"}:
+            if enough or not continuation.keys() - {"continue"}:
                 return parts
 
-    async def _ask(self, parameters: dict[str, str]) -> dict[str, Any]:
+    async def _request(self, parameters: dict[str, str]) -> dict[str, Any]:
         url = self._url.with_query(parameters)
         if len(str(url)) <= MAX_GET_CHARACTERS:
             return await self._client.fetch(url, responses.mediawiki())
@@ -111,13 +111,13 @@ class Api:
 
 
 def _merge(pages: dict[str, Page], query: dict[str, Any]) -> None:
-    """Add the pages of a part: a continuation tells the same pages again, with what was left out before."""
+    """Add the pages of a part. A continuation repeats the pages, with the fields that were missing before."""
     for page in query.get("pages", ()):
         pages.setdefault(page["title"], {}).update(page)
 
 
 def _target(title: str, renamed: dict[str, str]) -> str:
-    """Where normalization and redirects lead; a circle of redirects leads nowhere in particular."""
+    """Return the title after normalization and redirects. A redirect loop ends at any of its titles."""
     for _ in range(len(renamed)):
         if title not in renamed:
             break

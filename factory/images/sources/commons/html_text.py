@@ -1,4 +1,4 @@
-"""Plain text of the HTML that Commons' file pages put into metadata."""
+"""Plain text of the HTML in Commons' metadata."""
 
 import re
 
@@ -10,11 +10,11 @@ _BREAKS = ("br", "p", "td", "th", "li", "dd", "dt", "div", "tr")
 
 
 def plain(markup: str, *, base: str = "https://commons.wikimedia.org/") -> tuple[str, str]:
-    """The visible text, and the first link in it, or an empty string where there is none.
+    """Return the visible text and its first link, or an empty string if there is no link.
 
     Args:
-        markup: a value of `extmetadata`.
-        base: what relative links are relative to.
+        markup: value of a field of `extmetadata`.
+        base: URL against which relative links are resolved.
     """
     if "<" not in markup and "&" not in markup:
         return " ".join(markup.split()), ""
@@ -33,10 +33,10 @@ def _is_hidden(element: etree._Element) -> bool:
 
 
 def _drop(element: etree._Element) -> None:
-    """Remove an element, keeping the text behind it; comments have no method of their own for it."""
+    """Remove an element but keep the text after it. lxml's `drop_tree` does not exist for comments."""
     parent = element.getparent()
     if parent is None:
-        return  # inside one that has been removed
+        return  # Its ancestor was removed before.
     before = element.getprevious()
     if before is not None:
         before.tail = (before.tail or "") + (element.tail or "")

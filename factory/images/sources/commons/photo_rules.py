@@ -1,4 +1,4 @@
-"""Which files can be photos. The table is photos.toml."""
+"""Rules that decide which files can be photos. The table is photo_rules.toml."""
 
 import functools
 import re
@@ -10,52 +10,53 @@ from typing import Any, Literal
 from factory.images.base import ImageInfo
 from pangea_cultural.errors import ImageError
 
-Form = Literal["photo", "thumbnail", "drawing"]
+FetchAs = Literal["photo", "thumbnail", "drawing"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
-    """What the recipe says about photos."""
+class PhotoRules:
+    """The recipe's rules for photos."""
 
     min_side_px: int = 400
-    """Of the shorter side of the original."""
+    """Minimum of the original's shorter side."""
     drawings: bool = False
-    """Take SVG files, as PNG."""
+    """Accept SVG files, as PNG."""
 
     def check(self, info: ImageInfo, *, in_category: bool) -> None:
-        """Check a file by what is known of it before it is fetched.
+        """Check a file by its metadata.
 
         Args:
-            info: what Commons says of the file.
-            in_category: it was found in a category, where nobody has chosen it.
+            info: the file's metadata.
+            in_category: the file was found in a category, so nobody chose it for the entity.
 
         Raises:
-            ImageError: it is no photo, or too small.
+            ImageError: the file is not a photo, or too small.
         """
-        form = form_of(info.mime)
-        if form == "drawing" and not self.drawings:
+        fetch_as = fetch_form(info.original.mime)
+        if fetch_as == "drawing" and not self.drawings:
             raise ImageError("no photo: SVG (a drawing; the recipe does not allow drawings)")
-        if form == "photo" and info.mediatype not in ("", "BITMAP"):
-            raise ImageError(f"no photo: {info.mediatype.lower()}")
+        if fetch_as == "photo" and info.original.mediatype not in ("", "BITMAP"):
+            raise ImageError(f"no photo: {info.original.mediatype.lower()}")
         if in_category:
             _check_name(info.title)
-        self._check_size(info, form, in_category)
+        self._check_size(info, fetch_as, in_category)
 
-    def _check_size(self, info: ImageInfo, form: Form, in_category: bool) -> None:
-        if not info.width or not info.height:
+    def _check_size(self, info: ImageInfo, fetch_as: FetchAs, in_category: bool) -> None:
+        width, height = info.original.width, info.original.height
+        if not width or not height:
             raise ImageError("no size given")
-        longer, shorter = max(info.width, info.height), min(info.width, info.height)
-        if form != "drawing" and shorter < self.min_side_px:
-            raise ImageError(f"a side under {self.min_side_px} px", f"{info.width} × {info.height}")
+        longer, shorter = max(width, height), min(width, height)
+        if fetch_as != "drawing" and shorter < self.min_side_px:
+            raise ImageError(f"a side under {self.min_side_px} px", f"{width} × {height}")
         if in_category and longer > _table()["names"]["max_aspect"] * shorter:
-            raise ImageError("no photo by its shape: banner", f"{info.width} × {info.height}")
+            raise ImageError("no photo by its shape: banner", f"{width} × {height}")
 
 
-def form_of(mime: str) -> Form:
-    """How to take a file.
+def fetch_form(mime: str) -> FetchAs:
+    """Return the form in which files of a MIME type are fetched.
 
     Raises:
-        ImageError: files of this type are no photos.
+        ImageError: files of this type are not photos.
     """
     table = _table()
     if mime in table["formats"]:
@@ -67,15 +68,14 @@ def form_of(mime: str) -> Form:
 
 def _check_name(title: str) -> None:
     stem = title.rpartition(".")[0] or title
-    match = _stop_words().search(stem.replace("_", " ").casefold())
-    if match:
+    if match := _stop_words().search(stem.replace("_", " ").casefold()):
         raise ImageError(f"no photo by its name: {match[0]}")
 
 
 @functools.cache
 def _stop_words() -> re.Pattern[str]:
     words = sorted(_table()["names"]["words"], key=len, reverse=True)
-    # Letters only: "map2" and "map-of" are maps, "mapuche" is not.
+    # A letter beside the word rules it out: "map2" and "map-of" are maps, "mapuche" is not.
     return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, words))})(?![^\W\d_])")
 
 

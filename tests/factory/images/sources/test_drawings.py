@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from factory.images.sources import drawings as module
-from factory.images.sources.drawings import Drawings
+from factory.images.sources.drawings import DrawingsSource
 from pangea_cultural.errors import UserError
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 20">
@@ -43,7 +43,7 @@ def opened(content):
 
 
 def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
-    source = Drawings(table, seed=0)
+    source = DrawingsSource(table, seed=0)
     assert source.files_in_category("White") == [f"White (view {n:02d}).png" for n in range(1, 6)]
     assert source.files_in_category("Signs")[4:6] == ["White (view 05).png", "Green (view 01).png"]
     assert source.files_in_category("Green")[-1] == "Green (view 120).png"
@@ -51,9 +51,14 @@ def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
 
 
 def test_metadata_names_the_drawings_author_license_and_source(table):
-    info = Drawings(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
-    assert (info.author, info.license, info.license_url) == ("A. Nobody", "CC0", "https://example.org/cc0")
-    assert info.source == "White, drawn for a test"
+    info = DrawingsSource(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
+    attribution = info.attribution
+    assert (attribution.author, attribution.license, attribution.license_url) == (
+        "A. Nobody",
+        "CC0",
+        "https://example.org/cc0",
+    )
+    assert attribution.source == "White, drawn for a test"
     assert info.categories == ("Signs", "White")
 
 
@@ -62,38 +67,38 @@ def test_metadata_names_the_drawings_author_license_and_source(table):
     ["White (view 06).png", "White (view 00).png", "White (view 1).png", "White.png", "Blue (view 01).png", ""],
 )
 def test_unknown_titles(table, title):
-    source = Drawings(table, seed=0)
+    source = DrawingsSource(table, seed=0)
     assert source.metadata([title]) == {}
     with pytest.raises(KeyError):
         source.draw(title)
 
 
 def test_view_01_is_the_plain_drawing(table):
-    source = Drawings(table, seed=0)
+    source = DrawingsSource(table, seed=0)
     image = opened(source.draw("Green (view 01).png"))
     assert image.size == (144, 96)
     assert image.getpixel((2, 2)) == image.getpixel((141, 93)) == (0, 106, 78)
     assert image.getpixel((72, 48)) == (188, 0, 45)
-    assert source.draw("Green (view 01).png") == Drawings(table, seed=1).draw("Green (view 01).png")
+    assert source.draw("Green (view 01).png") == DrawingsSource(table, seed=1).draw("Green (view 01).png")
 
 
 def test_style_hides_a_layer(table):
-    image = opened(Drawings(table, seed=0).draw("Bare (view 01).png"))
+    image = opened(DrawingsSource(table, seed=0).draw("Bare (view 01).png"))
     assert image.width == image.height, "only the disc is left"
 
 
 def test_views_depend_on_seed_and_title_only(table):
-    titles = Drawings(table, seed=7).files_in_category("White")
-    first = {title: Drawings(table, seed=7).draw(title) for title in titles}
-    again = Drawings(table, seed=7)
+    titles = DrawingsSource(table, seed=7).files_in_category("White")
+    first = {title: DrawingsSource(table, seed=7).draw(title) for title in titles}
+    again = DrawingsSource(table, seed=7)
     assert {title: again.draw(title) for title in reversed(titles)} == first
     assert len(set(first.values())) == len(titles)
-    other = Drawings(table, seed=8)
+    other = DrawingsSource(table, seed=8)
     assert all(other.draw(title) != first[title] for title in titles[1:])
 
 
 def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
-    source = Drawings(table, seed=0)
+    source = DrawingsSource(table, seed=0)
     for title in source.files_in_category("Green")[1:60]:
         image = opened(source.draw(title))
         assert image.mode == "RGB"
@@ -105,7 +110,7 @@ def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
 
 def test_many_are_drawn_as_one_is_in_the_order_asked_for(table, monkeypatch):
     monkeypatch.setattr(module, "NUM_FOR_POOL", 50)
-    source = Drawings(table, seed=3)
+    source = DrawingsSource(table, seed=3)
     titles = [*reversed(source.files_in_category("Green")), *source.files_in_category("White"), "Disc (view 01).png"]
     infos = list(source.metadata(titles).values())
     many = list(source.fetch(infos))
@@ -118,11 +123,11 @@ def test_a_bad_table_is_one_line_with_its_place(tmp_path):
     path = tmp_path / "drawings.jsonl"
     path.write_bytes(orjson.dumps(row("White", "white.svg")) + b'\n{"name": "Green"}\n')
     with pytest.raises(UserError, match=r"drawings.jsonl:2 is not a row"):
-        Drawings(path, seed=0)
+        DrawingsSource(path, seed=0)
 
 
 def test_a_missing_package_is_named(tmp_path):
     path = tmp_path / "drawings.jsonl"
     path.write_bytes(orjson.dumps(row("White", "no_such_package:a.svg")))
     with pytest.raises(UserError, match="no_such_package"):
-        Drawings(path, seed=0).draw("White (view 01).png")
+        DrawingsSource(path, seed=0).draw("White (view 01).png")
