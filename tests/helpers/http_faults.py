@@ -1,4 +1,4 @@
-"""What can happen on the way to a file or to the API, instead of the answer: real sockets, real broken bodies."""
+"""Faults of HTTP servers: handlers that break the response on real sockets."""
 
 import asyncio
 import datetime
@@ -11,7 +11,7 @@ from aiohttp import web
 
 BOMB_SIDE_PX = 30_000
 TRANSIENT = ("429", "503", "reset", "cut", "cut-chunked", "type", "html", "html-as-jpeg")
-"""Faults that another try mends."""
+"""Faults that a retry recovers from."""
 
 
 @functools.cache
@@ -171,4 +171,4 @@ FAULTS = {
     "maxlag": maxlag,
     "broken-json": broken_json,
 }
-"""By name. Each takes the server, the request and the content that was asked for."""
+"""Handlers by name. Each takes the server, the request and the requested content."""

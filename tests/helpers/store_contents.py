@@ -1,4 +1,4 @@
-"""What a build has come to, and in what two builds differ."""
+"""Contents of a store and its export, and the differences of two builds."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ TABLES += ("split", "rejection", "slice", "candidate")
 
 
 def contents(workspace, export="castles"):
-    """Every table as sorted rows, and every file of the export with its bytes."""
+    """Return every table as sorted rows, and every file of the export with its bytes."""
     with Store.open(workspace / "store.duckdb", read_only=True) as store:
         tables = {name: store.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
         tables["stage"] = store.rows("SELECT name, position, done, inputs, kept FROM stage ORDER BY ALL")
@@ -19,7 +19,7 @@ def contents(workspace, export="castles"):
 
 
 def differences(workspace, other):
-    """A short line for each row and file in which two builds differ: nobody can read the whole of both."""
+    """Return a short line for each row and file in which two builds differ."""
     (tables, files), (other_tables, other_files) = contents(workspace), contents(other)
     found = []
     for name, rows in tables.items():
@@ -30,5 +30,5 @@ def differences(workspace, other):
 
 
 def _minus(rows, others):
-    """Rows beyond those of the others, with how often: a row that stands twice is not the same as once."""
+    """Return the rows that the others lack, with their number: duplicates count."""
     return Counter(map(repr, rows)) - Counter(map(repr, others))

@@ -116,7 +116,7 @@ unseen_categories = ["By another artist"]
 def write(folder: Path) -> Path:
     """Write dump, images and recipe; gives the recipe's path."""
     rows = [*documents()]
-    # Two broken lines, as real dumps have them: one cut, one that is no entity.
+    # Two broken lines, as real dumps have them: a truncated one, and one that is not an item.
     rows[3:3] = [b'{"type": "item", "id": "Q6000", "labels": {', b'{"type": "property", "id": "P31"}']
     images = folder / "images"
     images.mkdir(parents=True)

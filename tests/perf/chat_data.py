@@ -12,7 +12,7 @@ from tests.perf.images import jpeg
 WORDS = 1200
 ANSWER_WORDS = (8, 16)
 TEXT_WORDS = (28, 44)
-"""Of question and answer together; marks and the words' rests make 40 to 60 tokens of it."""
+"""Words of a question and its answer together: 40 to 60 tokens, with punctuation."""
 
 
 def write(folder: Path, *, images: int, questions_per_image: int, seed: int) -> Path:
@@ -55,14 +55,14 @@ def _sentence(length: int, chance: random.Random) -> str:
 
 @functools.cache
 def vocabulary() -> tuple[str, ...]:
-    """Made-up words, most of which a tokenizer of a few thousand tokens that was trained on them knows whole."""
+    """Return made-up words. Most are one token of a tokenizer that was trained on them."""
     syllables = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
     chance = random.Random("words")
     return tuple("".join(chance.choices(syllables, k=3)) for _ in range(WORDS))
 
 
 def texts(repeat: int = 20) -> Iterator[str]:
-    """What to train a tokenizer on: every word alone and behind another."""
+    """Return training texts for a tokenizer: every word alone and after another word."""
     chance = random.Random("texts")
     for _ in range(repeat):
         for word in vocabulary():

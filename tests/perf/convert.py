@@ -1,10 +1,10 @@
-"""How much memory `pcult convert` takes: that of one file of weights, however many there are.
+"""Peak memory of `pcult convert`, which should be that of one file of weights.
 
     python -m tests.perf.convert --folder /tmp/convert
 
-Converts a LLaVA-NeXT of 3 GB in bfloat16, in files of at most 0.3 GB, to the original's layout and back, and compares
-all bytes with those that it began with. `peak_gb` is the whole process's; `one_file_peak_gb` that of a model of one
-layer, which is one file: most of both is torch and transformers.
+Converts a LLaVA-NeXT of 3 GB in bfloat16, in files of at most 0.3 GB, to the original layout and back. All bytes have
+to be equal afterwards. `peak_gb` is the peak of the process. `one_file_peak_gb` is the peak for a model of one layer,
+which is one file. Most of both is torch and transformers.
 """
 
 import shutil
@@ -49,7 +49,7 @@ def main(folder: Path, make: str | None) -> None:
 
 
 def write(folder: Path, layers: int) -> None:
-    """A checkpoint with random weights."""
+    """Write a checkpoint with random weights."""
     checkpoint.SHARD_BYTES = SHARD_BYTES
     words = moderate_model.words()
     settings = moderate_model.config(words)
@@ -59,19 +59,19 @@ def write(folder: Path, layers: int) -> None:
 
 
 def pcult(source: Path, target: Path) -> float:
-    """Convert; gives the peak memory in GB."""
+    """Convert and return the peak memory in GB."""
     return process.peak_gb([sys.executable, "-m", "pangea_cultural", "convert", str(source), str(target)])
 
 
 def weights(folder: Path) -> dict[str, str]:
-    """SHA-256 of the files of weights, and where each weight lies."""
+    """Return the SHA-256 of the files of weights, and the file of each weight."""
     index = folder / checkpoint.INDEX
     places = read_json(index)["weight_map"] if index.is_file() else {}
     return places | {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
 
 
 def weights_gb(folder: Path) -> float:
-    """Of all files of weights."""
+    """Return the size of all files of weights, in GB."""
     return sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e9
 
 

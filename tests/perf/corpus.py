@@ -1,9 +1,9 @@
-"""A source on disk: building it from chat JSON and from an export, and reading groups at random.
+"""Corpus of a source: building it from chat JSON and from an export, and reading groups at random.
 
     python -m tests.perf.corpus --folder /tmp/corpus
 
-Rows are of the published layout, in 39 languages, eight an image on average, in no order of images. Groups are read
-by one process from a warm page cache; peak memory is the building process's, mapped pages of the file included.
+Rows have the published layout, 39 languages and eight questions per image on average, in random order. One process
+reads groups from a warm page cache. Peak memory is that of the building process, with mapped pages of the file.
 """
 
 import random
@@ -67,7 +67,7 @@ def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
 
 
 def _asked(rows: int) -> Iterator[tuple[int, int, str]]:
-    """Number, image and language of each row."""
+    """Yield number, image and language of each row."""
     dice, languages = random.Random(0), training_languages()
     for number in range(rows):
         yield number, dice.randrange(rows // ROWS_PER_IMAGE), languages[number % len(languages)]

@@ -1,8 +1,8 @@
-"""Makes the batches of a recipe without learning from them, in one thread, as a data worker does.
+"""Builds the batches of a recipe without training, in one thread, as a data worker does.
 
     python -m tests.perf.data_path RECIPE WORKSPACE
 
-Prints JSON: questions, seconds, and how many tokens and targets the batches hold.
+Prints JSON: questions, seconds, and the number of tokens and targets in the batches.
 """
 
 import json
@@ -28,7 +28,7 @@ from pangea_cultural.utils.console import Reporter
 @click.argument("recipe", type=click.Path(exists=True, path_type=Path))
 @click.argument("workspace", type=click.Path(exists=True, path_type=Path))
 def main(recipe: Path, workspace: Path) -> None:
-    """Make all batches of the last stage once."""
+    """Build all batches of the last stage once."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         click.echo(json.dumps(measure(_steps(config.load(Recipe, recipe), workspace, Path(folder)))))
@@ -47,7 +47,7 @@ def _steps(recipe: Recipe, workspace: Path, folder: Path) -> StepDataset:
 
 
 def measure(steps: StepDataset) -> dict[str, float]:
-    """Make every step once and count what is in it."""
+    """Build every step once and count its tokens and targets."""
     found = {"questions": 0, "tokens": 0, "targets": 0}
     began = time.monotonic()
     for number in range(len(steps)):

@@ -1,12 +1,12 @@
-"""Downloads the same images with our stage and with img2dataset, from the same server with the same limit.
+"""Downloads the same images with the stage `images` and with img2dataset, from one server with one limit.
 
     python -m tests.perf.download --folder /tmp/download
 
-The server has a latency of 20 ms and both may use 8 connections. Both decode every image and keep its bytes as they
-came, with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. Ours is `pcult build --stage images` with
-one photo property an entity; its requests to the API are within its time. Seconds are the server's, from the first
-request to the last answer, so that nobody pays for starting Python. Then every tenth request fails, by seed, and what
-is missing in the end is counted: once with img2dataset's default (no retries), once with as many tries as ours.
+The server has a latency of 20 ms, and both may use 8 connections. Both decode every image and keep the original bytes
+with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. Ours is `pcult build --stage images` with one
+photo property per entity; its time includes the requests to the API. Seconds are measured by the server, from the first
+request to the last response, so that the start of Python does not count. Then every tenth request fails, by seed, and
+the missing images are counted: once with img2dataset's default (no retries), once with the number of tries of ours.
 """
 
 import functools
@@ -57,7 +57,7 @@ base_s = 0.5
 
 
 class Images:
-    """JPEGs of 100 to 200 kB: a few, made different by some bytes behind their end."""
+    """JPEG files of 100 to 200 kB: copies of a few, with different bytes after their end."""
 
     def __init__(self, number: int, seed: int) -> None:
         self.files = [File(title=f"{n}.jpg") for n in range(number)]
@@ -68,21 +68,21 @@ class Images:
         return self._bases[number % NUM_BASES] + f"{file.title:>16}".encode()
 
     def hashes(self) -> set[str]:
-        """SHA-256 of every image."""
+        """Return the SHA-256 of every image."""
         return {hashlib.sha256(self(file, 960)).hexdigest() for file in self.files}
 
     def mean_kb(self) -> float:
-        """Mean size."""
+        """Return the mean size in bytes."""
         return statistics.mean(map(len, self._bases)) / 1000
 
 
 def span_s(server: CommonsServer) -> float:
-    """Seconds from the first request to the last answer."""
+    """Return the seconds from the first request to the last response."""
     return server.last_answer - server.requests[0][3]
 
 
 def ours(server: CommonsServer, images: Images, folder: Path) -> set[str]:
-    """Build up to the images; gives the SHA-256 of what is there."""
+    """Build up to the images and return the SHA-256 of each file."""
     folder.mkdir(parents=True)
     claims = {"P17": [world.item("Q17")]}
     documents = [
@@ -97,7 +97,7 @@ def ours(server: CommonsServer, images: Images, folder: Path) -> set[str]:
 
 
 def img2dataset(server: CommonsServer, images: Images, folder: Path, program: Path, retries: int = 0) -> set[str]:
-    """Let img2dataset download the same files; gives the SHA-256 of what is there."""
+    """Download the same files with img2dataset and return the SHA-256 of each."""
     folder.mkdir(parents=True)
     urls = [f"{server.thumbnail(file, 960)}\n" for file in images.files]
     (folder / "urls.txt").write_text("".join(urls))
@@ -130,7 +130,7 @@ def _sha256(path: Path) -> str:
 
 
 def measure(name: str, images: Images, folder: Path, fault_share: float, download: Callable) -> dict:
-    """One download in a new folder from a new server."""
+    """Run one download in a new folder from a new server."""
     shutil.rmtree(folder / name, ignore_errors=True)
     wanted = images.hashes()
     began = time.monotonic()
@@ -180,7 +180,7 @@ def main(folder: Path, files: int, repeat: int) -> None:
 
 
 def markdown(found: dict, seconds: dict[str, float]) -> str:
-    """The figures as a table."""
+    """Print the figures as a table."""
     lines = ["| | files/s | lost of 10 % faults | seconds with faults |", "|---|---|---|---|"]
     for name, run in found["runs"]["faulty"].items():
         speed = f"{found['files'] / seconds[name]:.0f}" if name in seconds else "-"

@@ -1,11 +1,11 @@
-"""How fast a dump is read, beside qwikidata and the bare decompressors on the same files, and in how much memory.
+"""Speed and memory of reading a dump, compared with qwikidata and with the decompressors alone.
 
     python -m tests.perf.dump_ingest --folder /tmp/dump --documents some-real-documents.json.bz2
 
-A dump is made of the documents given (the embedded sample's where none are), with other ids, so that about 5 % of its
-lines are selected. qwikidata is installed into an environment of its own in the folder. Every figure is of a whole
-process, `pcult build` with its start and its writing to DuckDB included; the commands take turns, and the median of the
-rounds counts.
+The dump has the given documents (by default, those of the embedded sample) with other ids, so that about 5 % of its
+lines are selected. qwikidata is installed into a separate environment in the folder. Every figure is of a whole
+process: `pcult build` with its start and its writes to DuckDB. The commands take turns; figures are medians of the
+rounds.
 """
 
 import json
@@ -31,7 +31,7 @@ from tests.perf.peers import environment
 SELECTED = 0.05
 LINKS = re.compile(rb'"(P17|P27|P495|P19|P2341|P2596)"')
 STEPS = re.compile(rb'"(P30|P36|P37)"')
-"""Of countries and cities. Collections of documents are full of them, but of all items not one in a hundred is one."""
+"""Claims of countries and cities. They are frequent in collections of documents, but rare among all items."""
 RECIPE = """
 name = "ingest"
 languages = ["en"]
@@ -122,7 +122,7 @@ def _regions() -> list[str]:
 
 
 def _dump_lines(sources: list[bytes], lines: int) -> Iterator[tuple[bytes, bool]]:
-    """Documents with new ids; in most of them links to regions are made into links to nothing."""
+    """Yield documents with new ids, and whether they keep their links to regions."""
     dice = random.Random(0)
     linked = [text for text in sources if LINKS.search(text)]
     unlinked = [STEPS.sub(rb'"P9999998"', LINKS.sub(rb'"P9999999"', text)) for text in sources]
@@ -133,7 +133,7 @@ def _dump_lines(sources: list[bytes], lines: int) -> Iterator[tuple[bytes, bool]
 
 
 def _write(path: Path, sources: list[bytes], lines: int) -> int:
-    """Write a dump; gives how many of its documents have links."""
+    """Write a dump and return the number of documents with links."""
     opened = igzip.open(path, "wb", compresslevel=1) if path.suffix == ".gz" else path.open("wb")
     num_linked = 0
     with opened as stream:
@@ -159,7 +159,7 @@ def _timed(command: list[str]) -> float:
 
 
 def _peak_gb(folder: Path, sources: list[bytes], lines: int) -> float:
-    """Peak memory of all processes of a build, proportional shares added up."""
+    """Return the peak memory of all processes of a build, as the sum of proportional set sizes."""
     path = folder / "memory.json.gz"
     _write(path, sources, lines)
     shutil.rmtree(folder / "workspace", ignore_errors=True)

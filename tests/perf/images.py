@@ -1,4 +1,4 @@
-"""Images for benchmarks: made-up, but as hard to decode as photos."""
+"""Generated images that take as long to decode as photos."""
 
 import io
 import random
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def jpeg(chance: random.Random) -> bytes:
-    """An image of 960 × 720 pixels with the detail of a photo: soft shapes and some grain, 100 to 200 kB."""
+    """Return an image of 960 x 720 pixels with soft shapes and grain, 100 to 200 kB."""
     numbers = np.random.default_rng(chance.randrange(2**32))
     shapes = Image.fromarray(numbers.integers(0, 255, (45, 60, 3), dtype=np.uint8)).resize((960, 720), 3)
     grain = numbers.normal(0, chance.uniform(3, 9), (720, 960, 1))

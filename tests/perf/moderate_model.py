@@ -1,9 +1,9 @@
-"""A LLaVA-NeXT with random weights that is large enough to be measured, and small enough for two cores.
+"""LLaVA-NeXT with random weights, large enough to measure and small enough for two cores.
 
     python -m tests.perf.moderate_model CHECKPOINT
 
-A process of its own makes it, so that the benchmark itself stays small: a child's peak memory is never counted as less
-than what its parent holds.
+It is built in a separate process, so that the benchmark itself stays small: the peak memory of a child is at least that
+of its parent.
 """
 
 from pathlib import Path
@@ -25,12 +25,12 @@ MAX_LENGTH = 8192
 
 
 def words() -> tokenizer.PreTrainedTokenizerFast:
-    """The tokenizer."""
+    """Return the tokenizer."""
     return tokenizer.train(chat_data.texts(), vocab_size=VOCABULARY, max_length=MAX_LENGTH)
 
 
 def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
-    """Qwen2 of 6 layers × 512 and a CLIP tower of 6 layers × 256; a 4:3 image is three tiles, about 600 tokens."""
+    """Return the configuration: Qwen2 of 6 x 512, CLIP of 6 x 256; a 4:3 image is three tiles, about 600 tokens."""
     text = Qwen2Config(
         vocab_size=len(made),
         hidden_size=512,
@@ -63,7 +63,7 @@ def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
 
 
 def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
-    """A checkpoint with random weights."""
+    """Write a checkpoint with random weights."""
     model = PackedLlavaNext(settings).to(dtype)
     save_checkpoint(model, build_processor(settings, made), folder, card="\n# Random weights\n", license="apache-2.0")
 

@@ -1,4 +1,4 @@
-"""Environments of their own for the tools that we are measured beside."""
+"""Separate environments for the tools of comparison."""
 
 import subprocess
 import sys
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def environment(folder: Path, package: str, *, beside_ours: bool = False) -> Path:
-    """A virtual environment with a package from PyPI, made once.
+    """Return the Python of a virtual environment with a package; create it once.
 
     Args:
-        folder: of the environment.
+        folder: folder of the environment.
         package: to install.
         beside_ours: let it see our own packages, too, so that both run on the same torch and nothing large is fetched.
 

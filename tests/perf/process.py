@@ -1,4 +1,4 @@
-"""A command that is measured from outside."""
+"""Peak memory of a command."""
 
 import os
 import subprocess
@@ -8,10 +8,10 @@ import click
 
 
 def peak_gb(command: list[str], *, stdout: int | IO[Any] = subprocess.DEVNULL, stderr: IO[Any] | None = None) -> float:
-    """Run a command to its end; gives its peak memory in GB.
+    """Run a command and return its peak memory in GB.
 
     Raises:
-        ClickException: it failed.
+        ClickException: the command failed.
     """
     process = subprocess.Popen(command, stdout=stdout, stderr=stderr)
     _, status, usage = os.wait4(process.pid, 0)

@@ -1,9 +1,9 @@
-"""Runs the quickstart for several seeds, each in a new workspace, and writes what came out.
+"""Quickstart with several seeds, each in a new workspace.
 
     python -m tests.perf.quickstart --seeds 0,1,2 --repeat 0 --workspaces /tmp/quickstart
 
-Prints a Markdown table for tests/perf/README.md and writes results/quickstart.json. With `--repeat SEED` that
-seed is run once more, and the export's bytes, the weights and all figures are compared.
+Prints a Markdown table for tests/perf/README.md and writes results/quickstart.json. `--repeat SEED` runs a seed again
+and compares the bytes of the export, the weights and all figures.
 """
 
 import json
@@ -36,7 +36,7 @@ def main(seeds: str, repeat: int | None, workspaces: Path) -> None:
 
 
 def run(workspace: Path, seed: int) -> dict:
-    """One quickstart in a new workspace."""
+    """Run one quickstart in a new workspace."""
     shutil.rmtree(workspace, ignore_errors=True)
     command = [sys.executable, "-m", "pangea_cultural", "quickstart", "--workspace", str(workspace), "--quiet"]
     subprocess.run([*command, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL)
@@ -48,7 +48,7 @@ def run(workspace: Path, seed: int) -> dict:
 
 
 def figures(runs: list[dict]) -> dict[str, float]:
-    """The worst of all runs: seconds and memory are claims about any of them."""
+    """Return the largest figures of all runs, because the documents name upper limits."""
     return {
         "seconds_total": max(run["seconds"]["total"] for run in runs),
         "seconds_factory": max(run["seconds"]["factory"] for run in runs),
@@ -57,12 +57,12 @@ def figures(runs: list[dict]) -> dict[str, float]:
 
 
 def compare(first: dict, second: dict) -> dict[str, bool]:
-    """What two runs of the same seed share."""
+    """Return the results that are equal in two runs of a seed."""
     return {key: first[key] == second[key] for key in ("export_sha256", "weights_sha256", "accuracy")}
 
 
 def markdown(found: dict) -> str:
-    """The figures as a table: a row a kind of question and group, a column a seed; blind scores in brackets."""
+    """Print a table: a row per question type and group, a column per seed, blind scores in brackets."""
     runs = list(found["runs"].values())
     head = ["percent (blind)", *[f"seed {run['seed']}" for run in runs]]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
@@ -79,7 +79,7 @@ def markdown(found: dict) -> str:
 
 
 def percent(value: float | None) -> str:
-    """An accuracy in percent."""
+    """Return an accuracy in percent."""
     return "-" if value is None else f"{100 * value:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark leaves: a table on the screen, and results/NAME.json with machine, date and command."""
+"""Results of a benchmark: a table on the screen, and results/NAME.json with machine, date and command."""
 
 import datetime
 import sys
@@ -15,7 +15,7 @@ RESULTS = Path(__file__).with_name("results")
 
 
 def write(name: str, figures: dict[str, float], *, details: dict[str, Any] | None = None) -> None:
-    """Print the figures and keep them, with everything that a reader needs to repeat them."""
+    """Print the figures and write them with machine, date and command."""
     found = {
         "machine": machine(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

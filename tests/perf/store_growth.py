@@ -1,8 +1,8 @@
-"""How time and store grow with the number of entities: a build of 1,000 to 1,000,000, and the line through them.
+"""Growth of time and store with the number of entities, from 1,000 to 1,000,000.
 
     python -m tests.perf.store_growth --folder /tmp/growth
 
-Every entity is selected, has a few claims and labels in two languages, and is asked about without an image. A slope of
+Every entity is selected, has a few claims and labels in two languages, and gets questions without an image. A slope of
 1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
 """
 
@@ -78,7 +78,7 @@ def _documents(size: int):
 
 
 def _slope(values: dict[int, float]) -> float:
-    """Of the least-squares line through the logarithms; fixed costs of the smallest sizes make it flatter."""
+    """Return the slope of the least-squares line through the logarithms; fixed costs make it flatter."""
     points = [(math.log(n), math.log(value)) for n, value in values.items() if value > 0]
     mean_x, mean_y = (sum(part) / len(points) for part in zip(*points, strict=True))
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)

@@ -1,4 +1,4 @@
-"""The benchmark compares like with like: the same conversations, the same text, the same targets."""
+"""Both sides of the benchmark have the same conversations, text and targets."""
 
 import ast
 from pathlib import Path
@@ -25,7 +25,7 @@ def words():
 
 
 def peer_template():
-    """TRL's side can only be imported where TRL is; its template is a constant."""
+    """Return the template of TRL's side. It is read from the source, because TRL is not installed."""
     tree = ast.parse(Path(chat_data.__file__).with_name("trl_peer.py").read_text())
     found = [n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "TEMPLATE"]
     return ast.literal_eval(found[0])
@@ -72,7 +72,7 @@ def test_the_peer_writes_the_same_text(rows, words):
 
 
 def test_the_peer_has_a_loss_on_the_same_tokens(rows, words):
-    """As TRL's collator asks for them; the last newline, which has no loss, is not in our rows."""
+    """Return a row's tokens as TRL's collator builds them, without the last newline, which has no loss."""
     for row in rows[1]:
         ids, targets = our_tokens(row, words)
         theirs = words.apply_chat_template(

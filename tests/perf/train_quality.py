@@ -1,11 +1,11 @@
-"""Whether questions that share their image are learnt as well as those with rows of their own.
+"""Validation loss of questions that share their image, compared with separate rows.
 
     python -m tests.perf.train_quality --workspace /tmp/quality --seeds 0,1,2
 
-Trains the shipped recipe `tiny` on the embedded sample with both kinds of packing, for each seed: the same questions in
-the same steps. Compared is the validation loss at the end of the last stage, over trained and held-out languages:
-`max_difference` is the largest between the two kinds of one seed, `seed_spread` the smaller one of the two ranges over
-the seeds. A seed's runs differ in nothing but rounding, which training makes larger step by step.
+Trains the shipped recipe `tiny` on the embedded sample with both packings, for each seed: the same questions in the
+same steps. The figures are validation losses at the end of the last stage, over trained and held-out languages.
+`max_difference` is the largest difference between the packings of a seed. `seed_spread` is the smaller of the two
+ranges over the seeds. Runs of a seed differ only by rounding, which grows step by step.
 """
 
 import subprocess
@@ -28,7 +28,7 @@ KINDS = ("shared", "rows")
 @click.option("--seeds", default="0,1,2", show_default=True)
 @click.option("--steps", type=int, help="Fewer of them in the last stage.")
 def main(workspace: Path, seeds: str, steps: int | None) -> None:
-    """Train, and compare."""
+    """Train and compare."""
     if not (workspace / "exports/sample").is_dir():
         pcult("build", "sample", "--workspace", str(workspace))
         pcult("data", "synthetic-chat", str(workspace / "exports/general"))
@@ -40,12 +40,12 @@ def main(workspace: Path, seeds: str, steps: int | None) -> None:
 
 
 def pcult(*words: str) -> None:
-    """Run a command of ours; what it says is not kept."""
+    """Run a `pcult` command and ignore its output."""
     subprocess.run([sys.executable, "-m", "pangea_cultural", *words], check=True, stdout=subprocess.DEVNULL)
 
 
 def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str, Any]:
-    """One training: its last validation, the questions learnt, and how long it took."""
+    """Train once and return the last validation, the number of questions and the seconds."""
     name = f"quality-{kind}-{seed}"
     path = workspace / f"{name}.toml"
     path.write_text(recipe(name, kind))
@@ -65,7 +65,7 @@ def recipe(name: str, kind: str) -> str:
 
 
 def figures(losses: dict[str, list[float]]) -> dict[str, float]:
-    """What is quoted."""
+    """Return the figures of the benchmark."""
     means = {f"val_loss_{kind}": sum(own) / len(own) for kind, own in losses.items()}
     spread = min(max(own) - min(own) for own in losses.values())
     difference = max(abs(a - b) for a, b in zip(*losses.values(), strict=True))
@@ -73,7 +73,7 @@ def figures(losses: dict[str, list[float]]) -> dict[str, float]:
 
 
 def markdown(seeds: list[int], runs: dict[str, list[dict[str, Any]]]) -> str:
-    """Losses of all languages and of each, a column a seed and kind."""
+    """Print the losses of all languages and of each, with a column per seed and packing."""
     columns = [(seed, kind, runs[kind][place]) for place, seed in enumerate(seeds) for kind in KINDS]
     lines = [["validation loss", *(f"seed {seed}, {kind}" for seed, kind, _ in columns)]]
     lines.append(["---"] * len(lines[0]))

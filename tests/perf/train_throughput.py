@@ -1,22 +1,21 @@
-"""How many questions a second are learnt: with a shared image, with a row for each question, and with TRL.
+"""Questions per second in training: with shared images, with a row per question, and with TRL.
 
     python -m tests.perf.train_throughput --folder /tmp/throughput
 
 All three train the same LLaVA-NeXT (tests/perf/moderate_model.py) in float32, from the same folder, on the same
-conversations (tests/perf/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with 1 to
-16 questions about each image. Ours is `pcult train` with the two kinds of packing. TRL's `SFTTrainer` cannot pack
-images: it has a row for each question.
+conversations (tests/perf/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with 1 to 16
+questions per image. Ours is `pcult train` with both packings. TRL's `SFTTrainer` cannot pack images: it has a row per
+question.
 
-Equal for all: questions a step, threads, a frozen vision tower, no gradient checkpointing, batches made in the training
-process, and a loss on the answers alone; before anything is timed, the targets of all rows are counted on both sides
-and must be equally many. TRL gets its best: rows are grouped by length, nothing is cut or saved, and it and our
-separate rows have whichever number of rows in a pass is fastest in a trial of each on this machine.
+Equal for all: questions per step, threads, a frozen vision tower, no gradient checkpointing, batches built in the
+training process, and a loss on the answers alone. Before the timing, the targets of all rows are counted on both sides
+and have to be equally many. TRL gets its best: rows are grouped by length and nothing is truncated or saved. TRL and
+separate rows have the number of rows per pass that was fastest in a trial of each on this machine.
 
-Speed is that from the end of the first step to the end of the last: starting, compiling and the first allocations are
-nobody's. The three take turns for each number of questions; every measurement is a process of its own, whose peak
-memory is all that the process ever held, loading and, for ours, writing the checkpoint included. `data_path_ratio` is
-the speed of making batches alone, in one thread, over what training with a shared image consumes of them; the lowest
-of all numbers of questions.
+Speed is measured from the end of the first step to the end of the last, without start, compilation and first
+allocations. The three take turns for each number of questions. Every measurement is a separate process; its peak memory
+includes loading and, for ours, writing the checkpoint. `data_path_ratio` is the speed of building batches alone, in one
+thread, divided by the speed at which training with shared images consumes them; the lowest of all numbers of questions.
 """
 
 import json
@@ -34,13 +33,15 @@ from tests.perf import chat_data, peers, process, record
 BATCH_QUESTIONS = 16
 THREADS = 2
 MAX_LENGTH = {1: 768, 2: 768, 4: 1536, 8: 1536, 16: 1536}
-"""Tokens of a row with a shared image, by questions an image: room for one. A CPU computes a dense mask in full, so
-that several images in a row would cost more than they fill up; one with a single question needs no mask.
+"""Tokens of a row with a shared image, by questions per image; each row holds one image.
+
+A CPU computes a dense mask in full, so that several images in a row would cost more than they save. A row with a single
+question needs no mask.
 """
 STEPS = {1: 4, 2: 5, 4: 8, 8: 14, 16: 22}
-"""With a shared image, by questions an image: about half a minute behind the first step."""
+"""Steps with shared images, by questions per image: about half a minute after the first step."""
 ROW_STEPS = 3
-"""With a row for each question, which takes as long whatever the number of questions an image."""
+"""Steps with a row per question, which take equally long for any number of questions per image."""
 TRIAL_ROWS = (1, 2, 4)
 TRIAL_STEPS = 2
 KINDS = ("shared", "rows", "trl")
@@ -73,7 +74,7 @@ save_steps = 1000000
 
 @dataclass(frozen=True)
 class Run:
-    """What is measured.
+    """One case to measure.
 
     Args:
         kind: one of KINDS.
@@ -89,19 +90,19 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its recipe, checkpoint and messages."""
+        """Return the name of its recipe, checkpoint and messages."""
         return f"{self.kind}-k{self.questions}-rows{self.rows}"
 
 
 class Bench:
-    """The commands that are measured, and the folder in which they run."""
+    """Commands to measure, and the folder in which they run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._trl = peers.environment(folder / "trl", "trl", beside_ours=True)
 
     def prepare(self) -> None:
-        """Write the checkpoint and the conversations, so many that in no run one comes again."""
+        """Write the checkpoint and enough conversations for each run to use every one at most once."""
         shutil.rmtree(self._workspace, ignore_errors=True)
         for questions, steps in STEPS.items():
             images = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
@@ -109,12 +110,12 @@ class Bench:
         self._run("model", [sys.executable, "-m", "tests.perf.moderate_model", str(self._workspace / "model")])
 
     def fastest_rows(self, kind: str) -> int:
-        """How many rows in a forward pass are fastest."""
+        """Return the number of rows per forward pass that is fastest."""
         speeds = {n: self.train(Run(kind, 8, TRIAL_STEPS, n))["questions_per_s"] for n in TRIAL_ROWS}
         return max(speeds, key=speeds.__getitem__)
 
     def train(self, run: Run) -> dict[str, float]:
-        """Questions a second between the first step's end and the last's, and peak memory."""
+        """Return the questions per second after the first step, and the peak memory."""
         found, peak_gb = self._run(run.name, self._trl_command(run) if run.kind == "trl" else self._ours(run))
         log = found["log"] if run.kind == "trl" else found["stages"][-1]["log"]
         questions, seconds = (log[-1][key] - log[0][key] for key in ("questions", "seconds"))
@@ -123,13 +124,13 @@ class Bench:
         return result
 
     def data_path(self, run: Run) -> dict[str, float]:
-        """What making all batches of a run's conversations takes, and what they hold."""
+        """Return the time for building all batches of a run, and their tokens and targets."""
         recipe = self._recipe(run, "epochs = 1")
         command = [sys.executable, "-m", "tests.perf.data_path", str(recipe), str(self._workspace)]
         return self._run(f"{run.name}-data", command)[0]
 
     def counts(self, questions: int) -> dict[str, Any]:
-        """What both sides make of the same rows, and TRL's version.
+        """Return the tokens and targets of both sides for the same rows, and TRL's version.
 
         Raises:
             ClickException: they do not have a loss on equally many tokens.
@@ -187,7 +188,7 @@ class Bench:
         ]
 
     def _run(self, name: str, command: list[str]) -> tuple[Any, float]:
-        """Run a command to its end; gives the JSON that it prints, and its peak memory in GB."""
+        """Run a command and return the JSON that it prints, and its peak memory in GB."""
         output, log = (self._folder / f"{name}.{suffix}" for suffix in ("json", "log"))
         with output.open("wb") as stdout, log.open("wb") as stderr:
             try:
@@ -228,7 +229,7 @@ def _median(runs: list[dict[str, float]]) -> dict[str, float]:
 
 
 def figures(found: dict[str, dict[str, float]], made: dict[int, dict[str, float]]) -> dict[str, float]:
-    """What is quoted."""
+    """Return the figures of the benchmark."""
     speeds = {name: run["questions_per_s"] for name, run in found.items()}
     ratios = {
         f"ratio_vs_{kind}_k{questions}": speeds[f"shared k{questions}"] / speeds[f"{kind} k{questions}"]
@@ -241,7 +242,7 @@ def figures(found: dict[str, dict[str, float]], made: dict[int, dict[str, float]
 
 
 def markdown(found: dict[str, dict[str, float]]) -> str:
-    """Questions a second and peak memory as a table, a row for each number of questions an image."""
+    """Print questions per second and peak memory, with a row per number of questions per image."""
     lines = ["| questions an image | shared image | separate rows | TRL |", "|---|---|---|---|"]
     for questions in STEPS:
         own = [found[f"{kind} k{questions}"] for kind in KINDS]

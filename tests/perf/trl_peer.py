@@ -1,9 +1,9 @@
-"""What a user of TRL writes to train a LLaVA-NeXT on the same conversations; runs in an environment with TRL.
+"""Training of a LLaVA-NeXT on the same conversations with TRL, as its documentation shows; needs TRL.
 
     python -P tests/perf/trl_peer.py CHECKPOINT CONVERSATIONS --steps 3 --batch-questions 16 --rows 1 --threads 2
 
-Prints JSON: the questions learnt and the seconds at the end of each step; with `--count` instead how many tokens and
-targets the collator makes of all rows. It imports nothing of ours.
+Prints JSON: the number of questions and the seconds at the end of each step; with `--count`, the number of tokens and
+targets of all rows. It imports nothing of this project.
 """
 
 import argparse
@@ -37,7 +37,7 @@ TEMPLATE = (
 
 
 def rows(path: Path) -> Dataset:
-    """A row for each question of a LLaVA file, with its image and a length to group by."""
+    """Return a row per question of a LLaVA file, with its image and a length for grouping."""
     made = []
     for row in json.loads(path.read_text()):
         question, answer = (part["value"].replace("<image>", "").strip() for part in row["conversations"])
@@ -48,7 +48,7 @@ def rows(path: Path) -> Dataset:
 
 
 class Clock(TrainerCallback):
-    """Notes when each step ends.
+    """Callback that records the end of each step.
 
     Args:
         batch_questions: questions in a step.
@@ -64,7 +64,7 @@ class Clock(TrainerCallback):
 
 
 def trainer(options: argparse.Namespace, output: str, clock: Clock) -> trl.SFTTrainer:
-    """TRL's trainer with the settings that ours has, and its own best where it has a choice."""
+    """Return TRL's trainer with equal settings, and the fastest option where it has a choice."""
     template = Path(output) / "template.jinja"
     template.write_text(TEMPLATE)
     settings = trl.SFTConfig(
@@ -97,7 +97,7 @@ def trainer(options: argparse.Namespace, output: str, clock: Clock) -> trl.SFTTr
 
 
 def counts(made: trl.SFTTrainer) -> dict[str, Any]:
-    """Tokens and targets of all rows, and who counts them."""
+    """Return the tokens and targets of all rows, and TRL's version."""
     batches = [made.data_collator([row]) for row in made.train_dataset]
     return {
         "version": trl.__version__,
@@ -107,7 +107,7 @@ def counts(made: trl.SFTTrainer) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Train, or count only."""
+    """Train, or only count."""
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("conversations", type=Path)
