@@ -97,7 +97,6 @@ def evaluate(
     workspace.create()
     export = Export.open(workspace.exports / data)
     codes = tuple(language(code).code for code in languages)
-
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
         config = runner.EvalConfig.for_checkpoint(
             model or workspace.checkpoints / served.model,
