@@ -11,6 +11,8 @@ from typing import Protocol, Self
 from pangea_cultural.errors import ImageError
 
 COMMONS = "https://commons.wikimedia.org/w/api.php"
+THUMBNAIL_WIDTHS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
+"""Widths in pixels that Wikimedia renders. It answers 400 for any other width."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from factory.images.base import COMMONS
-from factory.images.sources.commons import thumbnails
+from factory.images.base import COMMONS, THUMBNAIL_WIDTHS
 from pangea_cultural.config import Config
 
 
@@ -42,8 +41,8 @@ class CommonsConfig(Config):
     @field_validator("width")
     @classmethod
     def _standard_width(cls, width: int) -> int:
-        if width not in thumbnails.STEPS:
-            raise ValueError(f"no thumbnails of {width} px: choose one of {', '.join(map(str, thumbnails.STEPS))}")
+        if width not in THUMBNAIL_WIDTHS:
+            raise ValueError(f"no thumbnails of {width} px: choose one of {', '.join(map(str, THUMBNAIL_WIDTHS))}")
         return width
 
 

@@ -20,7 +20,7 @@ import urllib.parse
 from aiohttp import web
 from PIL import Image
 
-from factory.images.sources.commons.thumbnails import STEPS
+from factory.images.base import THUMBNAIL_WIDTHS
 from tests.helpers.http_faults import FAULTS, TRANSIENT
 
 
@@ -145,7 +145,7 @@ class CommonsServer:
         if file is None:
             raise web.HTTPNotFound
         width = int(match[3]) if match[1] else file.width
-        if match[1] and (width not in STEPS or (width >= file.width and file.mime != "image/svg+xml")):
+        if match[1] and (width not in THUMBNAIL_WIDTHS or (width >= file.width and file.mime != "image/svg+xml")):
             return web.Response(status=400, text="Use thumbnail steps listed on https://w.wiki/GHai")
         content = self.content(file, width)
         fault = self._fault(file.title, request.path)

@@ -31,7 +31,7 @@ class CommonsSource:
     api: str = COMMONS
     """URL of api.php."""
     width: int = 960
-    """Width of the thumbnails in pixels, one of `thumbnails.STEPS`."""
+    """Width of the thumbnails in pixels, one of `THUMBNAIL_WIDTHS`."""
     rules: PhotoRules = field(default_factory=PhotoRules)
 
     def __enter__(self) -> Self:

@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from factory.images.base import ImageInfo, OriginalFile
+from factory.images.base import THUMBNAIL_WIDTHS, ImageInfo, OriginalFile
 from factory.images.sources.commons.photo_rules import FetchAs
 
-STEPS = (20, 40, 60, 120, 250, 330, 500, 960, 1280, 1920, 3840)
-"""Widths in pixels that Wikimedia renders. It answers 400 for any other width."""
 MAX_ORIGINAL_BYTES = 15_000_000
 MAX_THUMBNAILS = 2
 MAX_NAME_BYTES = 160
@@ -36,7 +34,7 @@ def copies(info: ImageInfo, fetch_as: FetchAs, width: int) -> Iterator[Copy]:
     Args:
         info: metadata with width and URLs.
         fetch_as: form in which files of its type are fetched.
-        width: preferred width in pixels, one of `STEPS`.
+        width: preferred width in pixels, one of `THUMBNAIL_WIDTHS`.
     """
     file = info.original
     original = _original(file) if fetch_as == "photo" else None
@@ -44,7 +42,7 @@ def copies(info: ImageInfo, fetch_as: FetchAs, width: int) -> Iterator[Copy]:
     if original and is_small:
         yield original
     # A thumbnail is narrower than its original. A drawing has no pixels, so every width is possible.
-    steps = [step for step in STEPS if step <= width and (fetch_as == "drawing" or step < (file.width or 0))]
+    steps = [step for step in THUMBNAIL_WIDTHS if step <= width and (fetch_as == "drawing" or step < (file.width or 0))]
     for step in steps[::-1][:MAX_THUMBNAILS]:
         if url := thumbnail_url(info, step):
             yield Copy(url=url, changes=f"thumbnail {step} px{_CONVERSION.get(file.mime, '')}")

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from factory.images.base import Attribution, ImageInfo, OriginalFile
+from factory.images.base import THUMBNAIL_WIDTHS, Attribution, ImageInfo, OriginalFile
 from factory.images.sources.commons import thumbnails
 
 
-@given(st.integers(1, 10_000), st.sampled_from(thumbnails.STEPS), st.sampled_from(["photo", "thumbnail"]))
+@given(st.integers(1, 10_000), st.sampled_from(THUMBNAIL_WIDTHS), st.sampled_from(["photo", "thumbnail"]))
 def test_thumbnails_have_standard_widths_below_the_original(original_width, width, fetch_as):
     root = "https://upload.wikimedia.org/wikipedia/commons"
     info = ImageInfo(
@@ -25,7 +25,7 @@ def test_thumbnails_have_standard_widths_below_the_original(original_width, widt
     for copy in thumbnails.copies(info, fetch_as, width):
         if copy.changes:
             step = int(copy.url.rpartition("/")[2].partition("px-")[0])
-            assert step in thumbnails.STEPS and step <= width and step < original_width
+            assert step in THUMBNAIL_WIDTHS and step <= width and step < original_width
             assert URL(copy.url).host == "thumb.wikimedia.org"
         else:
             assert fetch_as == "photo" and copy.url == info.original.url
