@@ -14,7 +14,7 @@ SHOWN = {
     "claims": ["property", "value", "exactness", "rank", "best", "label"],
     "images": ["file", "via", "attribution", "license", "license_url", "source"],
 }
-"""Columns of a table that is too wide for a terminal; --json has them all."""
+"""Columns of tables that are too wide for a terminal; --json prints all."""
 
 
 class _StageOption(click.Option):
@@ -34,16 +34,16 @@ class _StageOption(click.Option):
 @click.option(
     "--hold-out",
     type=CommaList(allow_empty=True),
-    help="Languages that training must not see, as a comma list; replaces the recipe's.",
+    help="Languages that are never in train, as a comma list; replaces the recipe's.",
 )
-@click.option("--seed", type=int, help="Seed of every draw; replaces the recipe's.")
-@click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, for hosts that want to know it.")
+@click.option("--seed", type=int, help="Random seed; replaces the recipe's.")
+@click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, for hosts that require one.")
 @click.option(
     "--dump",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read entities from this Wikidata dump instead of the recipe's sources.",
 )
-@click.option("--dry-run", is_flag=True, help="Build nothing: tell what to expect in queries, images, bytes and hours.")
+@click.option("--dry-run", is_flag=True, help="Only estimate the cost: queries, images, gigabytes and hours.")
 @json_option
 @quiet_option
 def build(
@@ -60,8 +60,8 @@ def build(
 ) -> None:
     """Build a data set from a recipe.
 
-    RECIPE is a TOML file, or the name of one that ships with the package. A build that was stopped goes on where it
-    was.
+    RECIPE is a TOML file, or the name of one that ships with the package. An interrupted build resumes when the
+    command is run again.
 
     \b
     Example:
@@ -73,6 +73,7 @@ def build(
     from factory.store import statistics
     from factory.store.store import Store
     from pangea_cultural.config import find
+    from pangea_cultural.dataset.export import MANIFEST
 
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     if hold_out is not None:
@@ -89,39 +90,39 @@ def build(
     with Store.open(workspace.store) as store:
         task = pipeline.Build(store=store, recipe=recipe, workspace=workspace, reporter=reporter)
         pipeline.run(task, until=stage)
-        result = statistics.totals(store)
+        totals = statistics.totals(store)
         stages = statistics.stages(store, pipeline.STAGE_NAMES)
     if as_json:
-        print_json(result | {"export": str(task.export)})
+        print_json(totals | {"export": str(task.export)})
     else:
         print_table("Stages", *stages)
-        click.echo(f"Export: {task.export}" if (task.export / "export.json").is_file() else "No export yet.")
+        click.echo(f"Export: {task.export}" if (task.export / MANIFEST).is_file() else "No export yet.")
 
 
 def _print_estimate(recipe: Any, reporter: Reporter, *, as_json: bool) -> None:
     """Print the estimate of a build."""
     from factory.estimate import estimate
 
-    expected = estimate(recipe, reporter)
+    result = estimate(recipe, reporter)
     if as_json:
-        print_json(expected)
+        print_json(result)
         return
-    sources = expected.pop("sources")
+    sources = result.pop("sources")
     columns = ["source", "queries", "documents", "entities", "images", "hours", "basis"]
-    print_table(f"Expected of {recipe.name}", columns, [[row[key] for key in columns] for row in sources])
+    print_table(f"Estimate for {recipe.name}", columns, [[row[key] for key in columns] for row in sources])
     names = {
         "entities": "entities, at most",
         "images": "images, at most",
-        "image_calls": "calls for what is known of images",
+        "image_calls": "API calls for image metadata",
         "image_gigabytes": "gigabytes of images",
-        "image_hours": "hours of fetching images",
+        "image_hours": "hours of downloading images",
     }
-    print_table("Together", ["", ""], [[name, expected[key]] for key, name in names.items()])
+    print_table("Total", ["", ""], [[name, result[key]] for key, name in names.items()])
 
 
 @click.group()
 def data() -> None:
-    """Look into the store: statistics, entities, rejections.
+    """Inspect the store: statistics, entities, rejections.
 
     \b
     Example:
@@ -133,30 +134,30 @@ def data() -> None:
 @workspace_option
 @json_option
 def stats(workspace: Workspace, as_json: bool) -> None:
-    """Count what the store holds, by stage, language, region and property.
+    """Count the contents of the store by stage, language, region and property.
 
     \b
     Example:
       pcult data stats --workspace my-workspace
     """
     from factory.pipeline import STAGE_NAMES
-    from factory.store import statistics as counts
+    from factory.store import statistics
     from factory.store.store import Store
 
     with Store.open(workspace.store, read_only=True) as store:
-        totals = counts.totals(store)
-        tables = {
-            "stages": counts.stages(store, STAGE_NAMES),
-            "languages": counts.by_language(store),
-            "regions": counts.by_region(store),
-            "properties": counts.by_property(store),
-            "links": counts.by_link(store),
+        totals = statistics.totals(store)
+        by_group = {
+            "stages": statistics.stages(store, STAGE_NAMES),
+            "languages": statistics.by_language(store),
+            "regions": statistics.by_region(store),
+            "properties": statistics.by_property(store),
+            "links": statistics.by_link(store),
         }
     if as_json:
-        print_json(totals | {name: _records(content) for name, content in tables.items()})
+        print_json(totals | {name: _records(content) for name, content in by_group.items()})
         return
     print_table("Store", list(totals), [list(totals.values())])
-    for name, content in tables.items():
+    for name, content in by_group.items():
         print_table(name.capitalize(), *content)
 
 
@@ -171,38 +172,38 @@ def show(entity: str, workspace: Workspace, as_json: bool) -> None:
     Example:
       pcult data show Q43175
     """
-    from factory.store import statistics as counts
+    from factory.store import statistics
     from factory.store.store import Store
 
     with Store.open(workspace.store, read_only=True) as store:
-        found = counts.entity(store, entity)
+        record = statistics.entity(store, entity)
     if as_json:
-        print_json(found)
+        print_json(record)
         return
-    plain = {key: value for key, value in found.items() if not isinstance(value, list) or key == "regions"}
+    plain = {key: value for key, value in record.items() if not isinstance(value, list) or key == "regions"}
     print_table(entity, ["", ""], [[key, value] for key, value in plain.items()])
     for name in ("labels", "claims", "images", "rejections"):
-        if found[name]:
-            columns = SHOWN.get(name) or list(found[name][0])
-            print_table(name.capitalize(), columns, [[row[column] for column in columns] for row in found[name]])
+        if record[name]:
+            columns = SHOWN.get(name) or list(record[name][0])
+            print_table(name.capitalize(), columns, [[row[column] for column in columns] for row in record[name]])
 
 
 @data.command("reject-reasons")
 @workspace_option
 @json_option
 def reject_reasons(workspace: Workspace, as_json: bool) -> None:
-    """Count what was dropped, by stage and reason.
+    """Count rejections by stage and reason.
 
     \b
     Example:
       pcult data reject-reasons
     """
     from factory.pipeline import STAGE_NAMES
-    from factory.store import statistics as counts
+    from factory.store import statistics
     from factory.store.store import Store
 
     with Store.open(workspace.store, read_only=True) as store:
-        content = counts.reject_reasons(store, STAGE_NAMES)
+        content = statistics.reject_reasons(store, STAGE_NAMES)
     if as_json:
         print_json(_records(content))
     else:
@@ -212,7 +213,7 @@ def reject_reasons(workspace: Workspace, as_json: bool) -> None:
 @data.command()
 @click.argument("export", type=click.Path(file_okay=False, path_type=Path))
 def check(export: Path) -> None:
-    """Prove that an export keeps its promises: nothing held out in train, every image there and licensed.
+    """Verify an export: file hashes, held-out languages, no image in train and another split, licenses.
 
     \b
     Example:
@@ -225,9 +226,10 @@ def check(export: Path) -> None:
     opened = Export.open(export)
     problems = check_export(opened)
     if problems:
-        raise UserError(f"{export} is not sound: {'; '.join(problems[:5])} ({len(problems)} problems); build it again")
+        shown = "; ".join(problems[:5])
+        raise UserError(f"{export} failed verification ({len(problems)} problems): {shown}. Build it again.")
     held_out = ", ".join(opened.held_out_languages) or "none"
-    click.echo(f"Sound: {opened.manifest['questions']} questions, held-out languages: {held_out}")
+    click.echo(f"Verified: {opened.manifest['questions']} questions, held-out languages: {held_out}")
 
 
 @data.command()
@@ -239,7 +241,7 @@ def check(export: Path) -> None:
     show_default=True,
     help="Languages to ask in, as a comma list.",
 )
-@click.option("--images", default=1500, show_default=True, help="How many images to draw.")
+@click.option("--images", default=1500, show_default=True, help="Number of images.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the images and questions.")
 def synthetic_chat(folder: Path, languages: tuple[str, ...], images: int, seed: int) -> None:
     """Write questions about colored shapes as LLaVA chat JSON, to mix with cultural ones.

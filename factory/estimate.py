@@ -1,7 +1,6 @@
-"""What a build would cost, before it is begun: queries, documents, images, gigabytes, hours.
+"""Estimate of a build's cost: queries, documents, images, gigabytes and hours.
 
-A dump is judged by its beginning: what was selected of the first megabytes is scaled up to the whole file. A SPARQL
-endpoint is asked to count.
+Counts of a dump are extrapolated from its first megabytes. A SPARQL endpoint is asked for counts.
 """
 
 import bz2
@@ -30,11 +29,14 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 
 SAMPLE_BYTES = 24 << 20
-"""Of the compressed file: some ten thousand documents."""
+"""Bytes to read from the beginning of a compressed dump: about ten thousand documents."""
 THUMBNAIL_BYTES = 200_000
-"""Of a photo, 960 pixels wide: Commons' usual 150 to 300 kB."""
+"""Size of a photo 960 pixels wide. Those of Commons have 150 to 300 kB."""
 QUERIES_PER_BATCH = 4
-"""Heads, labels, statements, value nodes."""
+"""Queries for the documents of a batch: heads, labels, statements, value nodes."""
+ANSWER_S = 1.0
+"""Seconds that an endpoint takes to answer a query."""
+API_LIMITS, FILE_LIMITS = DEFAULTS["wikimedia-api"], DEFAULTS["wikimedia-files"]
 _NEW_DECODER: dict[str, Callable[[], Any]] = {
     ".gz": lambda: zlib.decompressobj(wbits=31),
     ".bz2": bz2.BZ2Decompressor,
@@ -44,162 +46,171 @@ _NEW_DECODER: dict[str, Callable[[], Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SourceEstimate:
-    """What a source would be asked, and what it would give."""
+    """Cost of reading a source, and what it contributes."""
 
     source: str
     queries: int
     documents: int
     entities: int
-    """That would be selected; an upper bound where a service has counted."""
+    """Selected entities; an upper bound if a service counted them."""
     images: int
-    """That would be fetched, at most."""
+    """Images to download, at most."""
     hours: float
-    """Of reading the source."""
+    """Time of reading the source."""
     basis: str
-    """How this is known."""
+    """Origin of the numbers."""
 
 
 def estimate(recipe: Recipe, reporter: Reporter) -> dict[str, Any]:
-    """The estimate of a build; nothing is written.
+    """Return the estimate of a build. Nothing is written.
 
     Raises:
-        UserError: a host wants a contact, or a file cannot be read.
+        UserError: a host requires a contact, or a file cannot be read.
     """
     selector = Selector(recipe.scope)
     with open_sources(recipe.sources, recipe.network, recipe.scope) as sources:
-        parts = [_of_source(source, selector, recipe, reporter) for source in sources]
-    images = sum(part.images for part in parts)
+        parts = [_estimate_source(source, selector, recipe, reporter) for source in sources]
+    num_images = sum(part.images for part in parts)
     online = any(isinstance(source, CommonsConfig) for source in recipe.images.sources)
     return {
         "sources": [vars(part) for part in parts],
         "entities": sum(part.entities for part in parts),
-        "images": images,
-        **_of_images(images if online else 0),
+        "images": num_images,
+        **_estimate_downloads(num_images if online else 0),
     }
 
 
-def _of_images(images: int) -> dict[str, float | int]:
-    """Calls, gigabytes and hours of fetching images within Wikimedia's published limits."""
-    calls = -(-images // MAX_TITLES)
-    bytes_per_s = (DEFAULTS["wikimedia-files"].megabits_per_second or 25) * 1e6 / 8
-    calls_per_s = (DEFAULTS["wikimedia-api"].requests_per_minute or 200) / 60
-    seconds = max(images * THUMBNAIL_BYTES / bytes_per_s, calls / calls_per_s)
+def _estimate_downloads(num_images: int) -> dict[str, float | int]:
+    """Return calls, gigabytes and hours of downloading images within Wikimedia's published limits."""
+    assert API_LIMITS.requests_per_minute and FILE_LIMITS.megabits_per_second
+    calls = -(-num_images // MAX_TITLES)
+    bytes_per_s = FILE_LIMITS.megabits_per_second * 1e6 / 8
+    calls_per_s = API_LIMITS.requests_per_minute / 60
+    seconds = max(num_images * THUMBNAIL_BYTES / bytes_per_s, calls / calls_per_s)
     return {
         "image_calls": calls,
-        "image_gigabytes": round(images * THUMBNAIL_BYTES / 1e9, 2),
+        "image_gigabytes": round(num_images * THUMBNAIL_BYTES / 1e9, 2),
         "image_hours": round(seconds / 3600, 2),
     }
 
 
-def _of_source(
+def _estimate_source(
     source: StreamSource | LookupSource, selector: Selector, recipe: Recipe, reporter: Reporter
 ) -> SourceEstimate:
+    max_images = recipe.images.max_per_entity
     if isinstance(source, DumpSource):
-        return _of_dump(source, selector, recipe)
+        return _estimate_dump(source, selector, max_images)
     if isinstance(source, StreamSource):
         lines = [line for batch in source.batches(selector.is_candidate) for line in batch.lines]
-        found, images = _selected(lines, selector, recipe)
+        entities, images = _count_selected(lines, selector, max_images)
         return SourceEstimate(
-            source=source.name, queries=0, documents=len(lines), entities=found, images=images, hours=0, basis="read"
+            source=source.name, queries=0, documents=len(lines), entities=entities, images=images, hours=0, basis="read"
         )
-    return _of_service(source, recipe, reporter)
+    if isinstance(source, api.ApiSource):
+        return _estimate_api(source, max_images)
+    return _estimate_sparql(source, len(recipe.scope.regions), max_images, reporter)
 
 
-def _of_dump(source: DumpSource, selector: Selector, recipe: Recipe) -> SourceEstimate:
+def _estimate_dump(source: DumpSource, selector: Selector, max_images: int) -> SourceEstimate:
     began = time.monotonic()
-    lines, share = _beginning(source.path)
-    wanted = [(n, text) for n, text in enumerate(lines, 1) if selector.is_candidate(text)]
-    found, images = _selected(wanted, selector, recipe)
+    lines, share = _read_beginning(source.path)
+    candidates = [(n, text) for n, text in enumerate(lines, 1) if selector.is_candidate(text)]
+    entities, images = _count_selected(candidates, selector, max_images)
     scale = 1 / share
     return SourceEstimate(
         source=source.name,
         queries=0,
         documents=round(len(lines) * scale),
-        entities=round(found * scale),
+        entities=round(entities * scale),
         images=round(images * scale),
         hours=round((time.monotonic() - began) * scale / 3600, 2),
         basis="read whole" if share == 1 else f"scaled up from the first {100 * share:.2g} % of the file",
     )
 
 
-def _beginning(path: Path) -> tuple[list[bytes], float]:
-    """Whole documents from the beginning of a dump, and how much of the file that is."""
+def _read_beginning(path: Path) -> tuple[list[bytes], float]:
+    """Return the documents at the beginning of a dump, and their share of the file."""
     try:
         with path.open("rb") as stream:
             head = stream.read(SAMPLE_BYTES)
     except OSError as error:
-        raise UserError(f"cannot read the dump {path}: {error.strerror}") from error
-    plain = _decoded(head, _NEW_DECODER.get(path.suffix))
+        raise UserError(f"Cannot read the dump {path}: {error.strerror}.") from error
+    plain = _decompress(head, _NEW_DECODER.get(path.suffix))
     share = min(1.0, len(head) / max(1, path.stat().st_size))
     if share < 1:
-        plain = plain[: plain.rfind(b"\n") + 1]  # the last line is cut
+        plain = plain[: plain.rfind(b"\n") + 1]  # the last line is truncated
     return [text for _, text in dump.documents(io.BytesIO(plain), 0)], share
 
 
-def _decoded(head: bytes, new: Callable[[], Any] | None) -> bytes:
-    """The plain text of a compressed beginning; dumps consist of several streams, one behind the other."""
-    if new is None:
+def _decompress(head: bytes, new_decoder: Callable[[], Any] | None) -> bytes:
+    """Decompress the beginning of a dump, which consists of several streams, one after the other."""
+    if new_decoder is None:
         return head
-    plain, decoder = [], new()
+    plain, decoder = [], new_decoder()
     while head:
         try:
             plain.append(decoder.decompress(head))
         except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
-            raise UserError(f"the dump is not what its name says ({error}): check the recipe's path") from error
+            raise UserError(f"The dump's content does not match its suffix ({error}). Check the path.") from error
         head = decoder.unused_data if decoder.eof else b""
-        decoder = new()
+        decoder = new_decoder()
     return b"".join(plain)
 
 
-def _selected(lines: list[tuple[int, bytes]], selector: Selector, recipe: Recipe) -> tuple[int, int]:
-    """How many of some documents are selected, and how many images they would have at most."""
+def _count_selected(lines: list[tuple[int, bytes]], selector: Selector, max_images: int) -> tuple[int, int]:
+    """Return how many documents are selected, and the images that they name, at most `max_images` each."""
     rows, scope = EntityRowsBuilder("estimate"), selector.scope
     for number, text in lines:
         selector.add(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
-    done = rows.build()
-    named: dict[str, int] = {}
-    for claim in done.tables["claim"].to_pylist() if "claim" in done.tables else ():
+    selected = rows.build()
+    num_images: dict[str, int] = {}
+    for claim in selected.tables["claim"].to_pylist() if "claim" in selected.tables else ():
         if claim["best"] and claim["property"] in IMAGE_PROPERTIES:
-            many = recipe.images.max_per_entity if claim["property"] in CATEGORY_PROPERTIES else 1
-            named[claim["entity"]] = min(recipe.images.max_per_entity, named.get(claim["entity"], 0) + many)
-    return len(done.entities()), sum(named.values())
+            files = max_images if claim["property"] in CATEGORY_PROPERTIES else 1
+            num_images[claim["entity"]] = min(max_images, num_images.get(claim["entity"], 0) + files)
+    return len(selected.entities()), sum(num_images.values())
 
 
-def _of_service(source: LookupSource, recipe: Recipe, reporter: Reporter) -> SourceEstimate:
-    if isinstance(source, api.ApiSource):
-        ids = len(source.find(api.ListSlice()))
-        calls = -(-ids // api.BATCH)
-        return _service_estimate(source, recipe, queries=calls, found=ids, hours=calls / 200 / 60, basis="listed")
+def _estimate_api(source: api.ApiSource, max_images: int) -> SourceEstimate:
+    assert API_LIMITS.requests_per_minute
+    num_ids = len(source.find(api.ListSlice()))
+    calls = -(-num_ids // api.BATCH)
+    return SourceEstimate(
+        source=source.name,
+        queries=calls,
+        documents=num_ids,
+        entities=num_ids,
+        images=num_ids * max_images,
+        hours=round(calls / API_LIMITS.requests_per_minute / 60, 2),
+        basis="listed",
+    )
+
+
+def _estimate_sparql(source: LookupSource, num_regions: int, max_images: int, reporter: Reporter) -> SourceEstimate:
     finder = source.finder if isinstance(source, SparqlApiSource) else source
     assert isinstance(finder, SparqlSource), source
     slices = finder.slices()
-    found = 0
+    num_ids = 0
     basis = "counted by the endpoint; an entity with several links counts several times"
     with reporter.bar(f"count: {source.name}", len(slices), "slices") as bar:
         for slice in slices:
             try:
-                found += finder.count(slice)
+                num_ids += finder.count(slice)
             except IncompleteAnswerError:
                 basis = "at least: the endpoint could not count some slices"
             bar.advance()
     if finder.per_region:
-        found = min(found, finder.per_region * len(recipe.scope.regions))
-    batches = -(-found // (api.BATCH if isinstance(source, SparqlApiSource) else finder.batch))
-    queries = len(slices) + (batches if isinstance(source, SparqlApiSource) else QUERIES_PER_BATCH * batches)
-    # A second of answering beside the pause between two queries.
-    hours = queries * (finder.endpoint.limits.pause_s + 1) / 3600
-    return _service_estimate(source, recipe, queries=queries, found=found, hours=hours, basis=basis)
-
-
-def _service_estimate(
-    source: LookupSource, recipe: Recipe, *, queries: int, found: int, hours: float, basis: str
-) -> SourceEstimate:
+        num_ids = min(num_ids, finder.per_region * num_regions)
+    if isinstance(source, SparqlApiSource):
+        queries = len(slices) + -(-num_ids // api.BATCH)
+    else:
+        queries = len(slices) + QUERIES_PER_BATCH * -(-num_ids // finder.batch)
     return SourceEstimate(
         source=source.name,
         queries=queries,
-        documents=found,
-        entities=found,
-        images=found * recipe.images.max_per_entity,
-        hours=round(hours, 2),
+        documents=num_ids,
+        entities=num_ids,
+        images=num_ids * max_images,
+        hours=round(queries * (finder.endpoint.limits.pause_s + ANSWER_S) / 3600, 2),
         basis=basis,
     )

@@ -1,7 +1,7 @@
-"""What to build: a recipe, as TOML. Named recipes lie in factory/recipes/."""
+"""The recipe of a build, a TOML file. Named recipes are in factory/recipes/."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -19,10 +19,11 @@ from pangea_cultural.reference.regions import region, regions
 
 RECIPES = "factory.recipes"
 """Package folder of the named recipes."""
+SourceType = TypeVar("SourceType", bound=config.Config)
 
 
 class Recipe(config.Config):
-    """What to build."""
+    """The configuration of a build."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     """Name of the export."""
@@ -31,13 +32,13 @@ class Recipe(config.Config):
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     """Sources of entity documents."""
     regions: tuple[str, ...] = ()
-    """Slugs; all where none is named."""
+    """Slugs of the regions; all by default."""
     languages: tuple[str, ...] = ()
-    """Languages to ask in; all that have templates where none is named."""
+    """Languages to ask in; all that have templates by default."""
     held_out_languages: tuple[str, ...] = ()
-    """Languages that are asked in dev, test and unseen, but never in train."""
+    """Languages of dev, test and unseen that are never in train."""
     properties: tuple[str, ...] = ()
-    """Properties to ask for; all of properties.toml where none is named."""
+    """Properties to ask for; all of properties.toml by default."""
     images: ImagesConfig = ImagesConfig()
     """Images of the entities."""
     split: SplitConfig = SplitConfig()
@@ -62,7 +63,7 @@ class Recipe(config.Config):
 
     @property
     def scope(self) -> Scope:
-        """What is asked about, with every "all" written out."""
+        """Regions, languages and properties, with every default resolved."""
         return Scope(
             regions=self.regions or tuple(regions()),
             languages=self.languages or tuple(available_languages()),
@@ -78,7 +79,7 @@ class Recipe(config.Config):
 
 
 def _checked(names: tuple[str, ...], check: Any) -> tuple[str, ...]:
-    """The names in their canonical form; pydantic turns the ValueError into the one line that the user sees."""
+    """Return the names in canonical form. Raise ValueError, which pydantic reports in one line, for an unknown one."""
     try:
         return tuple(check(name) for name in names)
     except UserError as error:
@@ -88,7 +89,8 @@ def _checked(names: tuple[str, ...], check: Any) -> tuple[str, ...]:
 def _with_templates(code: str) -> str:
     row = language(code)
     if row.code not in available_languages():
-        raise UserError(f"no templates in {row.name} ({row.code}) yet: known: {', '.join(available_languages())}")
+        known = ", ".join(available_languages())
+        raise UserError(f"No templates in {row.name} ({row.code}). Choose one of {known}.")
     return row.code
 
 
@@ -100,15 +102,15 @@ def _askable(name: str) -> str:
 
 
 def load(path: Path, *, overrides: dict[str, Any] | None = None, contact: str | None = None) -> Recipe:
-    """Read a recipe; relative paths in it are meant from its own folder.
+    """Read a recipe. Relative paths in it start at its folder.
 
     Args:
         path: the file.
-        overrides: values that replace the recipe's, by their keys.
-        contact: replaces the contact in the recipe's network table.
+        overrides: values that replace top-level keys of the recipe.
+        contact: replaces the contact of the table `network`.
 
     Raises:
-        UserError: the recipe does not fit, or names a file that is not there.
+        UserError: the recipe is invalid, or names a file that does not exist.
     """
     recipe = config.load(Recipe, path, overrides=overrides)
     return recipe.model_copy(
@@ -122,10 +124,11 @@ def load(path: Path, *, overrides: dict[str, Any] | None = None, contact: str | 
     )
 
 
-def _anchored(place: Any, folder: Path) -> Any:
-    if not hasattr(place, "path"):
-        return place
-    path = (folder / place.path).resolve()
+def _anchored(source: SourceType, folder: Path) -> SourceType:
+    """Return the configuration of a source with an absolute path, if it has one."""
+    if not hasattr(source, "path"):
+        return source
+    path = (folder / source.path).resolve()
     if not path.exists():
-        raise UserError(f"the recipe names {place.path}, but there is nothing at {path}")
-    return place.model_copy(update={"path": path})
+        raise UserError(f"The recipe names {source.path}, but {path} does not exist. Check the path.")
+    return source.model_copy(update={"path": path})

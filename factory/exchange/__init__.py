@@ -1,1 +1,1 @@
-"""Formats that data sets leave and enter in."""
+"""The stage `export`, and the formats of data sets."""

@@ -1,4 +1,4 @@
-"""Our own export: Parquet files and a folder of images, as pangea_cultural/dataset/export.py reads them."""
+"""The native export: Parquet files and a folder of images, as `pangea_cultural.dataset.export` reads them."""
 
 import os
 import re
@@ -37,14 +37,26 @@ WHERE i.image IN (SELECT image FROM question)
 GROUP BY i.path ORDER BY i.path
 """
 
-OWN_IMAGE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{RANDOM_SUFFIX})")
-"""An image below `images/`, or what a kill has left of one."""
+EXPORTED_IMAGE = re.compile(rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{62}}\.[a-z]+|\.\1[0-9a-f]{{62}}\.[a-z]+\.{RANDOM_SUFFIX})")
+"""Path of an exported image below `images/`, or of its temporary file."""
 
 
 def run(
     store: Store, scope: Scope, recipe: dict[str, Any], image_folder: Path, folder: Path, reporter: Reporter
 ) -> tuple[int, int]:
-    """Write the export, the manifest last. Returns how many questions are in the store and in the export."""
+    """Write the export, the manifest last.
+
+    Args:
+        store: has the questions, images and splits.
+        scope: names the held-out languages.
+        recipe: part of the recipe that the manifest repeats.
+        image_folder: folder of the workspace's images.
+        folder: folder of the export.
+        reporter: shows progress.
+
+    Returns:
+        Numbers of questions in the store and in the export.
+    """
     (folder / export.MANIFEST).unlink(missing_ok=True)
     files = {}
     counts = {}
@@ -56,22 +68,22 @@ def run(
     images = store.table(IMAGES)
     files["images.parquet"] = _write_parquet(images, folder / "images.parquet")
     names = images["image"].to_pylist()
-    _place_images(names, image_folder, folder, reporter)
-    _remove_cut_off([*files, export.MANIFEST], folder)
+    _link_images(names, image_folder, folder, reporter)
+    _remove_temporaries([*files, export.MANIFEST], folder)
     _remove_unlisted(set(names), folder)
     write_json(folder / export.MANIFEST, _manifest(store, scope, recipe, files, counts))
     return store.value("SELECT count(*) FROM question"), sum(counts.values())
 
 
 def _write_parquet(table: pa.Table, path: Path) -> str:
-    """Write a table and give the file's SHA-256."""
+    """Write a table and return the file's SHA-256."""
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return sha256_file(path)
 
 
-def _place_images(names: list[str], images: Path, folder: Path, reporter: Reporter) -> None:
-    """Link the images into the export; copy them where the file system cannot link."""
+def _link_images(names: list[str], images: Path, folder: Path, reporter: Reporter) -> None:
+    """Hard-link the images into the export, or copy them if the file system has no links."""
     with reporter.bar("export: images", len(names), "files") as bar:
         for name in names:
             target = folder / name
@@ -86,8 +98,8 @@ def _place_images(names: list[str], images: Path, folder: Path, reporter: Report
             bar.advance()
 
 
-def _remove_cut_off(names: list[str], folder: Path) -> None:
-    """Remove what kills have left of files that were being written; what a user keeps in the folder stays."""
+def _remove_temporaries(names: list[str], folder: Path) -> None:
+    """Remove the temporary files of interrupted writes. Other files of the user stay."""
     for name in names:
         for path in leftover_temporaries(folder / name):
             if path.is_file():
@@ -95,21 +107,22 @@ def _remove_cut_off(names: list[str], folder: Path) -> None:
 
 
 def _remove_unlisted(names: set[str], folder: Path) -> None:
-    """Remove images of an earlier recipe, whose authors and licenses no table tells any more.
+    """Remove images of an earlier recipe: images.parquet does not have their authors and licenses.
 
-    Links to folders are left alone: what lies behind them may be the workspace's own images. So is what has not the
-    form of our images: it is a user's own, or of `pcult data synthetic-chat`.
+    Linked folders are left alone, because they may hold the workspace's images. So are files with other names, which
+    are the user's or from `pcult data synthetic-chat`.
     """
     images = folder / "images"
     if images.is_symlink() or not images.is_dir():
         return
-    for place in [path for path in images.glob("[0-9a-f][0-9a-f]") if path.is_dir() and not path.is_symlink()]:
-        for image in list(place.iterdir()):
+    subfolders = [path for path in images.glob("[0-9a-f][0-9a-f]") if path.is_dir() and not path.is_symlink()]
+    for subfolder in subfolders:
+        for image in list(subfolder.iterdir()):
             name = image.relative_to(images).as_posix()
-            if f"images/{name}" not in names and OWN_IMAGE.fullmatch(name) and image.is_file():
+            if f"images/{name}" not in names and EXPORTED_IMAGE.fullmatch(name) and image.is_file():
                 image.unlink()
-        if not any(place.iterdir()):
-            place.rmdir()
+        if not any(subfolder.iterdir()):
+            subfolder.rmdir()
     if not any(images.iterdir()):
         images.rmdir()
 
@@ -117,7 +130,7 @@ def _remove_unlisted(names: set[str], folder: Path) -> None:
 def _manifest(
     store: Store, scope: Scope, recipe: dict[str, Any], files: dict[str, str], counts: dict[str, int]
 ) -> dict[str, Any]:
-    """What the export is; no times and no paths, so that the same build gives the same bytes."""
+    """Return the manifest. It has no times and no paths, so that equal builds write equal bytes."""
     by_language = store.rows("SELECT language, question_type, count(*) FROM question GROUP BY ALL ORDER BY ALL")
     return {
         "format": export.FORMAT,

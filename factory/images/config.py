@@ -42,7 +42,7 @@ class CommonsConfig(Config):
     @classmethod
     def _standard_width(cls, width: int) -> int:
         if width not in THUMBNAIL_WIDTHS:
-            raise ValueError(f"no thumbnails of {width} px: choose one of {', '.join(map(str, THUMBNAIL_WIDTHS))}")
+            raise ValueError(f"No thumbnails of {width} px. Choose one of {', '.join(map(str, THUMBNAIL_WIDTHS))}.")
         return width
 
 

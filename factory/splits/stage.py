@@ -1,31 +1,31 @@
-"""The stage `split`: which images training never sees."""
+"""The stage `split`: train, dev, test and unseen images."""
 
 from factory.scope import Scope
 from factory.splits.config import SplitConfig
 from factory.store.store import Store
 
-# An image's split is drawn by its content alone: an image that shows two entities, or is found again in another
-# build, is always in the same split.
+# The split of an image depends only on the seed and its content: an image of two entities has one split, and has the
+# same one in every build.
 ASSIGN = """
 INSERT INTO split
-WITH place AS (
+WITH subject AS (
     SELECT DISTINCT CASE WHEN image = '' THEN entity ELSE image END AS image FROM question
 ),
-drawn AS (
-    SELECT p.image, (md5_number(concat_ws('|', $seed, p.image)) % 1000000)::DOUBLE / 1000000 AS draw,
+hashed AS (
+    SELECT s.image, (md5_number(concat_ws('|', $seed, s.image)) % 1000000)::DOUBLE / 1000000 AS share,
            list_has_any(coalesce(i.categories, []), $unseen_categories::VARCHAR[]) AS unseen
-    FROM place p LEFT JOIN image i USING (image)
+    FROM subject s LEFT JOIN image i USING (image)
 )
 SELECT image, CASE WHEN unseen THEN 'unseen'
-                   WHEN draw < $test THEN 'test'
-                   WHEN draw < $test + $dev THEN 'dev'
+                   WHEN share < $test THEN 'test'
+                   WHEN share < $test + $dev THEN 'dev'
                    ELSE 'train' END
-FROM drawn
+FROM hashed
 """
 
 STAGE = "split"
 HELD_OUT_LANGUAGE = "held-out language on a training image"
-"""Reason of a rejection: the question is made, and no split may have it."""
+"""Reason of a rejection: train must not have the question, and its image is in no other split."""
 HELD_OUT_QUESTIONS = """
 SELECT q.language AS item, count(*) AS items
 FROM question q JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
@@ -35,7 +35,7 @@ GROUP BY q.language
 
 
 def run(store: Store, config: SplitConfig, scope: Scope) -> tuple[int, int]:
-    """Assign every image to a split. Returns how many questions went in and how many can be exported."""
+    """Assign every image to a split. Return the numbers of all questions and of those that can be exported."""
     store.execute(
         ASSIGN,
         {

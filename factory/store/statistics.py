@@ -1,4 +1,4 @@
-"""What is in a store, as plain data: counts, one entity, reasons of rejections."""
+"""Statistics of a store as plain data: counts, one entity, rejections."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from factory.store.store import Store
 from factory.wikidata.values import exactness
 from pangea_cultural.errors import UserError
 
-SUPPORT = {
+SUPPORT_LABELS = {
     "P18": "image",
     "P30": "continent",
     "P36": "capital",
@@ -24,13 +24,13 @@ SUPPORT = {
     "P9721": "entrance",
     "P1801": "plaque image",
 }
-"""Names of what is read without being asked about."""
+"""Labels of properties that are read without questions about them."""
 Table = tuple[list[str], list[list[Any]]]
 """Column names and rows."""
 
 
 def stages(store: Store, names: Sequence[str]) -> Table:
-    """Return what went into each stage, what it kept and what it rejected; `names` are the stages in their order."""
+    """Return the numbers of inputs, kept and rejected items of each stage; `names` are the stages in order."""
     rows = store.rows(
         """SELECT s.name, s.done, s.inputs, s.kept,
                   (SELECT coalesce(sum(items), 0)::BIGINT FROM rejection r WHERE r.stage = s.name), round(s.seconds, 1)
@@ -41,7 +41,7 @@ def stages(store: Store, names: Sequence[str]) -> Table:
 
 
 def totals(store: Store) -> dict[str, int]:
-    """Rows of the main tables."""
+    """Return the numbers of rows of the main tables."""
     return {
         "entities": store.value("SELECT count(*) FROM entity WHERE selected"),
         "values": store.value("SELECT count(*) FROM entity WHERE NOT selected"),
@@ -54,7 +54,7 @@ def totals(store: Store) -> dict[str, int]:
 
 
 def by_language(store: Store) -> Table:
-    """Questions of each language and split."""
+    """Return the questions, entities and properties of each language."""
     rows = store.rows(
         """SELECT language, count(*) FILTER (question_type = 'open'), count(*) FILTER (question_type = 'choice'),
                   count(DISTINCT entity), count(DISTINCT property)
@@ -64,7 +64,7 @@ def by_language(store: Store) -> Table:
 
 
 def by_region(store: Store) -> Table:
-    """Selected entities, those with images, and questions of each region."""
+    """Return the selected entities, entities with images, and questions of each region."""
     rows = store.rows(
         """SELECT region, count(DISTINCT r.entity), count(DISTINCT i.entity), count(DISTINCT q.id)
            FROM entity_region r LEFT JOIN entity_image i USING (entity) LEFT JOIN question q USING (entity, region)
@@ -74,7 +74,7 @@ def by_region(store: Store) -> Table:
 
 
 def by_property(store: Store) -> Table:
-    """What each property brought: selected entities that have it, different values, questions, different answers."""
+    """Return the entities, distinct values, questions and distinct answers of each property."""
     rows = store.rows(
         """WITH claimed AS (
                SELECT property, count(DISTINCT entity) AS entities, count(DISTINCT value) AS distinct_values
@@ -94,11 +94,11 @@ def by_property(store: Store) -> Table:
 
 
 def _label(name: str) -> str:
-    return properties()[name].label if name in properties() else SUPPORT.get(name, "")
+    return properties()[name].label if name in properties() else SUPPORT_LABELS.get(name, "")
 
 
 def by_link(store: Store) -> Table:
-    """Through which claims entities belong to regions."""
+    """Return the entities and regions that each property links."""
     rows = store.rows(
         """SELECT property, count(DISTINCT entity), count(DISTINCT region) FROM entity_region
            GROUP BY property ORDER BY 2 DESC, property"""
@@ -107,7 +107,7 @@ def by_link(store: Store) -> Table:
 
 
 def reject_reasons(store: Store, names: Sequence[str]) -> Table:
-    """Return why things were dropped, with an example each; `names` are the stages in their order."""
+    """Return the rejections by stage and reason, with an example each; `names` are the stages in order."""
     rows = store.rows(
         """SELECT stage, reason, sum(items)::BIGINT AS n, min(item) FROM rejection
            GROUP BY stage, reason ORDER BY list_position($names, stage), n DESC, reason""",
@@ -117,17 +117,17 @@ def reject_reasons(store: Store, names: Sequence[str]) -> Table:
 
 
 def entity(store: Store, name: str) -> dict[str, Any]:
-    """Everything that the store knows of an entity.
+    """Return the contents of the store about an entity.
 
     Raises:
-        UserError: the store does not hold it; the message says whether it was rejected and why.
+        UserError: the store does not have it; if it was rejected, the message names the reason.
     """
-    found = store.rows("SELECT selected, entity_type, revision, source FROM entity WHERE entity = ?", [name])
-    if not found:
+    rows = store.rows("SELECT selected, entity_type, revision, source FROM entity WHERE entity = ?", [name])
+    if not rows:
         reasons = store.rows("SELECT DISTINCT reason FROM rejection WHERE item = ?", [name])
-        why = f": rejected, {reasons[0][0]}" if reasons else "; see `pcult data reject-reasons`"
-        raise UserError(f"{name} is not in the store{why}")
-    selected, entity_type, revision, source = found[0]
+        hint = f"Rejected: {reasons[0][0]}." if reasons else "Run `pcult data reject-reasons`."
+        raise UserError(f"{name} is not in the store. {hint}")
+    selected, entity_type, revision, source = rows[0]
     return {
         "entity": name,
         "selected": selected,

@@ -1,4 +1,4 @@
-"""The store: one DuckDB file with everything that a build knows. Its tables are in schema.sql."""
+"""The store: one DuckDB file with the data of a build. Its tables are in schema.sql."""
 
 import contextlib
 import os
@@ -33,13 +33,13 @@ class Store:
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> "Store":
-        """Open the store of a workspace, making it if it is not there (unless read-only).
+        """Open the store of a workspace. Create or upgrade it if necessary, unless read-only.
 
         Raises:
-            UserError: another process holds it, it is not a store, or another version wrote it.
+            UserError: another process uses it, it is not a store, or its format does not fit this version.
         """
         if read_only and not path.exists():
-            raise UserError(f"no store at {path}: run `pcult build RECIPE` first")
+            raise UserError(f"No store at {path}. Run `pcult build RECIPE` first.")
         try:
             if not path.exists():
                 _make_empty(path)
@@ -79,7 +79,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything in the block happens, or nothing does."""
+        """Commit the block as a whole, or roll it back on any exception."""
         self.connection.begin()
         try:
             yield
@@ -89,7 +89,7 @@ class Store:
         self.connection.commit()
 
     def append(self, table: str, rows: pa.Table) -> None:
-        """Add rows to a table; columns are matched by name."""
+        """Append rows to a table; columns are matched by name."""
         self.connection.register("appended", rows)
         columns = ", ".join(f'"{name}"' for name in rows.column_names)
         self.connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM appended")
@@ -126,51 +126,51 @@ class Store:
         self.execute(sql, {"stage": stage, "reason": reason} | (parameters or {}))
 
     def execute(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> None:
-        """Run a statement for its effect."""
+        """Run a statement and discard its result."""
         self.connection.execute(sql, parameters)
 
     def script(self, sql: str, parameters: dict[str, Any]) -> None:
-        """Run several statements; each gets those of the named parameters that it names."""
+        """Run several statements; each gets the parameters that it names."""
         for statement in duckdb.extract_statements(sql):
-            own = {name: parameters[name] for name in statement.named_parameters}
-            self.connection.execute(statement, own)
+            self.connection.execute(statement, {name: parameters[name] for name in statement.named_parameters})
 
     def table(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> pa.Table:
-        """The result of a query as an Arrow table."""
+        """Return the result of a query as an Arrow table."""
         return self.connection.sql(sql, params=parameters).to_arrow_table()
 
     def rows(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        """The result of a query as tuples."""
+        """Return the result of a query as tuples."""
         return self.connection.execute(sql, parameters).fetchall()
 
     def value(self, sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> Any:
-        """The single value that a query gives; None where it gives no row."""
-        # All rows are fetched: DuckDB refuses other work on a connection whose last result is unfinished.
+        """Return the first value of a query's result; None if it has no rows."""
+        # Fetch all rows: DuckDB refuses other statements on a connection with an unfinished result.
         rows = self.rows(sql, parameters)
         return rows[0][0] if rows else None
 
 
 def _make_empty(path: Path) -> None:
-    """Put an empty database at `path`, whole: killed before it has written a header, DuckDB leaves a file that it does
-    not open again. What a kill has left of an earlier try is removed.
+    """Create an empty database at `path` atomically, and remove what interrupted tries left.
+
+    DuckDB cannot open a file whose creation was interrupted before its header was written.
     """
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        made = Path(folder) / path.name
-        duckdb.connect(made).close()
+        database = Path(folder) / path.name
+        duckdb.connect(database).close()
         try:
-            # A link, because a rename would replace what another process has made and opened meanwhile.
-            os.link(made, path)
+            # A rename would replace a database that another process has created and opened in the meantime.
+            os.link(database, path)
         except OSError:
-            # Another process has made it, and may have removed this one; or the file system has no links.
+            # Either another process has created the store, or the file system has no links.
             if not path.exists():
-                made.rename(path)
+                database.rename(path)
     for left in leftover_temporaries(path):
         shutil.rmtree(left, ignore_errors=True)
 
 
 def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:
     if "lock" in str(error).lower():
-        return UserError(f"another process is using the store {path}: wait until it is done, or stop it")
+        return UserError(f"Another process is using the store {path}. Wait until it ends, or stop it.")
     if "not a valid DuckDB database" in str(error):
-        return UserError(f"{path} is not a DuckDB store: move it away, or choose another --workspace")
-    return UserError(f"cannot open the store {path}: {' '.join(str(error).split())}")
+        return UserError(f"{path} is not a DuckDB store. Move it away, or choose another --workspace.")
+    return UserError(f"Cannot open the store {path}: {' '.join(str(error).split())}")

@@ -29,7 +29,7 @@ COMMANDS = {
         "pangea_cultural.cli.workflows.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
     ),
     "build": LazyCommand("factory.cli:build", "factory", "Build a data set from a recipe."),
-    "data": LazyCommand("factory.cli:data", "factory", "Look into the store: statistics, entities, rejections."),
+    "data": LazyCommand("factory.cli:data", "factory", "Inspect the store: statistics, entities, rejections."),
     "train": LazyCommand("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
     "convert": LazyCommand(
         "pangea_cultural.model.cli:convert",

@@ -71,5 +71,5 @@ def test_a_large_dump_is_judged_by_its_beginning(tmp_path, monkeypatch, dump, su
 def test_a_file_that_is_not_what_its_name_says_is_one_line(tmp_path, dump):
     path = tmp_path / "dump.json.gz"
     path.write_bytes(dump)
-    with pytest.raises(UserError, match="not what its name says"):
+    with pytest.raises(UserError, match="content does not match its suffix"):
         expected(path)

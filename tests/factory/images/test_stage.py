@@ -219,7 +219,7 @@ def test_contact_is_sent_in_the_user_agent(tmp_path, monkeypatch, how):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('type = "commons"', 'type = "commons"\nwidth = 800'), "no thumbnails of 800 px: choose one of 20, 40"),
+        (('type = "commons"', 'type = "commons"\nwidth = 800'), "No thumbnails of 800 px. Choose one of 20, 40"),
         (("connections", "conections"), "Did you mean connections"),
         (("private_hosts", "privat_hosts"), "Did you mean private_hosts"),
         (("[network]", '[network]\ncontact = "me"'), "is not a contact"),

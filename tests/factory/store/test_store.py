@@ -72,7 +72,7 @@ def test_a_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
 def test_what_is_no_store_is_one_line_and_stays(tmp_path, content):
     path = tmp_path / "store.duckdb"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"store.duckdb is not a DuckDB store: move it away"):
+    with pytest.raises(UserError, match=r"store.duckdb is not a DuckDB store\. Move it away"):
         Store.open(path)
     assert path.read_bytes() == content
 

@@ -68,7 +68,7 @@ def test_traceback_is_printed_only_with_debug(tmp_path):
     arguments = ("data", "stats", "--workspace", str(tmp_path))
     plain, debug = run(*arguments), run(*arguments, "--debug")
     assert plain.returncode == 1 and plain.stderr.count("\n") == 1
-    assert plain.stderr.startswith(f"Error: no store at {tmp_path}")
+    assert plain.stderr.startswith(f"Error: No store at {tmp_path}")
     assert debug.returncode == 1 and "Traceback" in debug.stderr
 
 
