@@ -78,7 +78,7 @@ def questions(recipe: Recipe) -> list[Any]:
         scope.images_required,
         scope.seed,
         [templates.load(code) for code in scope.languages],
-        _sql(read_text("factory.questions", "fill.sql")),
+        _sql(read_text("factory.questions", "questions.sql")),
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from factory.images.base import ImageInfo
 from factory.images.download import DownloadResult
 from factory.images.licenses import NO_LICENSE
+from factory.store.store import Rejection
 from pangea_cultural.errors import ImageError
 
 NO_IMAGE = "no usable image"
@@ -111,10 +112,9 @@ class EntityImageCandidates:
                 self._images.add(outcome.image)
                 self.accepted.append(candidate)
 
-    def rejections(self) -> list[dict[str, str]]:
-        """Return a row for each rejected candidate, and one for an entity without images."""
-        rows = [
-            {"item": f"{self.entity} {title}", "reason": error.reason, "detail": error.detail}
-            for title, error in self._rejected
+    def rejections(self) -> list[Rejection]:
+        """Return the rejected candidates, and the entity itself if it has no image."""
+        rejections = [
+            Rejection(f"{self.entity} {title}", error.reason, error.detail) for title, error in self._rejected
         ]
-        return rows if self.accepted else [*rows, {"item": self.entity, "reason": NO_IMAGE, "detail": ""}]
+        return rejections if self.accepted else [*rejections, Rejection(self.entity, NO_IMAGE)]

@@ -9,6 +9,7 @@ import itertools
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ from factory.images.config import ImagesConfig
 from factory.images.download import DownloadResult, fetch_all
 from factory.images.image_store import StoredImage
 from factory.reference.properties import CATEGORY_PROPERTIES, IMAGE_PROPERTIES
-from factory.store.store import Store
+from factory.store.store import Rejection, Store
 from pangea_cultural.utils.console import Reporter
 
 BATCH_ENTITIES = 200
@@ -59,7 +60,17 @@ ORDER BY position
 """
 """Files and categories in the claims of all entities, sorted so that the rows of a batch are adjacent."""
 
-Rows = dict[str, list[dict]]
+Row = dict[str, Any]
+
+
+class BatchRows(NamedTuple):
+    """Rows of a batch of entities for the store."""
+
+    images: list[Row]
+    """Rows of the table `image`."""
+    entity_images: list[Row]
+    """Rows of the table `entity_image`."""
+    rejections: list[Rejection]
 
 
 def run(
@@ -77,9 +88,10 @@ def run(
         for batch, following in itertools.zip_longest(batches, batches[1:]):
             rows = batch.rows(on_progress=following.prepare if following else lambda: None)
             with store.transaction():
-                for name, table_rows in rows.items():
+                for table, table_rows in (("image", rows.images), ("entity_image", rows.entity_images)):
                     if table_rows:
-                        store.append(name, pa.Table.from_pylist(table_rows))
+                        store.append(table, pa.Table.from_pylist(table_rows))
+                store.reject_all("images", rows.rejections)
                 store.execute("UPDATE stage SET position = position + ? WHERE name = 'images'", [batch.num_entities])
             bar.advance(batch.num_entities)
             batch.release()
@@ -96,10 +108,10 @@ def _reject_without_candidates(store: Store, number: int) -> int:
     if position or not number:
         return position
     with store.transaction():
-        store.execute(
-            """INSERT INTO rejection (stage, item, reason) SELECT 'images', entity, ? FROM entity
-               WHERE selected AND entity NOT IN (SELECT entity FROM candidate)""",
-            [NO_IMAGE],
+        store.reject_selected(
+            "images",
+            NO_IMAGE,
+            "SELECT entity AS item FROM entity WHERE selected AND entity NOT IN (SELECT entity FROM candidate)",
         )
         store.execute("UPDATE stage SET position = ? WHERE name = 'images'", [number])
     return number
@@ -139,8 +151,8 @@ class _Batch:
         """Free the memory. A build of millions of entities creates all batches in advance."""
         self._entities, self._results = [], {}
 
-    def rows(self, on_progress: Callable[[], None]) -> Rows:
-        """Return the rows for image, entity_image and rejection.
+    def rows(self, on_progress: Callable[[], None]) -> BatchRows:
+        """Fetch the images and return the rows.
 
         Args:
             on_progress: called after each download. Its own requests overlap with the remaining downloads.
@@ -210,9 +222,9 @@ class _Batch:
                 self._results[result.info.title] = result
                 on_progress()
 
-    def _collect(self) -> Rows:
+    def _collect(self) -> BatchRows:
         """Return the rows in the order of entities and candidates, which does not depend on the network."""
-        rows: Rows = {"image": [], "entity_image": [], "rejection": []}
+        rows = BatchRows([], [], [])
         accepted = [
             (entity, ordinal, candidate, self._results[candidate.key])
             for entity in self._entities
@@ -223,12 +235,12 @@ class _Batch:
             image = result.stored.image
             if image not in seen:
                 seen.add(image)
-                rows["image"].append(_image_row(result))
-            rows["entity_image"].append(
+                rows.images.append(_image_row(result))
+            rows.entity_images.append(
                 {"entity": entity.entity, "image": image, "ordinal": ordinal, "via": candidate.via}
             )
         for entity in self._entities:
-            rows["rejection"] += [{"stage": "images"} | row for row in entity.rejections()]
+            rows.rejections.extend(entity.rejections())
         return rows
 
     def _in_store(self, images: list[str]) -> set[str]:
@@ -236,7 +248,7 @@ class _Batch:
         return {image for (image,) in rows}
 
 
-def _image_row(result: DownloadResult) -> dict:
+def _image_row(result: DownloadResult) -> Row:
     info, stored = result.info, result.stored
     columns = {column: operator.attrgetter(attribute)(info) for column, attribute in SOURCE_COLUMNS.items()}
     return columns | {

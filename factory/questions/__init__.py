@@ -1,1 +1,1 @@
-"""Templates, filling, choices."""
+"""The stage `questions`: templates, names of values, and the creation of questions."""

@@ -1,8 +1,8 @@
-"""Which script a text is written in: a Latin label is no answer to a question in Thai."""
+"""Check of the script of a text: a Latin label does not answer a question in Thai."""
 
 import regex
 
-# ISO 15924 codes to what Unicode calls the scripts that a language's text consists of.
+# Unicode scripts of the letters in a text, by ISO 15924 code.
 SCRIPTS = {
     "Arab": ("Arabic",),
     "Armn": ("Armenian",),
@@ -35,16 +35,16 @@ _LETTER = regex.compile(r"\p{L}")
 
 
 def fits_script(text: str, script: str, *, foreign_share: float = 0.5) -> bool:
-    """Whether a text is written in a script.
+    """Return whether a text is written in a script. A text without letters fits every script.
 
     Args:
-        text: any text; digits, punctuation and marks count for nothing, and a text without letters fits every script.
+        text: any text. Digits, punctuation and marks are ignored.
         script: ISO 15924 code.
-        foreign_share: largest share of letters of other scripts ("iPhone 15 в Москве" is Russian).
+        foreign_share: maximum share of letters of other scripts ("iPhone 15 в Москве" is Russian).
     """
     letters = _LETTER.findall(text)
     if not letters:
         return True
-    own = regex.compile("|".join(rf"\p{{Script={name}}}" for name in SCRIPTS[script]))
-    foreign = sum(1 for letter in letters if not own.match(letter))
+    expected = regex.compile("|".join(rf"\p{{Script={name}}}" for name in SCRIPTS[script]))
+    foreign = sum(1 for letter in letters if not expected.match(letter))
     return foreign / len(letters) <= foreign_share

@@ -1,11 +1,11 @@
-"""Question templates: one TOML file a language, in templates/.
+"""Question templates: one TOML file per language, in templates/.
 
     [P17]
     any  = ["In which country is what you see in this image?"]
     flag = ["Which country does this flag belong to?"]
 
-The image is the only cue: a template has no slot for the entity's name, and the answer is the value's name alone, so
-that no language has to inflect it.
+A template has no slot for the entity's name, because the image is the only cue. The answer is the name of the value
+alone, so no language has to inflect it.
 """
 
 import functools
@@ -21,56 +21,50 @@ import pyarrow as pa
 from factory.reference.entity_types import ANY, entity_types
 from factory.reference.properties import properties
 from pangea_cultural.errors import UserError, unknown
-from pangea_cultural.reference.languages import language
+from pangea_cultural.reference.languages import language, languages
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Template:
-    """One way to ask for one property."""
+    """A question text for a property."""
 
     id: str
-    """`de/P17/flag/1`."""
+    """Such as `de/P17/flag/1`."""
     language: str
     property: str
     entity_type: str
-    """The entity type that it asks about; `any` serves the types without templates of their own."""
+    """Type of the entities to ask about. `any` covers the types without templates."""
     ordinal: int
     text: str
 
 
 def folder() -> Path:
-    """Where the templates that ship with the package lie."""
+    """Return the folder of the templates in the package."""
     return Path(str(resources.files("factory.questions") / "templates"))
 
 
 @functools.cache
 def available_languages() -> tuple[str, ...]:
-    """Languages that have templates, in the order of the language table."""
-    from pangea_cultural.reference.languages import languages
-
+    """Return the languages that have templates, in the order of the language table."""
     return tuple(code for code in languages() if (folder() / f"{code}.toml").is_file())
 
 
 @functools.cache
-def load(code: str, place: Path | None = None) -> tuple[Template, ...]:
-    """The templates of a language.
-
-    Args:
-        code: our language code.
-        place: folder of the TOML files; the package's own where None.
+def load(code: str) -> tuple[Template, ...]:
+    """Return the templates of a language.
 
     Raises:
-        UserError: the file is not there, is not TOML, or holds what cannot be; the message names file and key.
+        UserError: the file is missing, is not TOML, or has a wrong entry. The message names file and key.
     """
-    path = (place or folder()) / f"{language(code).code}.toml"
+    path = folder() / f"{language(code).code}.toml"
     try:
         content = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UserError(f"no templates at {path}") from error
+        raise UserError(f"No templates at {path}. Create the file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
+        raise UserError(f"{path} is not TOML ({error}). Correct it.") from error
     templates = tuple(_read(language(code).code, content, path))
-    _refuse_repetition(templates, path)
+    _check_repetition(templates, path)
     return templates
 
 
@@ -79,12 +73,12 @@ def _read(code: str, content: dict[str, Any], path: Path) -> Iterator[Template]:
         if name not in properties():
             raise UserError(f"{path}: {unknown('property', name, properties())}")
         if not isinstance(by_entity_type, dict):
-            raise UserError(f"{path}: {name} must be a table of entity types")
+            raise UserError(f"{path}: {name} must be a table of entity types.")
         for entity_type, texts in by_entity_type.items():
             if entity_type not in (ANY, *entity_types()):
                 raise UserError(f"{path}: {name}: {unknown('entity type', entity_type, (ANY, *entity_types()))}")
             if not isinstance(texts, list) or not texts:
-                raise UserError(f"{path}: {name}.{entity_type} must be a list of questions")
+                raise UserError(f"{path}: {name}.{entity_type} must be a list of questions.")
             for ordinal, text in enumerate(texts, 1):
                 _check_text(text, f"{path}: {name}.{entity_type}")
                 key = f"{code}/{name}/{entity_type}/{ordinal}"
@@ -93,24 +87,24 @@ def _read(code: str, content: dict[str, Any], path: Path) -> Iterator[Template]:
                 )
 
 
-def _check_text(text: object, where: str) -> None:
+def _check_text(text: object, location: str) -> None:
     if not isinstance(text, str) or not text.strip():
-        raise UserError(f"{where}: a question must be text")
+        raise UserError(f"{location}: a question must be text.")
     if "{" in text or "}" in text:
-        raise UserError(f"{where}: {text!r} has a slot: the image is the only cue")
+        raise UserError(f"{location}: {text!r} has a slot. Remove it: the image is the only cue.")
 
 
-def _refuse_repetition(templates: tuple[Template, ...], path: Path) -> None:
+def _check_repetition(templates: tuple[Template, ...], path: Path) -> None:
     seen: dict[tuple[str, str, str], str] = {}
     for row in templates:
         key = (row.property, row.entity_type, row.text)
         if key in seen:
-            raise UserError(f"{path}: {row.id} repeats {seen[key]}: {row.text!r}")
+            raise UserError(f"{path}: {row.id} repeats {seen[key]}: {row.text!r}. Remove one.")
         seen[key] = row.id
 
 
 def as_table(languages: Iterable[str]) -> pa.Table:
-    """The templates of several languages, as the store holds them."""
+    """Return the templates of several languages as rows of the table `template`."""
     rows = [template for code in languages for template in load(code)]
     columns = ("id", "language", "property", "entity_type", "ordinal", "text")
     return pa.table({name: [getattr(row, name) for row in rows] for name in columns})

@@ -152,7 +152,7 @@ def test_a_changed_property_changes_the_selection(recipe, monkeypatch):
     [
         ("images", "licenses.toml", '\n[[license]]\npattern = "mine"\ncode = "mine"\n'),
         ("images", "photo_rules.toml", "\n[more]\n"),
-        ("questions", "fill.sql", "\nSELECT 1;"),
+        ("questions", "questions.sql", "\nSELECT 1;"),
     ],
 )
 def test_a_changed_package_file_changes_the_stages_that_read_it(recipe, monkeypatch, stage, file, addition):
@@ -164,7 +164,9 @@ def test_a_changed_package_file_changes_the_stages_that_read_it(recipe, monkeypa
     assert changed(recipe, lambda: monkeypatch.setattr(fingerprints, "read_text", edited)) == from_stage(stage)
 
 
-@pytest.mark.parametrize(("file", "comment"), [("licenses.toml", "\n# comment\n"), ("fill.sql", "\n\n-- comment\n")])
+@pytest.mark.parametrize(
+    ("file", "comment"), [("licenses.toml", "\n# comment\n"), ("questions.sql", "\n\n-- comment\n")]
+)
 def test_comments_in_package_files_change_no_fingerprint(recipe, monkeypatch, file, comment):
     read = fingerprints.read_text
 
