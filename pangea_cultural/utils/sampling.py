@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 
 
-def evenly_spaced(count: int, most: int) -> np.ndarray:
-    """At most so many of `count` positions, at even distances, the first and the last among them."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(int)
+def evenly_spaced(count: int, max_count: int) -> np.ndarray:
+    """Return at most `max_count` of the indices below `count`, evenly spaced, including the first and the last."""
+    return np.linspace(0, count - 1, min(count, max_count)).round().astype(int)
 
 
 def hash_key(name: str) -> bytes:

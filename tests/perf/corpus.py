@@ -24,7 +24,7 @@ from pangea_cultural.dataset import export
 from pangea_cultural.dataset import question as vqa
 from pangea_cultural.reference.languages import training_languages
 from pangea_cultural.training.data.sources.config import Source
-from pangea_cultural.training.data.sources.open import open_source
+from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
 from tests.perf import record
@@ -51,9 +51,8 @@ def main(folder: Path, rows: int) -> None:
 
 def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
     source = TypeAdapter(Source).validate_python({"type": kind, "path": path})
-    options = {"languages": (), "held_out": frozenset(), "reporter": Reporter(quiet=True)}
     began = time.monotonic()
-    corpus = open_source(0, source, folder, folder / f"cache-{time.time_ns()}", **options)
+    corpus = open_source(source, SourceContext(folder, folder / f"cache-{time.time_ns()}", Reporter(quiet=True)))
     found = {
         "rows_per_s": rows / (time.monotonic() - began),
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,

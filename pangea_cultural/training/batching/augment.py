@@ -1,4 +1,4 @@
-"""Small changes to images at training time, so that a model learns what is drawn and not the very pixels."""
+"""Image augmentation with per-image seeds."""
 
 import math
 
@@ -8,37 +8,38 @@ from pangea_cultural.utils.sampling import hash_seed
 
 GAIN = 0.25
 BIAS = 0.3
-"""Of normalized pixels, whose standard deviation is about one."""
-TURN_RADIANS = math.radians(8)
+"""In units of normalized pixels, whose standard deviation is about 1."""
+ROTATION_RADIANS = math.radians(8)
 SCALE = 0.15
 SHIFT = 0.12
+"""Relative to half the width and height."""
 
 
 class Augmentation:
-    """Draws that depend on a name and the image's number in the plan only: a resumed training draws alike.
+    """Random changes that depend on a name and a chunk number only, so that a resumed training repeats them.
 
     Args:
-        name: seed and stage.
+        name: seed of the random numbers: seed of the recipe and name of the stage.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def _draws(self, kind: str, number: int, count: int) -> torch.Tensor:
-        """[count], uniform in -1 … 1."""
-        generator = torch.Generator().manual_seed(hash_seed(f"{self._name} {kind} {number}", num_bytes=8) >> 1)
-        return torch.rand(count, generator=generator) * 2 - 1
-
     def color_jitter(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
-        """Pixels [..., 3, height, width] with each color stronger or weaker, lighter or darker."""
-        draws = self._draws("light", number, 6)
-        return pixels * (1 + GAIN * draws[:3, None, None]) + BIAS * draws[3:, None, None]
+        """Return pixels [..., 3, height, width] with random contrast and brightness for each color channel."""
+        values = self._uniform("light", number, 6)
+        return pixels * (1 + GAIN * values[:3, None, None]) + BIAS * values[3:, None, None]
 
     def affine(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
-        """Pixels [3, height, width] turned, scaled and shifted a little; edges are repeated."""
-        turn, scale, x, y = self._draws("place", number, 4).tolist()
-        cos, sin = math.cos(turn * TURN_RADIANS), math.sin(turn * TURN_RADIANS)
+        """Return pixels [3, height, width] with random rotation, scale and shift. Edges are repeated."""
+        turn, scale, x, y = self._uniform("place", number, 4).tolist()
+        cos, sin = math.cos(turn * ROTATION_RADIANS), math.sin(turn * ROTATION_RADIANS)
         size = 1 + scale * SCALE
         matrix = torch.tensor([[cos * size, -sin * size, x * SHIFT], [sin * size, cos * size, y * SHIFT]])
         grid = torch.nn.functional.affine_grid(matrix[None], [1, *pixels.shape], align_corners=False)
         return torch.nn.functional.grid_sample(pixels[None], grid, padding_mode="border", align_corners=False)[0]
+
+    def _uniform(self, purpose: str, number: int, count: int) -> torch.Tensor:
+        """Return random numbers [count], uniform in -1 to 1."""
+        generator = torch.Generator().manual_seed(hash_seed(f"{self._name} {purpose} {number}", num_bytes=8) >> 1)
+        return torch.rand(count, generator=generator) * 2 - 1

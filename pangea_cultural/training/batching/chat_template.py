@@ -6,80 +6,90 @@ from typing import NamedTuple
 from transformers import PreTrainedTokenizerBase
 
 from pangea_cultural.model.tokenizer import END, IMAGE, START, SYSTEM
-from pangea_cultural.training.data.types import IMAGE_MARK
+from pangea_cultural.training.data.types import IMAGE_PLACEHOLDER
 
 Turns = tuple[tuple[str, str], ...]
 """Questions and answers of a conversation."""
 
 
 class Span(NamedTuple):
-    """A stretch of a conversation: text that is still to be made into tokens, marks, or the place of an image."""
+    """A part of a conversation: a text to tokenize, fixed tokens of the template, or an image."""
 
     text: str = ""
-    marks: tuple[int, ...] = ()
+    token_ids: tuple[int, ...] = ()
     is_image: bool = False
     is_target: bool = False
+    """Whether its tokens have a loss."""
 
 
 class ChatTemplate:
-    """The chat template, cut into stretches of which each is made into tokens by itself.
+    """The chat template of a tokenizer.
 
-    Text is cut where a mark stands (`<|im_end|>`, `<image>`) or the header ends, so that no token spans prefix and
-    question; marks in a question's own text are spelled as text.
+    Text is split at special tokens (`<|im_end|>`, `<image>`) and after the header, so that no token spans prefix and
+    question. Special tokens that occur in a question's own text are tokenized as plain text.
+
+    Args:
+        tokenizer: tokenizer of the model.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
         start, end, self.image = tokenizer.convert_tokens_to_ids([START, END, IMAGE])
-        text = self.encode([f"system\n{SYSTEM}", "user\n", "assistant\n", "\n", "\nuser\n"])
-        system, user, assistant, newline, _ = text
+        system, user, assistant, newline = self.encode([f"system\n{SYSTEM}", "user\n", "assistant\n", "\n"])
         self.header = [start, *system, end, *newline, start, *user]
         """Tokens before the image."""
-        self._asked = (end, *newline, start, *assistant)
-        self._next = (*newline, start, *user)
-        self._end = (end,)
+        self._before_answer = (end, *newline, start, *assistant)
+        self._before_question = (*newline, start, *user)
+        self._after_answer = (end,)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Tokens of each text, without any marks."""
+        """Return the tokens of each text, without special tokens."""
         if not texts:
             return []
         return self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
     def spans(self, turns: Turns, *, num_images: int) -> Iterator[Span]:
-        """A conversation after the prefix.
+        """Iterate over the spans of a conversation, which follow the prefix.
 
-        With one image, which stands in the prefix, the first question follows it on a new line; with several, each
-        stands where the text has its mark.
+        A single image is part of the prefix, and the first question follows it on a new line. Each of several images
+        replaces its placeholder in the text.
         """
         for number, (question, answer) in enumerate(turns):
             if number:
-                yield Span(marks=self._next)
+                yield Span(token_ids=self._before_question)
             lead = "\n" if num_images == 1 and number == 0 else ""
-            parts = (lead + question).split(IMAGE_MARK) if num_images > 1 else [lead + question]
+            parts = (lead + question).split(IMAGE_PLACEHOLDER) if num_images > 1 else [lead + question]
             for part_number, part in enumerate(parts):
                 if part_number:
                     yield Span(is_image=True)
                 if part:
                     yield Span(text=part)
-            yield Span(marks=self._asked)
+            yield Span(token_ids=self._before_answer)
             yield Span(text=answer, is_target=True)
-            yield Span(marks=self._end, is_target=True)
+            yield Span(token_ids=self._after_answer, is_target=True)
+
+    def count_tokens(self, conversations: Sequence[Sequence[Span]]) -> list[int]:
+        """Return the number of tokens of each conversation's spans, without images."""
+        encoded = iter(self.encode([span.text for spans in conversations for span in spans if span.text]))
+        return [
+            sum(len(next(encoded)) if span.text else len(span.token_ids) for span in spans) for spans in conversations
+        ]
 
     def tokens(
-        self, spans: Sequence[Span], texts: Iterator[list[int]], image_tokens: Sequence[int]
+        self, spans: Sequence[Span], encoded: Iterator[list[int]], image_tokens: Sequence[int]
     ) -> tuple[list[int], list[bool]]:
-        """Tokens of a conversation, and which of them are targets.
+        """Return the tokens of a conversation, and whether each is a target.
 
         Args:
-            spans: the conversation.
-            texts: what `encode` made of the spans' texts, in order; as many are taken as the spans have.
-            image_tokens: how many tokens each image within the text takes.
+            spans: spans of the conversation.
+            encoded: tokens of the spans' texts, in order; consumed as far as needed.
+            image_tokens: number of tokens of each image within the text.
         """
         ids: list[int] = []
         targets: list[bool] = []
         images = iter(image_tokens)
         for span in spans:
-            part = [self.image] * next(images) if span.is_image else list(span.marks) or next(texts)
+            part = [self.image] * next(images) if span.is_image else list(span.token_ids) or next(encoded)
             ids += part
             targets += [span.is_target] * len(part)
         return ids, targets

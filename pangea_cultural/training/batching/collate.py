@@ -1,7 +1,8 @@
-"""From the rows of a step to the tensors of its micro-batches."""
+"""Collators: packed rows to the tensors of a micro-batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -12,16 +13,16 @@ from pangea_cultural.model.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.chat_template import ChatTemplate, Span
-from pangea_cultural.training.batching.images import Images, ImageTokenCounter, Tiles
+from pangea_cultural.training.batching.images import ImageTokenCounter, TileReader, Tiles
 from pangea_cultural.training.batching.packing import PackedRow, Segment
-from pangea_cultural.training.data.types import Conversation, Group
+from pangea_cultural.training.data.types import Group
 
 Weighting = Literal["token", "question", "sqrt"]
 
 
 @dataclass
 class RowBuilder:
-    """One row before padding; all lists have its length."""
+    """A row before padding. All lists have its length."""
 
     input_ids: list[int] = field(default_factory=list)
     position_ids: list[int] = field(default_factory=list)
@@ -30,62 +31,71 @@ class RowBuilder:
     labels: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
-    """Of each position, which entry of the measures a target there counts for."""
+    """Loss key of each position; used at targets only."""
 
     def add_prefix(self, ids: list[int], *, group: int) -> None:
-        """Append what the conversations of a group share; nothing in it is a target."""
-        self._add(ids, first=0, group=group, conversation=PREFIX)
+        """Append the prefix that the conversations of a group share. It has no targets."""
+        self._add(ids, first_position=0, group=group, conversation=PREFIX)
         self.labels += [IGNORE_INDEX] * len(ids)
         self.weights += [0.0] * len(ids)
         self.keys += [0] * len(ids)
 
     def add_conversation(
-        self, ids: list[int], targets: list[bool], *, prefix: int, group: int, number: int, weight: float, key: int
+        self,
+        ids: list[int],
+        targets: list[bool],
+        *,
+        prefix_length: int,
+        group: int,
+        conversation: int,
+        weight: float,
+        key: int,
     ) -> None:
         """Append a conversation.
 
         Args:
-            ids: its tokens.
-            targets: which of them are targets.
-            prefix: length of the group's prefix, after which its positions begin.
+            ids: tokens of the conversation.
+            targets: whether each token is a target.
+            prefix_length: length of the group's prefix, where position ids start.
             group: number of the group within the row.
-            number: of the conversation within the group.
-            weight: what a target counts.
-            key: entry of the measures that a target counts for.
+            conversation: number of the conversation within the group.
+            weight: loss weight of each target.
+            key: loss key of each target.
         """
-        self._add(ids, first=prefix, group=group, conversation=number)
+        self._add(ids, first_position=prefix_length, group=group, conversation=conversation)
         self.labels += [token if is_target else IGNORE_INDEX for token, is_target in zip(ids, targets, strict=True)]
         self.weights += [weight] * len(ids)
         self.keys += [key] * len(ids)
 
-    def _add(self, ids: list[int], *, first: int, group: int, conversation: int) -> None:
+    def _add(self, ids: list[int], *, first_position: int, group: int, conversation: int) -> None:
         self.input_ids += ids
-        self.position_ids += range(first, first + len(ids))
+        self.position_ids += range(first_position, first_position + len(ids))
         self.groups += [group] * len(ids)
         self.conversations += [conversation] * len(ids)
 
 
 @dataclass(frozen=True)
 class LoadedSegment:
-    """A part with its texts, as spans, and its images."""
+    """A segment with its texts, as spans, and its images."""
 
-    part: Segment
+    segment: Segment
     group: Group
     spans: list[list[Span]]
+    """Spans of each conversation."""
     tiles: list[Tiles]
 
 
 class Collator:
-    """Makes micro-batches of rows.
+    """The collator of the objective `sft`.
 
     Args:
-        processor: of the model.
-        keys: number of each (source, language) among the measures.
-        weighting: what a target counts. `token`: one, so that the loss is the mean over targets, as separate rows have
-            it. `question`: one over the targets of its conversation, so that long answers do not outweigh short ones.
-            `sqrt`: one over the root of the questions that share the image in this step (Molmo's root weighting), so
-            that an image with many questions does not outweigh others.
-        augmentation: changes images a little; None for not at all.
+        processor: processor of the model.
+        keys: loss key of each (source, language).
+        weighting: loss weight of each target. `token`: 1, so that the loss is the mean over targets, as with separate
+            rows. `question`: 1 / targets of the conversation, so that questions count equally. `sqrt`, Molmo's root
+            weighting: 1 / sqrt(questions about the image in this step), so that images with many questions do not
+            dominate.
+        augmentation: augmentation of the images; None for none.
     """
 
     def __init__(
@@ -97,9 +107,9 @@ class Collator:
         augmentation: Augmentation | None = None,
     ) -> None:
         self._template = ChatTemplate(processor.tokenizer)
-        self._images = Images(processor)
+        self._images = TileReader(processor)
         self._image_tokens = ImageTokenCounter(processor)
-        self._pad = processor.tokenizer.pad_token_id
+        self._pad_token_id = processor.tokenizer.pad_token_id
         self._keys = keys
         self._weighting = weighting
         self._augmentation = augmentation
@@ -107,112 +117,120 @@ class Collator:
     def __call__(
         self, rows: Sequence[PackedRow], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
     ) -> dict[str, Any]:
-        """A micro-batch.
+        """Return a micro-batch.
 
         Args:
-            rows: none for a process that has nothing to do in this micro-batch.
-            groups: of each part of each row, with the part's conversations only.
-            skipped: takes [file, reason] of images that turn out to be broken; their parts are left out.
+            rows: rows of the micro-batch; none for a process without work.
+            groups: group of each segment of each row, with the segment's conversations only.
+            skipped: list to which [file, reason] of broken images is added. Their segments are left out.
 
         Returns:
             input_ids, position_ids, labels, weights [batch, length]; segments [batch, 2, length]; keys [targets];
-            `normalizer`, the sum of the targets' weights; and where there are images pixel_values
+            normalizer, the sum of the targets' weights; and if there are images pixel_values
             [images, tiles, 3, height, width] and image_sizes [images, 2].
         """
-        loaded = [list(self._loaded(row, own, skipped)) for row, own in zip(rows, groups, strict=True)]
+        loaded = [list(self._load(row, row_groups, skipped)) for row, row_groups in zip(rows, groups, strict=True)]
         loaded = [row for row in loaded if row]
-        texts = iter(
-            self._template.encode([s.text for row in loaded for p in row for c in p.spans for s in c if s.text])
-        )
-        made = [self._row(row, texts) for row in loaded] or [self._idle()]
-        return self._padded(made) | _stacked([tiles for row in loaded for part in row for tiles in part.tiles])
+        conversations = [spans for row in loaded for segment in row for spans in segment.spans]
+        # One call for all texts: fast tokenizers process batches in parallel.
+        encoded = iter(self._template.encode([span.text for spans in conversations for span in spans if span.text]))
+        built = [self._build_row(row, encoded) for row in loaded] or [self._empty_row()]
+        tiles = [tiles for row in loaded for segment in row for tiles in segment.tiles]
+        return self._pad(built) | _stack(tiles)
 
-    def _loaded(self, row: PackedRow, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[LoadedSegment]:
-        for part, group in zip(row, groups, strict=True):
+    def _load(self, row: PackedRow, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[LoadedSegment]:
+        for segment, group in zip(row, groups, strict=True):
             tiles = []
             for path in group.images:
                 try:
-                    tiles.append(self._tiles(path, part.chunk.number))
+                    tiles.append(self._tiles(path, segment.chunk.number))
                 except ImageError as error:
-                    skipped.append([str(path), str(error)])
+                    skipped.append([str(path), error.reason])
             if len(tiles) == len(group.images):
                 spans = [list(self._template.spans(c.turns, num_images=len(tiles))) for c in group.conversations]
-                yield LoadedSegment(part, group, spans, tiles)
+                yield LoadedSegment(segment, group, spans, tiles)
 
-    def _tiles(self, path: Any, number: int) -> Tiles:
+    def _tiles(self, path: Path, chunk_number: int) -> Tiles:
         tiles = self._images.tiles(path)
-        return (
-            tiles._replace(pixel_values=self._augmentation.color_jitter(tiles.pixel_values, number))
-            if self._augmentation
-            else tiles
-        )
+        if self._augmentation is None:
+            return tiles
+        return tiles._replace(pixel_values=self._augmentation.color_jitter(tiles.pixel_values, chunk_number))
 
-    def _row(self, parts: list[LoadedSegment], texts: Iterator[list[int]]) -> RowBuilder:
+    def _build_row(self, segments: list[LoadedSegment], encoded: Iterator[list[int]]) -> RowBuilder:
         row = RowBuilder()
-        for number, part in enumerate(parts):
-            counts = [self._image_tokens.count(tiles.size) for tiles in part.tiles]
-            prefix = self._template.header + [self._template.image] * (counts[0] if len(counts) == 1 else 0)
+        for number, loaded in enumerate(segments):
+            image_tokens = [self._image_tokens.count(tiles.size) for tiles in loaded.tiles]
+            is_image_shared = len(image_tokens) == 1
+            prefix = self._template.header + [self._template.image] * (image_tokens[0] if is_image_shared else 0)
             row.add_prefix(prefix, group=number)
-            for place, (conversation, spans) in enumerate(
-                zip(part.group.conversations, part.spans, strict=True), PREFIX + 1
+            for index, (conversation, spans) in enumerate(
+                zip(loaded.group.conversations, loaded.spans, strict=True), PREFIX + 1
             ):
-                ids, targets = self._template.tokens(spans, texts, counts if len(counts) > 1 else ())
+                ids, targets = self._template.tokens(spans, encoded, () if is_image_shared else image_tokens)
                 row.add_conversation(
                     ids,
                     targets,
-                    prefix=len(prefix),
+                    prefix_length=len(prefix),
                     group=number,
-                    number=place,
-                    weight=self._weight(part.part, targets),
-                    key=self._key(part.group, conversation),
+                    conversation=index,
+                    weight=self._weight(loaded.segment, targets),
+                    key=self._keys[loaded.group.source, conversation.language],
                 )
         return row
 
-    def _weight(self, part: Segment, targets: list[bool]) -> float:
+    def _weight(self, segment: Segment, targets: list[bool]) -> float:
         if self._weighting == "question":
             return 1 / sum(targets)
-        return len(part.chunk.conversations) ** -0.5 if self._weighting == "sqrt" else 1.0
+        return len(segment.chunk.conversations) ** -0.5 if self._weighting == "sqrt" else 1.0
 
-    def _key(self, group: Group, conversation: Conversation) -> int:
-        return self._keys[group.source, conversation.language]
-
-    def _idle(self) -> RowBuilder:
-        """A row without targets."""
+    def _empty_row(self) -> RowBuilder:
+        """Return a row without targets."""
         row = RowBuilder()
         row.add_prefix(self._template.header, group=0)
         return row
 
-    def _padded(self, rows: list[RowBuilder]) -> dict[str, torch.Tensor]:
+    def _pad(self, rows: list[RowBuilder]) -> dict[str, torch.Tensor]:
         length = max(len(row.input_ids) for row in rows)
 
         def padded(name: str, value: float) -> torch.Tensor:
             lists = [getattr(row, name) for row in rows]
-            return torch.tensor([own + [value] * (length - len(own)) for own in lists])
+            return torch.tensor([values + [value] * (length - len(values)) for values in lists])
 
         labels, weights = padded("labels", IGNORE_INDEX), padded("weights", 0.0)
-        chosen = labels[:, 1:] != IGNORE_INDEX
+        # The model predicts each token from the one before it.
+        is_target = labels[:, 1:] != IGNORE_INDEX
         return {
-            "input_ids": padded("input_ids", self._pad),
+            "input_ids": padded("input_ids", self._pad_token_id),
             "position_ids": padded("position_ids", 0),
             "segments": torch.stack([padded("groups", PADDING), padded("conversations", PREFIX)], dim=1),
             "labels": labels,
             "weights": weights,
-            "keys": padded("keys", 0)[:, 1:][chosen],
-            "normalizer": float(weights[:, 1:][chosen].double().sum()),
+            "keys": padded("keys", 0)[:, 1:][is_target],
+            "normalizer": float(weights[:, 1:][is_target].double().sum()),
         }
 
 
-def _stacked(tiles: list[Tiles]) -> dict[str, torch.Tensor]:
-    """Images with unequal numbers of tiles are filled up with empty ones, which the model leaves out by the sizes."""
-    if not tiles:
+def _stack(images: list[Tiles]) -> dict[str, torch.Tensor]:
+    """Stack images, padded with empty tiles. The model ignores these according to the image sizes."""
+    if not images:
         return {}
-    most = max(len(part.pixel_values) for part in tiles)
-    filled = [torch.nn.functional.pad(t.pixel_values, (0, 0, 0, 0, 0, 0, 0, most - len(t.pixel_values))) for t in tiles]
-    return {"pixel_values": torch.stack(filled), "image_sizes": torch.tensor([part.size for part in tiles])}
+    most_tiles = max(len(tiles.pixel_values) for tiles in images)
+    padded = [
+        torch.nn.functional.pad(tiles.pixel_values, (0, 0, 0, 0, 0, 0, 0, most_tiles - len(tiles.pixel_values)))
+        for tiles in images
+    ]
+    return {"pixel_values": torch.stack(padded), "image_sizes": torch.tensor([tiles.size for tiles in images])}
 
 
 class CaptionCollator:
-    """Makes the micro-batches of the objective `contrastive`: overview tiles, and which caption each has."""
+    """The collator of the objective `contrastive`: overview tiles, and the index of each image's caption.
+
+    Args:
+        processor: processor of the model.
+        captions: all captions, in the order of the labels.
+        keys: loss key of each (source, language).
+        augmentation: augmentation of the images; None for none.
+    """
 
     def __init__(
         self,
@@ -221,40 +239,46 @@ class CaptionCollator:
         keys: dict[tuple[int, str], int],
         augmentation: Augmentation | None,
     ) -> None:
-        self._images = Images(processor)
+        self._images = TileReader(processor)
         self._augmentation = augmentation
-        self._number = {caption: number for number, caption in enumerate(captions)}
+        self._labels = {caption: label for label, caption in enumerate(captions)}
         self._keys = keys
         size = processor.image_processor.crop_size
-        self._empty = torch.zeros(3, size["height"], size["width"])
+        self._empty_tile = torch.zeros(3, size["height"], size["width"])
 
     def __call__(
         self, rows: Sequence[PackedRow], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
     ) -> dict[str, Any]:
-        """A micro-batch: pixel_values [images, 3, height, width], labels and keys [images], their number as
-        `normalizer`.
+        """Return a micro-batch.
+
+        Args:
+            rows: rows of the micro-batch; none for a process without work.
+            groups: group of each segment of each row.
+            skipped: list to which [file, reason] of broken images is added.
+
+        Returns:
+            pixel_values [images, 3, height, width]; labels, keys [images]; normalizer, the number of images.
         """
         tiles, labels, keys = [], [], []
-        for row, own in zip(rows, groups, strict=True):
-            for part, group in zip(row, own, strict=True):
+        for row, row_groups in zip(rows, groups, strict=True):
+            for segment, group in zip(row, row_groups, strict=True):
                 try:
-                    tiles.append(self._overview(group, part.chunk.number))
+                    tiles.append(self._overview(group, segment.chunk.number))
                 except ImageError as error:
-                    skipped.append([str(group.images[0]), str(error)])
+                    skipped.append([str(group.images[0]), error.reason])
                     continue
-                labels.append(self._number[group.caption])
+                labels.append(self._labels[group.caption])
                 keys.append(self._keys[group.source, "en"])
-        batch = {"normalizer": float(len(labels)), "keys": torch.tensor(keys, dtype=torch.long)}
-        # A process without images takes part with one that does not count.
-        return batch | {
-            "pixel_values": torch.stack(tiles or [self._empty]),
+        return {
+            "normalizer": float(len(labels)),
+            "keys": torch.tensor(keys, dtype=torch.long),
+            # A process without images takes part with an empty one, which is ignored.
+            "pixel_values": torch.stack(tiles or [self._empty_tile]),
             "labels": torch.tensor(labels or [IGNORE_INDEX]),
         }
 
-    def _overview(self, group: Group, number: int) -> torch.Tensor:
+    def _overview(self, group: Group, chunk_number: int) -> torch.Tensor:
         tile = self._images.tiles(group.images[0]).pixel_values[0]
-        return (
-            self._augmentation.affine(self._augmentation.color_jitter(tile, number), number)
-            if self._augmentation
-            else tile
-        )
+        if self._augmentation is None:
+            return tile
+        return self._augmentation.affine(self._augmentation.color_jitter(tile, chunk_number), chunk_number)

@@ -1,4 +1,4 @@
-"""The steps of a plan as one process sees them: micro-batches, made by data workers from a step's number."""
+"""The steps of a schedule as one process sees them: micro-batches, made by data workers from a step's index."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,101 +7,108 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from pangea_cultural.training.batching.mixture import Schedule
-from pangea_cultural.training.batching.packing import Lengths, PackedRow, Packing, distribute, pack_rows
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Packing, Segment, distribute, pack_rows
 from pangea_cultural.training.data.corpus import Corpus
+from pangea_cultural.training.data.types import Group
 
 
 @dataclass(frozen=True)
 class BatchLayout:
-    """How a step is laid out.
+    """Layout of a step: rows, and their distribution to processes.
 
     Args:
-        packing: how rows are filled.
-        max_length: tokens in a row.
-        per_device_rows: rows in one forward pass.
-        processes: how many train together.
-        rank: which of them this one is.
+        packing: packing method.
+        max_length: tokens per row.
+        per_device_batch_size: rows per forward pass.
+        processes: number of training processes.
+        rank: index of this process.
     """
 
     packing: Packing
     max_length: int
-    per_device_rows: int
+    per_device_batch_size: int
     processes: int = 1
     rank: int = 0
 
 
 class StepDataset(Dataset):
-    """The steps of a stage, each as a dictionary.
+    """The steps of a stage. Each step is a dictionary:
 
-    `micro_batches` are this process's (see the collators). `questions`, `tokens`, `image_tokens` and
-    `image_tokens_apart` are of all processes together: the tokens of all rows, those of images among them, and what
-    the images would have taken had every question a row of its own. `ids` names the questions, `skipped` holds
-    [file, reason] of this process's broken images.
+    - micro_batches: batches of this process, as the collator returns them.
+    - ids: ids of this process's questions.
+    - skipped: [file, reason] of this process's broken images.
+    - questions, tokens, image_tokens, image_tokens_apart: counts of all processes (see `counts`).
     """
 
     def __init__(
         self,
-        plan: Schedule,
+        schedule: Schedule,
         corpora: Sequence[Corpus],
         lengths: Sequence[Lengths],
         layout: BatchLayout,
         collator: Callable[..., dict[str, Any]],
     ) -> None:
-        self._plan = plan
+        self._schedule = schedule
         self._corpora = corpora
         self._lengths = lengths
         self._layout = layout
         self._collator = collator
 
     def __len__(self) -> int:
-        return self._plan.num_steps
+        return self._schedule.num_steps
 
-    def __getitem__(self, number: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         layout = self._layout
-        filled = self.rows(number)
-        own = distribute(filled, processes=layout.processes, per_device_rows=layout.per_device_rows)[layout.rank]
+        rows = self.rows(index)
+        batches = distribute(rows, processes=layout.processes, per_device_batch_size=layout.per_device_batch_size)
         skipped: list[list[str]] = []
         ids: list[str] = []
         micro_batches = []
-        for batch in own:
-            groups = [[self._group(part) for part in row] for row in batch]
+        for batch in batches[layout.rank]:
+            groups = [[self._group(segment) for segment in row] for row in batch]
             ids += [c.id for row in groups for group in row for c in group.conversations]
             micro_batches.append(self._collator(batch, groups, skipped))
-        return {"micro_batches": micro_batches, "ids": ids, "skipped": skipped, **counts(filled, self._lengths)}
+        return {"micro_batches": micro_batches, "ids": ids, "skipped": skipped, **counts(rows, self._lengths)}
 
-    def rows(self, number: int) -> list[PackedRow]:
-        """All rows of a step, of all processes."""
-        layout = self._layout
-        pieces = self._plan.step(number)
-        return pack_rows(pieces, self._lengths, packing=layout.packing, max_length=layout.max_length)
+    def rows(self, index: int) -> list[PackedRow]:
+        """Return all rows of a step, of all processes."""
+        chunks = self._schedule.step(index)
+        return pack_rows(chunks, self._lengths, packing=self._layout.packing, max_length=self._layout.max_length)
 
-    def _group(self, part: Any) -> Any:
-        return self._corpora[part.chunk.source].group(part.chunk.group, part.conversations)
+    def _group(self, segment: Segment) -> Group:
+        chunk = segment.chunk
+        return self._corpora[chunk.source].group(chunk.group, segment.conversations.tolist())
 
 
-def counts(filled: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, int]:
-    """What the rows of a step hold."""
-    parts = [(part, int(lengths[part.chunk.source].image[part.chunk.group])) for row in filled for part in row]
+def counts(rows: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, int]:
+    """Return counts of a step.
+
+    `tokens` includes `image_tokens`, the tokens of images in prefixes. `image_tokens_apart` is their number if every
+    question had a row of its own.
+    """
+    segments = [segment for row in rows for segment in row]
+    images = [int(lengths[segment.chunk.source].image[segment.chunk.group]) for segment in segments]
+    questions = [len(segment.conversations) for segment in segments]
     return {
-        "questions": sum(len(part.conversations) for part, _ in parts),
-        "tokens": sum(part.length for part, _ in parts),
-        "image_tokens": sum(image for _, image in parts),
-        "image_tokens_apart": sum(image * len(part.conversations) for part, image in parts),
+        "questions": sum(questions),
+        "tokens": sum(segment.length for segment in segments),
+        "image_tokens": sum(images),
+        "image_tokens_apart": sum(image * number for image, number in zip(images, questions, strict=True)),
     }
 
 
-def loader(steps: StepDataset, *, workers: int) -> DataLoader:
-    """Gives one step at a time, in order; the same whatever the number of workers."""
+def step_loader(dataset: StepDataset, *, num_workers: int) -> DataLoader:
+    """Return a loader of one step at a time, in order. The number of workers does not change its output."""
     return DataLoader(
-        steps,
+        dataset,
         batch_size=1,
-        sampler=SequentialSampler(steps),
-        collate_fn=_only,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        prefetch_factor=2 if workers else None,
+        sampler=SequentialSampler(dataset),
+        collate_fn=_single,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        prefetch_factor=2 if num_workers else None,
     )
 
 
-def _only(batch: list[dict[str, Any]]) -> dict[str, Any]:
-    return batch[0]
+def _single(steps: list[dict[str, Any]]) -> dict[str, Any]:
+    return steps[0]

@@ -1,67 +1,71 @@
-"""Images as the model takes them. Files are not trusted: what does not decode is an error of this one image."""
+"""Images as model inputs: tiles, and numbers of image tokens."""
 
-from collections import OrderedDict
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from cachetools import LRUCache, cachedmethod
 from transformers import LlavaNextProcessor
 
 from pangea_cultural.utils.images import read_rgb
 
+DEFAULT_CACHE_BYTES = 1 << 28
+
 
 class Tiles(NamedTuple):
-    """An image as the model takes it."""
+    """The tiles of an image."""
 
     pixel_values: torch.Tensor
-    """[tiles, 3, height, width]; the first tile is the whole image."""
+    """[tiles, 3, height, width]; the first tile is an overview of the image."""
     size: tuple[int, int]
-    """Height and width of the image."""
+    """Height and width of the image in pixels."""
 
 
-class Images:
-    """Reads images and cuts them into tiles; keeps the last ones, because small data sets come again and again."""
+class TileReader:
+    """A reader that cuts images into tiles. It caches recent images: small data sets repeat them often.
 
-    def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = 1 << 28) -> None:
+    Args:
+        processor: processor of the model.
+        cache_bytes: limit of the cached pixel values.
+    """
+
+    def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
         self._processor = processor
-        self._cache: OrderedDict[Path, Tiles] = OrderedDict()
-        self._room = cache_bytes
+        self._cache: LRUCache[Path, Tiles] = LRUCache(cache_bytes, getsizeof=_num_bytes)
 
+    @cachedmethod(lambda self: self._cache)
     def tiles(self, path: Path) -> Tiles:
-        """The tiles of an image.
+        """Return the tiles of an image.
 
         Raises:
-            ImageError: there is no such file, or it does not decode.
+            ImageError: the image is missing or not readable.
         """
-        if path in self._cache:
-            self._cache.move_to_end(path)
-            return self._cache[path]
-        tiles = self._read(path)
-        self._cache[path] = tiles
-        self._room -= tiles.pixel_values.nbytes
-        while self._room < 0:
-            self._room += self._cache.popitem(last=False)[1].pixel_values.nbytes
-        return tiles
-
-    def _read(self, path: Path) -> Tiles:
         image = read_rgb(path)
         inputs = self._processor.image_processor(image, return_tensors="pt")
         return Tiles(inputs["pixel_values"][0], (image.height, image.width))
 
 
+def _num_bytes(tiles: Tiles) -> int:
+    return tiles.pixel_values.nbytes
+
+
 class ImageTokenCounter:
-    """How many tokens the model makes of an image."""
+    """A counter of the tokens that the model uses for an image.
+
+    Args:
+        processor: processor of the model.
+    """
 
     def __init__(self, processor: LlavaNextProcessor) -> None:
         self._processor = processor
-        self._tile = processor.image_processor.crop_size["height"]
-        self._known: dict[tuple[int, int], int] = {}
+        self._tile_size = processor.image_processor.crop_size["height"]
+        self._counts: dict[tuple[int, int], int] = {}
 
-    def count(self, height_and_width: tuple[int, int]) -> int:
-        """Tokens of an image of a size."""
-        if height_and_width not in self._known:
-            counted = self._processor._get_number_of_features(*height_and_width, self._tile, self._tile)
+    def count(self, size: tuple[int, int]) -> int:
+        """Return the number of tokens of an image with this height and width."""
+        if size not in self._counts:
+            count = self._processor._get_number_of_features(*size, self._tile_size, self._tile_size)
             # The processor's own count includes the class token, which the strategy "default" drops.
-            dropped = self._processor.vision_feature_select_strategy == "default"
-            self._known[height_and_width] = counted - dropped
-        return self._known[height_and_width]
+            drops_class_token = self._processor.vision_feature_select_strategy == "default"
+            self._counts[size] = count - drops_class_token
+        return self._counts[size]

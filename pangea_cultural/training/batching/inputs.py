@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data.corpus_writer import MEND_HELD_OUT
+from pangea_cultural.training.data.corpus_writer import HELD_OUT_ADVICE
 from pangea_cultural.training.recipe import Recipe
 
 
@@ -37,7 +37,7 @@ class TrainingInputs:
         held_out = {code for path in paths for code in exports[path].held_out_languages} | {*recipe.held_out_languages}
         for code in recipe.languages:
             if code in held_out:
-                raise UserError(f"the recipe asks for the held-out language {code}: {MEND_HELD_OUT}")
+                raise UserError(f"The recipe contains the held-out language {code}. {HELD_OUT_ADVICE}")
         if recipe.validation:
             path = recipe.validation.path
             exports[path] = exports.get(path) or Export.open(workspace / path)

@@ -1,4 +1,4 @@
-"""How long everything is, before anything is learnt: packing, the dry run and exact resume stand on these numbers."""
+"""Token lengths of all questions and images, computed before training. Packing, dry run and exact resume need them."""
 
 import hashlib
 import time
@@ -12,6 +12,7 @@ from pangea_cultural.errors import ImageError
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.packing import Lengths
+from pangea_cultural.training.data import reasons
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, read_json, write_json
@@ -19,19 +20,19 @@ from pangea_cultural.utils.images import read_size
 
 CHUNK = 4096
 """Conversations, or images, that are measured at once."""
-SAVED_EVERY_S = 60
-"""Millions of images behind a network are looked at for an hour, of which a kill loses a minute."""
+SAVE_INTERVAL_S = 60
+"""Seconds between saves. Millions of images on a network drive take an hour; a kill loses at most this time."""
 
 
 @dataclass(frozen=True)
 class MeasuredSource:
-    """The lengths of a source, and what cannot be learnt of it.
+    """The lengths of a source, and its broken images.
 
     Args:
-        lengths: in tokens.
-        broken: [groups], true where an image is missing or broken.
-        num_images: files, broken ones included.
-        problems: what is wrong with each broken file.
+        lengths: lengths in tokens.
+        broken: whether an image of each group is missing or broken [groups].
+        num_images: number of image files, with broken ones.
+        problems: reason for each broken file.
     """
 
     lengths: Lengths
@@ -39,24 +40,44 @@ class MeasuredSource:
     num_images: int
     problems: dict[str, str]
 
+    def usable(self, max_length: int) -> np.ndarray:
+        """Return whether each conversation fits into a row and has readable images [conversations]."""
+        return ~(self._too_long(max_length) | self._is_broken)
+
+    def excluded_counts(self, max_length: int) -> dict[str, int]:
+        """Return the number of unusable conversations, by reason."""
+        counts = {
+            reasons.BROKEN_IMAGE: int(self._is_broken.sum()),
+            reasons.TOO_LONG: int((self._too_long(max_length) & ~self._is_broken).sum()),
+        }
+        return {reason: count for reason, count in counts.items() if count}
+
+    @property
+    def _is_broken(self) -> np.ndarray:
+        return np.repeat(self.broken, np.diff(self.lengths.starts))
+
+    def _too_long(self, max_length: int) -> np.ndarray:
+        prefix = np.repeat(self.lengths.prefix, np.diff(self.lengths.starts))
+        return self.lengths.conversations + prefix > max_length
+
 
 def measure(
     corpus: Corpus, template: ChatTemplate, image_tokens: ImageTokenCounter, cache: Path, key: str, reporter: Reporter
 ) -> MeasuredSource:
-    """Measure a source, or read what was measured before.
+    """Measure a source, or read earlier measurements.
 
     Args:
         corpus: the source.
-        template: makes conversations into tokens.
-        image_tokens: of the model.
-        cache: folder for what was measured; of images, only the missing and broken ones are looked at again.
-        key: names source, tokenizer and processor.
-        reporter: shows how far it is.
+        template: chat template of the model.
+        image_tokens: token counter of the model.
+        cache: folder of the measurements. Of images only missing and broken ones are measured again.
+        key: hash of source, tokenizer and processor.
+        reporter: shows progress.
     """
     text = _text_lengths(corpus, template, cache / f"{key}-texts.npy", reporter)
-    # The same rows may be learnt with images of another folder.
-    place = hashlib.sha256(str(corpus.root).encode()).hexdigest()[:8]
-    sizes = cache / f"{corpus.key}-{place}-images.npy"
+    # The same rows may be trained with the images of another folder.
+    folder_hash = hashlib.sha256(str(corpus.image_root).encode()).hexdigest()[:8]
+    sizes = cache / f"{corpus.key}-{folder_hash}-images.npy"
     return measure_images(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)
 
 
@@ -69,15 +90,15 @@ def measure_images(
     *,
     cache: Path | None = None,
 ) -> MeasuredSource:
-    """Measure the images of a source whose texts are measured, or assumed.
+    """Measure the images of a source whose text lengths are known or estimated.
 
     Args:
         corpus: the source.
-        text: [conversations], tokens behind the prefix without images.
+        text: tokens of each conversation after the prefix, without images [conversations].
         header: tokens before the image.
-        image_tokens: of the model.
-        reporter: shows how far it is.
-        cache: file for the images' sizes.
+        image_tokens: token counter of the model.
+        reporter: shows progress.
+        cache: file for the image sizes; None for none.
     """
     sizes, problems = _image_sizes(corpus, cache, reporter)
     image, inside, broken = _image_lengths(corpus, sizes, image_tokens)
@@ -88,103 +109,100 @@ def measure_images(
 
 
 def frozen_exclusions(folder: Path, measured: list[MeasuredSource]) -> list[MeasuredSource]:
-    """What was left out when a training began stays left out until its end: one image that is mended meanwhile would
-    change the order of all questions.
+    """Return the sources with the broken images of the run's first start.
+
+    An image that is repaired in the meantime stays excluded: its questions would change the order of all others.
 
     Args:
-        folder: keeps it.
-        measured: the sources, as they are now.
+        folder: folder of the run, where the first start saves its broken images.
+        measured: current measurements.
     """
     problems, broken = folder / "broken.json", folder / "broken.npz"
     if not broken.is_file():
-        write_json(problems, [own.problems for own in measured])
+        write_json(problems, [source.problems for source in measured])
         with atomic_path(broken) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, *(own.broken for own in measured))
-    with np.load(broken) as kept:
+            np.savez(stream, *(source.broken for source in measured))
+    with np.load(broken) as frozen:
         return [
-            replace(own, broken=kept[f"arr_{number}"], problems=known)
-            for number, (own, known) in enumerate(zip(measured, read_json(problems), strict=True))
+            replace(source, broken=frozen[f"arr_{index}"], problems=frozen_problems)
+            for index, (source, frozen_problems) in enumerate(zip(measured, read_json(problems), strict=True))
         ]
 
 
-class _Saved:
-    """Numbers on disk that are zero until they are known; saved while they become known.
+class SavedArray:
+    """An int32 array that is filled step by step and saved to a file. Zero marks unknown values.
 
     Args:
-        file: keeps them; None for nowhere.
-        shape: of the array.
+        file: file of the array; None to keep it in memory only.
+        shape: shape of a new array.
     """
 
     def __init__(self, file: Path | None, *shape: int) -> None:
         self._file = file
         self.values = np.load(file) if file and file.is_file() else np.zeros(shape, np.int32)
-        self._saved = time.monotonic()
+        self._last_save = time.monotonic()
 
     def save(self, *, is_last: bool) -> None:
-        """To be called after every chunk."""
-        if self._file and (is_last or time.monotonic() > self._saved + SAVED_EVERY_S):
+        """Save the array if it is complete, or the last save is SAVE_INTERVAL_S ago. Call it after every chunk."""
+        if self._file and (is_last or time.monotonic() > self._last_save + SAVE_INTERVAL_S):
             with atomic_path(self._file) as temporary, temporary.open("wb") as stream:
                 np.save(stream, self.values)
-            self._saved = time.monotonic()
+            self._last_save = time.monotonic()
 
 
 def _text_lengths(corpus: Corpus, template: ChatTemplate, cache: Path, reporter: Reporter) -> np.ndarray:
-    """[conversations], tokens of text and marks."""
-    kept = _Saved(cache, corpus.num_conversations)
-    counts = kept.values
+    """Return the tokens of each conversation without images [conversations]."""
+    saved = SavedArray(cache, corpus.num_conversations)
+    counts = saved.values
     begin = int(np.count_nonzero(counts))
     if begin == len(counts):
         return counts
-    images = np.repeat([len(corpus.images(group)) for group in range(corpus.num_groups)], corpus.sizes)
+    num_images = np.repeat([len(corpus.images(group)) for group in range(corpus.num_groups)], corpus.sizes)
     with reporter.bar("measuring texts", corpus.num_conversations - begin, "conversations") as bar:
-        for first in range(begin, corpus.num_conversations, CHUNK):
-            last = min(first + CHUNK, corpus.num_conversations)
-            spans = [
-                list(template.spans(turns, num_images=number))
-                for turns, number in zip(corpus.texts(first, last), images[first:last].tolist(), strict=True)
-            ]
-            encoded = iter(template.encode([span.text for part in spans for span in part if span.text]))
-            for number, part in enumerate(spans):
-                counts[first + number] = sum(len(next(encoded)) if span.text else len(span.marks) for span in part)
-            bar.advance(last - first)
-            kept.save(is_last=last == corpus.num_conversations)
+        for start in range(begin, corpus.num_conversations, CHUNK):
+            stop = min(start + CHUNK, corpus.num_conversations)
+            conversations = zip(corpus.texts(start, stop), num_images[start:stop].tolist(), strict=True)
+            spans = [list(template.spans(turns, num_images=number)) for turns, number in conversations]
+            counts[start:stop] = template.count_tokens(spans)
+            bar.advance(stop - start)
+            saved.save(is_last=stop == corpus.num_conversations)
     return counts
 
 
 def _image_sizes(
     corpus: Corpus, cache: Path | None, reporter: Reporter
 ) -> tuple[dict[Path, tuple[int, int]], dict[str, str]]:
-    """Height and width of every image, and what is wrong with those that have none."""
+    """Return height and width of each readable image, and the reason for each broken one."""
     paths = list(dict.fromkeys(path for group in range(corpus.num_groups) for path in corpus.paths(group)))
-    kept = _Saved(cache, len(paths), 2)
-    sizes = kept.values
+    saved = SavedArray(cache, len(paths), 2)
+    sizes = saved.values
     problems = {}
     unknown = np.flatnonzero(sizes[:, 0] == 0)
     with ThreadPoolExecutor() as pool, reporter.bar("measuring images", len(unknown), "images") as bar:
-        for first in range(0, len(unknown), CHUNK):
-            chunk = unknown[first : first + CHUNK]
-            for number, found in zip(chunk, pool.map(_size, [paths[n] for n in chunk]), strict=True):
-                if isinstance(found, str):
-                    problems[str(paths[number])] = found
+        for start in range(0, len(unknown), CHUNK):
+            chunk = unknown[start : start + CHUNK]
+            for index, size in zip(chunk, pool.map(_size_or_reason, [paths[n] for n in chunk]), strict=True):
+                if isinstance(size, str):
+                    problems[str(paths[index])] = size
                 else:
-                    sizes[number] = found
+                    sizes[index] = size
             bar.advance(len(chunk))
-            kept.save(is_last=first + CHUNK >= len(unknown))
+            saved.save(is_last=start + CHUNK >= len(unknown))
     known = zip(paths, sizes.tolist(), strict=True)
     return {path: (height, width) for path, (height, width) in known if height}, problems
 
 
-def _size(path: Path) -> tuple[int, int] | str:
+def _size_or_reason(path: Path) -> tuple[int, int] | str:
     try:
         return read_size(path)
     except ImageError as error:
-        return str(error)
+        return error.reason
 
 
 def _image_lengths(
     corpus: Corpus, sizes: dict[Path, tuple[int, int]], image_tokens: ImageTokenCounter
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens of images in the prefix and inside the text, and whether one is broken; each [groups]."""
+    """Return image tokens in each prefix, image tokens in each text, and whether an image is broken; all [groups]."""
     image = np.zeros(corpus.num_groups, np.int32)
     inside = np.zeros(corpus.num_groups, np.int32)
     broken = np.zeros(corpus.num_groups, bool)

@@ -1,7 +1,7 @@
-"""What is learnt in which step: a plan of images and questions from several sources, interleaved by a seed.
+"""The schedule that assigns questions to optimizer steps, from several sources interleaved by a seed.
 
-The plan is a pure function of recipe, seed and data: nothing but the number of the next step is needed to go on after a
-stop, on any number of data workers. It holds numbers only, a few bytes a question.
+A schedule is a pure function of recipe, seed and data. The number of the next step is enough to resume, with any number
+of data workers. It contains numbers only, a few bytes per question.
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ from pangea_cultural.utils.sampling import hash_seed
 
 
 class QuestionChunk(NamedTuple):
-    """Questions about one image that are learnt in the same step."""
+    """Questions about one image that are trained in the same step."""
 
     number: int
-    """Of the piece in the plan."""
+    """Number of the chunk in the schedule; the seed of its augmentation."""
     source: int
     group: int
     conversations: np.ndarray
@@ -27,13 +27,13 @@ class QuestionChunk(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceQuestions:
-    """What may be learnt from a source.
+    """Questions of a source that may be trained.
 
     Args:
-        starts: [groups + 1], where each group's conversations begin, in the order of the source.
-        usable: [conversations], false for those that cannot be learnt (a broken image, longer than a row).
-        weight: with steps, share of the questions, against the other sources' weights.
-        count: with epochs, number of questions in each; None for every question once.
+        starts: first conversation of each group, and the total number [groups + 1].
+        usable: whether each conversation may be used [conversations]. Broken images and long questions may not.
+        weight: share of the questions of a stage with steps, relative to the other sources.
+        count: questions per epoch; None for every question once.
     """
 
     starts: np.ndarray
@@ -44,173 +44,177 @@ class SourceQuestions:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The pieces of a stage in the order of training."""
+    """Chunks of a stage in training order."""
 
     sources: np.ndarray
-    """[pieces] int16"""
+    """Source of each chunk [chunks], int16."""
     groups: np.ndarray
-    """[pieces] int32"""
-    first: np.ndarray
-    """[pieces + 1] int64, where each piece begins in `conversations`."""
+    """Group of each chunk [chunks], int32."""
+    starts: np.ndarray
+    """First entry of each chunk in `conversations`, and their number [chunks + 1], int64."""
     conversations: np.ndarray
-    """[questions] int32, positions within the group."""
-    steps: np.ndarray
-    """[steps + 1] int64, where each step begins among the pieces."""
+    """Position of each question within its group [questions], int32."""
+    step_starts: np.ndarray
+    """First chunk of each step, and the number of chunks [steps + 1], int64."""
 
     @property
     def num_steps(self) -> int:
-        """Optimizer steps."""
-        return len(self.steps) - 1
+        """Number of optimizer steps."""
+        return len(self.step_starts) - 1
 
     @property
     def num_questions(self) -> int:
-        """Questions of all steps together."""
+        """Number of questions of all steps."""
         return len(self.conversations)
 
-    def step(self, number: int) -> list[QuestionChunk]:
-        """The pieces of a step."""
-        return [self.chunk(n) for n in range(self.steps[number], self.steps[number + 1])]
+    def step(self, index: int) -> list[QuestionChunk]:
+        """Return the chunks of a step."""
+        return [self.chunk(number) for number in range(self.step_starts[index], self.step_starts[index + 1])]
 
     def chunk(self, number: int) -> QuestionChunk:
-        """A piece by its number."""
-        taken = self.conversations[self.first[number] : self.first[number + 1]]
-        return QuestionChunk(number, int(self.sources[number]), int(self.groups[number]), taken)
+        """Return a chunk by its number."""
+        conversations = self.conversations[self.starts[number] : self.starts[number + 1]]
+        return QuestionChunk(number, int(self.sources[number]), int(self.groups[number]), conversations)
 
 
 def build_schedule(
     sources: Sequence[SourceQuestions],
     *,
-    batch_questions: int,
-    limit: int,
-    name: str,
+    global_batch_size: int,
+    max_questions_per_image: int,
+    seed: str,
     steps: int | None,
     epochs: int | None,
 ) -> Schedule:
-    """Draw a plan; equal arguments give an equal plan.
+    """Return a schedule. Equal arguments give equal schedules.
 
-    In an epoch of a source each of its questions comes once: those of an image are shuffled and cut into pieces of at
-    most `limit`, as even as can be, and the pieces of all images are shuffled. An image with sixty questions so is
-    spread over the epoch. The sources' pieces are merged so that each source is spread evenly over the whole training.
+    An epoch of a source contains each of its questions once. The questions about an image are shuffled and split into
+    chunks of nearly equal size. Then all chunks are shuffled, so that an image with many questions is spread over the
+    epoch. The chunks of all sources are merged, each source evenly spaced over the training.
 
     Args:
-        sources: what there is to learn.
-        batch_questions: questions in a step, on average; a piece is never cut by a step's end.
-        limit: most questions of an image in a piece.
-        name: seeds the draws.
-        steps: number of steps, with sources drawn by weight; or
-        epochs: how often every question of every source comes, or as many as its count.
+        sources: questions to train.
+        global_batch_size: questions per step, on average. Chunks are not split between steps.
+        max_questions_per_image: maximum number of questions in a chunk.
+        seed: seed of the random numbers, any text.
+        steps: number of steps, with questions drawn by weight; None if `epochs` is given.
+        epochs: number of epochs, with each source's count of questions; None if `steps` is given.
+
+    Raises:
+        UserError: a source without usable questions has a share.
     """
-    limit = min(limit, batch_questions)
-    quotas = _quotas(sources, batch_questions, steps, epochs)
-    parts = [_taken(*drawn, limit, f"{name} {n}") for n, drawn in enumerate(zip(sources, quotas, strict=True))]
-    # Where in its own source a piece lies, 0 … 1, tells where in the whole training.
+    max_questions = min(max_questions_per_image, global_batch_size)
+    quotas = _quotas(sources, global_batch_size, steps, epochs)
+    parts = [
+        _first_questions(source, quota, max_questions, f"{seed} {n}")
+        for n, (source, quota) in enumerate(zip(sources, quotas, strict=True))
+    ]
+    # The relative position of a chunk's middle in its source, 0 to 1, is its relative position in the training.
     middles = [
-        (part.first[:-1] + part.first[1:]) / (2 * max(1, quota)) for part, quota in zip(parts, quotas, strict=True)
+        (part.starts[:-1] + part.starts[1:]) / (2 * max(1, quota)) for part, quota in zip(parts, quotas, strict=True)
     ]
     order = np.argsort(np.concatenate(middles), kind="stable")
-    numbers = np.repeat(np.arange(len(parts), dtype=np.int16), [len(part.groups) for part in parts])
-    whole = _joined(parts).reordered(order)
-    step_of = whole.first[:-1] // batch_questions
-    bounds = np.searchsorted(step_of, np.arange(step_of[-1] + 2))
-    groups, conversations = whole.groups.astype(np.int32), whole.conversations.astype(np.int32)
-    return Schedule(numbers[order], groups, whole.first, conversations, bounds)
+    source_numbers = np.repeat(np.arange(len(parts), dtype=np.int16), [len(part.groups) for part in parts])
+    merged = _concatenate(parts).reordered(order)
+    step_of_chunk = merged.starts[:-1] // global_batch_size
+    step_starts = np.searchsorted(step_of_chunk, np.arange(step_of_chunk[-1] + 2))
+    groups, conversations = merged.groups.astype(np.int32), merged.conversations.astype(np.int32)
+    return Schedule(source_numbers[order], groups, merged.starts, conversations, step_starts)
 
 
-def _quotas(sources: Sequence[SourceQuestions], batch: int, steps: int | None, epochs: int | None) -> list[int]:
-    """How many questions each source gives."""
+def _quotas(
+    sources: Sequence[SourceQuestions], global_batch_size: int, steps: int | None, epochs: int | None
+) -> list[int]:
+    """Return the number of questions of each source."""
     if epochs is not None:
         return [epochs * (int(s.usable.sum()) if s.count is None else s.count) for s in sources]
-    assert steps is not None, "a recipe has either steps or epochs"
+    assert steps is not None, "a stage has either steps or epochs"
     shares = np.cumsum([0.0, *(source.weight for source in sources)])
-    return np.diff(np.round(shares / shares[-1] * steps * batch).astype(np.int64)).tolist()
+    return np.diff(np.round(shares / shares[-1] * steps * global_batch_size).astype(np.int64)).tolist()
 
 
-class _Part(NamedTuple):
-    """Pieces, of one source or of all: groups [pieces], first [pieces + 1], conversations [questions]."""
+class _Chunks(NamedTuple):
+    """Chunks as arrays: groups [chunks], starts [chunks + 1], conversations [questions]."""
 
     groups: np.ndarray
-    first: np.ndarray
+    starts: np.ndarray
     conversations: np.ndarray
 
-    def reordered(self, order: np.ndarray) -> "_Part":
-        """The same pieces in another order."""
-        sizes = np.diff(self.first)[order]
-        first = _bounds(sizes)
-        # A question lies as far behind the start of its piece as before.
-        moved = np.arange(first[-1]) + np.repeat(self.first[:-1][order] - first[:-1], sizes)
-        return _Part(self.groups[order], first, self.conversations[moved])
+    def reordered(self, order: np.ndarray) -> "_Chunks":
+        """Return the same chunks in another order."""
+        sizes = np.diff(self.starts)[order]
+        starts = _offsets(sizes)
+        # The offset of a question within its chunk stays the same.
+        sources = np.arange(starts[-1]) + np.repeat(self.starts[:-1][order] - starts[:-1], sizes)
+        return _Chunks(self.groups[order], starts, self.conversations[sources])
 
-    def cut(self, questions: int) -> "_Part":
-        """The first so many questions; the last piece may lose some."""
-        kept = np.searchsorted(self.first, questions)
-        return _Part(self.groups[:kept], np.minimum(self.first[: kept + 1], questions), self.conversations[:questions])
+    def truncated(self, questions: int) -> "_Chunks":
+        """Return the first questions; the last chunk may lose some."""
+        num_chunks = np.searchsorted(self.starts, questions)
+        starts = np.minimum(self.starts[: num_chunks + 1], questions)
+        return _Chunks(self.groups[:num_chunks], starts, self.conversations[:questions])
 
 
-def _joined(parts: Sequence[_Part]) -> _Part:
-    """The pieces of several parts, one part after the other."""
-    none = np.zeros(0, np.int64)
-    return _Part(
-        np.concatenate([none, *(part.groups for part in parts)]),
-        _bounds(np.concatenate([none, *(np.diff(part.first) for part in parts)])),
-        np.concatenate([none, *(part.conversations for part in parts)]),
+def _concatenate(parts: Sequence[_Chunks]) -> _Chunks:
+    empty = np.zeros(0, np.int64)
+    return _Chunks(
+        np.concatenate([empty, *(part.groups for part in parts)]),
+        _offsets(np.concatenate([empty, *(np.diff(part.starts) for part in parts)])),
+        np.concatenate([empty, *(part.conversations for part in parts)]),
     )
 
 
-def _bounds(sizes: np.ndarray) -> np.ndarray:
-    """Where pieces of these sizes begin, and the end of the last one."""
+def _offsets(sizes: np.ndarray) -> np.ndarray:
+    """Return the start of each item in a concatenation, and its length [items + 1]."""
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
-def _taken(source: SourceQuestions, quota: int, limit: int, name: str) -> _Part:
-    """The first `quota` questions of a source's epochs."""
+def _first_questions(source: SourceQuestions, quota: int, max_questions: int, seed: str) -> _Chunks:
+    """Return the first `quota` questions of a source's epochs."""
     if quota and not source.usable.any():
-        raise UserError("a source has no question that can be learnt: `pcult train RECIPE --dry-run` says why")
-    epochs: list[_Part] = []
-    taken = 0
-    while taken < quota:
-        epochs.append(_epoch(source, limit, f"{name} {len(epochs)}"))
-        taken += len(epochs[-1].conversations)
-    return _joined(epochs).cut(quota)
+        raise UserError("A source has no usable question. Run `pcult train RECIPE --dry-run` for the reasons.")
+    epochs: list[_Chunks] = []
+    num_questions = 0
+    while num_questions < quota:
+        epochs.append(_epoch(source, max_questions, f"{seed} {len(epochs)}"))
+        num_questions += len(epochs[-1].conversations)
+    return _concatenate(epochs).truncated(quota)
 
 
-def _epoch(source: SourceQuestions, limit: int, name: str) -> _Part:
-    """Every usable question of a source once, in pieces that are shuffled."""
-    draws = _draws(name)
-    pieces = _pieces(*_shuffled(source, draws), limit)
-    return pieces.reordered(np.argsort(draws.random_raw(len(pieces.groups)), kind="stable"))
+def _epoch(source: SourceQuestions, max_questions: int, seed: str) -> _Chunks:
+    """Return every usable question of a source once, in shuffled chunks."""
+    # numpy keeps only the raw stream of a bit generator stable over versions, so all draws use random_raw.
+    random = np.random.Philox(hash_seed(seed, num_bytes=16))
+    chunks = _split(*_shuffle(source, random), max_questions)
+    return chunks.reordered(np.argsort(random.random_raw(len(chunks.groups)), kind="stable"))
 
 
-def _shuffled(source: SourceQuestions, draws: np.random.Philox) -> tuple[np.ndarray, np.ndarray]:
-    """Group, and position within it, of every usable question: group after group, the questions of each shuffled."""
+def _shuffle(source: SourceQuestions, random: np.random.Philox) -> tuple[np.ndarray, np.ndarray]:
+    """Return group and position within it of every usable question [questions]: groups in order, each shuffled."""
     sizes = np.diff(source.starts)
     groups = np.repeat(np.arange(len(sizes)), sizes)
     usable = np.flatnonzero(source.usable)
-    shuffled = usable[np.lexsort((draws.random_raw(len(usable)), groups[usable]))]
+    shuffled = usable[np.lexsort((random.random_raw(len(usable)), groups[usable]))]
     return groups[shuffled], shuffled - source.starts[groups[shuffled]]
 
 
-def _pieces(groups: np.ndarray, conversations: np.ndarray, limit: int) -> _Part:
-    """Cut the questions of each image into as few pieces as can be, whose sizes differ by one at most.
+def _split(groups: np.ndarray, conversations: np.ndarray, max_questions: int) -> _Chunks:
+    """Split the questions of each image into as few chunks as possible, whose sizes differ by at most 1.
 
-    Three images with 3, 1 and 5 questions and a limit of 2, question by question:
+    Three images with 3, 1 and 5 questions, and at most 2 questions per chunk:
 
         groups     0 0 0   1   2 2 2 2 2
-        rank       0 1 2   0   0 1 2 3 4    of the question in its image
-        piece of   0 0 1   2   3 3 4 4 5    the image's first piece + rank * its pieces // its questions
+        rank       0 1 2   0   0 1 2 3 4    index of the question within its image
+        chunk of   0 0 1   2   3 3 4 4 5    first chunk of the image + rank * its chunks // its questions
 
     Args:
-        groups: [questions], the image of each, ascending.
-        conversations: [questions], positions within the group.
-        limit: most questions in a piece.
+        groups: image of each question [questions], ascending.
+        conversations: position of each question within its group [questions].
+        max_questions: maximum number of questions in a chunk.
     """
     questions = np.bincount(groups)
-    pieces = -(-questions // limit)
-    rank = np.arange(len(groups)) - _bounds(questions)[groups]
-    piece_of = _bounds(pieces)[groups] + rank * pieces[groups] // questions[groups]
-    first = np.searchsorted(piece_of, np.arange(pieces.sum() + 1))
-    return _Part(groups[first[:-1]], first, conversations)
-
-
-def _draws(name: str) -> np.random.Philox:
-    # Only the raw stream is promised to stay the same in later versions of numpy, not what is made of it.
-    return np.random.Philox(hash_seed(name, num_bytes=16))
+    chunks = -(-questions // max_questions)
+    rank = np.arange(len(groups)) - _offsets(questions)[groups]
+    chunk_of = _offsets(chunks)[groups] + rank * chunks[groups] // questions[groups]
+    starts = np.searchsorted(chunk_of, np.arange(chunks.sum() + 1))
+    return _Chunks(groups[starts[:-1]], starts, conversations)

@@ -1,11 +1,10 @@
-"""The shared image: all questions about an image behind one prefix, each seeing the prefix and itself only.
+"""Packing of questions into rows, so that questions about an image share its tokens.
 
-    [system and user header, image tokens][conversation 1][conversation 2] …
+    [system and user header, image tokens][conversation 1][conversation 2] ...
 
-Position ids restart after the prefix at every conversation; the loss is on the answers. The result is that of separate
-rows (a test holds loss and gradients equal), at a fraction of the cost: an image's tokens go through the model once,
-not once a question. Several such groups fill a row up to its longest length; the mask (model/packed.py) keeps them
-apart.
+Each conversation sees the prefix and itself only, and its position ids restart after the prefix. The loss is on the
+answers. Loss and gradients equal those of separate rows (tested), at a fraction of the cost: an image passes through
+the model once, not once per question. Several such segments fill a row; the mask (model/masks.py) separates them.
 """
 
 import bisect
@@ -22,13 +21,13 @@ Packing = Literal["shared", "rows"]
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long the conversations of a source are, in tokens.
+    """Token lengths of a source.
 
     Args:
-        starts: [groups + 1], where each group's conversations begin.
-        prefix: [groups], of the shared prefix: header and image.
-        image: [groups], of the image in the prefix.
-        conversations: [conversations], behind the prefix; images within the text included.
+        starts: first conversation of each group, and the total number [groups + 1].
+        prefix: tokens of each group's shared prefix, header and image [groups].
+        image: tokens of the image in each prefix [groups].
+        conversations: tokens of each conversation after the prefix, with the images in its text [conversations].
     """
 
     starts: np.ndarray
@@ -39,83 +38,85 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Segment:
-    """What of a piece stands in one row."""
+    """The part of a chunk that is in one row: a prefix with conversations."""
 
     chunk: QuestionChunk
     conversations: np.ndarray
     """Positions within the group."""
     length: int
-    """Tokens, with the prefix."""
+    """Tokens, including the prefix."""
 
 
 PackedRow = list[Segment]
-AnyRow = TypeVar("AnyRow")
+RowT = TypeVar("RowT")
 
 
 def pack_rows(
-    pieces: Sequence[QuestionChunk], lengths: Sequence[Lengths], *, packing: Packing, max_length: int
+    chunks: Sequence[QuestionChunk], lengths: Sequence[Lengths], *, packing: Packing, max_length: int
 ) -> list[PackedRow]:
-    """The rows of a step, longest first.
+    """Return the rows of a step, longest first.
 
-    `shared` packs as many groups into a row as fit: the longest first, each into the fullest row that has room
-    (best-fit decreasing). A group that is longer than a row is spread over rows, its prefix repeated. `rows` gives
-    every conversation a row of its own, which is how training without packing sees them.
+    `shared` packs segments by best-fit decreasing: longest first, each into the fullest row with enough space. A chunk
+    longer than a row is split over several rows, each with the prefix. `rows` gives every conversation its own row, as
+    in training without packing.
 
     Args:
-        pieces: of the step.
-        lengths: of each source.
-        packing: how rows are filled.
-        max_length: tokens in a row. No conversation may be longer with its prefix.
+        chunks: chunks of the step.
+        lengths: lengths of each source.
+        packing: packing method.
+        max_length: tokens per row. No conversation with its prefix may be longer.
     """
-    parts = [part for piece in pieces for part in _parts(piece, lengths[piece.source], packing, max_length)]
-    parts.sort(key=lambda part: -part.length)
+    segments = [segment for chunk in chunks for segment in _segments(chunk, lengths[chunk.source], packing, max_length)]
+    segments.sort(key=lambda segment: -segment.length)
     if packing == "rows":
-        return [[part] for part in parts]
-    filled: list[PackedRow] = []
-    room: list[tuple[int, int]] = []  # (room left, number of the row), sorted
-    for part in parts:
-        found = bisect.bisect_left(room, (part.length, -1))
-        left, number = room.pop(found) if found < len(room) else (max_length, len(filled))
-        if number == len(filled):
-            filled.append([])
-        filled[number].append(part)
-        bisect.insort(room, (left - part.length, number))
-    return sorted(filled, key=lambda row: -row_length(row))
+        return [[segment] for segment in segments]
+    rows: list[PackedRow] = []
+    free_space: list[tuple[int, int]] = []  # (free tokens, index of the row), sorted
+    for segment in segments:
+        fit = bisect.bisect_left(free_space, (segment.length, -1))
+        free, index = free_space.pop(fit) if fit < len(free_space) else (max_length, len(rows))
+        if index == len(rows):
+            rows.append([])
+        rows[index].append(segment)
+        bisect.insort(free_space, (free - segment.length, index))
+    return sorted(rows, key=lambda row: -row_length(row))
 
 
 def row_length(row: PackedRow) -> int:
-    """Tokens of a row."""
-    return sum(part.length for part in row)
+    """Return the number of tokens of a row."""
+    return sum(segment.length for segment in row)
 
 
-def _parts(piece: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
-    prefix = int(lengths.prefix[piece.group])
-    own = lengths.conversations[lengths.starts[piece.group] + piece.conversations].tolist()
-    begin, length = 0, prefix
-    for number, tokens in enumerate(own):
-        if number > begin and (packing == "rows" or length + tokens > max_length):
-            yield Segment(piece, piece.conversations[begin:number], length)
-            begin, length = number, prefix
-        length += tokens
-    yield Segment(piece, piece.conversations[begin:], length)
+def _segments(chunk: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
+    prefix = int(lengths.prefix[chunk.group])
+    tokens = lengths.conversations[lengths.starts[chunk.group] + chunk.conversations].tolist()
+    start, length = 0, prefix
+    for index, num_tokens in enumerate(tokens):
+        if index > start and (packing == "rows" or length + num_tokens > max_length):
+            yield Segment(chunk, chunk.conversations[start:index], length)
+            start, length = index, prefix
+        length += num_tokens
+    yield Segment(chunk, chunk.conversations[start:], length)
 
 
-def distribute(filled: Sequence[AnyRow], *, processes: int, per_device_rows: int) -> list[list[list[AnyRow]]]:
-    """Micro-batches of each process, alike in number and length, so that no process waits for another.
+def distribute(rows: Sequence[RowT], *, processes: int, per_device_batch_size: int) -> list[list[list[RowT]]]:
+    """Distribute rows to processes, so that their micro-batches have similar lengths and none waits for another.
 
     Args:
-        filled: rows, or what stands for them, longest first.
-        processes: how many there are.
-        per_device_rows: rows in one forward pass.
+        rows: rows, longest first.
+        processes: number of processes.
+        per_device_batch_size: rows per forward pass.
 
     Returns:
-        For each process its micro-batches. A process that gets fewer rows than another has empty micro-batches: it must
-        take part in the others' communication all the same.
+        The micro-batches of each process, equally many. Some may be empty: every process must take part in the
+        communication of a forward pass.
     """
-    dealt: list[list[AnyRow]] = [[] for _ in range(processes)]
-    for number, row in enumerate(filled):
-        lap, place = divmod(number, processes)
-        # Forth and back, so that the first process does not always get the longer row.
-        dealt[place if lap % 2 == 0 else processes - 1 - place].append(row)
-    most = max(1, -(-max(map(len, dealt)) // per_device_rows))
-    return [[own[n * per_device_rows : (n + 1) * per_device_rows] for n in range(most)] for own in dealt]
+    dealt: list[list[RowT]] = [[] for _ in range(processes)]
+    for index, row in enumerate(rows):
+        lap, position = divmod(index, processes)
+        # Alternate the direction, so that the first process does not always get the longer row.
+        dealt[position if lap % 2 == 0 else processes - 1 - position].append(row)
+    most_rows = max(map(len, dealt))
+    num_batches = max(1, -(-most_rows // per_device_batch_size))
+    bounds = [(n * per_device_batch_size, (n + 1) * per_device_batch_size) for n in range(num_batches)]
+    return [[process_rows[start:stop] for start, stop in bounds] for process_rows in dealt]

@@ -1,4 +1,4 @@
-"""The data of a training, opened and measured: from sources to the steps of a stage."""
+"""The data of a training: sources that are open and measured, and the steps of each stage."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,54 +20,26 @@ from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
 from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources.config import Source
-from pangea_cultural.training.data.sources.open import open_source
+from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
-
-TOO_LONG = "longer than max_length"
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Sources that are open and measured for a processor."""
+    """The sources of a recipe, measured for a processor.
+
+    Args:
+        recipe: the recipe.
+        corpora: its sources.
+        measured: measurements of each source.
+        selected: whether each conversation may be used, for each source [conversations]; None for all.
+    """
 
     recipe: Recipe
     corpora: list[Corpus]
     measured: list[MeasuredSource]
     selected: list[np.ndarray] | None = None
-    """[conversations] of each source, true for those that shall be used; None for all."""
-
-    @property
-    def loss_keys(self) -> list[tuple[str, str]]:
-        """Each (source, language) for which losses are counted, as names."""
-        names = source_names(self.recipe.sources)
-        return [(names[n], code) for n, corpus in enumerate(self.corpora) for code in _languages(corpus)]
-
-    @property
-    def loss_key_indices(self) -> dict[tuple[int, str], int]:
-        """Position of each (number of the source, language) among the keys."""
-        pairs = [(n, code) for n, corpus in enumerate(self.corpora) for code in _languages(corpus)]
-        return {pair: number for number, pair in enumerate(pairs)}
-
-    @property
-    def broken_images(self) -> dict[str, str]:
-        """Missing and broken images, and what is wrong with each."""
-        return {file: reason for measured in self.measured for file, reason in measured.problems.items()}
-
-    @property
-    def broken_by_reason(self) -> dict[str, int]:
-        """How many images are missing or broken, by reason."""
-        return dict(Counter(self.broken_images.values()))
-
-    @property
-    def num_images(self) -> int:
-        """Files, broken ones included; one that two sources show counts twice."""
-        return sum(measured.num_images for measured in self.measured)
-
-    @property
-    def num_broken_images(self) -> int:
-        """Files that are missing or broken, counted alike."""
-        return sum(len(measured.problems) for measured in self.measured)
 
     @property
     def files(self) -> dict[str, dict[str, str]]:
@@ -77,163 +49,160 @@ class TrainingData:
 
     @property
     def languages(self) -> list[str]:
-        """Languages of the questions, in the recipe's order where it names them."""
-        found = {code for corpus in self.corpora for code in corpus.languages}
-        named = [code for code in self.recipe.languages if code in found]
-        return named + sorted(found.difference(named))
+        """Languages of the questions: those of the recipe in its order, then the others."""
+        languages = {code for corpus in self.corpora for code in corpus.languages}
+        listed = [code for code in self.recipe.languages if code in languages]
+        return listed + sorted(languages.difference(listed))
+
+    @property
+    def loss_keys(self) -> list[tuple[str, str]]:
+        """Name of the source and language of each separate loss."""
+        names = source_names(self.recipe.sources)
+        return [(names[index], language) for index, language in self.loss_key_indices]
+
+    @property
+    def loss_key_indices(self) -> dict[tuple[int, str], int]:
+        """Position in `loss_keys` of each pair of source and language."""
+        # Captions are English whatever languages the questions have.
+        pairs = [(index, code) for index, c in enumerate(self.corpora) for code in sorted({*c.languages, "en"})]
+        return {pair: position for position, pair in enumerate(pairs)}
+
+    @property
+    def broken_images(self) -> dict[str, str]:
+        """Missing and broken image files, with the reason for each."""
+        return {file: reason for measured in self.measured for file, reason in measured.problems.items()}
+
+    @property
+    def broken_by_reason(self) -> dict[str, int]:
+        """Number of missing and broken images, by reason."""
+        return dict(Counter(self.broken_images.values()))
+
+    @property
+    def num_images(self) -> int:
+        """Number of image files, with broken ones. A file of two sources counts twice."""
+        return sum(measured.num_images for measured in self.measured)
+
+    @property
+    def num_broken_images(self) -> int:
+        """Number of missing and broken image files. A file of two sources counts twice."""
+        return sum(len(measured.problems) for measured in self.measured)
 
     def check_broken_images(self) -> None:
-        """Stop before anything is learnt.
+        """Check the share of broken images before training.
 
         Raises:
-            UserError: more images are missing or broken than the recipe allows.
+            UserError: it is higher than the recipe allows.
         """
-        if self.num_broken_images > self.recipe.max_broken_image_ratio * self.num_images:
+        max_ratio = self.recipe.max_broken_image_ratio
+        if self.num_broken_images > max_ratio * self.num_images:
             example, reason = next(iter(self.broken_images.items()))
-            counted = ", ".join(f"{reason}: {number}" for reason, number in self.broken_by_reason.items())
+            counts = ", ".join(f"{reason}: {number}" for reason, number in self.broken_by_reason.items())
             raise UserError(
-                f"{self.num_broken_images} of {self.num_images} images cannot be used ({counted}), such as {example} "
-                f"({reason}). Repair them, or raise max_broken_image_ratio (now {self.recipe.max_broken_image_ratio})."
+                f"{self.num_broken_images} of {self.num_images} images cannot be used ({counts}), such as {example} "
+                f"({reason}). Repair them, or raise max_broken_image_ratio (now {max_ratio})."
             )
 
     def exclusions(self, stage: Stage) -> dict[str, dict[str, int]]:
-        """What is not learnt, by source, with the reason."""
+        """Return the number of rows that a stage does not use, by source and reason."""
         names = source_names(self.recipe.sources)
         return {
-            name: self.corpora[number].rejected | self.excluded_counts(number, stage)
-            for number, name in enumerate(names)
+            name: corpus.rejected | measured.excluded_counts(stage.batch.max_length)
+            for name, corpus, measured in zip(names, self.corpora, self.measured, strict=True)
         }
 
-    def excluded_counts(self, number: int, stage: Stage) -> dict[str, int]:
-        """How many questions of a source cannot be learnt, by reason."""
-        measured = self.measured[number]
-        broken = _broken(measured)
-        counts = {
-            "image missing or broken": int(broken.sum()),
-            TOO_LONG: int((_too_long(measured, stage) & ~broken).sum()),
-        }
-        return {reason: count for reason, count in counts.items() if count}
+    def captions(self) -> list[str]:
+        """Return the distinct captions of all images, sorted."""
+        return sorted({c.caption(group) for c in self.corpora for group in range(c.num_groups)} - {""})
 
-    def usable(self, number: int, stage: Stage) -> np.ndarray:
-        """[conversations], true for what can be learnt of a source."""
-        measured = self.measured[number]
-        return ~(_too_long(measured, stage) | _broken(measured))
-
-    def schedule(self, stage: Stage, questions: list[SourceQuestions] | None = None) -> Schedule:
-        """Which questions a stage learns in which step.
-
-        Args:
-            stage: says how many, and how they are spread.
-            questions: what there is to learn; where None, all that the sources have.
+    def source_questions(self, stage: Stage) -> list[SourceQuestions]:
+        """Return the questions that a stage may use, for each source.
 
         Raises:
-            UserError: there is nothing to learn.
+            UserError: a source has no usable question.
+        """
+        select = self._sft_questions if stage.objective == "sft" else self._captioned_images
+        return [select(index, stage) for index in range(len(self.corpora))]
+
+    def _sft_questions(self, index: int, stage: Stage) -> SourceQuestions:
+        source, measured = self.recipe.sources[index], self.measured[index]
+        usable = measured.usable(stage.batch.max_length)
+        if self.selected is not None:
+            usable &= self.selected[index]
+        if not usable.any():
+            excluded = self.corpora[index].rejected | measured.excluded_counts(stage.batch.max_length)
+            counts = ", ".join(f"{reason}: {number}" for reason, number in excluded.items())
+            raise UserError(f"{source.path} has no usable question. Excluded are {counts}.")
+        return SourceQuestions(measured.lengths.starts, usable, source.share, source.count)
+
+    def _captioned_images(self, index: int, stage: Stage) -> SourceQuestions:
+        """Return captioned images, as one question each. A source without captions, such as chat, gets no weight."""
+        corpus, measured = self.corpora[index], self.measured[index]
+        has_caption = np.array([bool(corpus.caption(group)) for group in range(corpus.num_groups)])
+        usable = has_caption & ~measured.broken & (measured.lengths.image > 0)
+        weight = self.recipe.sources[index].share if usable.any() else 0.0
+        return SourceQuestions(np.arange(corpus.num_groups + 1), usable, weight)
+
+    def schedule(self, stage: Stage, questions: list[SourceQuestions] | None = None) -> Schedule:
+        """Return the schedule of a stage.
+
+        Args:
+            stage: the stage.
+            questions: questions of each source; None for all usable ones.
+
+        Raises:
+            UserError: a source has no usable question.
         """
         return mixture.build_schedule(
             self.source_questions(stage) if questions is None else questions,
-            batch_questions=stage.batch.global_batch_size,
-            limit=stage.batch.max_questions_per_image,
-            name=f"{self.recipe.seed} {stage.name}",
+            global_batch_size=stage.batch.global_batch_size,
+            max_questions_per_image=stage.batch.max_questions_per_image,
+            seed=f"{self.recipe.seed} {stage.name}",
             steps=stage.steps,
             epochs=stage.epochs,
         )
 
-    def source_questions(self, stage: Stage) -> list[SourceQuestions]:
-        """What a stage may learn from each source.
-
-        Raises:
-            UserError: a source has nothing to learn.
-        """
-        make = self._answers if stage.objective == "sft" else self._captions
-        return [make(number, stage) for number in range(len(self.corpora))]
-
-    def _answers(self, number: int, stage: Stage) -> SourceQuestions:
-        source, measured = self.recipe.sources[number], self.measured[number]
-        usable = self.usable(number, stage)
-        if self.selected is not None:
-            usable &= self.selected[number]
-        if not usable.any():
-            raise UserError(f"{source.path}: no question can be learnt: {self.exclusions(stage)}")
-        return SourceQuestions(measured.lengths.starts, usable, source.share, source.count)
-
-    def _captions(self, number: int, stage: Stage) -> SourceQuestions:
-        """Images with a name, each as one question. Sources without names, such as chat, have no part."""
-        corpus, measured = self.corpora[number], self.measured[number]
-        named = np.array([bool(corpus.caption(group)) for group in range(corpus.num_groups)])
-        usable = named & ~measured.broken & (measured.lengths.image > 0)
-        weight = self.recipe.sources[number].share if usable.any() else 0.0
-        return SourceQuestions(np.arange(corpus.num_groups + 1), usable, weight)
-
-    def captions(self) -> list[str]:
-        """The names of all images, sorted."""
-        return sorted({c.caption(group) for c in self.corpora for group in range(c.num_groups)} - {""})
-
     def step_dataset(
         self, stage: Stage, collator: Callable[..., dict[str, Any]], *, processes: int, rank: int
     ) -> StepDataset:
-        """The steps of a stage as one process sees them."""
+        """Return the steps of a stage as one process sees them."""
         if stage.objective == "contrastive":
-            # Names are no text here: every image counts one.
-            own = [_of_captions(corpus.num_groups) for corpus in self.corpora]
+            # Captions are labels, not text: every image is a row of one token.
+            source_lengths = [_one_token_each(corpus.num_groups) for corpus in self.corpora]
             layout = BatchLayout("rows", 1, stage.memory.per_device_batch_size, processes, rank)
         else:
-            own = [measured.lengths for measured in self.measured]
+            source_lengths = [measured.lengths for measured in self.measured]
             layout = BatchLayout(
                 stage.batch.packing, stage.batch.max_length, stage.memory.per_device_batch_size, processes, rank
             )
-        return StepDataset(self.schedule(stage), self.corpora, own, layout, collator)
+        return StepDataset(self.schedule(stage), self.corpora, source_lengths, layout, collator)
 
 
-def _languages(corpus: Corpus) -> list[str]:
-    # Captions are English, whatever the questions are in.
-    return sorted({*corpus.languages, "en"})
-
-
-def _too_long(measured: MeasuredSource, stage: Stage) -> np.ndarray:
-    own = measured.lengths
-    return own.conversations + np.repeat(own.prefix, np.diff(own.starts)) > stage.batch.max_length
-
-
-def _broken(measured: MeasuredSource) -> np.ndarray:
-    """[conversations], true where an image is missing or broken."""
-    return np.repeat(measured.broken, np.diff(measured.lengths.starts))
-
-
-def _of_captions(groups: int) -> Lengths:
-    ones = np.ones(groups, np.int32)
-    return Lengths(np.arange(groups + 1), 0 * ones, 0 * ones, ones)
+def _one_token_each(num_groups: int) -> Lengths:
+    ones = np.ones(num_groups, np.int32)
+    return Lengths(np.arange(num_groups + 1), 0 * ones, 0 * ones, ones)
 
 
 def source_names(sources: tuple[Source, ...]) -> list[str]:
-    """A name for each source: the last part of its path, with a number where that is not unique."""
+    """Return a name for each source: the stem of its path, with a number unless it is unique."""
     names = [source.path.stem for source in sources]
     return [name if names.count(name) == 1 else f"{name}-{number}" for number, name in enumerate(names, 1)]
 
 
 def open_all(inputs: TrainingInputs, cache: Path, reporter: Reporter) -> list[Corpus]:
-    """Open the sources of a recipe; each is read once, and then lies in the cache.
+    """Open the sources of a recipe. Each is read once and then stays in the cache.
 
     Raises:
-        UserError: a source is not there, is not what the recipe says, or has a row in a held-out language.
+        UserError: a source is missing, does not fit the recipe, or has a row in a held-out language.
     """
-    return [
-        open_source(
-            number,
-            source,
-            inputs.workspace,
-            cache,
-            languages=inputs.recipe.languages,
-            held_out=inputs.held_out_languages,
-            reporter=reporter,
-            export=inputs.exports.get(source.path),
-        )
-        for number, source in enumerate(inputs.recipe.sources)
-    ]
+    context = SourceContext(
+        inputs.workspace, cache, reporter, inputs.recipe.languages, inputs.held_out_languages, inputs.exports
+    )
+    return [open_source(source, context, index) for index, source in enumerate(inputs.recipe.sources)]
 
 
 def measure_all(
     corpora: list[Corpus], processor: LlavaNextProcessor, cache: Path, key: str, reporter: Reporter
 ) -> list[MeasuredSource]:
-    """Measure sources for a processor; `key` names the processor and its tokenizer."""
+    """Measure sources for a processor. `key` is a hash of the processor and its tokenizer."""
     template, tokens = ChatTemplate(processor.tokenizer), ImageTokenCounter(processor)
     return [lengths.measure(corpus, template, tokens, cache, f"{corpus.key}-{key}", reporter) for corpus in corpora]

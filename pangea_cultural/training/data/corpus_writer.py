@@ -1,13 +1,13 @@
-"""Writing a source to disk, in one pass over its rows and in little memory.
+"""The writer of a corpus: one pass over the rows of a source, in constant memory.
 
     <folder>/
-      rows.arrow             id, images, turns of each row, in the source's order
-      captions.arrow         image and caption, wherever a row has one
-      order.npy              row numbers, group after group
-      starts.npy, sizes.npy  where each group begins in order, and how many conversations it has
-      language_codes.npy, region_codes.npy, kind_codes.npy   of each conversation, in the order of groups
-      caption_rows.npy       row of captions.arrow of each group, -1 for none
-      corpus.json            key, vocabularies of the codes, what was dropped
+      rows.arrow             id, images and turns of each row, in the source's order
+      captions.arrow         image and caption of every captioned row
+      order.npy              row numbers, group by group
+      starts.npy, sizes.npy  first conversation and number of conversations of each group, in that order
+      language_codes.npy, region_codes.npy, question_type_codes.npy   one code per conversation, in that order
+      caption_rows.npy       row of captions.arrow for each group, -1 for none
+      corpus.json            key, vocabularies of the codes, reasons of rejected rows
 
 Equal rows give equal bytes.
 """
@@ -22,54 +22,74 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data.rejections import ReasonCounter
+from pangea_cultural.training.data import reasons
+from pangea_cultural.training.data.rejections import ReadReport, ReasonCounter
 from pangea_cultural.training.data.types import Conversation, SourceRow
 from pangea_cultural.utils.files import atomic_folder, write_json
 
 FORMAT = 2
-"""To be raised when a reader or the writer makes something else of the same source."""
+"""Version of the files. Raise it when a reader or the writer changes what a source becomes."""
 MANIFEST = "corpus.json"
 BATCH_ROWS = 8192
-"""Rows in a record batch; the last one of a file has fewer."""
+"""Rows in a record batch. The last batch of a file may have fewer."""
 SEPARATOR = "\0"
-"""Between the images of a row: no path has it in it."""
+"""Separator of a row's image paths. No path contains it."""
 ROWS = pa.schema([("id", pa.string()), ("images", pa.string()), ("turns", pa.list_(pa.string()))])
 CAPTIONS = pa.schema([("image", pa.string()), ("caption", pa.string())])
-MEND_HELD_OUT = "leave the language out of the recipe, or build the export without holding it out"
+HELD_OUT_ADVICE = "Remove the language from the recipe, or build the export without holding it out."
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which conversations to take; an empty filter lets all through."""
+    """Conversations to keep. An empty filter keeps all."""
 
     languages: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
     question_types: frozenset[str] = frozenset()
 
     def reason(self, conversation: Conversation) -> str | None:
-        """Why a conversation is dropped; None if it is taken."""
+        """Return the reason why a conversation is rejected; None if it is kept."""
         if self.languages and conversation.language not in self.languages:
-            return "language not in the recipe"
+            return reasons.EXCLUDED_LANGUAGE
         if self.regions and conversation.region not in self.regions:
-            return "region not in the recipe"
+            return reasons.EXCLUDED_REGION
         if self.question_types and conversation.question_type not in self.question_types:
-            return "question type not in the recipe"
+            return reasons.EXCLUDED_QUESTION_TYPE
         return None
 
 
-@dataclass
-class _Codes:
-    """A column of few different words: a number for each, in order of first appearance."""
+@dataclass(frozen=True)
+class CorpusSpec:
+    """Everything about a corpus except its rows."""
 
-    words: dict[str, int] = field(default_factory=dict)
+    key: str
+    """Hash of the content."""
+    name: str
+    """Name of the source in error messages."""
+    files: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of each file that the rows come from."""
+    filters: Filters = Filters()
+    held_out_languages: frozenset[str] = frozenset()
+    """Languages that no kept row may have."""
+    source: int = 0
+    """Index of the source in the recipe."""
+    image_root: Path = Path()
+    """Folder of the images."""
+
+
+@dataclass
+class _CodeColumn:
+    """A column with few distinct values. Each value gets a number, in order of first appearance."""
+
+    vocabulary: dict[str, int] = field(default_factory=dict)
     codes: array.array = field(default_factory=lambda: array.array("h"))
 
-    def append(self, word: str) -> None:
-        self.codes.append(self.words.setdefault(word, len(self.words)))
+    def append(self, value: str) -> None:
+        self.codes.append(self.vocabulary.setdefault(value, len(self.vocabulary)))
 
 
-class _Table:
-    """An Arrow file under way."""
+class _TableWriter:
+    """A writer of an Arrow file, row by row."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
@@ -93,96 +113,79 @@ class _Table:
         self._writer.close()
 
 
-def write(
-    rows: Iterable[SourceRow],
-    folder: Path,
-    *,
-    key: str,
-    files: dict[str, str],
-    name: str,
-    filters: Filters,
-    held_out: frozenset[str],
-    rejected: ReasonCounter,
-    notes: ReasonCounter,
-) -> None:
-    """Write a corpus; it appears whole or not at all. Nobody else may write to `folder` meanwhile.
+def write(rows: Iterable[SourceRow], folder: Path, spec: CorpusSpec, report: ReadReport) -> None:
+    """Write a corpus atomically. Nothing else may write to `folder` meanwhile.
 
     Args:
-        rows: of one source; they are gone through once.
-        folder: where to; what lies there is replaced.
-        key: of the content.
-        files: SHA-256 of each file that it was read from.
-        name: what errors call the source.
-        filters: which rows to take.
-        held_out: languages that none of the rows taken may be in.
-        rejected: counts what was dropped: `filters` add to it, the reader of the rows has added to it meanwhile.
-        notes: counts what the reader found worth a note.
+        rows: rows of the source; consumed once.
+        folder: folder to create or replace.
+        spec: key, filters and held-out languages.
+        report: report of the reader of `rows`. Rows that the filters reject are added to it.
 
     Raises:
         UserError: a row is in a held-out language.
     """
     with atomic_folder(folder) as partial:
-        codes = _write_rows(rows, partial, name, filters, held_out, rejected)
-        _write_groups(partial, codes)
+        columns = _write_rows(rows, partial, spec, report.rejected)
+        _write_groups(partial, columns)
         manifest = {
             "format": FORMAT,
-            "key": key,
-            "files": files,
-            **{column: list(values.words) for column, values in codes.items()},
-            "rejected": rejected.counts,
-            "examples": rejected.examples,
-            "notes": notes.counts,
+            "key": spec.key,
+            "files": spec.files,
+            **{name: list(column.vocabulary) for name, column in columns.items()},
+            "rejected": report.rejected.counts,
+            "examples": report.rejected.examples,
+            "notes": report.notes.counts,
         }
         write_json(partial / MANIFEST, manifest)
 
 
 def _write_rows(
-    rows: Iterable[SourceRow],
-    folder: Path,
-    name: str,
-    filters: Filters,
-    held_out: frozenset[str],
-    rejected: ReasonCounter,
-) -> dict[str, _Codes]:
-    """Write the rows that are taken; gives their codes by what they are of."""
-    codes = {"languages": _Codes(), "regions": _Codes(), "question_types": _Codes()}
-    taken, captions = _Table(folder / "rows.arrow", ROWS), _Table(folder / "captions.arrow", CAPTIONS)
+    rows: Iterable[SourceRow], folder: Path, spec: CorpusSpec, rejected: ReasonCounter
+) -> dict[str, _CodeColumn]:
+    """Write the rows that are kept, and return their code columns."""
+    columns = {"languages": _CodeColumn(), "regions": _CodeColumn(), "question_types": _CodeColumn()}
+    kept, captions = _TableWriter(folder / "rows.arrow", ROWS), _TableWriter(folder / "captions.arrow", CAPTIONS)
     for row in rows:
-        asked, images = row.conversation, SEPARATOR.join(row.images)
-        if row.caption and len(row.images) == 1 and asked.language not in held_out:
-            # English, whichever languages are learnt: those of rows that are dropped are taken too.
+        conversation, images = row.conversation, SEPARATOR.join(row.images)
+        is_held_out = conversation.language in spec.held_out_languages
+        if row.caption and len(row.images) == 1 and not is_held_out:
+            # Captions are English whatever languages are trained, so those of rejected rows are kept.
             captions.append(images, row.caption)
-        reason = filters.reason(asked)
+        reason = spec.filters.reason(conversation)
         if reason is not None:
-            rejected.add(reason, asked.id)
+            rejected.add(reason, conversation.id)
             continue
-        if asked.language in held_out:
-            row_name = f"row {asked.id} is in the held-out language {asked.language}"
-            raise UserError(f"{name}: {row_name}: {MEND_HELD_OUT}")
-        taken.append(asked.id, images, [text for turn in asked.turns for text in turn])
-        for column, word in zip(codes.values(), (asked.language, asked.region, asked.question_type), strict=True):
-            column.append(word)
-    taken.close()
+        if is_held_out:
+            raise UserError(
+                f"{spec.name}: row {conversation.id} is in the held-out language {conversation.language}. "
+                f"{HELD_OUT_ADVICE}"
+            )
+        kept.append(conversation.id, images, [text for turn in conversation.turns for text in turn])
+        columns["languages"].append(conversation.language)
+        columns["regions"].append(conversation.region)
+        columns["question_types"].append(conversation.question_type)
+    kept.close()
     captions.close()
-    return codes
+    return columns
 
 
-def _write_groups(folder: Path, codes: dict[str, _Codes]) -> None:
-    images, paths = _encoded(open_table(folder / "rows.arrow")["images"])
-    leaders = _leaders(images, paths)
-    order = np.argsort(leaders, kind="stable")
-    starts = np.flatnonzero(np.diff(leaders[order], prepend=-1))
+def _write_groups(folder: Path, columns: dict[str, _CodeColumn]) -> None:
+    images, paths = _image_codes(open_table(folder / "rows.arrow")["images"])
+    first_rows = _first_rows(images, paths)
+    order = np.argsort(first_rows, kind="stable")
+    starts = np.flatnonzero(np.diff(first_rows[order], prepend=-1))
     np.save(folder / "order.npy", order)
     np.save(folder / "starts.npy", np.append(starts, len(order)))
     np.save(folder / "sizes.npy", np.diff(starts, append=len(order)).astype(np.int32))
-    for column, values in codes.items():
-        np.save(folder / f"{column[:-1]}_codes.npy", np.array(values.codes, np.int16)[order])
+    for name, column in columns.items():
+        np.save(folder / f"{name.removesuffix('s')}_codes.npy", np.array(column.codes, np.int16)[order])
     captioned = pc.index_in(open_table(folder / "captions.arrow")["image"], value_set=paths)
     np.save(folder / "caption_rows.npy", _caption_rows(captioned, images[order[starts]]))
 
 
-def _encoded(images: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
-    """Each row's images as a number, and what the numbers stand for."""
+def _image_codes(images: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """Return a code for each row's images [rows], and the images of each code [codes]."""
     if not len(images):
         return np.empty(0, np.int32), pa.array([], pa.string())
     # All chunks share a dictionary, in order of first appearance.
@@ -190,29 +193,29 @@ def _encoded(images: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     return np.concatenate([chunk.indices.to_numpy() for chunk in chunks]), chunks[0].dictionary
 
 
-def _leaders(images: np.ndarray, paths: pa.Array) -> np.ndarray:
-    """The first row of each row's group [rows]: rows with one image, and the same one, are a group."""
+def _first_rows(images: np.ndarray, paths: pa.Array) -> np.ndarray:
+    """Return the first row of each row's group [rows]. Rows with the same single image form a group."""
     rows = np.arange(len(images))
     first = np.empty(len(paths), np.int64)
-    # Of several values for an index numpy keeps the last.
+    # Assign in reverse order: of several values for an index, numpy keeps the last.
     first[images[::-1]] = rows[::-1]
-    one = pc.invert(pc.or_(pc.equal(paths, ""), pc.match_substring(paths, SEPARATOR)))
-    return np.where(one.to_numpy(zero_copy_only=False)[images], first[images], rows)
+    is_single = pc.invert(pc.or_(pc.equal(paths, ""), pc.match_substring(paths, SEPARATOR)))
+    return np.where(is_single.to_numpy(zero_copy_only=False)[images], first[images], rows)
 
 
 def _caption_rows(captioned: pa.ChunkedArray, group_images: np.ndarray) -> np.ndarray:
-    """The last caption of each group [groups], -1 for none.
+    """Return the last caption of each group [groups], -1 for none.
 
     Args:
-        captioned: number of the image of each caption; null where no row with it was taken.
-        group_images: number of each group's images.
+        captioned: image code of each caption; null if no row with the image was kept.
+        group_images: image code of each group.
     """
-    numbers = pc.fill_null(captioned, -1).to_numpy()
+    codes = pc.fill_null(captioned, -1).to_numpy()
     rows = np.full(group_images.max(initial=-1) + 1, -1, np.int32)
-    rows[numbers[numbers >= 0]] = np.flatnonzero(numbers >= 0)
+    rows[codes[codes >= 0]] = np.flatnonzero(codes >= 0)
     return rows[group_images]
 
 
 def open_table(path: Path) -> pa.Table:
-    """An Arrow file, memory-mapped: its values are read when they are used."""
+    """Open an Arrow file, memory-mapped: values are read when they are used."""
     return pa.ipc.open_file(pa.memory_map(str(path))).read_all()

@@ -1,39 +1,51 @@
-"""What readers of data tell of their work, so that nothing vanishes silently."""
+"""Counts of rejected rows, remarks and progress, so that no row disappears silently."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-MOST_EXAMPLES = 5
+MAX_EXAMPLES = 5
 
-Count = Callable[[str, str], None]
-"""Counts an item: its reason, then its id. Reasons are few and fixed: what differs from item to item is in the id."""
+CountReason = Callable[[str, str], None]
+"""Count a row: reason, then id. Reasons are fixed texts (`reasons.py`); details belong into the id."""
 Advance = Callable[[int], None]
-"""Counts steps done, for a progress bar."""
+"""Advance a progress bar by a number of steps."""
 
 
 @dataclass(frozen=True)
 class ReadCallbacks:
-    """Whom a reader tells."""
+    """Callbacks of a reader, for rejected rows, remarks and progress."""
 
-    reject: Count
-    """Of each row that is not usable."""
-    note: Count
-    """Of each row that is used with a remark."""
+    reject: CountReason
+    """Called for every row that is not usable."""
+    note: CountReason
+    """Called for every row that is used with a remark."""
     advance: Advance
-    """Of each mebibyte of a JSON file, or question of an export."""
+    """Called for every mebibyte of a JSON file, or batch of an export."""
 
 
 @dataclass
 class ReasonCounter:
-    """How many items fall under each reason."""
+    """Number of rows per reason, with examples."""
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """The ids of the first few items of each reason."""
+    """Ids of the first MAX_EXAMPLES rows of each reason."""
 
     def add(self, reason: str, id: str) -> None:
-        """Count an item."""
+        """Count a row."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
         examples = self.examples.setdefault(reason, [])
-        if len(examples) < MOST_EXAMPLES:
+        if len(examples) < MAX_EXAMPLES:
             examples.append(id)
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """Rejected rows and remarks of one pass over a source."""
+
+    rejected: ReasonCounter = field(default_factory=ReasonCounter)
+    notes: ReasonCounter = field(default_factory=ReasonCounter)
+
+    def callbacks(self, advance: Advance) -> ReadCallbacks:
+        """Return callbacks that count in this report."""
+        return ReadCallbacks(self.rejected.add, self.notes.add, advance)

@@ -1,40 +1,40 @@
-"""What the data side of training speaks: conversations, the images they are about, and rows as sources give them."""
+"""Types of training data: conversations, groups that share images, and rows as sources give them."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGE_MARK = "<image>"
-"""Stands in a text where an image stands; only texts about several images keep it."""
+IMAGE_PLACEHOLDER = "<image>"
+"""Position of an image in a text. Only texts about several images keep it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Questions and answers in turn; later turns see earlier ones."""
+    """Alternating questions and answers. Later turns see earlier ones."""
 
     id: str
     language: str
     turns: tuple[tuple[str, str], ...]
-    """Question and answer."""
+    """Pairs of question and answer."""
     region: str = ""
-    """Slug of the region that it is about; empty where the source does not say."""
+    """Slug of the region that the conversation is about; empty if unknown."""
     question_type: str = ""
-    """`open`, `choice`, or `chat` where the source does not tell questions apart."""
+    """`open`, `choice`, or `chat` if the source does not distinguish them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What shares images.
+    """Conversations that share their images.
 
-    Conversations about one image, or none, do not see each other, and their texts carry no image marks. A
-    conversation about several images is a group of its own, and its questions carry as many marks as images.
+    Conversations about one image, or none, do not see each other, and their texts contain no image placeholders. A
+    conversation about several images is a group of its own. Its questions contain one placeholder per image.
     """
 
     source: int
-    """Number of the source in the recipe."""
+    """Index of the source in the recipe."""
     images: tuple[Path, ...]
     conversations: tuple[Conversation, ...]
     caption: str = ""
-    """What the image shows, in English; empty where nobody says."""
+    """English caption of the image; empty if the source has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ class SourceRow:
 
     conversation: Conversation
     images: tuple[str, ...] = ()
-    """Paths relative to the source's folder of images, with `/` between the parts."""
+    """Paths relative to the source's image folder, with `/` as separator."""
     caption: str = ""
-    """As the group's."""
+    """English caption of the image; empty if the source has none."""

@@ -167,7 +167,7 @@ class Outliner:
             )
             seen = [sum((self._part(part, own) for part in row), Held(rows=1)) for row in rows]
             dealt = packing.distribute(
-                seen, processes=self._devices, per_device_rows=stage.memory.per_device_batch_size
+                seen, processes=self._devices, per_device_batch_size=stage.memory.per_device_batch_size
             )
             batches = [_batch(batch) for device in dealt for batch in device if batch]
             largest = max([fullest.largest, *batches], key=lambda batch: batch.tokens)
@@ -213,7 +213,7 @@ class Outliner:
             for conversation in group.conversations
         ]
         texts = iter(template.encode([span.text for spans in learnt for span in spans if span.text]))
-        return [sum(len(next(texts)) if span.text else len(span.marks) for span in spans) for spans in learnt]
+        return [sum(len(next(texts)) if span.text else len(span.token_ids) for span in spans) for spans in learnt]
 
 
 def _learnable(source: Source, guess: SourceEstimate, stage: Stage) -> int:

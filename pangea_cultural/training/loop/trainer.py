@@ -15,7 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.trainer_callback import ProgressCallback
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching.dataset import StepDataset, loader
+from pangea_cultural.training.batching.dataset import StepDataset, step_loader
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
 from pangea_cultural.utils.files import write_json
@@ -95,7 +95,7 @@ class StageTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         """Return a data loader without accelerate's sharding: an item holds only the rows of this process."""
-        return loader(self.train_dataset, workers=self.args.dataloader_num_workers)
+        return step_loader(self.train_dataset, num_workers=self.args.dataloader_num_workers)
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         """Create AdamW with a group for every learning rate, with and without weight decay."""

@@ -15,7 +15,7 @@ from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.training_data import TrainingData, measure_all
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources.config import ExportSource
-from pangea_cultural.training.data.sources.open import open_source
+from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
@@ -108,21 +108,12 @@ def open_validation(
     held_out_languages = inputs.held_out_languages.union(export.held_out_languages)
     languages = (*recipe.languages, *sorted(held_out_languages)) if recipe.languages else ()
     quiet = Reporter(quiet=True)
-    corpus = open_source(
-        0,
-        source,
-        inputs.workspace,
-        cache,
-        languages=languages,
-        held_out=frozenset(),
-        reporter=quiet,
-        export=export,
-    )
+    corpus = open_source(source, SourceContext(inputs.workspace, cache, quiet, languages, exports=inputs.exports))
     measured = measure_all([corpus], processor, cache, "validation", quiet)
     one_epoch = stage.model_copy(update={"epochs": 1, "steps": None, "name": "validation"})
     data = TrainingData(recipe.model_copy(update={"sources": (source,)}), [corpus], measured)
-    left_out = data.excluded_counts(0, one_epoch)
-    chosen = _choose(corpus, data.usable(0, one_epoch), config.questions_per_language)
+    left_out = measured[0].excluded_counts(stage.batch.max_length)
+    chosen = _choose(corpus, measured[0].usable(stage.batch.max_length), config.questions_per_language)
     mask = np.zeros(corpus.num_conversations, bool)
     mask[chosen] = True
     data = replace(data, selected=[mask])

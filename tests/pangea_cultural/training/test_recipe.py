@@ -5,7 +5,10 @@ import pytest
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.training import recipe
+from pangea_cultural.training.data.sources.config import SourceEstimate
+from pangea_cultural.training.estimate.dry_run import Devices, dry_run
 from pangea_cultural.training.loop.resume import run_fingerprint
+from pangea_cultural.utils.console import Reporter
 from tests.helpers.recipes import merged
 
 STAGE = {
@@ -80,3 +83,67 @@ def test_memory_and_output_keys_are_not_in_the_fingerprint(change):
 )
 def test_other_keys_are_in_the_fingerprint(change):
     assert fingerprint(parse(**change)) != fingerprint(parse())
+
+
+def shrunk(source):
+    """A source with an estimate of few questions: its count in thousands."""
+    count = source.count and source.count // 1000
+    number = count or 100
+    return source.model_copy(update={"count": count, "estimate": SourceEstimate(questions=number, images=number)})
+
+
+@pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
+def test_every_shipped_recipe_accepts_a_number_of_steps(tmp_path, name):
+    shipped = config.load(recipe.Recipe, config.find("recipe", name, recipe.RECIPES))
+    small = shipped.model_copy(update={"sources": tuple(map(shrunk, shipped.sources))}).with_steps(5)
+    stage = dry_run(small, tmp_path, Devices(), Reporter(quiet=True))["stages"][-1]
+    assert stage["questions"] == 5 * shipped.stages[-1].batch.global_batch_size
+
+
+def parse_sources(*sources, **stage):
+    """A recipe with chat sources `a`, `b` and so on."""
+    return parse(
+        sources=[{"type": "chat", "path": name} | keys for name, keys in zip("abc", sources, strict=False)], stage=stage
+    )
+
+
+@pytest.mark.parametrize(
+    ("sources", "stage", "message"),
+    [
+        (
+            ({"count": 5}, {"weight": 2}),
+            {"steps": 9},
+            r"r.toml: Stage main has steps, but a has a count and b has none\. Give",
+        ),
+        (({"count": 5}, {}, {"count": 5}), {"steps": 9}, r"a, c has a count and b has none\. Give all"),
+        (
+            ({"weight": 3}, {"weight": 1}),
+            {"steps": None, "epochs": 1},
+            r"main has epochs, which ignore the weight of a, b\. Give counts",
+        ),
+    ],
+)
+def test_unused_share_is_rejected(sources, stage, message):
+    with pytest.raises(UserError, match=message):
+        parse_sources(*sources, **stage)
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (
+            {"optimizer": {"learning_rates": {"vision_tower": 1e-4}}},
+            "learning_rates names vision_tower, but trainable does not. Add it to trainable",
+        ),
+        ({"optimizer": {"lr_scheduler": "linear", "min_lr_ratio": 0.1}}, 'lr_scheduler = "cosine", not "linear"'),
+    ],
+)
+def test_unused_learning_rate_is_rejected(stage, message):
+    with pytest.raises(UserError, match=message):
+        parse(stage=stage)
+
+
+def test_number_of_steps_rejects_counts_that_fit_epochs_only():
+    parsed = parse_sources({"count": 5}, {}, steps=None, epochs=1)
+    with pytest.raises(UserError, match="with --steps: Stage main has steps, but a has a count and b has none"):
+        parsed.with_steps(9)

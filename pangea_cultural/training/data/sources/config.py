@@ -1,4 +1,4 @@
-"""What a training recipe says of a source of data."""
+"""Configuration of training sources, as tables of a recipe."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +14,8 @@ from pangea_cultural.reference.regions import region
 from pangea_cultural.training.data.sources.m3ls import Columns
 
 
-def _known(look_up: Callable[[str], str]) -> Callable[[str], str]:
-    """A validator of a name in a table; its message names the near matches."""
+def _validator(look_up: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a validator of names in a table. Its message names near matches."""
 
     def check(name: str) -> str:
         try:
@@ -26,78 +26,79 @@ def _known(look_up: Callable[[str], str]) -> Callable[[str], str]:
     return check
 
 
-LanguageCode = Annotated[str, AfterValidator(_known(lambda code: language(code).code))]
-LanguageCodeOrNone = Annotated[str, AfterValidator(_known(lambda code: code and language(code).code))]
-RegionSlug = Annotated[str, AfterValidator(_known(lambda slug: region(slug).slug))]
+LanguageCode = Annotated[str, AfterValidator(_validator(lambda code: language(code).code))]
+LanguageCodeOrNone = Annotated[str, AfterValidator(_validator(lambda code: code and language(code).code))]
+RegionSlug = Annotated[str, AfterValidator(_validator(lambda slug: region(slug).slug))]
 
 
 Pixels = Annotated[int, Field(ge=1)]
 
 
 class SourceEstimate(config.Config):
-    """What the dry run takes for granted of a source that is not on this machine."""
+    """Placeholder figures of a source that is not on this machine, for the dry run."""
 
     questions: int = Field(ge=1)
     images: int = Field(ge=0)
     image_px: tuple[Pixels, Pixels] = (480, 640)
     """Height and width of every image."""
     question_tokens: int = Field(default=60, ge=1)
-    """Tokens of a question with its answer."""
+    """Tokens of a question and its answer."""
     answer_tokens: int = Field(default=20, ge=1)
-    """Of these the answer's, which have a loss."""
+    """Tokens of the answer alone, the ones with a loss."""
 
 
 class BaseSource(config.Config):
-    """What all kinds of sources have."""
+    """Keys of all source types."""
 
     path: Path
-    """Relative to the workspace."""
+    """File or folder, relative to the workspace."""
     weight: float | None = Field(default=None, gt=0)
-    """For stages with `steps`: share of the questions that come from here, against the other sources' weights."""
+    """Share of the questions in stages with `steps`, relative to the other sources' weights."""
     count: int | None = Field(default=None, ge=1)
-    """Instead of a weight: number of questions to take from here in an epoch. With `steps` counts are shares."""
+    """Questions per epoch, as an alternative to `weight`. In stages with `steps`, counts are shares."""
     languages: tuple[LanguageCode, ...] = ()
-    """Languages to take; all of the recipe's where none is named."""
+    """Languages to use; by default all languages of the recipe."""
     estimate: SourceEstimate | None = None
-    """For the dry run."""
+    """Placeholder figures for the dry run."""
 
     @model_validator(mode="after")
     def _weight_or_count(self) -> "BaseSource":
         if self.weight is not None and self.count is not None:
-            raise ValueError("give either weight or count")
+            raise ValueError("Give either weight or count.")
         return self
 
     @property
     def share(self) -> float:
-        """What a stage with steps takes from here, against the other sources."""
+        """Share of the questions in stages with `steps`, relative to the other sources."""
         return self.weight or self.count or 1.0
 
 
 class QuestionSource(BaseSource):
-    """A source that knows region and kind of its questions."""
+    """A source whose questions have a region and a type."""
 
     regions: tuple[RegionSlug, ...] = ()
-    """Regions to take; all where none is named."""
+    """Regions to use; by default all."""
     question_types: tuple[QuestionType, ...] = ("open", "choice")
-    """Kinds of questions to take."""
+    """Question types to use."""
 
 
 class FileSource(BaseSource):
-    """A source that is a JSON file, or a folder of them."""
+    """A JSON file, or a folder of them."""
 
     images: Path | None = None
-    """Folder that the paths of images start from, relative to the workspace; the folder of the file by default."""
+    """Folder of the images, relative to the workspace; by default the folder of the file."""
 
 
 class ExportSource(QuestionSource):
-    """An export of ours."""
+    """An export of `pcult build`."""
 
     type: Literal["export"]
     split: Literal["train", "dev", "test", "unseen"] = "train"
+    """Split to read; only `train` is for training."""
 
 
 class CulturalGroundSource(QuestionSource, FileSource):
-    """CulturalGround as it is published."""
+    """CulturalGround as published."""
 
     type: Literal["culturalground"]
 
@@ -107,24 +108,24 @@ class ChatSource(FileSource):
 
     type: Literal["chat"]
     default_language: LanguageCodeOrNone = "en"
-    """Language of rows that do not name theirs; published data do so where it is English. Empty if each has to."""
+    """Language of rows without one. Published rows without one are English. Empty: every row needs a language."""
 
 
 class M3lsSource(FileSource):
-    """M3LS: folders as published, chat data, or rows with columns that the recipe names."""
+    """M3LS: published folders, chat data, or rows with the columns named here."""
 
     type: Literal["m3ls"]
     default_language: LanguageCodeOrNone = ""
-    """Language of rows that do not name theirs, and of folders whose name is none; empty if each has to."""
+    """Language of rows without one, and of folders not named after a language. Empty: every row needs a language."""
     columns: Columns | None = None
-    """Keys of rows that are no chat data, in files that are not as published."""
+    """Keys of rows that are neither published articles nor chat objects."""
     instruction: str = ""
-    """What to do with a text, where it is no chat data."""
+    """Task that precedes each text. Chat objects need none."""
 
     @model_validator(mode="after")
     def _columns_with_instruction(self) -> "M3lsSource":
         if self.columns and not self.instruction:
-            raise ValueError("columns need an instruction: say what to do with a text")
+            raise ValueError("columns need an instruction. Set instruction.")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Our own exports, split by split."""
+"""A reader of exports, one split at a time."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 from pangea_cultural.dataset import question as vqa
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
+from pangea_cultural.training.data import reasons
 from pangea_cultural.training.data.rejections import ReadCallbacks
 from pangea_cultural.training.data.sources.fields import RowError, image
 from pangea_cultural.training.data.types import Conversation, SourceRow
@@ -15,38 +16,45 @@ BATCH_ROWS = 4096
 
 
 def read(export: Export, split: str, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
-    """The questions of a split.
+    """Iterate over the questions of a split.
 
     Args:
         export: the export.
-        split: `train`, or one of `export.SPLITS` to validate on.
-        callbacks: is told of rows that are not usable, and of questions.
+        split: one of `export.SPLITS`; only `train` is for training.
+        callbacks: called for rejected rows, and for each batch with its number of questions.
 
     Raises:
-        UserError: a row of `train` is in a language that the export says it holds out. Whichever languages are wanted,
-            such an export is not what it says.
+        UserError: a row of `train` is in a held-out language of the export. The export is then wrong, whatever
+            languages are wanted.
     """
-    held_out = frozenset(export.held_out_languages if split == "train" else ())
+    held_out_languages = frozenset(export.held_out_languages if split == "train" else ())
     with pq.ParquetFile(export.path / f"questions-{split}.parquet") as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=vqa.QUESTION_SCHEMA.names):
             for question in map(vqa.from_row, batch.to_pylist()):
-                if question.language in held_out:
-                    leaked = f"row {question.id} of train is in the held-out language {question.language}"
-                    raise UserError(f"{export.path}: {leaked}: build the export again")
+                if question.language in held_out_languages:
+                    raise UserError(
+                        f"{export.path}: row {question.id} of train is in the held-out language {question.language}. "
+                        "Build the export again."
+                    )
                 try:
-                    yield _row(question)
-                except RowError as reason:
-                    callbacks.reject(str(reason), question.id)
+                    yield source_row(question)
+                except RowError as error:
+                    callbacks.reject(str(error), question.id)
             callbacks.advance(batch.num_rows)
 
 
-def _row(question: vqa.Question) -> SourceRow:
+def source_row(question: vqa.Question) -> SourceRow:
+    """Return the row of a question. The answer to an English question for a label is the image's caption.
+
+    Raises:
+        RowError: the answer is not among the choices, or the image path is invalid.
+    """
     if question.question_type == "choice" and question.answer not in question.choices:
-        raise RowError("answer is not among the options")
+        raise RowError(reasons.ANSWER_NOT_A_CHOICE)
     turns = ((question.prompt(), question.target()),)
-    names = question.property == "label" and question.language == "en"
+    is_caption = question.property == "label" and question.language == "en"
     return SourceRow(
         Conversation(question.id, question.language, turns, question.region, question.question_type),
         (image(question.image),) if question.image else (),
-        question.answer if names else "",
+        question.answer if is_caption else "",
     )

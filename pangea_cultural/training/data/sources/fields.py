@@ -1,52 +1,53 @@
-"""What readers check in the fields of a row: ids, texts, languages, paths of images."""
+"""Validation of the fields of a row: ids, texts, languages and image paths."""
 
 import functools
 import os
 from typing import Any
 
 from pangea_cultural.reference.languages import languages
+from pangea_cultural.training.data import reasons
 
 
 class RowError(Exception):
-    """A row cannot be learnt from; the message is the reason that it is counted under."""
+    """An unusable row. The message is the reason (`reasons.py`) that it is counted under."""
 
 
 @functools.cache
-def _codes() -> dict[str, str]:
-    """Our code of every code and alias. `languages.language` would seek near matches, for each of a million rows."""
+def _codes_by_name() -> dict[str, str]:
+    """Return the code of every code and alias. `languages.language` searches near matches, too slow per row."""
     return {name: row.code for row in languages().values() for name in (row.code, *row.aliases)}
 
 
 def language_code(value: Any, default: str) -> str:
-    """Our code of a row's language.
+    """Return the code of a row's language.
 
     Args:
-        value: the row's field, a code or alias; None or empty where the row does not say.
-        default: the language of rows that do not say; empty if each has to.
+        value: field of the row, a code or alias; None or empty if the row has none.
+        default: language of rows without one; empty if every row needs one.
 
     Raises:
-        RowError: the row does not say, or the language is not in the table.
+        RowError: the row has no language, or an unknown one.
     """
     if value in (None, ""):
         if not default:
-            raise RowError("no language")
+            raise RowError(reasons.NO_LANGUAGE)
         return default
-    code = _codes().get(value.lower()) if isinstance(value, str) else None
+    code = _codes_by_name().get(value.lower()) if isinstance(value, str) else None
     if code is None:
-        raise RowError("unknown language")
+        raise RowError(reasons.UNKNOWN_LANGUAGE)
     return code
 
 
 def text(value: Any) -> str:
-    """A text without blanks around it.
+    """Return a text without surrounding whitespace.
 
     Raises:
-        RowError: it is not a string, or not Unicode (half of a surrogate pair, which JSON can spell).
+        RowError: the value is not a string, or not Unicode (an unpaired surrogate, which JSON can contain).
     """
     if not isinstance(value, str):
-        raise RowError("a text that is not a string")
+        raise RowError(reasons.TEXT_NOT_A_STRING)
     if not _is_unicode(value):
-        raise RowError("a text that is not Unicode")
+        raise RowError(reasons.TEXT_NOT_UNICODE)
     return value.strip()
 
 
@@ -59,18 +60,18 @@ def _is_unicode(value: str) -> bool:
 
 
 def readable(name: str) -> str:
-    r"""A file's name that can be written down: bytes of it that are not UTF-8 are spelt as in `\xff`."""
+    r"""Return a file name that can be printed: bytes that are not UTF-8 become `\xff`."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def images(value: Any) -> tuple[str, ...]:
-    """The images of a row.
+    """Return the image paths of a row.
 
     Args:
         value: a path, a list of paths, or None or empty for none.
 
     Raises:
-        RowError: it is something else, or a path is not one inside the source's folder.
+        RowError: the value is something else, or a path is invalid or leaves the source's folder.
     """
     if value in (None, "", []):
         return ()
@@ -78,28 +79,28 @@ def images(value: Any) -> tuple[str, ...]:
 
 
 def image(path: Any) -> str:
-    """An image's path as we keep it, so that one image has one path.
+    """Return an image path in normal form, so that each image has one path.
 
     Raises:
-        RowError: it is no path, or would lead out of the folder of images.
+        RowError: the path is invalid, or leaves the image folder.
     """
     if not isinstance(path, str) or "\0" in path or not _is_unicode(path):
-        raise RowError("an image path that is none")
+        raise RowError(reasons.INVALID_IMAGE_PATH)
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if path.startswith("/") or ".." in parts:
-        raise RowError("image path outside the images folder")
+        raise RowError(reasons.IMAGE_PATH_OUTSIDE_FOLDER)
     if not parts:
-        raise RowError("an image path that is none")
+        raise RowError(reasons.INVALID_IMAGE_PATH)
     return "/".join(parts)
 
 
-def identity(row: dict[str, Any], number: int) -> str:
-    """What a row is called: its id, or its number in the file where it has none.
+def row_id(row: dict[str, Any], number: int) -> str:
+    """Return the id of a row, or "row NUMBER" if it has none.
 
     Args:
-        row: a row of a JSON file; published ids are strings and numbers.
-        number: counted from 1.
+        row: row of a JSON file; published ids are strings and numbers.
+        number: number of the row in the file, from 1.
     """
     value = row.get("id")
-    known = isinstance(value, str | int | float) and value != "" and _is_unicode(str(value))
-    return str(value) if known else f"row {number}"
+    is_valid = isinstance(value, str | int | float) and value != "" and _is_unicode(str(value))
+    return str(value) if is_valid else f"row {number}"

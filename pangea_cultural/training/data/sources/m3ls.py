@@ -1,15 +1,16 @@
-"""M3LS, summaries of news with images in 20 languages.
+"""A reader of M3LS, news summaries with images in 20 languages.
 
-As published, one archive unpacks to the folder of a language:
+As published, each archive unpacks to the folder of a language:
 
     bbcindonesia/
-      articles/*.json   one article each: {"url": …, "title": …, "summary": …, "0": {"subheading": …, "para": […],
-                        "images": [[file, caption], …]}, "1": {…}, …}; `subheading`, `para` and `images` may be absent
-      imagefolder/      the images; some of those that are named are missing
+      articles/*.json   one article each: {"url": ..., "title": ..., "summary": ..., "0": {"subheading": ...,
+                        "para": [...], "images": [[file, caption], ...]}, "1": {...}, ...}
+      imagefolder/      the images; some of the named ones are missing
 
-The image of an article is the first one that is there. Rows of files that the user has made of it are read too: LLaVA
-chat objects (see chat.py), or objects whose keys the recipe names; all their images stand before the question. Unless
-a chat says otherwise, the question is the recipe's instruction, an empty line and the text, the answer is the summary.
+`subheading`, `para` and `images` may be absent. The image of an article is the first one that exists. Files that users
+made from M3LS are read as well: LLaVA chat objects (see llava_chat.py), or objects with the columns of the recipe. All
+their images precede the question. Except in chat objects, the question is the recipe's instruction, an empty line and
+the text. The answer is the summary.
 """
 
 import functools
@@ -23,13 +24,14 @@ from typing import Any
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import languages
+from pangea_cultural.training.data import reasons
 from pangea_cultural.training.data.rejections import ReadCallbacks
 from pangea_cultural.training.data.sources import json_reader, llava_chat
 from pangea_cultural.training.data.sources.fields import RowError, image, images, readable, text
-from pangea_cultural.training.data.types import IMAGE_MARK, SourceRow
+from pangea_cultural.training.data.types import IMAGE_PLACEHOLDER, SourceRow
 
 ARTICLES, IMAGES = "articles", "imagefolder"
-NAMES = {
+LANGUAGE_OF_FOLDER = {
     "afrique": "french",
     "bangla": "bengali",
     "brasil": "portuguese",
@@ -37,152 +39,155 @@ NAMES = {
     "mundo": "spanish",
     "ua": "ukrainian",
 }
-"""Languages of the folders that have another name than their language."""
+"""Languages of the folders that are not named after their language."""
 
 
 class Columns(config.Config):
-    """Under which keys a row keeps what."""
+    """Keys of a row."""
 
     text: str
     summary: str
     images: str = ""
-    """A path or a list of paths; empty where the rows have no images."""
+    """A path or a list of paths; empty if the rows have no images."""
     language: str = ""
-    """A code; empty where all rows are in the source's default language."""
+    """A language code; empty if all rows have the source's default language."""
 
 
 def folders(path: Path) -> list[Path]:
-    """Folders as published: this one, or those in it; none where the layout is another.
+    """Return the published folders at `path`: itself or those in it; none for another layout.
 
     Raises:
-        UserError: the images of a folder are not there.
+        UserError: a folder has no images.
     """
     inside = sorted(path.iterdir()) if path.is_dir() else []
-    named = [folder for folder in inside if folder.name.lower().startswith("bbc")]
-    found = [folder for folder in (path, *named) if (folder / ARTICLES).is_dir()]
-    for folder in found:
+    candidates = [path, *(folder for folder in inside if folder.name.lower().startswith("bbc"))]
+    published = [folder for folder in candidates if (folder / ARTICLES).is_dir()]
+    for folder in published:
         if not (folder / IMAGES).is_dir():
-            raise UserError(f"no images at {folder / IMAGES}: unpack the whole archive")
-    return found
+            raise UserError(f"No images at {folder / IMAGES}. Unpack the whole archive.")
+    return published
 
 
 def articles(folder: Path) -> list[Path]:
-    """The articles of a folder as published; to read what is no regular file might not come to an end."""
+    """Return the articles of a published folder. Only regular files: reading a pipe might never end."""
     return sorted(path for path in (folder / ARTICLES).glob("*.json") if path.is_file())
 
 
 def is_article(path: Path) -> bool:
-    """Whether a file lies where articles do as published."""
+    """Return whether a file is an article in a published folder."""
     return path.parent.name == ARTICLES and (path.parent.parent / IMAGES).is_dir()
 
 
-def images_there(path: Path) -> list[tuple[str, str]]:
-    """Of each folder as published its name, and a hash of which images are there: both decide about its rows."""
-    return [(readable(folder.name), _names(folder / IMAGES)) for folder in folders(path)]
+def image_inventory(path: Path) -> list[tuple[str, str]]:
+    """Return the name of each published folder and a hash of its image names. Both decide about its rows."""
+    return [(readable(folder.name), _hash_names(folder / IMAGES)) for folder in folders(path)]
 
 
 def read_article(
     path: Path, callbacks: ReadCallbacks, *, root: Path, instruction: str, default_language: str
 ) -> Iterator[SourceRow]:
-    """The row of an article as published, if it is usable.
+    """Yield the row of a published article, if it is usable.
 
     Args:
-        path: of the article.
-        callbacks: is told if it is not usable, and of mebibytes.
-        root: folder that the row's image starts from; the folder of the language, or one that it lies in.
-        instruction: what to do with the text.
-        default_language: our code of the language of a folder whose name says none; empty if each has to.
+        path: path of the article.
+        callbacks: called if the article is rejected, and for each mebibyte read.
+        root: folder that image paths are relative to: that of the language, or its parent.
+        instruction: task that precedes the text.
+        default_language: language of folders whose name tells none; empty if every folder needs one.
     """
     folder = path.parent.parent
     name = f"{folder.name}/{path.stem}"
     id = readable(name)
     try:
         if id != name:
-            raise RowError("file name that is not UTF-8")
-        item = _from_article(_parsed(path), folder, root, instruction)
-        yield llava_chat.conversation(item, id, default_language=default_language, note=callbacks.note)
-    except RowError as reason:
-        callbacks.reject(str(reason), id)
+            raise RowError(reasons.FILE_NAME_NOT_UTF8)
+        item = _chat_from_article(_parse(path), folder, root, instruction)
+        yield llava_chat.chat_row(item, id, default_language=default_language, note=callbacks.note)
+    except RowError as error:
+        callbacks.reject(str(error), id)
     callbacks.advance(json_reader.mebibytes(path))
 
 
 def language_of(folder: str) -> str:
-    """Our code of the language of a published folder, such as `bbcindonesia` or `bbcnewstelugu`; empty if unknown."""
+    """Return the language code of a published folder, such as `bbcindonesia` or `bbcnewstelugu`; empty if unknown."""
     name = folder.lower().removeprefix("bbc").removeprefix("news")
-    return _codes().get(NAMES.get(name, name), "")
+    return _codes_by_name().get(LANGUAGE_OF_FOLDER.get(name, name), "")
 
 
 @functools.cache
-def _codes() -> dict[str, str]:
+def _codes_by_name() -> dict[str, str]:
     return {row.name.lower(): code for code, row in languages().items()}
 
 
-def _parsed(path: Path) -> Any:
-    # No article is that long: to parse it might take all memory.
-    if path.stat().st_size > json_reader.LONGEST_ROW:
-        raise RowError("not JSON")
+def _parse(path: Path) -> Any:
+    # No real article is that long, and parsing might exhaust memory.
+    if path.stat().st_size > json_reader.MAX_ROW_LENGTH:
+        raise RowError(reasons.NOT_JSON)
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise RowError("not JSON") from error
+        raise RowError(reasons.NOT_JSON) from error
 
 
-def _from_article(item: Any, folder: Path, root: Path, instruction: str) -> dict[str, Any]:
+def _chat_from_article(item: Any, folder: Path, root: Path, instruction: str) -> dict[str, Any]:
     if not isinstance(item, dict):
-        raise RowError("not a JSON object")
+        raise RowError(reasons.NOT_AN_OBJECT)
     sections = [item[key] for key in sorted(filter(str.isdecimal, item), key=int)]
     if not all(isinstance(section, dict) for section in sections):
-        raise RowError("a section that is none")
-    words = [part for section in sections for part in (section.get("subheading"), *_list(section, "para"))]
-    article = "\n".join(filter(None, (text(part) for part in words if part is not None)))
-    file = _first_there([entry for section in sections for entry in _list(section, "images")], folder)
-    shown = [image(f"{folder.relative_to(root).as_posix()}/{IMAGES}/{file}")] if file else []
-    return _as_chat(article, item.get("summary"), shown, language_of(folder.name), instruction)
+        raise RowError(reasons.SECTION_NOT_AN_OBJECT)
+    parts = []
+    for section in sections:
+        parts += [section.get("subheading"), *_list(section, "para", reasons.PARAGRAPHS_NOT_A_LIST)]
+    article = "\n".join(filter(None, (text(part) for part in parts if part is not None)))
+    entries = [entry for section in sections for entry in _list(section, "images", reasons.IMAGES_NOT_A_LIST)]
+    file = _first_existing(entries, folder)
+    paths = [image(f"{folder.relative_to(root).as_posix()}/{IMAGES}/{file}")] if file else []
+    return _chat(article, item.get("summary"), paths, language_of(folder.name), instruction)
 
 
-def _list(section: dict[str, Any], key: str) -> list[Any]:
-    """A list of a section, which may be absent."""
+def _list(section: dict[str, Any], key: str, reason: str) -> list[Any]:
+    """Return a list of a section; empty if it is absent."""
     value = section.get(key)
     if not isinstance(value, list | None):
-        raise RowError(f"{key} that is no list")
+        raise RowError(reason)
     return value or []
 
 
-def _first_there(entries: list[Any], folder: Path) -> str:
-    """The first image that is there; empty where the article has none."""
+def _first_existing(entries: list[Any], folder: Path) -> str:
+    """Return the first image that exists; empty if the article names none."""
     if not all(isinstance(entry, list) and entry for entry in entries):
-        raise RowError("an image path that is none")
-    # All are checked before one is looked for.
+        raise RowError(reasons.INVALID_IMAGE_PATH)
+    # All paths are validated before the first one is looked up.
     files = [image(entry[0]) for entry in entries]
-    there = next((file for file in files if _is_there(folder / IMAGES / file)), "")
-    if files and not there:
-        raise RowError("image missing")
-    return there
+    existing = next((file for file in files if _exists(folder / IMAGES / file)), "")
+    if files and not existing:
+        raise RowError(reasons.IMAGE_MISSING)
+    return existing
 
 
-def _names(folder: Path) -> str:
+def _hash_names(folder: Path) -> str:
     names = sorted(os.fsencode(file.name) for file in folder.iterdir())
     return hashlib.sha256(b"\0".join(names)).hexdigest()
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # its name is too long
+    except OSError:  # the name is too long
         return False
 
 
 def read(
     path: Path, callbacks: ReadCallbacks, *, columns: Columns | None, instruction: str, default_language: str
 ) -> Iterator[SourceRow]:
-    """The articles of a file that is not as published.
+    """Iterate over the articles of a file in another layout than the published one.
 
     Args:
         path: a JSON array, or JSON Lines.
-        callbacks: is told of rows that are not usable or lose their first turn, and of mebibytes.
-        columns: the keys of rows that are no chat objects; None where all are.
-        instruction: what to do with a text; for rows that are no chat objects.
-        default_language: our code of the language of rows that do not name theirs; empty if each has to.
+        callbacks: called for rejected rows, dropped first turns and each mebibyte read.
+        columns: keys of rows that are not chat objects; None if all are.
+        instruction: task that precedes the text of rows that are not chat objects.
+        default_language: language of rows without one; empty if every row needs one.
 
     Raises:
         UserError: the file is broken.
@@ -190,23 +195,23 @@ def read(
 
     def parse(item: dict[str, Any], id: str) -> SourceRow:
         if "conversations" not in item:
-            item = _from_columns(item, columns, instruction)
-        return llava_chat.conversation(item, id, default_language=default_language, note=callbacks.note)
+            item = _chat_from_columns(item, columns, instruction)
+        return llava_chat.chat_row(item, id, default_language=default_language, note=callbacks.note)
 
     return json_reader.rows(path, parse, callbacks)
 
 
-def _from_columns(item: dict[str, Any], columns: Columns | None, instruction: str) -> dict[str, Any]:
+def _chat_from_columns(item: dict[str, Any], columns: Columns | None, instruction: str) -> dict[str, Any]:
     if columns is None:
-        raise RowError("neither a chat object nor columns in the recipe")
-    shown = list(images(item.get(columns.images)))
+        raise RowError(reasons.UNKNOWN_ROW_LAYOUT)
+    paths = list(images(item.get(columns.images)))
     article, summary = text(item.get(columns.text)), item.get(columns.summary)
-    return _as_chat(article, summary, shown, item.get(columns.language), instruction)
+    return _chat(article, summary, paths, item.get(columns.language), instruction)
 
 
-def _as_chat(article: str, summary: Any, images: list[str], language: Any, instruction: str) -> dict[str, Any]:
+def _chat(article: str, summary: Any, images: list[str], language: Any, instruction: str) -> dict[str, Any]:
     if not article:
-        raise RowError("a question or answer without words")
-    question = f"{IMAGE_MARK}\n" * len(images) + f"{instruction}\n\n{article}"
-    said = [{"from": "human", "value": question}, {"from": "gpt", "value": summary}]
-    return {"image": images, "language": language, "conversations": said}
+        raise RowError(reasons.EMPTY_TEXT)
+    question = f"{IMAGE_PLACEHOLDER}\n" * len(images) + f"{instruction}\n\n{article}"
+    messages = [{"from": "human", "value": question}, {"from": "gpt", "value": summary}]
+    return {"image": images, "language": language, "conversations": messages}

@@ -1,129 +1,84 @@
-"""Open a source: read it into a corpus on disk, or reuse the corpus of an earlier run."""
+"""Opening of a source: read it into a corpus on disk, or reuse the corpus of an earlier run."""
 
 import hashlib
-import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 
-from pangea_cultural.dataset.export import MANIFEST, Export
+from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.data.corpus_writer import FORMAT, Filters
-from pangea_cultural.training.data.rejections import Advance, ReadCallbacks, ReasonCounter
-from pangea_cultural.training.data.sources import culturalground, llava_chat, m3ls
-from pangea_cultural.training.data.sources import export as export_reader
+from pangea_cultural.training.data.corpus_writer import FORMAT, CorpusSpec, Filters
+from pangea_cultural.training.data.rejections import ReadCallbacks, ReadReport
+from pangea_cultural.training.data.sources import culturalground, export, llava_chat, m3ls
 from pangea_cultural.training.data.sources.config import (
     ChatSource,
     CulturalGroundSource,
     ExportSource,
-    FileSource,
     M3lsSource,
     QuestionSource,
     Source,
 )
-from pangea_cultural.training.data.sources.fields import readable
-from pangea_cultural.training.data.sources.json_reader import MEBIBYTE, Watched, mebibytes
+from pangea_cultural.training.data.sources.files import SourceFiles, locate
 from pangea_cultural.training.data.types import SourceRow
 from pangea_cultural.utils.console import Reporter
 
-MOST_LISTED = 50
-SUFFIXES = (".json", ".jsonl")
-"""Of the files that are read where a source is a folder."""
-GENERAL = "general.json"
-"""What `pcult data synthetic-chat` writes."""
+MAX_LISTED_FILES = 50
 
 
-def open_source(
-    number: int,
-    source: Source,
-    workspace: Path,
-    cache: Path,
-    *,
-    languages: tuple[str, ...],
-    held_out: frozenset[str],
-    reporter: Reporter,
-    export: Export | None = None,
-) -> Corpus:
-    """The corpus of a source: of an earlier call if the data and what is taken of them are the same, or built now.
+@dataclass(frozen=True)
+class SourceContext:
+    """Folders, languages and reporter that the sources of a recipe share."""
+
+    workspace: Path
+    """Root of the sources' paths."""
+    cache: Path
+    """Folder of the corpora, one subfolder each. Unused subfolders may be deleted."""
+    reporter: Reporter
+    languages: tuple[str, ...] = ()
+    """Languages of the recipe; empty for all."""
+    held_out_languages: frozenset[str] = frozenset()
+    """Languages that no kept row may have; empty for a validation split."""
+    exports: Mapping[Path, Export] = field(default_factory=dict)
+    """Exports that are already open, by path of their source."""
+
+
+def open_source(source: Source, context: SourceContext, index: int = 0) -> Corpus:
+    """Open the corpus of a source. An earlier corpus is reused if data and settings are unchanged.
 
     Args:
-        number: of the source in the recipe, for its groups.
-        source: what the recipe says of it.
-        workspace: what its paths are relative to.
-        cache: folder in which corpora lie, one folder each; what is not used any more may be deleted.
-        languages: the recipe's languages; all where none is named.
-        held_out: languages that no row that is taken may be in; for a split to validate on, none.
-        reporter: shows progress and tells what was dropped.
-        export: the opened export of an `ExportSource`; None to open it here.
+        source: configuration of the source.
+        context: folders, languages and reporter.
+        index: index of the source in the recipe, stored in its groups.
 
     Raises:
-        UserError: the data is not there or is broken, a row is in a held-out language, or no row is left.
+        UserError: the data is missing or broken, a row is in a held-out language, or no row is left.
     """
-    path = workspace / source.path
-    export = (export or Export.open(path)) if isinstance(source, ExportSource) else None
-    files = [export.path / MANIFEST] if export else _files(source, path)
-    filters = _filters(source, languages)
-    digests = _digests(path, files, reporter)
-    key = _key(source, path, digests, filters, held_out)
-    folder, root = cache / f"{path.stem}-{key[:16]}", _images(source, workspace)
-    corpus = Corpus.open(folder, key, source=number, root=root)
+    files = locate(source, context.workspace, context.exports.get(source.path))
+    filters = _filters(source, context.languages)
+    digests = files.digests(context.reporter)
+    spec = CorpusSpec(
+        key=_key(source, files.path, digests, filters, context.held_out_languages),
+        name=str(files.path),
+        files=_listed(digests),
+        filters=filters,
+        held_out_languages=context.held_out_languages,
+        source=index,
+        image_root=files.image_root,
+    )
+    folder = context.cache / f"{files.path.stem}-{spec.key[:16]}"
+    corpus = Corpus.open(folder, spec)
     if corpus is None:
-        rejected, notes = ReasonCounter(), ReasonCounter()
-        with reporter.bar(f"{path.name}: reading", *_length(source, files, export)) as bar:
-            corpus = Corpus.build(
-                _rows(source, files, root, export, ReadCallbacks(rejected.add, notes.add, bar.advance)),
-                folder,
-                key=key,
-                files=_listed(digests),
-                name=str(path),
-                filters=filters,
-                held_out=held_out,
-                rejected=rejected,
-                notes=notes,
-                source=number,
-                root=root,
-            )
-    reporter.note(_summary(path.name, corpus))
+        report = ReadReport()
+        with context.reporter.bar(f"{files.path.name}: reading", *files.num_steps(source)) as bar:
+            corpus = Corpus.build(_rows(source, files, report.callbacks(bar.advance)), folder, spec, report)
+    context.reporter.note(_summary(files.path.name, corpus))
     if not corpus.num_conversations:
-        raise UserError(f"{path} has no questions in {', '.join(sorted(filters.languages)) or 'any language'}")
+        languages = ", ".join(sorted(filters.languages)) or "any language"
+        raise UserError(f"{files.path} has no questions in {languages}.")
     return corpus
-
-
-def _files(source: Source, path: Path) -> list[Path]:
-    """The files whose content decides what a source holds."""
-    if isinstance(source, M3lsSource) and (folders := m3ls.folders(path)):
-        _refuse_unfit(source, path)
-        return [article for folder in folders for article in m3ls.articles(folder)]
-    files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES) if path.is_dir() else [path]
-    if not files or not files[0].is_file():
-        raise _no_data(source, path)
-    if isinstance(source, M3lsSource) and m3ls.is_article(files[0]):
-        raise UserError(f"{path} is a part of M3LS as published: give the language's folder {files[0].parents[1]}")
-    return files
-
-
-def _no_data(source: Source, path: Path) -> UserError:
-    if path.name == GENERAL:
-        return UserError(f"no chat data at {path}: `pcult data synthetic-chat {path.parent}` makes some")
-    fitting = f"a file there, or a folder with {' or '.join(SUFFIXES)} files"
-    if isinstance(source, M3lsSource):
-        fitting += f" or unpacked archives (bbc…/{m3ls.ARTICLES})"
-    return UserError(f"no {source.type} data at {path}: put {fitting}")
-
-
-def _refuse_unfit(source: M3lsSource, path: Path) -> None:
-    if source.images or source.columns or not source.instruction:
-        raise UserError(f"{path} is M3LS as published: give it an instruction, and neither columns nor images")
-
-
-def _images(source: Source, workspace: Path) -> Path:
-    """The folder that paths of images start from."""
-    path = workspace / source.path
-    if isinstance(source, FileSource) and source.images is not None:
-        return workspace / source.images
-    return path if path.is_dir() else path.parent
 
 
 def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
@@ -131,83 +86,67 @@ def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
     if languages:
         wanted &= frozenset(languages)
         if not wanted:
-            raise UserError(f"{source.path}: its languages {', '.join(source.languages)} are none of the recipe's")
+            raise UserError(
+                f"{source.path}: none of its languages {', '.join(source.languages)} is a language of the recipe."
+            )
     if isinstance(source, QuestionSource):
         return Filters(wanted, frozenset(source.regions), frozenset(source.question_types))
     return Filters(wanted)
 
 
-def _digests(path: Path, files: list[Path], reporter: Reporter) -> dict[str, str]:
-    """SHA-256 of each file that decides what a source holds; of an export that is its manifest."""
-    with reporter.bar(f"{path.name}: checksum", sum(map(mebibytes, files)), _unit(files)) as bar:
-        return {_name(file, path): _sha256(file, bar.advance) for file in files}
-
-
-def _name(file: Path, path: Path) -> str:
-    return readable(file.name if file == path else file.relative_to(path).as_posix())
-
-
 def _listed(digests: dict[str, str]) -> dict[str, str]:
-    """For records and cards: of very many files, one hash of them all."""
-    if len(digests) <= MOST_LISTED:
+    """Return the files to list in records and model cards; a single hash stands for more than MAX_LISTED_FILES."""
+    if len(digests) <= MAX_LISTED_FILES:
         return digests
     lines = "".join(f"{name} {digest}\n" for name, digest in digests.items())
     return {f"{len(digests):,} files": hashlib.sha256(lines.encode()).hexdigest()}
 
 
-def _key(source: Source, path: Path, digests: dict[str, str], filters: Filters, held_out: frozenset[str]) -> str:
-    """A hash of all that decides what the corpus holds; where images lie and how much is taken do not."""
+def _key(
+    source: Source, path: Path, digests: dict[str, str], filters: Filters, held_out_languages: frozenset[str]
+) -> str:
+    """Return a hash of everything that decides the corpus: not the image folder, nor the share of the source."""
     content = {
         "format": FORMAT,
         "files": list(digests.items()),
         "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "estimate"}),
         "languages": sorted(filters.languages),
-        "held_out": sorted(held_out),
-        "images": m3ls.images_there(path) if isinstance(source, M3lsSource) else [],
+        "held_out": sorted(held_out_languages),
+        "images": m3ls.image_inventory(path) if isinstance(source, M3lsSource) else [],
     }
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _sha256(path: Path, advance: Advance) -> str:
-    with io.BufferedReader(Watched(path, advance), MEBIBYTE) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _length(source: Source, files: list[Path], export: Export | None) -> tuple[int, str]:
-    """How much there is to read, and of what."""
-    if export and isinstance(source, ExportSource):
-        return export.manifest["questions"][source.split], "questions"
-    return sum(map(mebibytes, files)), _unit(files)
-
-
-def _unit(files: list[Path]) -> str:
-    """What a bar counts; the file of an article is far below one mebibyte, and counts as one."""
-    return "articles" if files and m3ls.is_article(files[0]) else "MB"
-
-
-def _rows(
-    source: Source, files: list[Path], root: Path, export: Export | None, callbacks: ReadCallbacks
-) -> Iterator[SourceRow]:
-    for file in files:
+def _rows(source: Source, files: SourceFiles, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
+    for file in files.files:
         match source:
-            case ExportSource() if export:
-                yield from export_reader.read(export, source.split, callbacks)
+            case ExportSource():
+                assert files.export is not None
+                yield from export.read(files.export, source.split, callbacks)
             case ChatSource():
                 yield from llava_chat.read(file, callbacks, default_language=source.default_language)
             case CulturalGroundSource():
                 yield from culturalground.read(file, callbacks)
-            case M3lsSource(instruction=instruction, default_language=default) if m3ls.is_article(file):
+            case M3lsSource() if m3ls.is_article(file):
                 yield from m3ls.read_article(
-                    file, callbacks, root=root, instruction=instruction, default_language=default
+                    file,
+                    callbacks,
+                    root=files.image_root,
+                    instruction=source.instruction,
+                    default_language=source.default_language,
                 )
-            case M3lsSource(columns=columns, instruction=instruction, default_language=default):
+            case M3lsSource():
                 yield from m3ls.read(
-                    file, callbacks, columns=columns, instruction=instruction, default_language=default
+                    file,
+                    callbacks,
+                    columns=source.columns,
+                    instruction=source.instruction,
+                    default_language=source.default_language,
                 )
 
 
 def _summary(name: str, corpus: Corpus) -> str:
-    """What was taken and what was not, in one line."""
+    """Return one line about kept and rejected rows."""
     parts = [f"{name}: {corpus.num_conversations:,} conversations in {corpus.num_groups:,} groups"]
-    parts += [f"{n:,} dropped: {why} (such as {corpus.examples[why][0]})" for why, n in corpus.rejected.items()]
-    return "; ".join(parts + [f"{n:,} taken: {remark}" for remark, n in corpus.notes.items()])
+    parts += [f"{n:,} rejected: {reason} (e.g. {corpus.examples[reason][0]})" for reason, n in corpus.rejected.items()]
+    return "; ".join(parts + [f"{n:,} kept: {remark}" for remark, n in corpus.notes.items()])

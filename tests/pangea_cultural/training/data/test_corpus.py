@@ -1,4 +1,4 @@
-"""A source on disk: the groups are those of the rows, whoever opens it, and nothing half-written is ever opened."""
+"""Corpora on disk: groups, filters, caching and atomic writes."""
 
 import multiprocessing
 import pickle
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data import corpus_writer
+from pangea_cultural.training.data import corpus_writer, reasons
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.data.corpus_writer import Filters
-from pangea_cultural.training.data.rejections import ReasonCounter
+from pangea_cultural.training.data.corpus_writer import CorpusSpec, Filters
+from pangea_cultural.training.data.rejections import ReadReport
 from pangea_cultural.training.data.types import Conversation, Group, SourceRow
 
 
@@ -43,17 +43,19 @@ def small_batches(monkeypatch):
     monkeypatch.setattr("pangea_cultural.training.data.corpus.BATCH_ROWS", 3)
 
 
-def build(folder, rows=ROWS, **fields):
-    return Corpus.build(
-        rows, folder, **{"key": "k", "name": "data.json", "source": 2, "root": Path("/images")} | fields
-    )
+def spec(**fields):
+    return CorpusSpec(**{"key": "k", "name": "data.json", "source": 2, "image_root": Path("/images")} | fields)
+
+
+def build(folder, rows=ROWS, report=None, **fields):
+    return Corpus.build(rows, folder, spec(**fields), report)
 
 
 def ids(corpus):
-    return ["".join(asked.id for asked in corpus.group(index).conversations) for index in range(corpus.num_groups)]
+    return ["".join(one.id for one in corpus.group(index).conversations) for index in range(corpus.num_groups)]
 
 
-def test_rows_with_the_same_single_image_are_a_group_in_order_of_first_appearance(tmp_path):
+def test_rows_with_the_same_single_image_form_a_group(tmp_path):
     corpus = build(tmp_path / "c")
     assert ids(corpus) == GROUPS
     assert corpus.num_conversations == len(ROWS)
@@ -67,7 +69,7 @@ def test_many_rows_of_a_group_keep_their_order(tmp_path):
     assert ids(corpus) == ["".join(f"{n} " for n in range(start, 500, 2)) for start in range(2)]
 
 
-def test_a_group_is_what_its_rows_were(tmp_path):
+def test_group_contains_its_rows(tmp_path):
     corpus = build(tmp_path / "c")
     of = {row.conversation.id: row.conversation for row in ROWS}
     assert corpus.group(0) == Group(2, (Path("/images/1.png"),), (of["a"], of["d"], of["f"]), "one")
@@ -76,14 +78,14 @@ def test_a_group_is_what_its_rows_were(tmp_path):
     assert corpus.images(3) == ("1.png", "2.png")
 
 
-def test_some_conversations_of_a_group_can_be_picked(tmp_path):
+def test_group_returns_picked_conversations(tmp_path):
     corpus = build(tmp_path / "c")
-    assert [asked.id for asked in corpus.group(0, [2, 0]).conversations] == ["f", "a"]
+    assert [one.id for one in corpus.group(0, [2, 0]).conversations] == ["f", "a"]
     with pytest.raises(IndexError):
         corpus.group(0, [3])
 
 
-def test_codes_and_texts_follow_the_order_of_groups(tmp_path):
+def test_codes_and_texts_are_in_group_order(tmp_path):
     corpus = build(tmp_path / "c")
     order = "".join(GROUPS)
     of = {row.conversation.id: row.conversation for row in ROWS}
@@ -98,30 +100,31 @@ def test_codes_and_texts_follow_the_order_of_groups(tmp_path):
 @pytest.mark.parametrize(
     ("filters", "left", "reason"),
     [
-        (Filters(languages=frozenset({"de", "fr"})), ["a"], "language not in the recipe"),
-        (Filters(regions=frozenset({"japan", "france"})), ["af"], "region not in the recipe"),
-        (Filters(question_types=frozenset({"choice"})), ["d"], "question type not in the recipe"),
+        (Filters(languages=frozenset({"de", "fr"})), ["a"], reasons.EXCLUDED_LANGUAGE),
+        (Filters(regions=frozenset({"japan", "france"})), ["af"], reasons.EXCLUDED_REGION),
+        (Filters(question_types=frozenset({"choice"})), ["d"], reasons.EXCLUDED_QUESTION_TYPE),
     ],
 )
-def test_what_the_recipe_does_not_ask_for_is_counted(tmp_path, filters, left, reason):
-    rejected = ReasonCounter()
-    corpus = build(tmp_path / "c", filters=filters, rejected=rejected)
+def test_filtered_rows_are_counted(tmp_path, filters, left, reason):
+    report = ReadReport()
+    report.rejected.add(reasons.NOT_JSON, "row 9")
+    corpus = build(tmp_path / "c", filters=filters, report=report)
     assert ids(corpus) == left
-    assert corpus.rejected == {reason: len(ROWS) - len(left[0])}
+    assert corpus.rejected == {reasons.NOT_JSON: 1, reason: len(ROWS) - len(left[0])}
     assert len(corpus.examples[reason]) == 5
-    assert corpus.group(0).caption == "one", "captions of dropped rows stay"
+    assert corpus.group(0).caption == "one", "captions of rejected rows stay"
 
 
-def test_a_row_in_a_held_out_language_is_refused_by_name_and_leaves_nothing(tmp_path):
-    with pytest.raises(UserError, match=r"data\.json: row a is in the held-out language de: leave"):
-        build(tmp_path / "c", held_out=frozenset({"de"}))
+def test_row_in_a_held_out_language_is_an_error_and_leaves_no_files(tmp_path):
+    with pytest.raises(UserError, match=r"data\.json: row a is in the held-out language de\. Remove"):
+        build(tmp_path / "c", held_out_languages=frozenset({"de"}))
     assert not [path for path in tmp_path.iterdir() if path.is_dir()]
     wanted = Filters(languages=frozenset({"en"}))
-    assert build(tmp_path / "c", held_out=frozenset({"de"}), filters=wanted).languages == ("en",)
+    assert build(tmp_path / "c", held_out_languages=frozenset({"de"}), filters=wanted).languages == ("en",)
 
 
-def test_names_in_a_held_out_language_are_not_taken_from_rows_that_are_dropped(tmp_path):
-    corpus = build(tmp_path / "c", held_out=frozenset({"en"}), filters=Filters(languages=frozenset({"de"})))
+def test_captions_in_a_held_out_language_are_not_kept(tmp_path):
+    corpus = build(tmp_path / "c", held_out_languages=frozenset({"en"}), filters=Filters(languages=frozenset({"de"})))
     assert ids(corpus) == ["a"] and corpus.group(0).caption == ""
 
 
@@ -134,70 +137,70 @@ def test_equal_rows_give_equal_bytes(tmp_path):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 
-def test_a_corpus_without_rows_is_one(tmp_path):
+def test_corpus_may_be_empty(tmp_path):
     corpus = build(tmp_path / "c", [])
     assert (corpus.num_groups, corpus.num_conversations, corpus.texts(0, 0)) == (0, 0, [])
 
 
-def test_only_a_complete_corpus_with_the_key_is_opened(tmp_path):
-    assert Corpus.open(tmp_path / "c", "k") is None
+def test_open_requires_a_complete_corpus_with_the_key(tmp_path):
+    assert Corpus.open(tmp_path / "c", spec()) is None
     build(tmp_path / "c")
-    assert ids(Corpus.open(tmp_path / "c", "k")) == GROUPS
-    assert Corpus.open(tmp_path / "c", "another") is None
+    assert ids(Corpus.open(tmp_path / "c", spec())) == GROUPS
+    assert Corpus.open(tmp_path / "c", spec(key="another")) is None
 
 
-def test_another_format_is_built_again(tmp_path, monkeypatch):
+def test_open_rejects_another_format(tmp_path, monkeypatch):
     build(tmp_path / "c")
     monkeypatch.setattr("pangea_cultural.training.data.corpus.FORMAT", corpus_writer.FORMAT + 1)
-    assert Corpus.open(tmp_path / "c", "k") is None
+    assert Corpus.open(tmp_path / "c", spec()) is None
 
 
-def test_a_build_that_was_cut_off_is_begun_anew(tmp_path):
-    def cut_off():
+def test_interrupted_build_starts_over(tmp_path):
+    def interrupted():
         yield from ROWS[:4]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(tmp_path / "c", cut_off())
-    left = tmp_path / ".c.partial"
-    left.mkdir()
-    (left / "rows.arrow").write_bytes(b"left by a kill")
-    assert Corpus.open(tmp_path / "c", "k") is None
+        build(tmp_path / "c", interrupted())
+    partial = tmp_path / ".c.partial"
+    partial.mkdir()
+    (partial / "rows.arrow").write_bytes(b"of a killed build")
+    assert Corpus.open(tmp_path / "c", spec()) is None
     assert ids(build(tmp_path / "c")) == GROUPS
-    assert not left.exists()
+    assert not partial.exists()
 
 
-def test_a_corpus_with_another_key_is_replaced(tmp_path):
+def test_corpus_with_another_key_is_replaced(tmp_path):
     build(tmp_path / "c")
     assert ids(build(tmp_path / "c", ROWS[:1], key="new")) == ["a"]
-    assert Corpus.open(tmp_path / "c", "k") is None
+    assert Corpus.open(tmp_path / "c", spec()) is None
 
 
-def test_of_two_that_build_at_once_one_waits_and_reads_nothing(tmp_path):
-    begun, go_on = threading.Event(), threading.Event()
+def test_second_simultaneous_build_waits_and_reads_nothing(tmp_path):
+    started, resume = threading.Event(), threading.Event()
 
     def slowly():
-        begun.set()
-        go_on.wait(10)
+        started.set()
+        resume.wait(10)
         yield from ROWS
 
     def never():
-        pytest.fail("read although the other had built")
+        pytest.fail("rows were read although the corpus exists")
         yield
 
-    found = []
-    first = threading.Thread(target=lambda: found.append(build(tmp_path / "c", slowly())))
-    second = threading.Thread(target=lambda: found.append(build(tmp_path / "c", never())))
+    built = []
+    first = threading.Thread(target=lambda: built.append(build(tmp_path / "c", slowly())))
+    second = threading.Thread(target=lambda: built.append(build(tmp_path / "c", never())))
     first.start()
-    begun.wait(10)
+    started.wait(10)
     second.start()
-    go_on.set()
+    resume.set()
     first.join()
     second.join()
-    assert [ids(corpus) for corpus in found] == [GROUPS, GROUPS]
+    assert [ids(corpus) for corpus in built] == [GROUPS, GROUPS]
 
 
-def test_a_pickled_corpus_is_small_and_the_same(tmp_path):
+def test_pickled_corpus_is_small_and_equal(tmp_path):
     corpus = build(tmp_path / "c", [row(str(n), f"{n}.png") for n in range(1000)])
     before = corpus.group(7)
     pickled = pickle.dumps(corpus)
@@ -206,7 +209,7 @@ def test_a_pickled_corpus_is_small_and_the_same(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_forked_process_reads_on(tmp_path):
+def test_forked_processes_read_the_corpus(tmp_path):
     corpus = build(tmp_path / "c")
     before = [corpus.group(index) for index in range(corpus.num_groups)]
     with multiprocessing.get_context("fork").Pool(2) as pool:
@@ -220,7 +223,7 @@ def test_a_forked_process_reads_on(tmp_path):
         max_size=12,
     )
 )
-def test_groups_are_those_of_a_plain_dictionary(tmp_path_factory, drawn):
+def test_groups_equal_those_of_a_dictionary(tmp_path_factory, drawn):
     rows = [
         row(str(n), *images, language=language, caption=f"caption {n}" if captioned else "")
         for n, (images, language, captioned) in enumerate(drawn)
@@ -233,9 +236,9 @@ def test_groups_are_those_of_a_plain_dictionary(tmp_path_factory, drawn):
             captions[one.images] = one.caption
     wanted = Filters(languages=frozenset({"de", "en"}))
     corpus = build(tmp_path_factory.mktemp("c") / "c", rows, filters=wanted)
-    found = [corpus.group(index) for index in range(corpus.num_groups)]
-    assert [group.conversations for group in found] == [
+    groups = [corpus.group(index) for index in range(corpus.num_groups)]
+    assert [group.conversations for group in groups] == [
         tuple(one.conversation for one in group) for group in expected.values()
     ]
     assert [corpus.images(index) for index in range(corpus.num_groups)] == [g[0].images for g in expected.values()]
-    assert [group.caption for group in found] == [captions.get(g[0].images, "") for g in expected.values()]
+    assert [group.caption for group in groups] == [captions.get(g[0].images, "") for g in expected.values()]

@@ -284,7 +284,7 @@ def test_what_a_training_has_measured_is_not_measured_again(workspace, tmp_path,
     planned(what, tmp_path, place.training_cache, 0, work=place.checkpoints / f".{what.name}.work")
     before = contents(tmp_path)
     monkeypatch.setattr(Corpus, "build", None)
-    monkeypatch.setattr(lengths._Saved, "save", None)
+    monkeypatch.setattr(lengths.SavedArray, "save", None)
     monkeypatch.setattr(lengths, "_size", None)
     assert estimate(what, tmp_path) == apart
     assert contents(tmp_path) == before

@@ -144,7 +144,7 @@ def test_image_repaired_after_an_interrupt_stays_excluded(workspace, base, inter
 @pytest.mark.parametrize(("owner", "name"), [(lengths, "read_size"), (Corpus, "texts")])
 def test_interrupted_measurement_is_not_repeated(workspace, base, monkeypatch, owner, name):
     monkeypatch.setattr(lengths, "CHUNK", 1)
-    monkeypatch.setattr(lengths, "SAVED_EVERY_S", 0)
+    monkeypatch.setattr(lengths, "SAVE_INTERVAL_S", 0)
     seen, measure = [], getattr(owner, name)
 
     def count(*arguments):

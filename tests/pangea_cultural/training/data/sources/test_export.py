@@ -1,0 +1,65 @@
+"""The reader of exports."""
+
+import pytest
+
+from pangea_cultural.dataset.question import Question
+from pangea_cultural.errors import UserError
+from pangea_cultural.training.data import reasons
+from pangea_cultural.training.data.sources import fields
+from pangea_cultural.training.data.sources.export import source_row
+from pangea_cultural.utils.files import write_json
+from tests.helpers import tiny
+from tests.helpers.source_rows import conversations, open_corpus
+
+HEAD = {"id": "a", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?", "answer": "Peru"}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    tiny.write_export(tmp_path / "export")
+    return tmp_path
+
+
+def test_export_is_read_one_split_at_a_time(workspace):
+    train = open_corpus(workspace, type="export", path="export")
+    dev = open_corpus(workspace, ["nl"], type="export", path="export", split="dev")
+    group = train.group(0)
+    assert (train.num_groups, dev.num_groups) == (10, 5)
+    assert group.source == 1
+    assert group.images[0].is_file()
+    assert group.caption in tiny.NAMES["en"].values()
+    assert {one.question_type for one in conversations(train)} == {"open", "choice"}
+    assert {one.region for one in conversations(train)} == {"japan"}
+    assert {one.language for one in conversations(dev)} == {"nl"}
+
+
+@pytest.mark.parametrize(
+    ("property", "language", "caption"), [("label", "en", "Peru"), ("label", "de", ""), ("P17", "en", "")]
+)
+def test_english_label_is_the_caption(property, language, caption):
+    question = Question(**HEAD, question_type="open", property=property, language=language, answers=("Peru",))
+    assert source_row(question).caption == caption
+
+
+def test_choice_without_its_answer_is_rejected():
+    choices = {"question_type": "choice", "choices": ("Chad", "Fiji")}
+    with pytest.raises(fields.RowError, match=reasons.ANSWER_NOT_A_CHOICE):
+        source_row(Question(**HEAD, **choices, property="P17", language="en", answers=("Peru",)))
+
+
+def test_captions_are_english_whatever_languages_are_trained(workspace):
+    corpus = open_corpus(workspace, ["de"], type="export", path="export", question_types=["choice"])
+    assert {one.language for one in conversations(corpus)} == {"de"}
+    assert all(answer in "ABCD" for one in conversations(corpus) for _, answer in one.turns)
+    captions = {corpus.group(index).caption for index in range(corpus.num_groups)}
+    assert captions == set(tiny.NAMES["en"].values())
+
+
+def test_export_with_a_held_out_language_in_train_is_an_error(tmp_path):
+    export = tiny.write_export(tmp_path / "export", held_out=())
+    write_json(tmp_path / "export/export.json", export.manifest | {"held_out_languages": ["nl"]})
+    message = r"export: row .* of train is in the held-out language nl\. Build the export again\."
+    with pytest.raises(UserError, match=message):
+        open_corpus(tmp_path, ["de"], ["nl"], type="export", path="export")
+    dev = open_corpus(tmp_path, ["de"], ["nl"], type="export", path="export", split="dev")
+    assert dev.languages == ("de",), "other splits may have held-out languages"
