@@ -8,11 +8,11 @@ from pangea_cultural.utils.sampling import hash_seed
 
 GAIN = 0.25
 BIAS = 0.3
-"""In units of normalized pixels, whose standard deviation is about 1."""
+"""Maximum shift of normalized pixels, whose standard deviation is about 1."""
 ROTATION_RADIANS = math.radians(8)
 SCALE = 0.15
 SHIFT = 0.12
-"""Relative to half the width and height."""
+"""Maximum shift, relative to half the width and height."""
 
 
 class Augmentation:

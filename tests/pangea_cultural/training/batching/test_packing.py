@@ -1,7 +1,8 @@
-"""The shared image: packed rows are worth as much as separate ones, in loss and in every gradient."""
+"""Packed rows: loss and gradients equal those of separate rows."""
 
 import copy
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -12,22 +13,24 @@ from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_caus
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
+from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.packing import distribute, row_length
 from pangea_cultural.training.data.types import Conversation, Group
+from pangea_cultural.utils.images import read_size
 from tests.helpers import tiny
 from tests.helpers.packed_rows import batch_of, lengths_of, rows_of
 
 
-def talk(number, *turns):
+def make_conversation(number, *turns):
     return Conversation(f"c{number}", "en", turns)
 
 
-TALKS = (
-    talk(1, ("Which country is this?", "Peru")),
-    talk(2, ("What is its capital?", "Lima"), ("And its continent?", "South America")),
-    talk(3, ("What is this called?", "the flag of Peru")),
+CONVERSATIONS = (
+    make_conversation(1, ("Which country is this?", "Peru")),
+    make_conversation(2, ("What is its capital?", "Lima"), ("And its continent?", "South America")),
+    make_conversation(3, ("What is this called?", "the flag of Peru")),
 )
-BOTH = talk(4, ("Compare <image> with <image>: which is red?", "the first one"))
+TWO_IMAGES = make_conversation(4, ("Compare <image> with <image>: which is red?", "the first one"))
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +50,11 @@ def parts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def groups(parts):
-    """Images of three sizes, without an image, and two images in one conversation."""
+    """Groups with images of three sizes, without an image, and with two images in one conversation."""
     folder = parts[2]
     paths = [folder / f"{number}.png" for number in range(3)]
-    one_each = [Group(0, (path,), TALKS[: 3 - n]) for n, path in enumerate(paths)]
-    return [*one_each, Group(0, (), TALKS[:2]), Group(0, (paths[1], paths[0]), (BOTH,))]
+    one_each = [Group(0, (path,), CONVERSATIONS[: 3 - n]) for n, path in enumerate(paths)]
+    return [*one_each, Group(0, (), CONVERSATIONS[:2]), Group(0, (paths[1], paths[0]), (TWO_IMAGES,))]
 
 
 def collator_for(processor, **options):
@@ -76,7 +79,7 @@ def assert_equal(one, other):
 @pytest.mark.parametrize("max_length", [4096, 210])
 @pytest.mark.parametrize("weighting", ["token", "question", "sqrt"])
 def test_packed_rows_equal_separate_rows(parts, groups, weighting, max_length):
-    """One row with everything, and rows that are so short that groups are spread over them."""
+    """Check one row for all groups, and short rows that split groups."""
     model, processor, _ = parts
     collator = collator_for(processor, weighting=weighting)
     packed = batch_of(collator, groups, processor, max_length=max_length)
@@ -87,11 +90,11 @@ def test_packed_rows_equal_separate_rows(parts, groups, weighting, max_length):
 
 @pytest.mark.parametrize("max_length", [4096, 210])
 def test_packed_rows_equal_separate_rows_in_float32(parts, groups, max_length):
-    """As they are trained. The loss is equal to 1e-6, every gradient to 2e-6 of its norm: at most 9.6e-7 was seen,
-    while separate rows alone are up to 1.4e-6 away from what they give in float64.
+    """Check the dtype of training: the loss to 1e-6, every gradient to 2e-6 of its norm.
 
-    What is added to all keys changes no attention, but for the rotation: gradients of keys' biases are rounding errors,
-    or nearly so, and are measured by those of the keys' weights.
+    The largest difference measured was 9.6e-7. Separate rows alone differ by up to 1.4e-6 from their float64 result.
+    A bias of all keys changes no attention, except through the rotation. Its gradient is mostly rounding error, so it
+    is compared to the norm of the keys' weights.
     """
     model, processor, _ = parts
     model, collator = copy.deepcopy(model).float(), collator_for(processor)
@@ -104,8 +107,8 @@ def test_packed_rows_equal_separate_rows_in_float32(parts, groups, max_length):
         assert gradient.dtype == torch.float32 and (gradient - apart[name]).norm() < 2e-6 * norm, name
 
 
-def test_images_of_unequal_numbers_of_tiles_are_filled_up(parts, groups):
-    """The equality above is of such images: the tensors say so, and the tiles are the processor's own."""
+def test_images_with_fewer_tiles_are_padded(parts, groups):
+    """Check that the images of the other tests differ in tiles, and that padding leaves the tiles unchanged."""
     _, processor, _ = parts
     pixels = batch_of(collator_for(processor), groups[:2], processor)["pixel_values"]
     alone = [batch_of(collator_for(processor), [group], processor)["pixel_values"][0] for group in groups[:2]]
@@ -114,8 +117,8 @@ def test_images_of_unequal_numbers_of_tiles_are_filled_up(parts, groups):
         assert torch.equal(image[: len(tiles)], tiles) and not image[len(tiles) :].any()
 
 
-def test_separate_rows_are_what_transformers_makes_of_them(parts, groups):
-    """The reference: each question through the model's own forward with a plain causal mask."""
+def test_packed_rows_equal_the_plain_transformers_model(parts, groups):
+    """Compare with each question alone in the original forward pass, with a plain causal mask."""
     model, processor, _ = parts
     collator = collator_for(processor)
     packed = loss_and_gradients(model, batch_of(collator, groups, processor))
@@ -140,8 +143,8 @@ def test_separate_rows_are_what_transformers_makes_of_them(parts, groups):
 
 
 @pytest.mark.parametrize("wrong", ["conversation", "group"])
-def test_without_a_part_of_the_mask_the_loss_would_be_another(parts, groups, wrong):
-    """The equality above can fail: conversations, or groups, that see each other have another loss."""
+def test_loss_changes_without_a_part_of_the_mask(parts, groups, wrong):
+    """Check that the equalities above can fail: conversations or groups that see each other change the loss."""
     model, processor, _ = parts
     batch = batch_of(collator_for(processor), groups[:2], processor)
     right, _ = loss_and_gradients(model, batch)
@@ -150,27 +153,29 @@ def test_without_a_part_of_the_mask_the_loss_would_be_another(parts, groups, wro
     assert abs(right - loss_and_gradients(model, batch | {"segments": segments})[0]) > 1e-4
 
 
-def test_micro_batches_add_up_to_the_whole(parts, groups):
+def test_micro_batches_sum_to_the_full_batch(parts, groups):
     model, processor, _ = parts
     collator = collator_for(processor)
-    whole = batch_of(collator, groups, processor)
+    full = batch_of(collator, groups, processor)
     model.zero_grad()
     total = sum(
-        loss_and_gradients_kept(model, batch_of(collator, [group], processor) | {"normalizer": whole["normalizer"]})
+        loss_with_accumulated_gradients(
+            model, batch_of(collator, [group], processor) | {"normalizer": full["normalizer"]}
+        )
         for group in groups
     )
-    kept = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-    assert_equal((total, kept), loss_and_gradients(model, whole))
+    accumulated = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    assert_equal((total, accumulated), loss_and_gradients(model, full))
 
 
-def loss_and_gradients_kept(model, batch):
+def loss_with_accumulated_gradients(model, batch):
     batch = {k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
     loss = model(**batch).loss
     loss.backward()
     return loss.item()
 
 
-def test_a_process_with_nothing_to_do_gives_the_projector_zero_gradients(parts):
+def test_process_without_rows_gives_the_projector_zero_gradients(parts):
     model, processor, _ = parts
     batch = collator_for(processor)([], [], [])
     assert batch.pop("normalizer") == 0 and not len(batch.pop("keys"))
@@ -180,7 +185,7 @@ def test_a_process_with_nothing_to_do_gives_the_projector_zero_gradients(parts):
     assert not any(gradient.any() for gradient in gradients.values())
 
 
-def test_both_masks_let_the_same_be_seen(parts, groups):
+def test_dense_and_block_mask_are_equal(parts, groups):
     _, processor, _ = parts
     segments = batch_of(collator_for(processor), groups, processor, max_length=230)["segments"]
     allowed = visible(segments)
@@ -192,11 +197,11 @@ def test_both_masks_let_the_same_be_seen(parts, groups):
         assert torch.equal(
             mask.mask_mod(torch.full_like(query, row), torch.zeros_like(query), query, key), allowed[row]
         )
-    assert (segments[:, 0] == PADDING).any(), "rows of unequal length were looked at"
+    assert (segments[:, 0] == PADDING).any(), "rows have unequal lengths"
 
 
-def test_rows_of_one_conversation_need_no_mask(parts, groups):
-    """Longer and shorter ones together: what fills up a row changes nothing."""
+def test_rows_with_one_conversation_need_no_mask(parts, groups):
+    """Check rows of unequal length: padding at the end needs no mask."""
     model, processor, _ = parts
     batch = batch_of(collator_for(processor), groups, processor, how="rows")
     assert is_causal(batch["segments"]) and (batch["segments"][:, 0] == PADDING).any()
@@ -211,7 +216,7 @@ def test_rows_of_one_conversation_need_no_mask(parts, groups):
     assert masks == [None]
 
 
-def test_flex_attention_gives_the_loss_of_the_dense_mask(parts, groups):
+def test_flex_attention_equals_the_dense_mask(parts, groups):
     model, processor, _ = parts
     batch = batch_of(collator_for(processor), groups, processor)
     batch = {k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
@@ -228,57 +233,50 @@ def test_flex_attention_gives_the_loss_of_the_dense_mask(parts, groups):
     assert flex.loss.item() == pytest.approx(dense, rel=1e-5)
 
 
-def test_only_answers_and_their_ends_are_learnt(parts, groups):
+def test_only_answers_and_their_ends_are_targets(parts, groups):
     _, processor, _ = parts
     batch = batch_of(collator_for(processor), groups[:1], processor)
-    learnt = processor.tokenizer.decode(batch["labels"][batch["labels"] != IGNORE_INDEX])
-    assert learnt == "Peru<|im_end|>Lima<|im_end|>South America<|im_end|>the flag of Peru<|im_end|>"
-    chosen = batch["labels"] != IGNORE_INDEX
-    assert torch.equal(batch["labels"][chosen], batch["input_ids"][chosen])
+    targets = processor.tokenizer.decode(batch["labels"][batch["labels"] != IGNORE_INDEX])
+    assert targets == "Peru<|im_end|>Lima<|im_end|>South America<|im_end|>the flag of Peru<|im_end|>"
+    is_target = batch["labels"] != IGNORE_INDEX
+    assert torch.equal(batch["labels"][is_target], batch["input_ids"][is_target])
 
 
-@pytest.mark.parametrize(("which", "turns"), [(0, 1), (0, 2), (3, 1), (3, 2), (4, 1)])
-def test_a_row_is_what_serving_makes_of_the_chat(parts, groups, which, turns):
-    """One image, none, and several within the text; one question, and another one after it."""
+@pytest.mark.parametrize(("index", "turns"), [(0, 1), (0, 2), (3, 1), (3, 2), (4, 1)])
+def test_row_equals_the_chat_template_of_serving(parts, groups, index, turns):
+    """Check one image, none and several within the text, with one question and with two."""
     _, processor, _ = parts
-    talk_of = next(talk for talk in groups[which].conversations if len(talk.turns) == turns)
-    group = dataclasses.replace(groups[which], conversations=(talk_of,))
+    chat = next(chat for chat in groups[index].conversations if len(chat.turns) == turns)
+    group = dataclasses.replace(groups[index], conversations=(chat,))
     ids = batch_of(collator_for(processor), [group], processor)["input_ids"][0].tolist()
     images = [{"type": "image"}] if len(group.images) == 1 else []
     messages = []
-    for question, answer in talk_of.turns:
+    for question, answer in chat.turns:
         messages.append({"role": "user", "content": [*images, {"type": "text", "text": question}]})
         messages.append({"role": "assistant", "content": answer})
         images = []
     text = processor.apply_chat_template(messages, tokenize=False).removesuffix("\n")
     counts = iter([ids.count(processor.image_token_id)] if len(group.images) == 1 else _counts(group, processor))
-    spelled = "".join(processor.image_token * next(counts) if piece == "<image>" else piece for piece in _cut(text))
+    parts_of_text = re.split("(<image>)", text)
+    spelled = "".join(processor.image_token * next(counts) if part == "<image>" else part for part in parts_of_text)
     assert ids == processor.tokenizer.encode(spelled, add_special_tokens=False)
 
 
 def _counts(group, processor):
-    from pangea_cultural.training.batching.images import ImageTokenCounter
-    from pangea_cultural.utils.images import read_size
-
     return [ImageTokenCounter(processor).count(read_size(path)) for path in group.images]
 
 
-def _cut(text):
-    import re
-
-    return re.split("(<image>)", text)
-
-
-def test_marks_in_a_question_are_spelled_as_text(parts):
+def test_special_tokens_in_a_question_are_plain_text(parts):
     _, processor, folder = parts
-    hostile = talk(9, ("Is <image> or <|im_end|> a mark?", "<|im_start|>"))
+    hostile = make_conversation(9, ("Is <image> or <|im_end|> a mark?", "<|im_start|>"))
     batch = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (hostile,))], processor)
     ids = batch["input_ids"][0].tolist()
     template = ChatTemplate(processor.tokenizer)
-    clean = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (talk(9, ("Is it?", "No")),))], processor)
-    for mark in ("<image>", "<|im_end|>", "<|im_start|>"):
-        number = processor.tokenizer.convert_tokens_to_ids(mark)
-        assert ids.count(number) == clean["input_ids"][0].tolist().count(number), mark
+    harmless = make_conversation(9, ("Is it?", "No"))
+    clean = batch_of(collator_for(processor), [Group(0, (folder / "0.png",), (harmless,))], processor)
+    for token in ("<image>", "<|im_end|>", "<|im_start|>"):
+        number = processor.tokenizer.convert_tokens_to_ids(token)
+        assert ids.count(number) == clean["input_ids"][0].tolist().count(number), token
     assert template.image == processor.image_token_id
 
 
@@ -287,53 +285,51 @@ def test_positions_restart_after_the_prefix(parts, groups):
     batch = batch_of(collator_for(processor), groups[:2], processor)
     group, conversation = batch["segments"][0]
     for number in range(2):
-        own = group == number
-        prefix = int((own & (conversation == 0)).sum())
-        for place in range(1, int(conversation[own].max()) + 1):
-            assert batch["position_ids"][0][own & (conversation == place)][0] == prefix
+        in_group = group == number
+        prefix = int((in_group & (conversation == 0)).sum())
+        for index in range(1, int(conversation[in_group].max()) + 1):
+            assert batch["position_ids"][0][in_group & (conversation == index)][0] == prefix
 
 
-def test_lengths_are_those_of_the_rows(parts, groups):
+def test_lengths_equal_those_of_the_rows(parts, groups):
     _, processor, _ = parts
     for how, max_length in (("shared", 4096), ("shared", 210), ("rows", 4096)):
-        rows, own = rows_of(groups, processor, how=how, max_length=max_length)
+        rows, groups_of_rows = rows_of(groups, processor, how=how, max_length=max_length)
         assert max(map(row_length, rows)) <= max_length
-        for row, parts_of in zip(rows, own, strict=True):
-            made = collator_for(processor)([row], [parts_of], [])
-            assert row_length(row) == made["input_ids"].shape[1]
+        for row, row_groups in zip(rows, groups_of_rows, strict=True):
+            batch = collator_for(processor)([row], [row_groups], [])
+            assert row_length(row) == batch["input_ids"].shape[1]
     assert lengths_of(groups, processor).image[3] == 0
 
 
-def test_rows_are_filled(parts, groups):
-    """Best fit: as few rows as can be, each question once."""
+def test_rows_are_filled_by_best_fit(parts, groups):
+    """Check that there is at most one row more than necessary, and each question once."""
     _, processor, _ = parts
     many = [dataclasses.replace(group) for group in groups[:3] for _ in range(10)]
     rows, _ = rows_of(many, processor, max_length=600)
     total = sum(map(row_length, rows))
     assert len(rows) <= -(-total // 600) + 1
-    seen = sorted((part.chunk.number, int(n)) for row in rows for part in row for n in part.conversations)
-    assert seen == [(n, k) for n, group in enumerate(many) for k in range(len(group.conversations))]
+    packed = sorted((s.chunk.number, int(n)) for row in rows for s in row for n in s.conversations)
+    assert packed == [(n, k) for n, group in enumerate(many) for k in range(len(group.conversations))]
 
 
 @pytest.mark.parametrize(("rows", "processes", "per_device"), [(5, 2, 1), (4, 2, 2), (1, 3, 4), (7, 2, 3), (0, 2, 1)])
-def test_processes_get_equally_many_micro_batches(rows, processes, per_device):
-    dealt = distribute(list(range(rows)), processes=processes, per_device_rows=per_device)
-    assert len({len(own) for own in dealt}) == 1
-    assert sorted(row for own in dealt for batch in own for row in batch) == list(range(rows))
-    assert max((len(batch) for own in dealt for batch in own), default=0) <= per_device
-    sizes = [sum(map(len, own)) for own in dealt]
+def test_processes_get_equal_numbers_of_micro_batches(rows, processes, per_device):
+    dealt = distribute(list(range(rows)), processes=processes, per_device_batch_size=per_device)
+    assert len({len(batches) for batches in dealt}) == 1
+    assert sorted(row for batches in dealt for batch in batches for row in batch) == list(range(rows))
+    assert max((len(batch) for batches in dealt for batch in batches), default=0) <= per_device
+    sizes = [sum(map(len, batches)) for batches in dealt]
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_a_broken_image_is_left_out_and_named(parts, groups):
+def test_broken_image_is_skipped_and_reported(parts, groups):
     _, processor, folder = parts
     (folder / "broken.png").write_bytes((folder / "0.png").read_bytes()[:500])
-    rows, own = rows_of(groups[:2], processor)
-    own = [
-        [dataclasses.replace(g, images=(folder / "broken.png",)) if g is own[0][0] else g for g in row] for row in own
-    ]
+    rows, row_groups = rows_of(groups[:2], processor)
+    row_groups[0][0] = dataclasses.replace(row_groups[0][0], images=(folder / "broken.png",))
     skipped = []
-    batch = collator_for(processor)(rows, own, skipped)
+    batch = collator_for(processor)(rows, row_groups, skipped)
     assert skipped == [[str(folder / "broken.png"), "not a readable image"]]
     assert len(batch["pixel_values"]) == 1
     assert np.isclose(batch["normalizer"], int((batch["labels"] != IGNORE_INDEX).sum()))
