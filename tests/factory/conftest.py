@@ -1,4 +1,4 @@
-"""A real SPARQL server for the factory's tests: Oxigraph, with the RDF that a test gives it."""
+"""A real SPARQL server for tests: Oxigraph with the RDF of the test."""
 
 import contextlib
 import shutil
@@ -20,29 +20,30 @@ class Oxigraph:
         self.url = f"http://{host}/query"
 
     def load(self, triples):
-        """Replace everything that the server holds by N-Triples."""
+        """Replace the content of the server by N-Triples."""
         request = urllib.request.Request(f"http://{self.host}/store?default", triples.encode(), method="PUT")
         request.add_header("Content-Type", "application/n-triples")
         urllib.request.urlopen(request, timeout=30).close()
 
 
 def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """Return a port that no server uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @contextlib.contextmanager
 def serving(log, *options):
-    """Run a server of one's own; gives its host with the port."""
+    """Run a server with options, and yield its host and port."""
     binary = shutil.which("oxigraph", path=str(Path(sys.executable).parent)) or shutil.which("oxigraph")
-    assert binary, "the package oxigraph of the dev extra is not installed"
+    assert binary, "the package oxigraph of the dev extra is missing"
     host = f"127.0.0.1:{free_port()}"
     command = [binary, "serve", "--bind", host, *options]
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as run:
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
             for _ in range(200):
-                assert run.poll() is None, log.read_text()
+                assert process.poll() is None, log.read_text()
                 try:
                     Oxigraph(host).load("")
                     break
@@ -50,7 +51,7 @@ def serving(log, *options):
                     time.sleep(0.02)
             yield host
         finally:
-            run.terminate()
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

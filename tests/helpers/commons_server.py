@@ -1,8 +1,7 @@
-"""A real HTTP server with the shape of Wikimedia Commons: its API on one port, its files on another, and faults.
+"""HTTP server like Wikimedia Commons: its API on one port, its files on another, and faults.
 
-A fault is a name, see faults.py. They are given for a file (`faults={"A.jpg": ["503", "reset"]}`: the first two
-requests for it fail, the third goes well; a name that ends in `!` stays for ever) or for the API (key `api`), or drawn
-by seed.
+Faults are names of http_faults.py. They are given for a file or for the API (key `api`), or drawn by seed. With
+`faults={"A.jpg": ["503", "reset"]}` the first two requests for the file fail. A name that ends in `!` repeats forever.
 """
 
 import asyncio
@@ -40,12 +39,12 @@ class File:
     size_bytes: int | None = None
     older_versions: bool = False
     image: str = ""
-    """What it shows: files with the same text have the same bytes."""
+    """Content of the image. Files with equal text have equal bytes."""
 
 
 @functools.lru_cache(maxsize=5000)
 def small_image(file: File, width: int) -> bytes:
-    """A tiny JPEG (the tests do not look at pixels) that differs by what the file shows and by its width."""
+    """Return a tiny JPEG that depends on the file's content and width. Tests do not check pixels."""
     digest = hashlib.sha256(f"{file.image or file.title} {width}".encode()).digest()
     buffer = io.BytesIO()
     Image.frombytes("RGB", (4, 2), digest[:24]).resize((48, 32), 0).save(buffer, "JPEG", quality=95)
@@ -53,7 +52,7 @@ def small_image(file: File, width: int) -> bytes:
 
 
 class CommonsServer:
-    """The server, in a thread; use it as a context manager."""
+    """The server in a thread. Use it as a context manager."""
 
     def __init__(
         self, files=(), *, redirects=None, faults=None, fault_share=0.0, seed=0, latency_s=0.0, content=small_image
@@ -67,9 +66,9 @@ class CommonsServer:
         self.content = content
         self.retry_after_s = 1
         self.api_answers = 50
-        """Files in one answer about a category."""
+        """Number of files in one answer for a category."""
         self.requests = []
-        """(port, path with query, User-Agent, time) of each."""
+        """Port, path with query, User-Agent and time of each request."""
         self.last_answer = 0.0
         self.at_once = collections.Counter()
         self.most_at_once = collections.Counter()
@@ -188,7 +187,7 @@ class CommonsServer:
             pages.append(self._page(file, asked) if file else {"ns": 6, "title": f"File:{name}", "missing": True})
             if file and file.older_versions:
                 answer["continue"] = {"iistart": "2010-01-01T00:00:00Z", "continue": "||"}
-        # In an order of its own, as MediaWiki does.
+        # MediaWiki answers in its own order.
         query["pages"] = sorted(pages, key=lambda page: hashlib.md5(page["title"].encode()).digest())
         return answer | {"batchcomplete": True, "query": query}
 
@@ -213,7 +212,7 @@ class CommonsServer:
         thumb += {"image/svg+xml": ".png", "image/tiff": ".jpg"}.get(file.mime, "")
         scaled = width < file.width or file.mime == "image/svg+xml"
         content = self.content(file, file.width)
-        told = {
+        metadata = {
             "Artist": '<a href="//commons.wikimedia.org/wiki/User:A" title="User:A">A. Photographer</a>',
             "Credit": '<span class="int-own-work" lang="en">Own work</span>',
             "License": file.license,
@@ -238,7 +237,7 @@ class CommonsServer:
             "mediatype": file.mediatype,
             "extmetadata": {
                 key: {"value": value, "source": "commons-desc-page", "hidden": ""}
-                for key, value in told.items()
+                for key, value in metadata.items()
                 if key in wanted
             },
         }

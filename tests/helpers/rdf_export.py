@@ -1,6 +1,6 @@
-"""Entity documents as Wikidata exports them in RDF (N-Triples), written from Wikibase's description of the format.
+"""Export of entity documents in Wikidata's RDF (N-Triples), written from Wikibase's description of the format.
 
-Nothing of the reading code is used here: what both sides get wrong alike would prove nothing.
+It shares no code with the reader, because a shared error would remain unnoticed.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ JULIAN = "Q1985786"
 EARTH = "Q2"
 SITES = {"commonswiki": "https://commons.wikimedia.org/", "enwiki": "https://en.wikipedia.org/"}
 MEDIA = {"P18", "P41", "P94", "P154", "P242", "P948", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801"}
-"""Properties whose values are files; RDF writes them as addresses, JSON as names like any string."""
+"""Properties whose values are files. RDF has their addresses, JSON their names."""
 
 
 def iri(text):
@@ -33,7 +33,7 @@ def iri(text):
 
 def literal(text, *, language="", datatype=""):
     escaped = json.dumps(text)[1:-1]
-    # JSON writes what lies beyond the first plane as two surrogates, N-Triples in one.
+    # Characters beyond the first plane are two surrogates in JSON and one escape in N-Triples.
     escaped = re.sub(
         r"\\u(d[89ab]..)\\u(d[c-f]..)",
         lambda m: f"\\U{0x10000 + ((int(m[1], 16) - 0xD800) << 10) + int(m[2], 16) - 0xDC00:08X}",
@@ -43,21 +43,21 @@ def literal(text, *, language="", datatype=""):
 
 
 def days_before(year, month):
-    """Days of a year of the Julian calendar before a month."""
+    """Return the number of days of a Julian year before a month."""
     lengths = [31, 29 if year % 4 == 0 else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     return sum(lengths[: month - 1])
 
 
 def julian_in_gregorian(year, month, day):
-    """Both years with a year 0. Day 1 of the Julian year 1 is two days before that of the Gregorian one."""
+    """Convert a Julian day to the Gregorian calendar, both with a year 0. Their first days are two days apart."""
     ordinal = 365 * (year - 1) + (year - 1) // 4 + days_before(year, month) + day - 2
     cycles, rest = divmod(ordinal - 1, 146097)
-    found = date(1, 1, 1) + timedelta(days=rest)
-    return found.year + 400 * cycles, found.month, found.day
+    day_in_cycle = date(1, 1, 1) + timedelta(days=rest)
+    return day_in_cycle.year + 400 * cycles, day_in_cycle.month, day_in_cycle.day
 
 
 def date_time(value):
-    """The literal of a time, as DateTimeValueCleaner and JulianDateTimeValueCleaner of Wikibase make it."""
+    """Return the literal of a time like DateTimeValueCleaner and JulianDateTimeValueCleaner of Wikibase."""
     sign, year, month, day, clock = re.fullmatch(r"([+-])(\d+)-(\d\d)-(\d\d)T(.*)", value["time"]).groups()
     year, month, day = int(sign + year), max(int(month), 1), max(int(day), 1)
     if year == 0:
@@ -84,42 +84,42 @@ def degrees(value):
 
 
 class Writer:
-    """Triples of documents."""
+    """Collects the triples of documents."""
 
     def __init__(self):
         self.triples = []
         self.blank = 0
 
-    def say(self, subject, predicate, value):
+    def add(self, subject, predicate, value):
         self.triples.append(f"{subject} <{predicate}> {value} .")
 
     def document(self, document):
         name = document["id"]
         subject, page = iri(WD + name), iri(f"https://www.wikidata.org/wiki/Special:EntityData/{name}")
-        self.say(page, TYPE, iri(f"{SCHEMA}Dataset"))
-        self.say(page, f"{SCHEMA}about", subject)
-        self.say(page, f"{SCHEMA}softwareVersion", literal("1.0.0"))
+        self.add(page, TYPE, iri(f"{SCHEMA}Dataset"))
+        self.add(page, f"{SCHEMA}about", subject)
+        self.add(page, f"{SCHEMA}softwareVersion", literal("1.0.0"))
         if "lastrevid" in document:
-            self.say(page, f"{SCHEMA}version", literal(str(document["lastrevid"]), datatype=f"{XSD}integer"))
-        self.say(subject, TYPE, iri(f"{ONTOLOGY}Item"))
+            self.add(page, f"{SCHEMA}version", literal(str(document["lastrevid"]), datatype=f"{XSD}integer"))
+        self.add(subject, TYPE, iri(f"{ONTOLOGY}Item"))
         for site, link in (document.get("sitelinks") or {}).items():
             self.sitelink(subject, SITES[site], link["title"])
         for code, label in (document.get("labels") or {}).items():
             for predicate in LABELS:
-                self.say(subject, predicate, literal(label["value"], language=code))
+                self.add(subject, predicate, literal(label["value"], language=code))
         for prop, statements in (document.get("claims") or {}).items():
             self.statements(name, prop, statements)
 
     def sitelink(self, subject, site, title):
         article = iri(f"{site}wiki/{quote(title.replace(' ', '_'), safe=':()')}")
-        self.say(article, TYPE, iri(f"{SCHEMA}Article"))
-        self.say(article, f"{SCHEMA}about", subject)
-        self.say(article, f"{SCHEMA}inLanguage", literal("en"))
-        self.say(article, f"{SCHEMA}isPartOf", iri(site))
-        self.say(article, f"{SCHEMA}name", literal(title, language="en"))
+        self.add(article, TYPE, iri(f"{SCHEMA}Article"))
+        self.add(article, f"{SCHEMA}about", subject)
+        self.add(article, f"{SCHEMA}inLanguage", literal("en"))
+        self.add(article, f"{SCHEMA}isPartOf", iri(site))
+        self.add(article, f"{SCHEMA}name", literal(title, language="en"))
 
     def redirect(self, name, target):
-        self.say(iri(WD + name), "http://www.w3.org/2002/07/owl#sameAs", iri(WD + target))
+        self.add(iri(WD + name), "http://www.w3.org/2002/07/owl#sameAs", iri(WD + target))
 
     def statements(self, name, prop, statements):
         ranks = {s["rank"] for s in statements}
@@ -127,28 +127,28 @@ class Writer:
         for n, statement in enumerate(statements):
             guid = statement.get("id", f"{name}${prop}-{n}")
             node = iri(f"{WD}statement/{re.sub(r'[^A-Za-z0-9_-]', '-', guid)}")
-            self.say(iri(WD + name), f"{PROP}{prop}", node)
-            self.say(node, TYPE, iri(f"{ONTOLOGY}Statement"))
-            self.say(node, f"{ONTOLOGY}rank", iri(f"{ONTOLOGY}{statement['rank'].capitalize()}Rank"))
+            self.add(iri(WD + name), f"{PROP}{prop}", node)
+            self.add(node, TYPE, iri(f"{ONTOLOGY}Statement"))
+            self.add(node, f"{ONTOLOGY}rank", iri(f"{ONTOLOGY}{statement['rank'].capitalize()}Rank"))
             if statement["rank"] == best:
-                self.say(node, TYPE, iri(f"{ONTOLOGY}BestRank"))
+                self.add(node, TYPE, iri(f"{ONTOLOGY}BestRank"))
                 self.snak(iri(WD + name), f"{PROP}direct/{prop}", None, statement["mainsnak"], prop)
             self.snak(node, f"{PROP}statement/{prop}", f"{PROP}statement/value/{prop}", statement["mainsnak"], prop)
-            # What a reader must not take for the value: a qualifier and a reference.
-            self.say(node, f"{PROP}qualifier/P518", iri(f"{WD}Q1"))
-            self.say(node, "http://www.w3.org/ns/prov#wasDerivedFrom", iri("http://www.wikidata.org/reference/0a"))
+            # A qualifier and a reference, which a reader must ignore.
+            self.add(node, f"{PROP}qualifier/P518", iri(f"{WD}Q1"))
+            self.add(node, "http://www.w3.org/ns/prov#wasDerivedFrom", iri("http://www.wikidata.org/reference/0a"))
 
     def snak(self, subject, simple, deep, snak, prop):
         if snak["snaktype"] == "novalue":
-            self.say(subject, TYPE, iri(f"{PROP}novalue/{prop}"))
+            self.add(subject, TYPE, iri(f"{PROP}novalue/{prop}"))
         elif snak["snaktype"] == "somevalue":
             self.blank += 1
-            self.say(subject, simple, f"_:b{self.blank}")
+            self.add(subject, simple, f"_:b{self.blank}")
         else:
             datavalue = snak["datavalue"]
-            self.say(subject, simple, self.simple(datavalue, snak.get("datatype"), prop))
+            self.add(subject, simple, self.simple(datavalue, snak.get("datatype"), prop))
             if deep and datavalue["type"] in ("time", "quantity", "globecoordinate"):
-                self.say(subject, deep, self.node(datavalue))
+                self.add(subject, deep, self.node(datavalue))
 
     def simple(self, datavalue, datatype, prop):
         value = datavalue["value"]
@@ -170,11 +170,11 @@ class Writer:
         return iri(value.strip()) if datatype == "url" else literal(value)
 
     def node(self, datavalue):
-        value, kind = datavalue["value"], datavalue["type"]
+        value, value_type = datavalue["value"], datavalue["type"]
         node = iri(f"http://www.wikidata.org/value/{hashlib.md5(json.dumps(datavalue).encode()).hexdigest()}")
-        self.say(node, TYPE, iri(f"{ONTOLOGY}{kind[0].upper()}{kind[1:]}Value"))
-        for part, content in getattr(self, f"_{kind}")(value):
-            self.say(node, f"{ONTOLOGY}{part}", content)
+        self.add(node, TYPE, iri(f"{ONTOLOGY}{value_type[0].upper()}{value_type[1:]}Value"))
+        for part, content in getattr(self, f"_{value_type}")(value):
+            self.add(node, f"{ONTOLOGY}{part}", content)
         return node
 
     def _time(self, value):
@@ -198,7 +198,7 @@ class Writer:
 
 
 def triples(documents, redirects=()):
-    """N-Triples of documents, and of redirects (id, target)."""
+    """Return the N-Triples of documents and of redirects (id, target)."""
     writer = Writer()
     for document in documents:
         writer.document(document)

@@ -1,11 +1,11 @@
-"""Entity documents over the whole of Wikidata's data model: hand-made ones, and hypothesis strategies for any."""
+"""Entity documents with all types of Wikidata's data model: fixed ones, and hypothesis strategies for others."""
 
 from hypothesis import strategies as st
 
 GREGORIAN = "http://www.wikidata.org/entity/Q1985727"
 JULIAN = "http://www.wikidata.org/entity/Q1985786"
 EARTH = "http://www.wikidata.org/entity/Q2"
-METRE = "http://www.wikidata.org/entity/Q11573"
+METER = "http://www.wikidata.org/entity/Q11573"
 
 
 def item(name):
@@ -35,7 +35,7 @@ def monolingual(language, text):
 
 
 def statement(datavalue, rank="normal"):
-    """A statement; the strings `somevalue` and `novalue` in place of a datavalue make such a snak."""
+    """Return a statement. The strings `somevalue` and `novalue` instead of a datavalue make such a snak."""
     if isinstance(datavalue, str):
         return {"type": "statement", "rank": rank, "mainsnak": {"snaktype": datavalue}}
     return {"type": "statement", "rank": rank, "mainsnak": {"snaktype": "value", "datavalue": datavalue}}
@@ -55,7 +55,7 @@ TIMES = [
     time("+1889-03-31T00:00:00Z"),
     time("+1889-03-00T00:00:00Z", 10),
     time("+1889-00-00T00:00:00Z", 9),
-    time("+1889-07-14T00:00:00Z", 9),  # what stands below the precision counts for nothing
+    time("+1889-07-14T00:00:00Z", 9),  # digits below the precision are ignored
     time("+1300-00-00T00:00:00Z", 7),
     time("-0079-10-24T00:00:00Z", 11, JULIAN),
     time("-0079-00-00T00:00:00Z", 9),
@@ -66,15 +66,15 @@ TIMES = [
     time("+1564-04-26T00:00:00Z", 11, JULIAN),
     time("+1917-10-25T00:00:00Z", 11, JULIAN),
     time("-4712-05-01T00:00:00Z", 11, JULIAN),
-    time("-5509-09-01T00:00:00Z", 11, JULIAN),  # before the Julian day count: left as it is
-    time("-0500-00-00T00:00:00Z", 7),  # centuries are not moved to the years of XSD 1.1
+    time("-5509-09-01T00:00:00Z", 11, JULIAN),  # before the Julian day count: not converted
+    time("-0500-00-00T00:00:00Z", 7),  # the export does not move centuries to the years of XSD 1.1
     time("-200000-00-00T00:00:00Z", 4),
     time("-15000000-00-00T00:00:00Z", 3),
     time("-13798000000-00-00T00:00:00Z", 0),
 ]
 QUANTITIES = [
-    quantity("+330", METRE, lowerBound="+329.5", upperBound="+330.5"),
-    quantity("+330.0", METRE),
+    quantity("+330", METER, lowerBound="+329.5", upperBound="+330.5"),
+    quantity("+330.0", METER),
     quantity("+0"),
     quantity("-12.50", "http://www.wikidata.org/entity/Q25267"),
     quantity("+0.000001"),
@@ -123,11 +123,11 @@ DOCUMENTS = [
     document("Q6", {}, labels={}, revision=9),
 ]
 
-# Around the first day of the Julian day count RDF does not tell converted days from others.
+# RDF does not distinguish converted days from others around the first day of the Julian day count.
 years = st.integers(-9999, 9999).filter(lambda year: year not in (0, -4713, -4714))
 deep_years = st.integers(-(10**11), 10**11).filter(bool)
 calendars = st.sampled_from([GREGORIAN, JULIAN])
-# Characters that no RDF store and no JSON file takes for something else; NUL cannot be in a SPARQL answer.
+# Characters without special meaning in RDF stores and JSON files. A SPARQL answer cannot contain NUL.
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=12).filter(str.strip)
 amounts = st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**12), max_value=10**12)
 degrees = st.floats(-180, 180, allow_nan=False)
@@ -145,7 +145,7 @@ def signed(amount):
 def quantities(draw):
     low, amount, high = sorted(draw(st.tuples(amounts, amounts, amounts)))
     limits = {"lowerBound": signed(low), "upperBound": signed(high)} if draw(st.booleans()) else {}
-    return quantity(signed(amount), draw(st.sampled_from(["1", METRE])), **limits)
+    return quantity(signed(amount), draw(st.sampled_from(["1", METER])), **limits)
 
 
 months = st.integers(0, 12)
@@ -167,7 +167,7 @@ VALUES = {
     "P1476": monolinguals,
     "P2048": quantities(),
 }
-"""A strategy for each property; a property has one datatype, and RDF writes files unlike other strings."""
+"""Strategy for each property. A property has one datatype, and RDF has IRIs for files."""
 ranks = st.sampled_from(["preferred", "normal", "deprecated"])
 claims = st.fixed_dictionaries(
     {},
@@ -191,19 +191,19 @@ garbage = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=12,
 )
-"""Anything that a JSON parser can give, lone surrogates included."""
+"""Any result of a JSON parser, lone surrogates included."""
 
 
-def places(value, path=()):
-    """Every place inside a document."""
+def paths(value, path=()):
+    """Yield the path of every value inside a document."""
     yield path
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, child in children:
-        yield from places(child, (*path, key))
+        yield from paths(child, (*path, key))
 
 
 def replaced(value, path, content):
-    """A copy of a document with other content at a place; None removes it."""
+    """Return a copy of a document with other content at a path. None removes the value."""
     if not path:
         return content
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -216,9 +216,9 @@ def replaced(value, path, content):
 
 @st.composite
 def broken_documents(draw):
-    """A sound document in which one to three places hold something else, or nothing."""
-    found = draw(st.sampled_from(DOCUMENTS) | documents)
+    """Draw a valid document in which one to three values are replaced or removed."""
+    document = draw(st.sampled_from(DOCUMENTS) | documents)
     for _ in range(draw(st.integers(1, 3))):
-        if isinstance(found, dict | list) and found:
-            found = replaced(found, draw(st.sampled_from(list(places(found)))), draw(garbage))
-    return found
+        if isinstance(document, dict | list) and document:
+            document = replaced(document, draw(st.sampled_from(list(paths(document)))), draw(garbage))
+    return document

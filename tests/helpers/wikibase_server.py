@@ -1,4 +1,4 @@
-"""A real HTTP server with the entity API of a Wikibase (`wbgetentities`), over some documents."""
+"""HTTP server with the entity API of a Wikibase (`wbgetentities`)."""
 
 import contextlib
 import http.server
@@ -9,7 +9,7 @@ import orjson
 
 
 class WikibaseServer:
-    """The API; `calls` are the ids that were asked for, `faults` answers to give instead of the next ones."""
+    """The API. `calls` has the ids of each call, `faults` the answers that replace the next ones."""
 
     def __init__(self, documents, redirects=None):
         self.documents = {row["id"]: row for row in documents}
@@ -21,9 +21,9 @@ class WikibaseServer:
         self.calls.append(ids)
         if len(ids) > 50:
             return {"error": {"code": "toomanyvalues", "info": "Too many values supplied"}}
-        odd = [name for name in ids if not name.startswith("Q")]
-        if odd:
-            info = f"Could not find such an entity (Invalid id: {odd[0]})"
+        invalid = [name for name in ids if not name.startswith("Q")]
+        if invalid:
+            info = f"Could not find such an entity (Invalid id: {invalid[0]})"
             return {"error": {"code": "no-such-entity", "info": info}}
         return {"entities": {name: self._entity(name, form) for name in ids}, "success": 1}
 
@@ -33,13 +33,13 @@ class WikibaseServer:
             return {"id": name, "missing": ""}
         row = self.documents[target]
         codes = form["languages"].split("|")
-        found = row | {"labels": {code: label for code, label in row.get("labels", {}).items() if code in codes}}
+        entity = row | {"labels": {code: label for code, label in row.get("labels", {}).items() if code in codes}}
         if "sitelinks" in form["props"].split("|"):
             sites = form["sitefilter"].split("|")
-            found["sitelinks"] = {site: link for site, link in row.get("sitelinks", {}).items() if site in sites}
+            entity["sitelinks"] = {site: link for site, link in row.get("sitelinks", {}).items() if site in sites}
         else:
-            found.pop("sitelinks", None)
-        return found | ({"redirects": {"from": name, "to": target}} if name in self.redirects else {})
+            entity.pop("sitelinks", None)
+        return entity | ({"redirects": {"from": name, "to": target}} if name in self.redirects else {})
 
     @contextlib.contextmanager
     def running(self):

@@ -1,4 +1,4 @@
-"""Which entities are selected, by which region, and why others are not."""
+"""Selection of entities: regions of selected ones, reasons to reject others."""
 
 import orjson
 import pytest
@@ -33,18 +33,18 @@ def castle(**claims):
     return document(**{"P17": [item("Q17")], "P571": [year(1600)], "P18": [text("a.jpg")]} | claims)
 
 
-def outcome(chosen, found):
-    """The regions of a document, or the reason against it."""
-    rows = EntityRowsBuilder("source")
-    chosen.add(DocumentLine(1, found), rows)
-    done = rows.build()
-    if done.entities():
-        links = done.tables.get("entity_region")
+def outcome(selector, document):
+    """Return the regions of a document, or the reason to reject it."""
+    builder = EntityRowsBuilder("source")
+    selector.add(DocumentLine(1, document), builder)
+    rows = builder.build()
+    if rows.entities():
+        links = rows.tables.get("entity_region")
         return links["region"].to_pylist() if links else []
-    return next(reason for _, reason in done.rejections)
+    return next(reason for _, reason in rows.rejections)
 
 
-def test_a_claim_ties_an_entity_to_a_region():
+def test_claim_links_an_entity_to_a_region():
     assert outcome(selector(), castle()) == ["japan"]
     assert outcome(selector(), castle(P17=[item("Q142"), item("Q17")])) == ["france", "japan"]
     assert outcome(selector(), castle(P17=[], P495=[item("Q142")])) == ["france"]
@@ -64,27 +64,27 @@ def test_deprecated_links_do_not_count():
         ({"P31": [item("Q13406463")]}, "not culture: list article"),
     ],
 )
-def test_why_an_entity_is_not_selected(change, reason):
+def test_rejection_has_a_reason(change, reason):
     assert outcome(selector(), castle(**change)) == reason
 
 
-def test_a_category_can_stand_for_a_image_and_images_can_be_optional():
+def test_category_counts_as_an_image_and_images_can_be_optional():
     assert outcome(selector(), castle(P18=[], P373=[text("Castles")])) == ["japan"]
     assert outcome(selector(images={"required": False}), castle(P18=[])) == ["japan"]
 
 
-def test_a_historic_state_of_several_regions_is_named_not_guessed():
+def test_historic_state_of_several_regions_is_a_reason_to_reject():
     state = next(iter(regions.ambiguous_states()))
     assert "historic state of several regions" in outcome(selector(), castle(P17=[item(state)]))
     assert outcome(selector(), castle(P17=[item(state), item("Q17")])) == ["japan"]
 
 
-def test_people_go_by_citizenship_and_only_without_it_wait_for_their_birthplace():
+def test_only_people_without_citizenship_wait_for_their_birthplace():
     person = {"P31": [item("Q5")], "P19": [item("Q1490")], "P18": [text("a.jpg")]}
     assert outcome(selector(), document(**person, P27=[item("Q142")])) == ["france"]
     assert outcome(selector(), document(**person, P27=[item("Q30")])) == "no link to a region"
-    assert outcome(selector(), document(**person)) == [], "kept, without a region yet"
-    assert outcome(selector(), document(**person, P27=[item("Q15180")])) == [], "the Soviet Union decides nothing"
+    assert outcome(selector(), document(**person)) == [], "selected without a region"
+    assert outcome(selector(), document(**person, P27=[item("Q15180")])) == [], "the Soviet Union is not one region"
     assert outcome(selector(), document(**person, P27=[item("Q15180"), item("Q142")])) == ["france"]
     assert "Soviet Union" in outcome(selector(), document(**person, P27=[item("Q15180"), item("Q30")]))
 
@@ -109,8 +109,8 @@ STATEMENTS = st.lists(
     claims=st.dictionaries(st.sampled_from(["P17", "P495", "P27", "P19", "P31", "P571"]), STATEMENTS),
     indent=st.booleans(),
 )
-def test_a_line_that_is_passed_over_would_never_have_been_linked(claims, indent):
-    chosen = selector(images={"required": False})
-    written = orjson.dumps(document(**claims), option=orjson.OPT_INDENT_2 if indent else 0)
-    if not chosen.is_candidate(written):
-        assert outcome(chosen, orjson.loads(written)) == "no link to a region"
+def test_skipped_line_has_no_link_to_a_region(claims, indent):
+    optional = selector(images={"required": False})
+    text = orjson.dumps(document(**claims), option=orjson.OPT_INDENT_2 if indent else 0)
+    if not optional.is_candidate(text):
+        assert outcome(optional, orjson.loads(text)) == "no link to a region"

@@ -1,10 +1,10 @@
-"""Entity documents: ranks, order, old forms, malformed ones."""
+"""Entity documents: ranks, order, old formats, malformed documents."""
 
 import re
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.wikidata import entity, values
@@ -22,7 +22,7 @@ def document(**fields):
     return {"type": "item", "id": "Q17", "labels": {}, "claims": {}, **fields}
 
 
-def test_preferred_beats_normal_and_deprecated_never_wins():
+def test_best_rank_is_preferred_before_normal_and_never_deprecated():
     found = entity.read_entity(
         document(claims={"P36": [statement("Q1"), statement("Q2", "preferred"), statement("Q3", "deprecated")]})
     )
@@ -30,22 +30,22 @@ def test_preferred_beats_normal_and_deprecated_never_wins():
     assert [(c.value, c.rank) for c in found.claims] == [("Q2", "preferred"), ("Q1", "normal"), ("Q3", "deprecated")]
 
 
-def test_a_lone_deprecated_value_is_no_answer():
+def test_single_deprecated_value_is_not_best():
     assert entity.read_entity(document(claims={"P36": [statement("Q3", "deprecated")]})).best("P36") == []
 
 
-def test_a_preferred_unknown_hides_normal_values():
+def test_preferred_unknown_value_hides_normal_values():
     found = entity.read_entity(document(claims={"P36": [statement("Q1"), statement("", "preferred", "somevalue")]}))
     assert found.best("P36") == []
     assert found.dropped == [("P36", "somevalue")]
 
 
-def test_empty_maps_may_be_lists():
+def test_empty_objects_may_be_lists():
     found = entity.read_entity(document(labels=[], claims=[]))
     assert (found.labels, found.claims) == ({}, [])
 
 
-def test_a_link_to_a_commons_category_is_a_claim_and_one_to_a_gallery_is_none():
+def test_only_sitelinks_to_commons_categories_are_claims():
     category = entity.read_entity(document(sitelinks={"commonswiki": {"title": "Category:Tower: old"}}))
     assert [(c.property, c.value, c.best) for c in category.claims] == [("commonswiki", "Tower: old", True)]
     gallery = entity.read_entity(
@@ -57,19 +57,19 @@ def test_a_link_to_a_commons_category_is_a_claim_and_one_to_a_gallery_is_none():
 @pytest.mark.parametrize(
     "link", [None, [], "Category:A", {}, {"title": 7}, {"title": "Category: "}, {"title": "\ud800"}]
 )
-def test_a_broken_link_to_commons_is_dropped_with_a_reason(link):
+def test_malformed_sitelink_is_rejected_with_a_reason(link):
     found = entity.read_entity(document(sitelinks={"commonswiki": link}))
     assert (found.claims, found.dropped) == ([], [("commonswiki", "sitelink without a title")])
 
 
-def test_labels_are_cleaned():
+def test_labels_are_normalized():
     found = entity.read_entity(
         document(labels={"en": {"language": "en", "value": " a\n b "}, "de": {"value": ""}, "fr": 3})
     )
     assert found.labels == {"en": "a b"}
 
 
-def test_only_wanted_properties_are_read():
+def test_only_given_properties_are_read():
     claims = {"P36": [statement("Q1")], "P37": [statement("Q2")]}
     found = entity.read_entity(document(claims=claims), frozenset({"P37"}))
     assert [claim.property for claim in found.claims] == ["P37"]
@@ -89,7 +89,7 @@ def test_only_wanted_properties_are_read():
         {"id": "Q1", "claims": 3},
     ],
 )
-def test_what_is_no_item_is_refused(broken):
+def test_other_documents_than_items_are_rejected(broken):
     with pytest.raises(entity.MalformedDocumentError):
         entity.read_entity(broken)
 
@@ -97,23 +97,23 @@ def test_what_is_no_item_is_refused(broken):
 @pytest.mark.parametrize(
     "broken", [None, 7, {}, {"rank": "normal"}, {"rank": "best", "mainsnak": {}}, {"rank": "normal", "mainsnak": {}}]
 )
-def test_broken_statements_are_dropped_with_a_reason(broken):
+def test_malformed_statements_are_rejected_with_a_reason(broken):
     found = entity.read_entity(document(claims={"P36": [broken, statement("Q1")]}))
     assert found.best("P36") == ["Q1"]
     assert len(found.dropped) == 1 and found.dropped[0][1]
 
 
-def test_what_a_source_could_not_get_is_refused_with_a_reason():
+def test_document_that_a_source_could_not_get_is_rejected():
     with pytest.raises(entity.MalformedDocumentError, match="answer truncated"):
         entity.read_entity({"id": "Q17", "error": "answer truncated"})
 
 
 @pytest.mark.parametrize(("revision", "known"), [(5, 5), (True, None), ("5", None), (2**63, None), (-1, None)])
-def test_a_revision_is_a_number_that_the_store_holds(revision, known):
+def test_revision_fits_the_store(revision, known):
     assert entity.read_entity(document(lastrevid=revision)).revision == known
 
 
-def test_labels_that_are_no_text_are_counted():
+def test_malformed_labels_are_rejected_with_a_reason():
     found = entity.read_entity(
         document(labels={"en": {"value": "\ud800"}, "de": {}, "C++": {"value": "x"}, "fr": {"value": "x"}})
     )
@@ -124,12 +124,12 @@ def test_labels_that_are_no_text_are_counted():
 @given(
     st.permutations([statement("Q2"), statement("Q10"), statement("Q3", "preferred"), statement("Q4", "deprecated")])
 )
-def test_the_order_of_statements_does_not_matter(statements):
+def test_order_of_statements_does_not_matter(statements):
     found = entity.read_entity(document(claims={"P36": statements}))
     assert [(claim.ordinal, claim.value) for claim in found.claims] == [(0, "Q3"), (1, "Q10"), (2, "Q2"), (3, "Q4")]
 
 
-def test_bounds_are_kept_beside_the_value():
+def test_bounds_are_not_part_of_the_value():
     exact, rough = (
         wikibase.quantity("+330"),
         wikibase.quantity("+330.0", lowerBound="+320", upperBound="+340.0"),
@@ -138,8 +138,8 @@ def test_bounds_are_kept_beside_the_value():
     assert [(claim.value, claim.bounds) for claim in found.claims] == [("330/1", ""), ("330/1", "320/340")]
 
 
-def sound(found):
-    """Whether every row is one that the store can hold and that its readers understand."""
+def is_valid(found):
+    """Return whether the store can hold every row and its readers can parse it."""
     assert values.ITEM.fullmatch(found.id)
     for claim in found.claims:
         assert values.PROPERTY.fullmatch(claim.property) and claim.rank in entity.RANKS
@@ -163,25 +163,28 @@ def sound(found):
     return True
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(wikibase.broken_documents())
-def test_broken_documents_are_refused_or_give_sound_rows(broken):
+def test_broken_documents_are_rejected_or_give_valid_rows(broken):
     try:
         found = entity.read_entity(broken)
     except entity.MalformedDocumentError as error:
         assert str(error)
     else:
-        assert sound(found)
+        assert is_valid(found)
 
 
+@settings(deadline=None)
 @given(wikibase.garbage)
-def test_garbage_is_refused(broken):
+def test_garbage_is_rejected(broken):
     with pytest.raises(entity.MalformedDocumentError):
         entity.read_entity(broken)
 
 
+@settings(deadline=None)
 @given(wikibase.documents)
-def test_every_statement_of_a_sound_document_is_a_claim_or_dropped(original):
+def test_every_statement_of_a_valid_document_is_a_claim_or_rejected(original):
     found = entity.read_entity(original)
-    assert sound(found)
+    assert is_valid(found)
     assert len(found.claims) + len(found.dropped) == sum(map(len, original["claims"].values()))
     assert {reason for _, reason in found.dropped} <= {"novalue", "somevalue"}
