@@ -1,6 +1,7 @@
-"""The CulturalPangea architecture: LLaVA-NeXT of a CLIP tower, a projector and Qwen2."""
+"""The CulturalPangea architecture: LLaVA-NeXT with a CLIP vision tower, a projector and Qwen2."""
 
 IMAGE_BACKEND = "pil"
-"""transformers has two image backends with slightly different pixels, and takes torchvision's where it is installed.
-The configuration cannot name one, so everything of ours that loads a processor does (serving, too, by
-`--mm-processor-kwargs`). It stands here because who serves a model need not import transformers to know it."""
+"""Image backend of transformers for training and serving.
+
+transformers has two backends with slightly different pixels and prefers torchvision's. A checkpoint cannot name one, so
+every loader of a processor does; vLLM gets it by `--mm-processor-kwargs`. Serving reads it without transformers."""

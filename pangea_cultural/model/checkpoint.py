@@ -1,4 +1,4 @@
-"""A checkpoint on disk, in the layout of the hub's LLaVA-NeXT models, which transformers and vLLM load."""
+"""Save checkpoints in the layout of the hub's LLaVA-NeXT models, which transformers and vLLM load."""
 
 from pathlib import Path
 
@@ -17,16 +17,17 @@ from pangea_cultural.model.weight_names import hub_name
 from pangea_cultural.utils.files import atomic_folder, write_bytes, write_json
 
 INDEX = "model.safetensors.index.json"
+"""File name of the index of a sharded checkpoint."""
 SHARD_BYTES = 5_000_000_000
-"""Largest file of weights, as on the hub."""
+"""Maximum size of a file of weights in bytes, as on the hub."""
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint that does not load as it was saved: our mistake, not the user's."""
+    """A saved checkpoint that loads with other weights: a bug, not an error of the user."""
 
 
 def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tensor]:
-    """The weights by the hub's names; tied output embeddings are left out, as on the hub."""
+    """Return the weights by the hub's names, without tied output embeddings."""
     tied = model.config.tie_word_embeddings
     return {
         hub_name(name): tensor.detach().contiguous()
@@ -38,37 +39,31 @@ def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tenso
 def save_checkpoint(
     model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
 ) -> None:
-    """Write a checkpoint: all of it, or nothing.
+    """Write a checkpoint atomically and verify it.
 
     Args:
         model: the model, on any device.
         processor: its processor, with the tokenizer.
-        folder: where the checkpoint shall lie; replaced if it exists.
-        card: text of the model card, without its head.
-        license: identifier for the card's head.
+        folder: folder of the checkpoint; replaced if it exists.
+        card: text of the model card, without metadata.
+        license: license identifier for the card's metadata.
 
     Raises:
-        CheckpointError: what was written does not load with exactly the weights that it should have.
+        CheckpointError: the checkpoint does not load with the same weights.
     """
-    with atomic_folder(folder) as work:
-        _write(model, processor, work, card=card, license=license)
-        verify(model, work)
+    with atomic_folder(folder) as partial:
+        _save_weights(hub_state(model), partial)
+        model.config.architectures = ["LlavaNextForConditionalGeneration"]
+        model.config.dtype = model.dtype
+        model.config.save_pretrained(partial)
+        processor.save_pretrained(partial)
+        save_generation_config(processor.tokenizer, partial)
+        save_card(partial, card, license=license)
+        verify(model, partial)
 
 
-def _write(
-    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
-) -> None:
-    _save_weights(hub_state(model), folder)
-    model.config.architectures = ["LlavaNextForConditionalGeneration"]
-    model.config.dtype = model.dtype
-    model.config.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    save_generation(processor.tokenizer, folder)
-    save_card(folder, card, license=license)
-
-
-def save_generation(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write how a model answers where nothing else is asked for: greedily, to the end of its turn."""
+def save_generation_config(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the default generation settings: greedy, to the end of the turn."""
     GenerationConfig(
         do_sample=False,
         eos_token_id=tokenizer.convert_tokens_to_ids(END),
@@ -83,16 +78,16 @@ def save_card(folder: Path, text: str, *, license: str | None) -> None:
 
 
 def _save_weights(state: dict[str, torch.Tensor], folder: Path) -> None:
-    """One file, or several with an index where it would be larger than SHARD_BYTES."""
-    plan = split_torch_state_dict_into_shards(state, max_shard_size=SHARD_BYTES)
-    for name, tensors in plan.filename_to_tensors.items():
+    """Write one file, or shards with an index if it would be larger than SHARD_BYTES."""
+    shards = split_torch_state_dict_into_shards(state, max_shard_size=SHARD_BYTES)
+    for name, tensors in shards.filename_to_tensors.items():
         save_file({tensor: state[tensor] for tensor in tensors}, folder / name, metadata={"format": "pt"})
-    if plan.is_sharded:
-        write_json(folder / INDEX, {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename})
+    if shards.is_sharded:
+        write_json(folder / INDEX, {"metadata": shards.metadata, "weight_map": shards.tensor_to_filename})
 
 
 def verify(model: LlavaNextForConditionalGeneration, folder: Path) -> None:
-    """Load a checkpoint and compare it with the model that it was written from.
+    """Load a checkpoint and compare it with the model that it was saved from.
 
     Raises:
         CheckpointError: names are missing or unexpected, or a weight differs.
@@ -100,10 +95,10 @@ def verify(model: LlavaNextForConditionalGeneration, folder: Path) -> None:
     loaded, info = LlavaNextForConditionalGeneration.from_pretrained(
         folder, dtype=model.dtype, output_loading_info=True
     )
-    wrong = {key: value for key, value in info.items() if value}
-    if wrong:
-        raise CheckpointError(f"{folder} does not load: {wrong}")
+    problems = {key: value for key, value in info.items() if value}
+    if problems:
+        raise CheckpointError(f"{folder} does not load: {problems}")
     state = loaded.state_dict()
     different = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor.cpu(), state[name])]
     if different:
-        raise CheckpointError(f"{folder} loads with other weights: {different[:3]}")
+        raise CheckpointError(f"{folder} loads with different weights: {different[:3]}")

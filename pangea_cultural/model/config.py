@@ -10,60 +10,64 @@ from pangea_cultural.config import Config, find, load
 from pangea_cultural.errors import unknown
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 
-# Which of the vision tower's layers the projector reads, and that it leaves out the class token: as Pangea was trained.
 FEATURE_LAYER = -2
+"""Hidden state of the vision tower that the projector reads, as in Pangea."""
 FEATURE_STRATEGY = "default"
+"""transformers' name for dropping the class token, as in Pangea."""
 
-KINDS: dict[str, tuple[Any, dict[str, str]]] = {
+TABLES: dict[str, tuple[Any, dict[str, str]]] = {
     "vision": (CLIPVisionConfig, {"image_size": "tile_px"}),
     "text": (Qwen2Config, dict.fromkeys(("vocab_size", "eos_token_id", "pad_token_id"), "the tokenizer")),
 }
-"""Of each table of a size: whose settings it has, and which of them come from elsewhere."""
+"""Configuration class of each table of a size, and the keys that come from elsewhere, with their origin."""
 
 
 class Size(Config):
-    """How large a model is."""
+    """Size of a model."""
 
     tile_px: int = Field(ge=1)
-    """Edge of the tiles that images are cut into."""
+    """Edge of an image tile."""
     image_grid_pinpoints: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(min_length=1)
-    """Height and width of each grid of tiles."""
+    """Height and width of each grid of tiles, in pixels."""
     vocab_size: int | None = None
-    """Rows of the published embeddings, where the size is that of a published model."""
+    """Rows of the embeddings of the published model that has this size."""
     vision: dict[str, Any]
-    """Of the vision tower, as transformers' CLIPVisionConfig names it."""
+    """Settings of the vision tower, named as in transformers' CLIPVisionConfig."""
     text: dict[str, Any]
-    """Of the language model, as transformers' Qwen2Config names it."""
+    """Settings of the language model, named as in transformers' Qwen2Config."""
 
     @field_validator("vision", "text")
     @classmethod
     def _known_keys(cls, table: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        """A misspelt key is taken by transformers without a word, and its own default for the one that was meant."""
-        kind, ours = KINDS[str(info.field_name)]
-        known = {*kind().to_dict(), "head_dim"}
+        """Reject unknown keys: transformers silently ignores them and uses its default."""
+        config_class, origins = TABLES[str(info.field_name)]
+        known = {*config_class().to_dict(), "head_dim"}
         for key in sorted(table.keys() - known):
             raise ValueError(str(unknown("key", key, known)))
-        for key in sorted(table.keys() & ours.keys()):
-            raise ValueError(f"{key} comes from {ours[key]}: leave it out")
+        for key in sorted(table.keys() & origins.keys()):
+            raise ValueError(f"{key} comes from {origins[key]}. Remove it.")
         try:
-            kind(**table)
+            config_class(**table)
         except (TypeError, ValueError, StrictDataclassError) as error:
             raise ValueError(" ".join(str(error).split())) from error
         return table
 
 
-def size_table(size: str) -> Size:
-    """A size: one that ships with the package, by its name, or any other, by the path of its TOML file.
+def load_size(size: str) -> Size:
+    """Load a size.
+
+    Args:
+        size: name of a shipped size (model/sizes/), or path of a TOML file.
 
     Raises:
-        UserError: no such size or file, or one that does not fit; the message names the sizes there are.
+        UserError: the size or file does not exist or is invalid. The message lists the shipped sizes.
     """
     return load(Size, find("model size", size, "pangea_cultural.model.sizes"))
 
 
 def model_config(size: str, tokenizer: PreTrainedTokenizerBase, *, vocab_size: int | None = None) -> LlavaNextConfig:
-    """The configuration of a size; its vocabulary is the tokenizer's where none is given."""
-    table = size_table(size)
+    """Return the configuration of a size. `vocab_size` defaults to that of the tokenizer."""
+    table = load_size(size)
     special = {
         "eos_token_id": tokenizer.convert_tokens_to_ids(END),
         "pad_token_id": tokenizer.convert_tokens_to_ids(PAD),

@@ -1,15 +1,15 @@
-"""From an original LLaVA-NeXT checkpoint (llava_qwen) to the hub's layout, and back: the same weights by other names.
+"""Convert checkpoints between the original LLaVA-NeXT layout (llava_qwen) and the hub's: same weights, other names.
 
-One shard is in memory at a time. Every weight is mapped exactly once, and what the configuration wants must be there,
-with its shape; the vision tower comes from the checkpoint, where it may have been trained, never from what it began as.
+One shard is in memory at a time. Every weight is mapped exactly once, and every weight of the configuration must exist
+with its shape. The vision tower comes from the checkpoint, because it may have been trained.
 
-The original reads pinpoints as (width, height), transformers as (height, width): pairs are swapped, so that ties
-between grids are won by the same one.
+The original reads pinpoints as (width, height), transformers as (height, width). Pairs are swapped, so that the same
+grid wins ties.
 
-A converted model computes what the original does from the same pixels, but pixels hang on Pillow's version: 10.4 to
-12.3 scale the width first (Pangea is of 2024 and was trained so); 13.0 scales the height first where that is less work,
-and rounds to bytes in between. Of portrait images the overview tile then differs by single levels of brightness, and
-logits by 0.01: a model should be served with the Pillow that it was trained with.
+A converted model gives the same results for the same pixels, but pixels depend on Pillow's version. Pillow 10.4 to 12.3
+scale the width first; Pangea was trained so in 2024. Pillow 13.0 scales the height first if that is less work, and
+rounds to bytes in between. The overview tile of portrait images then differs by single brightness levels, and logits by
+0.01. Serve a model with the Pillow version that it was trained with.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,14 +29,15 @@ from transformers import (
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor, weight_names
-from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation
-from pangea_cultural.model.config import size_table
+from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation_config
+from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, PAD
+from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 from pangea_cultural.utils.files import atomic_folder, read_json, restore_folder, write_json
 
 SINGLE = "model.safetensors"
 ORIGINAL = "llava_qwen"
+OTHER_CHECKPOINT = "Download it again, or choose another checkpoint."
 CLIP_L_336 = "openai/clip-vit-large-patch14-336"
 TEXT_KEYS = (
     "vocab_size",
@@ -60,78 +61,78 @@ TEXT_KEYS = (
 
 
 def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwrite: bool = False) -> dict[str, Any]:
-    """Convert a checkpoint, in the direction that its configuration tells: all of it, or nothing.
+    """Convert a checkpoint atomically. Its configuration decides the direction.
 
     Args:
         source: folder of the checkpoint, with safetensors.
-        target: folder to make.
-        tokenizer: folder of the tokenizer, where the source has none.
-        overwrite: replace a target that exists.
+        target: folder to create.
+        tokenizer: folder of the tokenizer, if the source has none.
+        overwrite: replace an existing target.
 
     Returns:
-        The record: direction, tensors, bytes, shards.
+        The record: direction, checkpoint, tensors, bytes, shards.
 
     Raises:
-        UserError: the source is no such checkpoint, a weight is unknown, missing or of another shape, or the target
+        UserError: the source is not such a checkpoint, a weight is unknown, missing or of another shape, or the target
             exists.
     """
-    restore_folder(target)  # also where it is the source of this very call
+    restore_folder(target)  # the target may be the source
     if target.exists() and not overwrite:
-        raise UserError(f"{target} exists: give --overwrite to replace it")
+        raise UserError(f"{target} exists. Add --overwrite to replace it.")
     config = _config(source)
     to_hub = config["model_type"] == ORIGINAL
-    with atomic_folder(target) as work:
-        made = _to_hub(source, work, config, tokenizer) if to_hub else _to_original(source, work)
+    with atomic_folder(target) as partial:
+        counts = _to_hub(source, partial, config, tokenizer) if to_hub else _to_original(source, partial)
         layout = "the hub's" if to_hub else "the original LLaVA-NeXT's"
         text = f"Converted from the checkpoint `{source.name}` to {layout} layout; the weights are the same."
-        save_card(work, f"\n# {target.name}\n\n{text}\n", license=None)
-    return {"direction": "to hub" if to_hub else "to original", "checkpoint": str(target), **made}
+        save_card(partial, f"\n# {target.name}\n\n{text}\n", license=None)
+    return {"direction": "to hub" if to_hub else "to original", "checkpoint": str(target), **counts}
 
 
 def _config(source: Path) -> dict[str, Any]:
     if not (source / "config.json").is_file():
-        raise UserError(f"no checkpoint at {source}: config.json is missing")
+        raise UserError(f"No config.json in {source}. Choose the folder of a checkpoint.")
     config = read_json(source / "config.json")
     if config.get("model_type") not in (ORIGINAL, "llava_next"):
-        raise UserError(f"{source} is of type {config.get('model_type')}: {ORIGINAL} and llava_next can be converted")
+        raise UserError(
+            f"{source} is of type {config.get('model_type')}. Choose a {ORIGINAL} or llava_next checkpoint."
+        )
     return config
 
 
-def _to_hub(source: Path, work: Path, original: dict[str, Any], tokenizer: Path | None) -> dict[str, Any]:
-    words = _tokenizer(tokenizer or source, original)
-    config = hub_config(original, _vision(source, original), image_token=words.convert_tokens_to_ids(IMAGE))
-    config.text_config.pad_token_id = words.convert_tokens_to_ids(PAD)
-    written = _write(source, work, weight_names.from_original, _wanted(config))
+def _to_hub(source: Path, target: Path, original: dict[str, Any], tokenizer_folder: Path | None) -> dict[str, Any]:
+    tokenizer = _tokenizer(tokenizer_folder or source, original)
+    config = hub_config(original, _vision(source, original), image_token=tokenizer.convert_tokens_to_ids(IMAGE))
+    config.text_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
+    counts = _write_weights(source, target, weight_names.from_original, _hub_shapes(config))
     config.architectures = ["LlavaNextForConditionalGeneration"]
     config.dtype = original.get("torch_dtype", "bfloat16")
-    config.save_pretrained(work)
-    made = processor.build_processor(config, words)
-    made.chat_template = CHAT_TEMPLATE
-    made.save_pretrained(work)
-    save_generation(words, work)
-    return written
+    config.save_pretrained(target)
+    processor.build_processor(config, tokenizer).save_pretrained(target)
+    save_generation_config(tokenizer, target)
+    return counts
 
 
-def _to_original(source: Path, work: Path) -> dict[str, Any]:
+def _to_original(source: Path, target: Path) -> dict[str, Any]:
     config = LlavaNextConfig.from_pretrained(source)
-    wanted = {weight_names.to_original(name): shape for name, shape in _wanted(config).items()}
-    written = _write(source, work, weight_names.to_original, wanted)
-    write_json(work / "config.json", original_config(config))
-    config.vision_config.save_pretrained(work / "vision_tower")
-    AutoTokenizer.from_pretrained(source).save_pretrained(work)
-    return written
+    shapes = {weight_names.to_original(name): shape for name, shape in _hub_shapes(config).items()}
+    counts = _write_weights(source, target, weight_names.to_original, shapes)
+    write_json(target / "config.json", original_config(config))
+    config.vision_config.save_pretrained(target / "vision_tower")
+    AutoTokenizer.from_pretrained(source).save_pretrained(target)
+    return counts
 
 
 def hub_config(original: dict[str, Any], vision: CLIPVisionConfig, *, image_token: int) -> LlavaNextConfig:
-    """The configuration of a converted checkpoint.
+    """Return the configuration of a checkpoint in the hub's layout.
 
     Args:
-        original: the original's configuration.
-        vision: of the vision tower.
+        original: the original configuration.
+        vision: the configuration of the vision tower.
         image_token: id of `<image>`.
 
     Raises:
-        UserError: the original was built in a way that transformers' LLaVA-NeXT has not.
+        UserError: the original has a variant that transformers' LLaVA-NeXT lacks.
     """
     for key, expected in (
         ("mm_patch_merge_type", "spatial_unpad"),
@@ -140,7 +141,7 @@ def hub_config(original: dict[str, Any], vision: CLIPVisionConfig, *, image_toke
         ("image_aspect_ratio", "anyres"),
     ):
         if original.get(key) != expected:
-            raise UserError(f"{key} is {original.get(key)}: only {expected} can be converted")
+            raise UserError(f"{key} is {original.get(key)}. Choose a checkpoint with {key} = {expected}.")
     text = {key: original[key] for key in TEXT_KEYS if key in original}
     rope = {"rope_type": "default", "rope_theta": original.get("rope_theta", 10000.0)}
     return LlavaNextConfig(
@@ -156,7 +157,7 @@ def hub_config(original: dict[str, Any], vision: CLIPVisionConfig, *, image_toke
 
 
 def original_config(config: LlavaNextConfig) -> dict[str, Any]:
-    """The original's configuration of a model."""
+    """Return the original configuration of a model."""
     text = config.text_config.to_dict()
     return {
         **{key: text[key] for key in TEXT_KEYS if key in text},
@@ -183,104 +184,110 @@ def original_config(config: LlavaNextConfig) -> dict[str, Any]:
 
 
 def _is_clip_l(vision: CLIPVisionConfig) -> bool:
-    table = size_table("clip-l-qwen2-7b")
-    return all(getattr(vision, key) == value for key, value in table.vision.items())
+    clip_l = load_size("clip-l-qwen2-7b").vision
+    return all(getattr(vision, key) == value for key, value in clip_l.items())
 
 
 def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:
-    """The vision tower's configuration: beside the checkpoint, or CLIP-L/14-336's, which the original names."""
+    """Return the vision tower's configuration: the one in the checkpoint, or that of CLIP-L/14-336."""
     name = original["mm_vision_tower"]
     if (source / "vision_tower/config.json").is_file():
         return CLIPVisionConfig.from_pretrained(source / "vision_tower")
     if name == CLIP_L_336:
-        table = size_table("clip-l-qwen2-7b")
-        return CLIPVisionConfig(image_size=table.tile_px, **table.vision)
-    raise UserError(f"the vision tower {name} is not known: put its config.json into {source / 'vision_tower'}")
+        size = load_size("clip-l-qwen2-7b")
+        return CLIPVisionConfig(image_size=size.tile_px, **size.vision)
+    raise UserError(f"The vision tower {name} is unknown. Put its config.json into {source / 'vision_tower'}.")
 
 
 def _tokenizer(folder: Path, original: dict[str, Any]) -> PreTrainedTokenizerBase:
-    """The tokenizer, with a token for images that the embeddings have room for."""
+    """Return the tokenizer with an image token, for which the embeddings must have a row."""
     if not any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        raise UserError(f"no tokenizer in {folder}: give its folder with --tokenizer")
+        raise UserError(f"No tokenizer in {folder}. Pass its folder with --tokenizer.")
     try:
-        # With a configuration of its own transformers does not read the original's, of a type that it warns of.
-        words = AutoTokenizer.from_pretrained(folder, config=Qwen2Config(), padding_side="right")
+        # With `config`, transformers does not read the original's configuration and warn of its unknown type.
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=Qwen2Config(), padding_side="right")
     except (OSError, ValueError) as error:
-        raise UserError(f"the tokenizer in {folder} cannot be read: give another's folder with --tokenizer") from error
-    words.add_tokens(IMAGE, special_tokens=True)
-    for mark in (PAD, END, IMAGE):
-        if words.convert_tokens_to_ids(mark) in (None, words.unk_token_id) and mark not in words.get_vocab():
-            raise UserError(f"the tokenizer in {folder} has no {mark}: it is not a Qwen2's")
-    if words.convert_tokens_to_ids(IMAGE) >= original["vocab_size"]:
-        raise UserError(f"no room for {IMAGE}: its id would be {words.convert_tokens_to_ids(IMAGE)}")
-    return words
+        raise UserError(f"Cannot read the tokenizer in {folder}. Pass another folder with --tokenizer.") from error
+    tokenizer.add_tokens(IMAGE, special_tokens=True)
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in (PAD, END, IMAGE)}
+    for token, id in ids.items():
+        if id in (None, tokenizer.unk_token_id) and token not in tokenizer.get_vocab():
+            raise UserError(f"The tokenizer in {folder} lacks {token}. Pass the folder of a Qwen2 tokenizer.")
+    if ids[IMAGE] >= original["vocab_size"]:
+        raise UserError(f"The embeddings have no row for {IMAGE} (id {ids[IMAGE]}). Pass the checkpoint's tokenizer.")
+    return tokenizer
 
 
-def _wanted(config: LlavaNextConfig) -> dict[str, list[int]]:
-    """Names on the hub and shapes of all weights; nothing is allocated."""
+def _hub_shapes(config: LlavaNextConfig) -> dict[str, list[int]]:
+    """Return the shapes of all weights by their names on the hub. Nothing is allocated."""
     with torch.device("meta"):
         model = PackedLlavaNext(config)
     return {name: list(value.shape) for name, value in hub_state(model).items()}
 
 
-def _write(source: Path, work: Path, rename: Callable[[str], str], wanted: dict[str, list[int]]) -> dict[str, Any]:
-    """Write all shards by other names; the same weights stay together.
+def _write_weights(
+    source: Path, target: Path, rename: Callable[[str], str], shapes: dict[str, list[int]]
+) -> dict[str, Any]:
+    """Write all shards with the new names of their weights.
 
     Raises:
-        UserError: weights are unknown, missing, there twice, or of another shape.
+        UserError: weights are unknown, missing, duplicate, or of another shape.
     """
-    places: dict[str, str] = {}
+    weight_map: dict[str, str] = {}
     total = 0
-    for shard, renamed in _mapped(source, rename, wanted).items():
+    for shard, renamed in _new_names(source, rename, shapes).items():
         with safe_open(source / shard, framework="pt") as file:
             tensors = {new: file.get_tensor(name) for name, new in renamed.items()}
-        places |= dict.fromkeys(tensors, shard)
+        weight_map |= dict.fromkeys(tensors, shard)
         total += sum(value.nbytes for value in tensors.values())
-        save_file(tensors, work / shard, metadata={"format": "pt"})
-    if set(places.values()) != {SINGLE}:
-        write_json(work / INDEX, {"metadata": {"total_size": total}, "weight_map": places})
-    return {"tensors": len(places), "bytes": total, "shards": len(set(places.values()))}
+        save_file(tensors, target / shard, metadata={"format": "pt"})
+    if set(weight_map.values()) != {SINGLE}:
+        write_json(target / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
+    return {"tensors": len(weight_map), "bytes": total, "shards": len(set(weight_map.values()))}
 
 
-def _mapped(source: Path, rename: Callable[[str], str], wanted: dict[str, list[int]]) -> dict[str, dict[str, str]]:
-    """New names of the weights in each shard. Only the shards' heads are read, so that what does not fit is told before
-    gigabytes are copied.
+def _new_names(source: Path, rename: Callable[[str], str], shapes: dict[str, list[int]]) -> dict[str, dict[str, str]]:
+    """Return the new names of the weights in each shard.
+
+    Only headers are read, so that errors come before gigabytes are copied.
 
     Raises:
-        UserError: weights are unknown, missing, there twice, or of another shape.
+        UserError: weights are unknown, missing, duplicate, or of another shape.
     """
-    found = [(shard, *weight) for shard in _shards(source) for weight in _shapes(source / shard)]
-    new_names = {name: _new_name(name, rename) for _, name, _ in found}
-    unknown = sorted(name for name, new in new_names.items() if new not in wanted)
+    weights = [(shard, *weight) for shard in _shards(source) for weight in _shapes(source / shard)]
+    new_names = {name: _new_name(name, rename) for _, name, _ in weights}
+    unknown = sorted(name for name, new in new_names.items() if new not in shapes)
     if unknown:
         raise UserError(
-            f"{source}: {len(unknown)} of {len(new_names)} weights are not known to its configuration, such as "
-            f"{', '.join(unknown[:3])}"
+            f"{source} has {len(unknown)} of {len(new_names)} weights that its configuration lacks, such as "
+            f"{', '.join(unknown[:3])}. {OTHER_CHECKPOINT}"
         )
-    mapped: dict[str, dict[str, str]] = {}
+    by_shard: dict[str, dict[str, str]] = {}
     seen: set[str] = set()
-    for shard, name, shape in found:
+    for shard, name, shape in weights:
         new = new_names[name]
         if new in seen:
-            raise UserError(f"{source}: {name} is there twice, the second time in {shard}")
-        if shape != wanted[new]:
-            raise UserError(f"{source}: {name} has shape {shape}, its configuration wants {wanted[new]}")
+            raise UserError(f"{source} has {name} twice, the second time in {shard}. {OTHER_CHECKPOINT}")
+        if shape != shapes[new]:
+            raise UserError(f"{name} in {source} has shape {shape}, expected {shapes[new]}. {OTHER_CHECKPOINT}")
         seen.add(new)
-        mapped.setdefault(shard, {})[name] = new
-    missing = sorted(wanted.keys() - seen)
+        by_shard.setdefault(shard, {})[name] = new
+    missing = sorted(shapes.keys() - seen)
     if missing:
-        raise UserError(f"{source} lacks {len(missing)} of {len(wanted)} weights, such as {missing[0]}")
-    return mapped
+        raise UserError(
+            f"{source} lacks {len(missing)} of {len(shapes)} weights, such as {missing[0]}. {OTHER_CHECKPOINT}"
+        )
+    return by_shard
 
 
 def _shapes(path: Path) -> list[tuple[str, list[int]]]:
-    """Names and shapes of the weights in a file."""
+    """Return the names and shapes of the weights in a file."""
     with safe_open(path, framework="pt") as file:
         return [(name, list(file.get_slice(name).get_shape())) for name in weight_names.without_buffers(file.keys())]
 
 
 def _new_name(name: str, rename: Callable[[str], str]) -> str:
-    """Empty for a name that has none in the other layout."""
+    """Return the name in the other layout, or an empty string."""
     try:
         return rename(name)
     except weight_names.UnknownNameError:
@@ -288,14 +295,14 @@ def _new_name(name: str, rename: Callable[[str], str]) -> str:
 
 
 def _shards(source: Path) -> Iterator[str]:
-    """File names of the weights.
+    """Yield the file names of the weights.
 
     Raises:
-        UserError: there are none, or the index leads out of the folder.
+        UserError: a file does not exist, or is outside of the folder.
     """
     index = source / INDEX
-    found = sorted(set(read_json(index)["weight_map"].values())) if index.is_file() else [SINGLE]
-    for name in found:
+    names = sorted(set(read_json(index)["weight_map"].values())) if index.is_file() else [SINGLE]
+    for name in names:
         if Path(name).name != name or not (source / name).is_file():
-            raise UserError(f"no weights at {source / name}: safetensors are needed, whole")
-    yield from found
+            raise UserError(f"No weights at {source / name}. Download all safetensors of the checkpoint.")
+    yield from names

@@ -1,4 +1,4 @@
-"""Attention masks of packed rows."""
+"""Attention masks of packed rows (see `modeling` for the layout of a row)."""
 
 from collections.abc import Callable
 
@@ -6,53 +6,53 @@ import torch
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 PREFIX = 0
-"""Number of a prefix among the conversations of its group; those count 1, 2, …"""
+"""Conversation number of a prefix. The conversations of a group are numbered from 1."""
 PADDING = -1
-"""Group of a position that is there to fill up the row."""
+"""Group number of padding."""
 
 
 def mask_mod(segments: torch.Tensor) -> Callable[..., torch.Tensor]:
-    """Which position may see which: a function of batch, head, query and key position, as FlexAttention wants it.
+    """Return FlexAttention's mask function: whether a query position sees a key position.
 
     Args:
-        segments: [batch, 2, length], the group of each position (PADDING: none) and its conversation (PREFIX or 1 …).
+        segments: [batch, 2, length], group (or PADDING) and conversation (or PREFIX) of each position.
     """
     group, conversation = segments.unbind(1)
 
-    def rule(batch: torch.Tensor, _: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    def is_visible(batch: torch.Tensor, _: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         same = (group[batch, query] == group[batch, key]) & (group[batch, query] != PADDING)
         shared = (conversation[batch, key] == PREFIX) | (conversation[batch, key] == conversation[batch, query])
-        # Padding sees itself: a row without any visible key would be NaN.
+        # Padding sees itself: softmax over no visible key is NaN.
         return (same & shared & (key <= query)) | (key == query)
 
-    return rule
+    return is_visible
 
 
 def visible(segments: torch.Tensor) -> torch.Tensor:
-    """[batch, length, length], true where the position of the second axis may see that of the third."""
+    """Return [batch, query, key], true where a query position sees a key position."""
     rows, _, length = segments.shape
     batch = torch.arange(rows, device=segments.device)[:, None, None]
-    place = torch.arange(length, device=segments.device)
-    return mask_mod(segments)(batch, batch, place[None, :, None], place[None, None, :])
+    positions = torch.arange(length, device=segments.device)
+    return mask_mod(segments)(batch, batch, positions[None, :, None], positions[None, None, :])
 
 
 def is_causal(segments: torch.Tensor) -> bool:
-    """Whether each row has one conversation only, and what fills it up: later positions see all earlier ones."""
+    """Return whether each row holds one conversation and padding, so that a plain causal mask is equivalent."""
     group, conversation = segments.unbind(1)
     return bool(((group <= 0) & (conversation <= PREFIX + 1)).all())
 
 
 def dense_mask(segments: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """The mask of packed rows, [batch, 1, length, length], additive: 0 where a position may see, else the minimum.
+    """Return the additive mask [batch, 1, query, key]: 0 for visible keys, else the dtype's minimum.
 
-    Additive, because transformers' eager attention adds a boolean mask as 0 and 1 and is silently wrong.
+    It is not boolean: transformers' eager attention would add it as 0 and 1.
     """
-    allowed = visible(segments)
-    mask = torch.zeros(allowed.shape, dtype=dtype, device=segments.device)
-    return mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
+    seen = visible(segments)
+    mask = torch.zeros(seen.shape, dtype=dtype, device=segments.device)
+    return mask.masked_fill(~seen, torch.finfo(dtype).min)[:, None]
 
 
 def block_mask(segments: torch.Tensor) -> BlockMask:
-    """The mask of packed rows for FlexAttention: blocks without a visible pair cost nothing."""
+    """Return the mask for FlexAttention, which skips blocks without a visible pair."""
     rows, _, length = segments.shape
     return create_block_mask(mask_mod(segments), rows, None, length, length, device=segments.device)

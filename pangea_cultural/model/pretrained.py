@@ -19,143 +19,133 @@ from transformers import (
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
-from pangea_cultural.model.config import FEATURE_LAYER, FEATURE_STRATEGY, size_table
+from pangea_cultural.model.config import FEATURE_LAYER, FEATURE_STRATEGY, load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, END, IMAGE, START
+from pangea_cultural.model.tokenizer import END, IMAGE, START
 from pangea_cultural.utils.files import sha256_file
 
 LOADED = (".safetensors", ".bin", ".json", ".jinja", ".txt", ".model")
-"""What the names of a checkpoint's files end with."""
-FETCHED = [f"*{suffix}" for suffix in LOADED if suffix != ".bin"]
-"""From the hub, where the same weights often lie as `.bin`, too."""
+"""Suffixes of the files of a checkpoint that are loaded."""
+DOWNLOADED = [f"*{suffix}" for suffix in LOADED if suffix != ".bin"]
+"""Patterns of files to download. The hub often has the same weights as `.bin` and as `.safetensors`."""
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def load(name: str, *, dtype: torch.dtype, attn_implementation: str) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
-    """A LLaVA-NeXT checkpoint in Hugging Face layout, on the CPU, with its processor completed.
+    """Load a LLaVA-NeXT checkpoint in Hugging Face layout to the CPU, with a complete processor.
 
-    Its grids of tiles are taken as they are published, as transformers and vLLM take them. Where a checkpoint was
-    converted without swapping (width, height), as convert.py does, some sizes get another grid than the original code
-    gave them.
+    Grids of tiles are used as published, as in transformers and vLLM. A checkpoint that was converted without swapping
+    (width, height), unlike convert.py does, gives some image sizes another grid than the original code.
 
     Args:
         name: a folder, or a name on the hub.
-        dtype: of the weights.
-        attn_implementation: implementation in the language model, as transformers names it.
+        dtype: dtype of the weights.
+        attn_implementation: transformers' name of the language model's attention.
 
     Raises:
-        UserError: there is no such checkpoint, it does not have exactly the weights of its configuration, or its
-            tokenizer lacks a mark of the chat template.
+        UserError: the checkpoint does not exist, its weights do not match its configuration, or its tokenizer lacks a
+            token of the chat template.
     """
     model, info = _from_pretrained(PackedLlavaNext, name, dtype=dtype, output_loading_info=True)
-    wrong = {key: sorted(map(str, value))[:3] for key, value in info.items() if value}
-    if wrong:
-        raise UserError(f"{name} is no complete LLaVA-NeXT checkpoint: {wrong}")
+    problems = {key: sorted(map(str, value))[:3] for key, value in info.items() if value}
+    if problems:
+        raise UserError(f"{name} is not a complete LLaVA-NeXT checkpoint ({problems}). Choose another one.")
     model.set_attn_implementation({"text_config": attn_implementation})
     tokenizer = _from_pretrained(AutoTokenizer, name, padding_side="right")
     _require_chat_tokens(tokenizer, name)
-    # Published processors lack fields (Pangea-7B-hf has neither patch size nor strategy): all follow from the model.
-    made = processor.build_processor(model.config, tokenizer)
-    # What it is trained on from here on; a language model's own template often takes no images.
-    made.chat_template = CHAT_TEMPLATE
-    return model, made
+    # Published processors lack fields (Pangea-7B-hf has neither patch size nor strategy). All follow from the model.
+    return model, processor.build_processor(model.config, tokenizer)
 
 
 def assemble(
     vision_tower: str, language_model: str, *, size: str, dtype: torch.dtype, attn_implementation: str, seed: int
 ) -> tuple[PackedLlavaNext, LlavaNextProcessor]:
-    """A LLaVA-NeXT of a CLIP tower and a language model, with a projector that knows nothing yet.
+    """Combine a CLIP vision tower and a language model to a LLaVA-NeXT with a new projector.
 
     Args:
         vision_tower: a CLIP checkpoint: a folder, or a name on the hub.
-        language_model: a causal language model, likewise.
-        size: the size whose grids and tiles it has, as `size_table` takes it.
-        dtype: of the weights.
-        attn_implementation: implementation in the language model.
-        seed: of the projector.
+        language_model: a causal language model: a folder, or a name on the hub.
+        size: the size that gives grids and tiles (see `load_size`).
+        dtype: dtype of the weights.
+        attn_implementation: transformers' name of the language model's attention.
+        seed: seed of the projector.
 
     Raises:
-        UserError: one of them is not there, the language model has no room for the image's token, or its tokenizer
-            lacks a mark of the chat template.
+        UserError: a checkpoint does not exist, the embeddings have no row for the image token, or the tokenizer lacks a
+            token of the chat template.
     """
     vision = _from_pretrained(CLIPVisionModel, vision_tower, dtype=dtype)
     text = _from_pretrained(AutoModelForCausalLM, language_model, dtype=dtype)
     tokenizer = _from_pretrained(AutoTokenizer, language_model, padding_side="right")
     tokenizer.add_tokens(IMAGE, special_tokens=True)
     _require_chat_tokens(tokenizer, language_model)
-    image = tokenizer.convert_tokens_to_ids(IMAGE)
-    if image >= text.config.vocab_size:
+    image_token = tokenizer.convert_tokens_to_ids(IMAGE)
+    if image_token >= text.config.vocab_size:
         raise UserError(
-            f"{language_model} has no room for the token {IMAGE}: its vocabulary ends at {text.config.vocab_size}"
+            f"The vocabulary of {language_model} ends at {text.config.vocab_size}, before the token {IMAGE}. "
+            "Choose another language model."
         )
     config = LlavaNextConfig(
         vision_config=vision.config,
         text_config=text.config,
-        image_token_index=image,
-        image_grid_pinpoints=size_table(size).image_grid_pinpoints,
+        image_token_index=image_token,
+        image_grid_pinpoints=load_size(size).image_grid_pinpoints,
         vision_feature_layer=FEATURE_LAYER,
         vision_feature_select_strategy=FEATURE_STRATEGY,
         tie_word_embeddings=text.config.tie_word_embeddings,
     )
     model = _assemble(vision, text, config, dtype, seed)
     model.set_attn_implementation({"text_config": attn_implementation})
-    made = processor.build_processor(config, tokenizer)
-    made.chat_template = CHAT_TEMPLATE
-    return model, made
+    return model, processor.build_processor(config, tokenizer)
 
 
 def require_checkpoint(name: str) -> None:
-    """Look for a checkpoint, and read nothing but its configuration.
+    """Check that a checkpoint exists. Only its configuration is read.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: the checkpoint does not exist.
     """
     _from_pretrained(AutoConfig, name)
 
 
 def content_hash(name: str) -> str:
-    """What tells a checkpoint from another one of its name: a hash over the files that are loaded.
+    """Return a hash of the files of a checkpoint that are loaded. Other files, such as its card, may change.
 
-    A model of the hub is fetched for it. Other files there, such as its card, may change.
+    A checkpoint on the hub is downloaded.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: the checkpoint does not exist.
     """
-    here = Path(name).is_dir()
+    is_folder = Path(name).is_dir()
     try:
-        folder = Path(name if here else snapshot_download(name, allow_patterns=FETCHED))
+        folder = Path(name if is_folder else snapshot_download(name, allow_patterns=DOWNLOADED))
     except (OSError, ValueError) as error:
         raise _cannot_load(name, error) from error
-    # But not of our own record, which holds times.
+    # The training record contains times.
     files = sorted(file for file in folder.iterdir() if file.suffix in LOADED and file.name != "training.json")
-    lines = [f"{file.name} {sha256_file(file) if here else _blob(file)}\n" for file in files]
+    # In the hub's cache, a file is a link to its content, which is named by a hash.
+    lines = [f"{file.name} {sha256_file(file) if is_folder else file.resolve().name}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _blob(file: Path) -> str:
-    """What the hub's cache names a file's content by: a hash, too."""
-    return file.resolve().name
-
-
 def _require_chat_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
-    """Chats are trained in ChatML. What a tokenizer does not know, it takes for its unknown token without a word.
+    """Check the special tokens of ChatML: a tokenizer silently maps unknown ones to its unknown token.
 
     Raises:
-        UserError: the tokenizer lacks a mark of ChatML, the image's token, or one to fill up rows with.
+        UserError: the tokenizer lacks a token of ChatML, the image token, or a padding token.
     """
-    known = tokenizer.get_vocab()
-    missing = [mark for mark in (START, END, IMAGE) if mark not in known]
+    vocabulary = tokenizer.get_vocab()
+    missing = [token for token in (START, END, IMAGE) if token not in vocabulary]
     if tokenizer.pad_token is None:
         missing.append("a padding token")
     if missing:
         raise UserError(
-            f"{name} has a tokenizer without {', '.join(missing)}: choose a model whose tokenizer knows ChatML, "
-            "as Qwen2's does"
+            f"The tokenizer of {name} lacks {', '.join(missing)}. Choose a model with ChatML, such as Qwen2."
         )
 
 
 def _assemble(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:
-    """The two with a projector between them. Nothing else is allocated: eight processes make seven billion each."""
+    """Put a projector between the two models. No other weights are allocated: eight processes do this with 7B each."""
     with torch.device("meta"):
         model = PackedLlavaNext(config)
     inner = model.model
@@ -169,19 +159,19 @@ def _assemble(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtyp
     return model.to(dtype)
 
 
-def _from_pretrained(kind: Any, name: str, **options: Any) -> Any:
-    """What `from_pretrained` gives.
+def _from_pretrained(auto_class: Any, name: str, **options: Any) -> Any:
+    """Call `from_pretrained`.
 
     Raises:
-        UserError: it gives nothing.
+        UserError: nothing can be loaded from `name`.
     """
     if not Path(name).is_dir() and not HUB_NAME.fullmatch(name):
-        raise UserError(f"no checkpoint at {name}: looked for a folder, and it is no name on the hub either")
+        raise UserError(f"{name} is neither a folder nor a name on the hub. Correct the name of the checkpoint.")
     try:
-        return kind.from_pretrained(name, **options)
+        return auto_class.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
         raise _cannot_load(name, error) from error
 
 
 def _cannot_load(name: str, error: Exception) -> UserError:
-    return UserError(f"cannot load {name}: {str(error).strip().splitlines()[0]}")
+    return UserError(f"Cannot load {name}: {str(error).strip().splitlines()[0]}")

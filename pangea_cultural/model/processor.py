@@ -1,4 +1,4 @@
-"""The processor of a model: images to tiles, `<image>` to as many tokens as the model makes of an image."""
+"""Processors: images to tiles, and `<image>` to one token per image feature."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pangea_cultural.model.tokenizer import CHAT_TEMPLATE, IMAGE
 
 
 def build_processor(config: LlavaNextConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaNextProcessor:
-    """A complete processor for a configuration, on the image backend `IMAGE_BACKEND`."""
+    """Return a complete processor for a configuration, with the image backend `IMAGE_BACKEND`."""
     tile = config.vision_config.image_size
     images = LlavaNextImageProcessorPil(
         size={"shortest_edge": tile},
@@ -22,7 +22,7 @@ def build_processor(config: LlavaNextConfig, tokenizer: PreTrainedTokenizerBase)
         tokenizer=tokenizer,
         patch_size=config.vision_config.patch_size,
         vision_feature_select_strategy=config.vision_feature_select_strategy,
-        # The class token, which the strategy "default" takes off again: left at 0, every count is one too small.
+        # The class token. The strategy "default" subtracts it again: with 0, every count is one too small.
         num_additional_image_tokens=1,
         image_token=IMAGE,
         chat_template=CHAT_TEMPLATE,
@@ -30,5 +30,5 @@ def build_processor(config: LlavaNextConfig, tokenizer: PreTrainedTokenizerBase)
 
 
 def load(folder: Path) -> LlavaNextProcessor:
-    """The processor of a checkpoint, on the image backend that the model was trained with."""
+    """Return the processor of a checkpoint, with the image backend of training."""
     return AutoProcessor.from_pretrained(folder, backend=IMAGE_BACKEND)

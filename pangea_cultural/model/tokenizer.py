@@ -1,6 +1,6 @@
-"""A byte-level BPE tokenizer with ChatML's marks, trained on given texts: for models that start from scratch.
+"""Byte-level BPE tokenizers with ChatML's special tokens, for models from scratch.
 
-Any text round-trips, whatever was trained on: what has no token of its own is spelled in bytes.
+Any text round-trips: characters without a token are encoded as bytes.
 """
 
 from collections.abc import Iterable
@@ -36,15 +36,15 @@ CHAT_TEMPLATE = (
     "{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )
-"""ChatML as Pangea was trained: images first, joined by blanks, one newline, then the text."""
+"""ChatML as in Pangea's training: images first, joined by spaces, one newline, then the text."""
 
 
 def train(texts: Iterable[str], *, vocab_size: int, max_length: int) -> PreTrainedTokenizerFast:
     """Train a tokenizer.
 
     Args:
-        texts: what to learn merges from; equal texts in equal order give the same tokenizer.
-        vocab_size: number of tokens, marks and the 256 bytes included.
+        texts: training texts. The same texts in the same order give the same tokenizer.
+        vocab_size: number of tokens, including the special tokens and the 256 bytes.
         max_length: longest sequence of the model, in tokens.
     """
     tokenizer = Tokenizer(models.BPE())

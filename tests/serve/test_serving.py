@@ -4,17 +4,15 @@ import asyncio
 
 import pytest
 import torch
-from openai import OpenAI
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration
 
-from pangea_cultural.endpoint.client import Endpoint, data_url, gather
+from pangea_cultural.endpoint.client import Endpoint, gather
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
+from tests.helpers.greedy_tokens import NUM_TOKENS, greedy_tokens
 
 pytestmark = pytest.mark.serving
-
-NUM_TOKENS = 8
 
 
 @pytest.fixture(scope="module")
@@ -41,27 +39,6 @@ def chat(full, path, text, *, answer=None):
     return full(images=Image.open(path).convert("RGB"), text=prompt, return_tensors="pt")
 
 
-def ask_raw(server, path, text):
-    """Return greedy tokens, past the end mark: a random model must not agree with an empty answer."""
-    client = OpenAI(base_url=server.url, api_key=server.api_key)
-    reply = client.chat.completions.create(
-        model=server.model,
-        messages=[
-            {
-                "role": "user",
-                "content": [
-                    {"type": "image_url", "image_url": {"url": data_url(path)}},
-                    {"type": "text", "text": text},
-                ],
-            }
-        ],
-        max_tokens=NUM_TOKENS,
-        temperature=0,
-        extra_body={"ignore_eos": True, "return_token_ids": True},
-    )
-    return reply.choices[0].model_extra["token_ids"]
-
-
 def test_greedy_tokens_equal_those_of_transformers(server, reference, prompts):
     model, full = reference
     assert len(prompts) == 20
@@ -71,7 +48,7 @@ def test_greedy_tokens_equal_those_of_transformers(server, reference, prompts):
             tokens = model.generate(**inputs, max_new_tokens=NUM_TOKENS, min_new_tokens=NUM_TOKENS, do_sample=False)
         expected = tokens[0, inputs["input_ids"].shape[1] :].tolist()
         # `min_new_tokens` forbids the end mark in transformers, `ignore_eos` lets it pass in vLLM.
-        assert ask_raw(server, path, text) == expected
+        assert greedy_tokens(server, path, text) == expected
 
 
 def test_likelihoods_equal_those_of_transformers(server, reference, prompts):

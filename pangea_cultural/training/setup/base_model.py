@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerB
 
 from pangea_cultural.dataset.export import SPLITS
 from pangea_cultural.model import build, pretrained, processor, tokenizer
-from pangea_cultural.model.config import size_table
+from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.data.corpus import Corpus
@@ -39,7 +39,7 @@ class BaseModel:
         for name in self._checkpoint_names():
             pretrained.require_checkpoint(self.local(name))
         if self._recipe.model.size:
-            size_table(self.size)
+            load_size(self.size)
 
     def content_hashes(self) -> dict[str, str]:
         """Return a hash of each base checkpoint by its name in the recipe, and the content of the size if it is used.
@@ -49,14 +49,14 @@ class BaseModel:
         hashes = {name: pretrained.content_hash(self.local(name)) for name in self._checkpoint_names()}
         model = self._recipe.model
         if model.size and not model.checkpoint:
-            hashes[model.size] = size_table(self.size).model_dump_json()
+            hashes[model.size] = load_size(self.size).model_dump_json()
         return hashes
 
     def prepare(self, corpora: list[Corpus]) -> None:
         """Train the tokenizer of a model from scratch, unless it exists."""
         model = self._recipe.model
         if model.from_scratch and not self._folder.exists():
-            max_length = Qwen2Config(**size_table(self.size).text).max_position_embeddings
+            max_length = Qwen2Config(**load_size(self.size).text).max_position_embeddings
             trained = tokenizer.train(self._texts(corpora), vocab_size=model.vocab_size, max_length=max_length)
             with atomic_folder(self._folder) as partial:
                 trained.save_pretrained(partial)
@@ -88,7 +88,7 @@ class BaseModel:
 
     @property
     def size(self) -> str:
-        """Size of the recipe for `size_table`, with a path made absolute."""
+        """Size of the recipe for `load_size`, with a path made absolute."""
         name = self._recipe.model.size
         return str(self._workspace / name) if name.endswith(".toml") else name
 

@@ -1,4 +1,4 @@
-"""Models that are there already."""
+"""Loading and assembling pretrained checkpoints."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.tokenizer import END, IMAGE, START
 from tests.helpers import tiny
 
-HOW = {"dtype": torch.float32, "attn_implementation": "sdpa"}
+OPTIONS = {"dtype": torch.float32, "attn_implementation": "sdpa"}
 
 
 @pytest.fixture
@@ -33,31 +33,31 @@ def checkpoint(tmp_path):
     return tiny.checkpoint(tmp_path / "random")
 
 
-def test_a_processor_without_its_numbers_is_completed_from_the_model(checkpoint):
-    """As Pangea-7B-hf is published: neither patch size nor strategy."""
-    image, words = tiny.image("Q1", 1), "<image>\nWhat is this?"
-    whole = AutoProcessor.from_pretrained(checkpoint, backend="pil")(images=image, text=words, return_tensors="pt")
+def test_incomplete_processor_is_completed_from_the_model(checkpoint):
+    """Pangea-7B-hf is published without patch size and strategy."""
+    inputs = {"images": tiny.image("Q1", 1), "text": "<image>\nWhat is this?", "return_tensors": "pt"}
+    complete = AutoProcessor.from_pretrained(checkpoint, backend="pil")(**inputs)
     content = json.loads((checkpoint / "processor_config.json").read_text())
     for name in ("patch_size", "vision_feature_select_strategy", "num_additional_image_tokens"):
         content.pop(name)
     (checkpoint / "processor_config.json").write_text(json.dumps(content))
-    _, made = pretrained.load(str(checkpoint), **HOW)
-    again = made(images=image, text=words, return_tensors="pt")
-    assert torch.equal(whole["input_ids"], again["input_ids"])
-    assert torch.equal(whole["pixel_values"], again["pixel_values"])
+    _, loaded = pretrained.load(str(checkpoint), **OPTIONS)
+    completed = loaded(**inputs)
+    assert torch.equal(complete["input_ids"], completed["input_ids"])
+    assert torch.equal(complete["pixel_values"], completed["pixel_values"])
 
 
-def test_a_template_that_takes_no_images_gives_way_to_the_one_that_is_trained(checkpoint):
-    """As Qwen2 is published: a message's content is a text."""
+def test_template_without_images_is_replaced(checkpoint):
+    """Qwen2 is published with a template that takes only text."""
     template = "{% for message in messages %}{{ '<|im_start|>' + message['content'] }}{% endfor %}"
     (checkpoint / "chat_template.jinja").write_text(template)
-    _, made = pretrained.load(str(checkpoint), **HOW)
+    _, loaded = pretrained.load(str(checkpoint), **OPTIONS)
     messages = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What?"}]}]
-    assert "<image>" in made.apply_chat_template(messages)
+    assert "<image>" in loaded.apply_chat_template(messages)
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected"])
-def test_a_checkpoint_that_is_not_whole_is_refused_by_name(checkpoint, change):
+def test_missing_or_unexpected_weight_is_rejected(checkpoint, change):
     path = checkpoint / "model.safetensors"
     state = load_file(path)
     if change == "missing":
@@ -66,48 +66,48 @@ def test_a_checkpoint_that_is_not_whole_is_refused_by_name(checkpoint, change):
         state["language_model.model.extra.weight"] = torch.zeros(3)
     save_file(state, path, metadata={"format": "pt"})
     with pytest.raises(UserError, match="image_newline" if change == "missing" else r"extra\.weight"):
-        pretrained.load(str(checkpoint), **HOW)
+        pretrained.load(str(checkpoint), **OPTIONS)
 
 
-@pytest.mark.parametrize("mark", [START, END, IMAGE])
-def test_a_tokenizer_without_a_mark_is_refused(checkpoint, mark):
-    """It would be trained on as the unknown token, in silence."""
+@pytest.mark.parametrize("token", [START, END, IMAGE])
+def test_tokenizer_without_special_token_is_rejected(checkpoint, token):
+    """transformers would silently train on the unknown token instead."""
     for path in checkpoint.glob("*token*.json"):
-        path.write_text(path.read_text().replace(mark, "<another>"))
-    with pytest.raises(UserError, match=re.escape(f"a tokenizer without {mark}: choose")):
-        pretrained.load(str(checkpoint), **HOW)
+        path.write_text(path.read_text().replace(token, "<another>"))
+    with pytest.raises(UserError, match=re.escape(f"lacks {token}. Choose")):
+        pretrained.load(str(checkpoint), **OPTIONS)
 
 
-def test_a_tokenizer_without_padding_is_refused(checkpoint):
-    words = AutoTokenizer.from_pretrained(checkpoint)
-    words.pad_token = None
-    words.save_pretrained(checkpoint)
-    with pytest.raises(UserError, match="a tokenizer without a padding token: choose"):
-        pretrained.load(str(checkpoint), **HOW)
+def test_tokenizer_without_padding_token_is_rejected(checkpoint):
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(checkpoint)
+    with pytest.raises(UserError, match=r"lacks a padding token\. Choose"):
+        pretrained.load(str(checkpoint), **OPTIONS)
 
 
-def test_another_language_model_than_qwen2_loads(tmp_path):
-    words = tiny.tokenizer()
-    own, _ = tiny.model_and_processor()
+def test_llama_as_language_model_loads(tmp_path):
+    tokenizer = tiny.tokenizer()
+    tiny_config = tiny.model_and_processor()[0].config
     text = LlamaConfig(
-        vocab_size=len(words), hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=2
+        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=2
     )
     config = LlavaNextConfig(
-        vision_config=own.config.vision_config.to_dict(),
+        vision_config=tiny_config.vision_config.to_dict(),
         text_config=text.to_dict(),
-        image_token_index=own.config.image_token_index,
-        image_grid_pinpoints=own.config.image_grid_pinpoints,
+        image_token_index=tiny_config.image_token_index,
+        image_grid_pinpoints=tiny_config.image_grid_pinpoints,
         tie_word_embeddings=False,
     )
     model = PackedLlavaNext(config)
-    save_checkpoint(model, processor.build_processor(config, words), tmp_path / "llama", card="", license="mit")
-    loaded, _ = pretrained.load(str(tmp_path / "llama"), **HOW)
+    save_checkpoint(model, processor.build_processor(config, tokenizer), tmp_path / "llama", card="", license="mit")
+    loaded, _ = pretrained.load(str(tmp_path / "llama"), **OPTIONS)
     assert type(loaded.model.language_model).__name__ == "LlamaModel"
 
 
-def test_a_vision_tower_and_a_language_model_are_put_together(tmp_path):
-    words = tiny.tokenizer()
-    words.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
+def test_vision_tower_and_language_model_are_assembled(tmp_path):
+    tokenizer = tiny.tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
     vision = CLIPVisionModel(
         CLIPVisionConfig(
             hidden_size=32,
@@ -120,7 +120,7 @@ def test_a_vision_tower_and_a_language_model_are_put_together(tmp_path):
     )
     text = Qwen2ForCausalLM(
         Qwen2Config(
-            vocab_size=len(words) + 8,
+            vocab_size=len(tokenizer) + 8,
             hidden_size=32,
             intermediate_size=48,
             num_hidden_layers=2,
@@ -130,38 +130,38 @@ def test_a_vision_tower_and_a_language_model_are_put_together(tmp_path):
     )
     vision.save_pretrained(tmp_path / "clip")
     text.save_pretrained(tmp_path / "qwen")
-    words.save_pretrained(tmp_path / "qwen")
-    options = {"size": "tiny", "seed": 0, **HOW}
-    model, made = pretrained.assemble(str(tmp_path / "clip"), str(tmp_path / "qwen"), **options)
+    tokenizer.save_pretrained(tmp_path / "qwen")
+    options = {"size": "tiny", "seed": 0, **OPTIONS}
+    model, assembled_processor = pretrained.assemble(str(tmp_path / "clip"), str(tmp_path / "qwen"), **options)
     again, _ = pretrained.assemble(str(tmp_path / "clip"), str(tmp_path / "qwen"), **options)
     assert torch.equal(model.model.language_model.embed_tokens.weight, text.model.embed_tokens.weight), "not resized"
     assert torch.equal(model.lm_head.weight, text.lm_head.weight)
-    ours = {name.removeprefix("vision_model."): p for name, p in model.model.vision_tower.named_parameters()}
+    parameters = {name.removeprefix("vision_model."): p for name, p in model.model.vision_tower.named_parameters()}
     for name, parameter in vision.named_parameters():
-        assert torch.equal(parameter, ours[name.removeprefix("vision_model.")]), name
+        assert torch.equal(parameter, parameters[name.removeprefix("vision_model.")]), name
     first, second = (m.model.multi_modal_projector.linear_1.weight for m in (model, again))
     assert torch.equal(first, second)
-    inputs = made(images=tiny.image("Q1", 0), text="<image>\nWhat?", return_tensors="pt")
+    inputs = assembled_processor(images=tiny.image("Q1", 0), text="<image>\nWhat?", return_tensors="pt")
     assert torch.isfinite(model(**inputs).logits).all()
 
 
-def test_what_is_not_there_is_said(tmp_path):
-    with pytest.raises(UserError, match="looked for a folder"):
-        pretrained.load(str(tmp_path / "nothing"), **HOW)
+def test_missing_checkpoint_is_rejected(tmp_path):
+    with pytest.raises(UserError, match="neither a folder nor a name on the hub"):
+        pretrained.load(str(tmp_path / "nothing"), **OPTIONS)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="cannot load"):
-        pretrained.load(str(tmp_path / "empty"), **HOW)
+    with pytest.raises(UserError, match="Cannot load"):
+        pretrained.load(str(tmp_path / "empty"), **OPTIONS)
 
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """The hub's cache, and no network."""
+    """Return a function that commits files to the hub's cache. There is no network."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     folder = tmp_path / "cache/models--org--model"
 
     def commit(name, **files):
-        """Make a commit of these files the newest one."""
+        """Make the files the newest commit."""
         snapshot = folder / "snapshots" / name
         snapshot.mkdir(parents=True)
         for file, content in files.items():
@@ -175,7 +175,7 @@ def hub(tmp_path, monkeypatch):
     return commit
 
 
-def test_a_model_of_the_hub_is_the_same_whatever_its_card_says(hub):
+def test_content_hash_of_hub_checkpoint_ignores_its_card(hub):
     hub("a" * 40, config_json=b"{}", model_safetensors=b"weights", README_md=b"card")
     before = pretrained.content_hash("org/model")
     hub("b" * 40, config_json=b"{}", model_safetensors=b"weights", README_md=b"another card")
@@ -184,7 +184,7 @@ def test_a_model_of_the_hub_is_the_same_whatever_its_card_says(hub):
     assert pretrained.content_hash("org/model") != before
 
 
-def test_a_folder_is_another_one_with_another_grid_but_not_with_another_record(checkpoint):
+def test_content_hash_of_folder_ignores_its_training_record(checkpoint):
     before = pretrained.content_hash(str(checkpoint))
     (checkpoint / "training.json").write_text("{}")
     assert pretrained.content_hash(str(checkpoint)) == before
@@ -193,6 +193,6 @@ def test_a_folder_is_another_one_with_another_grid_but_not_with_another_record(c
     assert pretrained.content_hash(str(checkpoint)) != before
 
 
-def test_what_is_not_on_the_hub_either_is_one_line(hub):
-    with pytest.raises(UserError, match=r"cannot load org/none: [^\n]+$"):
+def test_checkpoint_missing_on_the_hub_is_rejected_in_one_line(hub):
+    with pytest.raises(UserError, match=r"Cannot load org/none: [^\n]+$"):
         pretrained.content_hash("org/none")
