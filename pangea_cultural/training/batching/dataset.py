@@ -37,7 +37,7 @@ class StepDataset(Dataset):
     - micro_batches: batches of this process, as the collator returns them.
     - ids: ids of this process's questions.
     - skipped: [file, reason] of this process's broken images.
-    - questions, tokens, image_tokens, image_tokens_apart: counts of all processes (see `counts`).
+    - questions, tokens, image_tokens, unshared_image_tokens: counts of all processes (see `counts`).
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class StepDataset(Dataset):
 def counts(rows: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, int]:
     """Return counts of a step.
 
-    `tokens` includes `image_tokens`, the tokens of images in prefixes. `image_tokens_apart` is their number if every
+    `tokens` includes `image_tokens`, the tokens of images in prefixes. `unshared_image_tokens` is their number if every
     question had a row of its own.
     """
     segments = [segment for row in rows for segment in row]
@@ -93,7 +93,7 @@ def counts(rows: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, i
         "questions": sum(questions),
         "tokens": sum(segment.length for segment in segments),
         "image_tokens": sum(images),
-        "image_tokens_apart": sum(image * number for image, number in zip(images, questions, strict=True)),
+        "unshared_image_tokens": sum(image * number for image, number in zip(images, questions, strict=True)),
     }
 
 

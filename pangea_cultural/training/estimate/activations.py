@@ -1,103 +1,143 @@
-"""How many bytes autograd keeps of a forward pass, by formulas that follow transformers' code of Qwen2 and CLIP line by
-line; tests hold them against the tensors that are really saved.
+"""Bytes of activations that autograd saves in a forward pass, measured on fake tensors.
 
-The way of counting is that of Korthikanti et al. (2022, arXiv 2205.05198), section 4.
+Copies of the model with one and with two layers run under torch's `FakeTensorMode`, which computes shapes and dtypes
+only. All layers are alike and so are all rows, so the bytes of the whole model are extrapolated.
 """
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from transformers import CLIPVisionConfig, LlavaNextConfig, PretrainedConfig
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import AttentionInterface, AutoModelForImageTextToText, LlavaNextConfig
+from transformers.integrations.flex_attention import repeat_kv
+
+from pangea_cultural.training.recipe import Lora
+from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup.objectives import cast_trainable_to_float32
+
+FLEX_SHAPES = "flex_attention_shapes"
+"""Name in transformers of the attention that stands in for FlexAttention."""
+Inputs = Callable[[int], dict[str, Any]]
+"""Returns the inputs of a module for a number of rows or tiles."""
+
+
+def _flex_shapes(
+    module: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: Any, **options: Any
+) -> tuple[torch.Tensor, None]:
+    """Save the tensors that FlexAttention saves, with causal SDPA: FlexAttention does not run on fake tensors."""
+    heads, groups = query.shape[1], query.shape[1] // key.shape[1]
+    if heads & (heads - 1):  # transformers repeats keys and values unless the number of heads is a power of two
+        key, value = repeat_kv(key, groups), repeat_kv(value, groups)
+    output = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+    return output.transpose(1, 2).contiguous(), None
+
+
+AttentionInterface.register(FLEX_SHAPES, _flex_shapes)
 
 
 @dataclass(frozen=True)
-class Width:
-    """Bytes of a number: in matrix products, and in the residual stream between layers."""
-
-    compute: int
-    stream: int
-
-    @property
-    def casts(self) -> bool:
-        """Whether a matrix product makes a copy of its input, as autocast does."""
-        return self.compute != self.stream
-
-
-def language_model_bytes(
-    text: PretrainedConfig,
-    rows: int,
-    length: int,
-    width: Width,
-    *,
-    learns: bool,
-    adapters: int,
-    attention: str,
-    checkpointing: bool,
-) -> int:
-    """Of a language model of Qwen2's kind, from its input embeddings to its last norm.
+class ForwardPass:
+    """A training forward pass of a part of the model. Autocast applies if the caller enables it.
 
     Args:
-        text: its configuration.
-        rows: of the batch.
-        length: tokens of a row.
-        width: of numbers.
-        learns: whether its own weights do; gradients pass through in any case.
-        adapters: numbers a token that all its adapters keep.
-        attention: of transformers.
-        checkpointing: whether a layer keeps its input only, and all of it while its backward pass runs.
+        config: the configuration of the model.
+        dtype: dtype of the part's weights, and so of its residual stream.
+        trainable: whether the part's weights are trainable. Gradients pass through the language model in either case.
+        checkpointing: whether a layer saves its input only, and recomputes the rest in the backward pass.
+        lora: adapters of the language model.
+        attn_implementation: attention of the language model.
     """
-    tokens, layers = rows * length, text.num_hidden_layers
-    layer = tokens * _layer(text, width, learns, attention) + _square(text, rows, length, width, attention)
-    layer += tokens * adapters * width.compute // layers
-    mask = 0 if attention == "flex_attention" else rows * length**2 * width.stream
-    norm = tokens * text.hidden_size * (4 + (width.stream if learns else 0))
-    if checkpointing:
-        return layers * tokens * text.hidden_size * width.stream + layer + mask + norm
-    return layers * layer + mask + norm
+
+    config: LlavaNextConfig
+    dtype: torch.dtype
+    trainable: bool
+    checkpointing: bool = False
+    lora: Lora | None = None
+    attn_implementation: str = FLEX_SHAPES
+
+    def language_model_bytes(self, rows: int, length: int) -> int:
+        """Return the bytes of `rows` rows of `length` tokens, from the input embeddings to the last norm."""
+        text, dense = self.config.text_config, self.attn_implementation != FLEX_SHAPES
+
+        def inputs(count: int) -> dict[str, Any]:
+            return {
+                "inputs_embeds": torch.empty(count, length, text.hidden_size, dtype=self.dtype, requires_grad=True),
+                "attention_mask": torch.empty(count, 1, length, length, dtype=self.dtype) if dense else None,
+                "position_ids": torch.arange(length).expand(count, -1),
+                "use_cache": False,
+            }
+
+        layer_input = length * text.hidden_size * self.dtype.itemsize
+        return rows * self._all_layers("language_model", inputs, text.num_hidden_layers, layer_input)
+
+    def vision_tower_bytes(self, tiles: int) -> int:
+        """Return the bytes of `tiles` image tiles.
+
+        A frozen vision tower saves nothing for the backward pass. It holds the outputs of all layers, which LLaVA-NeXT
+        asks for, and the widest layer at work.
+        """
+        vision = self.config.vision_config
+        patches = (vision.image_size // vision.patch_size) ** 2 + 1
+        layer_input = patches * vision.hidden_size * self.dtype.itemsize
+        if not self.trainable:
+            widest = 3 * patches * vision.intermediate_size * torch.bfloat16.itemsize
+            return tiles * ((vision.num_hidden_layers + 1) * layer_input + widest)
+        shape = (3, vision.image_size, vision.image_size)
+        return tiles * self._all_layers(
+            "vision_tower",
+            lambda count: {"pixel_values": torch.empty(count, *shape, dtype=self.dtype), "output_hidden_states": True},
+            vision.num_hidden_layers,
+            layer_input,
+        )
+
+    def projector_bytes(self, tiles: int) -> int:
+        """Return the bytes of `tiles` image tiles in the projector."""
+        vision = self.config.vision_config
+        shape = ((vision.image_size // vision.patch_size) ** 2, vision.hidden_size)
+        return tiles * self._measure(
+            "multi_modal_projector",
+            lambda count: {"image_features": torch.empty(count, *shape, dtype=self.dtype, requires_grad=True)},
+            layers=1,
+        )
+
+    def _all_layers(self, module: str, inputs: Inputs, layers: int, layer_input: int) -> int:
+        """Return the bytes of a row or tile in all layers. With checkpointing, one layer is at work."""
+        first, both = (self._measure(module, inputs, layers=number) for number in (1, 2))
+        return first + (layers * layer_input if self.checkpointing else (layers - 1) * (both - first))
+
+    def _measure(self, module: str, inputs: Inputs, *, layers: int) -> int:
+        """Return the bytes that a second row or tile adds. Casts of weights, which autograd saves once, cancel out."""
+        model = self._meta_model(layers)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            run = model.to_empty(device="cpu").model.get_submodule(module)
+            return saved_bytes(lambda: run(**inputs(2))) - saved_bytes(lambda: run(**inputs(1)))
+
+    def _meta_model(self, layers: int) -> Any:
+        config = copy.deepcopy(self.config)
+        text = config.text_config
+        text.num_hidden_layers = config.vision_config.num_hidden_layers = layers
+        if getattr(text, "layer_types", None):
+            text.layer_types = text.layer_types[:1] * layers
+        with torch.device("meta"):
+            model = AutoModelForImageTextToText.from_config(config, dtype=self.dtype)
+            model.train().requires_grad_(self.trainable)
+            model.set_attn_implementation({"text_config": self.attn_implementation})
+            if self.lora:
+                cast_trainable_to_float32(lora.attach(model, self.lora, seed=0))
+        return model
 
 
-def _layer(text: PretrainedConfig, width: Width, learns: bool, attention: str) -> int:
-    """Bytes a token of a layer."""
-    hidden, inner, heads = text.hidden_size, text.intermediate_size, text.num_attention_heads
-    head = getattr(text, "head_dim", None) or hidden // heads
-    # transformers repeats keys and values for all query heads, but for FlexAttention with a power of two of these.
-    grouped = attention == "flex_attention" and heads & (heads - 1) == 0
-    keys = text.num_key_value_heads if grouped else heads
-    # A norm keeps its input in float32, and what it multiplies with its weight if that learns.
-    norms = 2 * hidden * (4 + (width.stream if learns else 0))
-    # Inputs of the query, key, value, gate and up projections: one tensor for each norm, or a cast for each projection.
-    inputs = (5 if width.casts else 2) * hidden * width.compute if learns else 0
-    # Query, key, value and result; the logarithm of each head's sum, in float32.
-    attended = 2 * (heads + keys) * head * width.compute + 4 * heads
-    # Gate, its activation, up, and their product.
-    gated = (4 if learns else 3) * inner * width.compute
-    return norms + inputs + attended + gated
+def saved_bytes(forward: Callable[[], Any]) -> int:
+    """Return the bytes of all tensors that autograd saves in `forward`; each storage counts once."""
+    storages = {}
 
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storages[tensor.untyped_storage()._cdata] = tensor.untyped_storage()
+        return tensor
 
-def _square(text: PretrainedConfig, rows: int, length: int, width: Width, attention: str) -> int:
-    """Bytes of a layer that grow with the square of the length, for attention over a dense mask."""
-    pairs = rows * length**2
-    if attention == "eager":
-        # Probabilities in float32, and as they are multiplied with the values.
-        return text.num_attention_heads * pairs * (4 + (width.compute if width.compute < 4 else 0))
-    return pairs * width.compute if attention == "sdpa" and width.casts else 0
-
-
-def vision_tower_bytes(vision: CLIPVisionConfig, tiles: int, width: Width, *, learns: bool, checkpointing: bool) -> int:
-    """Of a CLIP tower: what autograd keeps if it learns, else the output of every layer, which LLaVA-NeXT asks for, and
-    the widest layer at work.
-    """
-    patches = tiles * ((vision.image_size // vision.patch_size) ** 2 + 1)
-    hidden, inner, layers = vision.hidden_size, vision.intermediate_size, vision.num_hidden_layers
-    outputs = (layers + 1) * hidden * width.stream
-    if not learns:
-        return patches * (outputs + 3 * inner * width.compute)
-    # Inputs of norms; inputs of projections; query, key, value and result; the activation's input, sigmoid and result.
-    inputs = (4 if width.casts else 2) * hidden * width.compute
-    layer = 2 * hidden * width.stream + inputs + 4 * hidden * width.compute + 3 * inner * width.compute
-    return patches * (outputs + layer if checkpointing else layers * layer)
-
-
-def projector_bytes(config: LlavaNextConfig, tiles: int, width: Width) -> int:
-    """Of the projector: the inputs of its two layers and of the activation between them."""
-    patches = tiles * (config.vision_config.image_size // config.vision_config.patch_size) ** 2
-    return patches * (config.vision_config.hidden_size + 2 * config.text_config.hidden_size) * width.compute
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        forward()
+    return sum(storage.nbytes() for storage in storages.values())

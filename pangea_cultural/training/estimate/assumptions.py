@@ -1,6 +1,4 @@
-"""What the dry run takes for data that is not on this machine: as many questions and images as the recipe says, all
-alike.
-"""
+"""Assumed sizes of missing data: the recipe's numbers of questions and images, all of the same size."""
 
 import numpy as np
 
@@ -9,41 +7,41 @@ from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.data.sources.config import SourceEstimate
 
 HEADER_TOKENS = 14
-"""What Qwen2's tokenizer makes of the chat template before the image."""
+"""Tokens of the chat template before the image, with Qwen2's tokenizer."""
 MARK_TOKENS = 6
-"""What it makes of the marks of one question and answer."""
-TEXTS = SourceEstimate(questions=1, images=0)
-"""For texts that are here without the tokenizer, where the recipe says nothing."""
+"""Tokens of the chat template around one question and answer, with Qwen2's tokenizer."""
+DEFAULT_TEXTS = SourceEstimate(questions=1, images=0)
+"""Lengths of texts that cannot be tokenized and for which the recipe has no estimate."""
 
 
-def conversation_tokens(source: SourceEstimate) -> int:
-    """Tokens of a question and its answer, behind the prefix."""
-    return source.question_tokens + MARK_TOKENS
+def conversation_tokens(estimate: SourceEstimate) -> int:
+    """Return the tokens of a question and its answer, after the prefix."""
+    return estimate.question_tokens + MARK_TOKENS
 
 
-def targets(source: SourceEstimate) -> int:
-    """Tokens of an answer and its end."""
-    return source.answer_tokens + 1
+def target_tokens(estimate: SourceEstimate) -> int:
+    """Return the tokens of an answer and its end mark."""
+    return estimate.answer_tokens + 1
 
 
-def lengths(source: SourceEstimate, image_tokens: int, every: int) -> Lengths:
-    """One group in every so many of a source, with questions spread evenly over the images.
+def assumed_lengths(estimate: SourceEstimate, image_tokens: int, every: int) -> Lengths:
+    """Return the lengths of one group in `every` groups, with questions spread evenly over the images.
 
     Args:
-        source: what is assumed.
-        image_tokens: of one image.
+        estimate: the source's estimate in the recipe.
+        image_tokens: tokens of one image.
         every: 1 for all groups.
     """
-    questions = -(-source.questions // every)
-    groups = min(questions, -(-source.images // every)) or questions
-    image = np.full(groups, image_tokens if source.images else 0, np.int32)
+    questions = -(-estimate.questions // every)
+    groups = min(questions, -(-estimate.images // every)) or questions
+    image = np.full(groups, image_tokens if estimate.images else 0, np.int32)
     starts = np.arange(groups + 1) * questions // groups
-    own = np.full(questions, conversation_tokens(source), np.int32)
-    return Lengths(starts, HEADER_TOKENS + image, image, own)
+    conversations = np.full(questions, conversation_tokens(estimate), np.int32)
+    return Lengths(starts, HEADER_TOKENS + image, image, conversations)
 
 
-def thinned(source: SourceQuestions, every: int) -> SourceQuestions:
-    """A source of which one in every so many groups with something to learn is left."""
+def subsample(source: SourceQuestions, every: int) -> SourceQuestions:
+    """Return the source with one in `every` of the groups that have usable questions."""
     if every == 1:
         return source
     sizes = np.diff(source.starts)

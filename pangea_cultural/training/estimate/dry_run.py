@@ -1,7 +1,4 @@
-"""`pcult train --dry-run`: what a recipe would train, on what, in what memory and time.
-
-Nothing is trained or written, and the model is never allocated.
-"""
+"""The dry run of a recipe: its data, parameters, steps, memory and time. Nothing is trained or written."""
 
 import tempfile
 from collections.abc import Iterator
@@ -13,165 +10,155 @@ import transformers
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.training_data import source_names
-from pangea_cultural.training.estimate import inputs as known
-from pangea_cultural.training.estimate import meta_model as blueprints
-from pangea_cultural.training.estimate.flops import Work, flops
-from pangea_cultural.training.estimate.inputs import Sources
-from pangea_cultural.training.estimate.layout import Outliner
+from pangea_cultural.training.estimate.flops import flops
+from pangea_cultural.training.estimate.inputs import Sources, measure, open_sources
+from pangea_cultural.training.estimate.layout import StageEstimator
 from pangea_cultural.training.estimate.memory import memory
-from pangea_cultural.training.estimate.meta_model import Blueprint
-from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.estimate.meta_model import MetaModel, build_meta_model
+from pangea_cultural.training.estimate.stage_model import StageModel
+from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
 
 DEFAULT_TFLOPS = 350.0
-"""About what an H100 sustains in bfloat16."""
+"""TFLOP/s that an H100 sustains in bfloat16, approximately."""
 COUNTED, PARTLY, ASSUMED = "counted", "partly assumed", "assumed"
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What the training would run on.
+    """Devices of the planned training.
 
     Args:
-        number: how many train together.
-        tflops: what one sustains; None where the user does not say.
+        count: number of devices that train together.
+        tflops: sustained TFLOP/s of one device; None for the default.
     """
 
-    number: int = 1
+    count: int = 1
     tflops: float | None = None
 
     def as_record(self) -> dict[str, Any]:
-        """For the result."""
-        tflops_from = "default" if self.tflops is None else "stated"
-        return {"number": self.number, "tflops": self.tflops or DEFAULT_TFLOPS, "tflops_from": tflops_from}
+        """Return the devices for the result."""
+        basis = "default" if self.tflops is None else "given"
+        return {"count": self.count, "tflops": self.tflops or DEFAULT_TFLOPS, "tflops_basis": basis}
 
     @property
-    def flops(self) -> float:
-        """Operations a second, of all of them."""
-        return self.number * (self.tflops or DEFAULT_TFLOPS) * 1e12
+    def flops_per_second(self) -> float:
+        """Floating-point operations per second of all devices."""
+        return self.count * (self.tflops or DEFAULT_TFLOPS) * 1e12
 
 
 def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporter) -> dict[str, Any]:
-    """Estimate a training.
+    """Estimate a training run.
 
     Args:
-        recipe: what to train.
-        workspace: where paths of the recipe begin; nothing is written there. What a training has read and measured
-            there is not read again.
-        devices: what it would run on.
-        reporter: shows how far reading and measuring are.
+        recipe: the training recipe.
+        workspace: base of the recipe's relative paths. The cache of training runs is read; nothing is written.
+        devices: devices of the planned training.
+        reporter: shows the progress of reading and measuring data.
 
     Returns:
-        `model`, `sources`, `devices`, `notes`, and for each of `stages` its parameters, steps, tokens, memory in bytes
-        and hours; `basis` says of questions, images and texts whether they were counted.
+        `model`, `devices`, `sources`, `notes`, and for each of `stages` its parameters, steps, workload, memory in
+        bytes, FLOPs and hours. `basis` says for questions, images and texts whether they were counted or assumed.
 
     Raises:
-        UserError: the recipe does not fit the data, or nothing tells how large model or data are.
+        UserError: the recipe does not fit the data, or the size of model or data is unknown.
     """
     transformers.utils.logging.set_verbosity_error()
-    with tempfile.TemporaryDirectory() as name:
-        cache = Path(name)
-        _begin_with(Workspace(workspace).training_cache, cache)
-        sources = known.open_sources(recipe, workspace, cache, reporter)
-        blueprint = blueprints.draw(sources.here, workspace, sources.corpora, cache)
-        measured = known.measure(sources, blueprint, cache, reporter)
-        outliner = Outliner(sources, measured, blueprint, devices.number)
-        stages = [_stage(recipe, stage, outliner, blueprint, devices) for stage in recipe.stages]
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        _link_cache(Workspace(workspace).training_cache, cache)
+        sources = open_sources(recipe, workspace, cache, reporter)
+        model = build_meta_model(sources.inputs, sources.corpora, cache)
+        measured = measure(sources, model, cache, reporter)
+        estimator = StageEstimator(sources, measured, model, devices.count)
+        stages = [_stage(StageModel(model.model, recipe, stage), estimator, devices) for stage in recipe.stages]
     return {
         "recipe": recipe.name,
-        "model": {"from": blueprint.origin},
+        "model": {"from": model.origin},
         "devices": devices.as_record(),
-        "basis": _basis(sources, blueprint),
+        "basis": _basis(sources, model),
         "sources": list(_sources(recipe, sources)),
         "stages": stages,
-        "notes": list(_notes(recipe, workspace, sources, outliner, blueprint, devices)),
+        "notes": [
+            *_device_notes(recipe, devices),
+            *_data_notes(recipe, workspace, sources, model),
+            *_broken_image_notes(estimator),
+        ],
     }
 
 
-def _begin_with(trainings: Path, cache: Path) -> None:
-    """Let a cache begin with what trainings have read and measured. What is new lies beside the links, not behind them:
-    nothing is written to the trainings' own.
-    """
-    if trainings.is_dir():
-        for path in trainings.iterdir():
-            # What begins with a dot is under way, or was when a training was killed.
-            if not path.name.startswith("."):
+def _link_cache(training_cache: Path, cache: Path) -> None:
+    """Link the entries of the training cache into `cache`, where new entries are written."""
+    if training_cache.is_dir():
+        for path in training_cache.iterdir():
+            if not path.name.startswith("."):  # an unfinished entry
                 (cache / path.name).symlink_to(path.absolute())
 
 
-def _stage(recipe: Recipe, stage: Stage, outliner: Outliner, blueprint: Blueprint, devices: Devices) -> dict[str, Any]:
-    outline = outliner.outline(stage)
-    held = {name: outline.total(name) for name in asdict(outline.held)}
-    work = Work(held["tokens"], held["pairs"], held["targets"], held["tiles"])
-    operations = flops(blueprint, stage, work)
+def _stage(model: StageModel, estimator: StageEstimator, devices: Devices) -> dict[str, Any]:
+    estimate = estimator.estimate(model.stage)
+    workload = estimate.total
+    operations = flops(model, workload)
     return {
-        "stage": stage.name,
-        "parameters": {name: share._asdict() for name, share in blueprint.shares(stage).items()},
-        "steps": outline.steps,
-        "steps_laid_out": outline.laid_out,
-        **held,
-        "tokens_saved": held["tokens_apart"] - held["tokens"],
-        "rows_per_step": outline.held.rows / outline.laid_out,
-        "left_out": outliner.data.exclusions(stage),
-        "largest_micro_batch": asdict(outline.step.largest),
-        "micro_batches": outline.step.micro_batches,
-        "memory_bytes": memory(blueprint, recipe, stage, outline.step),
+        "stage": model.stage.name,
+        "parameters": {part: counts._asdict() for part, counts in model.parameters.items()},
+        "steps": estimate.steps,
+        "sampled_steps": estimate.sampled_steps,
+        **asdict(workload),
+        "saved_tokens": workload.unshared_tokens - workload.tokens,
+        "rows_per_step": estimate.sampled.rows / estimate.sampled_steps,
+        "exclusions": estimator.data.exclusions(model.stage),
+        "largest_micro_batch": asdict(estimate.step.largest),
+        "micro_batches": estimate.step.micro_batches,
+        "memory_bytes": memory(model, estimate.step),
         "flops": operations,
-        "hours": operations / devices.flops / 3600,
+        "hours": operations / devices.flops_per_second / 3600,
     }
 
 
-def _basis(sources: Sources, blueprint: Blueprint) -> dict[str, str]:
-    """Of what is in the data, whether it was counted."""
-    basis = ASSUMED if not sources.corpora else PARTLY if sources.absent else COUNTED
-    return {"questions": basis, "images": basis, "texts": basis if blueprint.template else ASSUMED}
+def _basis(sources: Sources, model: MetaModel) -> dict[str, str]:
+    data = ASSUMED if not sources.corpora else PARTLY if sources.missing else COUNTED
+    return {"questions": data, "images": data, "texts": data if model.template else ASSUMED}
 
 
 def _sources(recipe: Recipe, sources: Sources) -> Iterator[dict[str, Any]]:
-    here, absent = iter(sources.corpora), iter(sources.absent)
+    corpora = iter(sources.corpora)
     for name, source in zip(source_names(recipe.sources), recipe.sources, strict=True):
-        if source in sources.here.sources:
-            corpus = next(here)
+        if source in sources.inputs.recipe.sources:
+            corpus = next(corpora)
             images = {image for group in range(corpus.num_groups) for image in corpus.images(group)}
-            found = {"questions": corpus.num_conversations, "images": len(images)}
-            yield {"source": name, **found, "basis": COUNTED, "rejected": corpus.rejected}
+            counts = {"questions": corpus.num_conversations, "images": len(images)}
+            yield {"source": name, **counts, "basis": COUNTED, "rejected": corpus.rejected}
         else:
-            _, assumed = next(absent)
-            yield {
-                "source": name,
-                "questions": assumed.questions,
-                "images": assumed.images,
-                "basis": ASSUMED,
-                "rejected": {},
-            }
+            assert source.estimate, "a missing source has an estimate"
+            counts = {"questions": source.estimate.questions, "images": source.estimate.images}
+            yield {"source": name, **counts, "basis": ASSUMED, "rejected": {}}
 
 
-def _notes(
-    recipe: Recipe,
-    workspace: Path,
-    sources: Sources,
-    outliner: Outliner,
-    blueprint: Blueprint,
-    devices: Devices,
-) -> Iterator[str]:
-    """What a reader of the figures has to know."""
+def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
     if devices.tflops is None:
-        yield f"{DEFAULT_TFLOPS:g} TFLOP/s is about what an H100 sustains in bfloat16; --tflops says what yours does"
-    for source, assumed in sources.absent:
-        height, width = assumed.image_px
+        yield f"Hours assume {DEFAULT_TFLOPS:g} TFLOP/s per device, as an H100 in bfloat16. Change it with --tflops."
+    if recipe.parallelism == "fsdp" and devices.count == 1:
+        yield 'parallelism = "fsdp" needs several devices. Set --devices.'
+
+
+def _data_notes(recipe: Recipe, workspace: Path, sources: Sources, model: MetaModel) -> Iterator[str]:
+    for source, estimate in sources.missing:
+        height, width = estimate.image_px
         yield (
-            f"{source.path} is not here. Assumed: images {width} wide and {height} high, {assumed.question_tokens} "
-            f"tokens for a question with its answer, {assumed.answer_tokens} of them for the answer"
+            f"{source.path} is missing. Assumed: images {width} wide and {height} high, {estimate.question_tokens} "
+            f"tokens per question and answer, {estimate.answer_tokens} of them in the answer."
         )
-    if blueprint.template is None and sources.corpora:
+    if model.template is None and sources.corpora:
         name = recipe.model.checkpoint or recipe.model.language_model
-        yield f"the tokenizer of {name} is not here: text tokens are assumed"
+        yield f"The tokenizer of {name} is not on this machine. Text tokens are assumed."
     if recipe.validation and not (workspace / recipe.validation.path).exists():
-        yield f"{recipe.validation.path}, on which the recipe validates, is not here: the training would stop"
-    if recipe.parallelism == "fsdp" and devices.number == 1:
-        yield 'parallelism = "fsdp" needs several devices: say how many with --devices'
+        yield f"Training would stop: the validation data {recipe.validation.path} is missing."
+
+
+def _broken_image_notes(estimator: StageEstimator) -> Iterator[str]:
     try:
-        outliner.data.check_broken_images()
+        estimator.data.check_broken_images()
     except UserError as error:
-        yield f"the training would stop: {error}"
+        yield f"Training would stop: {error}"

@@ -1,81 +1,63 @@
-"""How many floating-point operations a stage takes, by the count that everyone uses.
+"""Floating-point operations of a stage.
 
-Two for each weight and token forwards, two more for the gradient of the input, two for that of the weight, and two to
-compute a layer again. Attention comes on top, with the pairs of positions that see each other (Chowdhery et al., 2022,
-arXiv 2204.02311, appendix B). torch does not compute the last product of a layer again, so with gradient checkpointing
-the count is some percent too high.
+A weight costs two operations per token in the forward pass, two for the gradient of its input, two for its own gradient
+and two if its layer is recomputed. Attention adds the pairs of positions that see each other (Chowdhery et al., 2022,
+arXiv 2204.02311, appendix B). torch does not recompute the last product of a layer, so the count is some percent too
+high with gradient checkpointing.
 """
 
-from dataclasses import dataclass
-
-from transformers import CLIPVisionConfig
-
-from pangea_cultural.model import build
-from pangea_cultural.training.estimate.meta_model import Blueprint
-from pangea_cultural.training.recipe import Stage
+from pangea_cultural.model.build import num_vision_layers_used
+from pangea_cultural.training.estimate.stage_model import StageModel
+from pangea_cultural.training.estimate.workload import Workload
 
 
-@dataclass(frozen=True)
-class Work:
-    """What a stage computes on.
-
-    Args:
-        tokens: of all rows.
-        pairs: of positions that see each other.
-        targets: tokens that are predicted.
-        tiles: of all images.
-    """
-
-    tokens: float
-    pairs: float
-    targets: float
-    tiles: float
-
-
-def flops(blueprint: Blueprint, stage: Stage, work: Work) -> float:
-    """Of all steps of a stage, on all devices together."""
-    total = _vision_tower(blueprint, stage, work)
-    if stage.objective == "sft":
-        total += _projector(blueprint, stage, work) + _language_model(blueprint, stage, work)
+def flops(model: StageModel, workload: Workload) -> float:
+    """Return the floating-point operations of `workload`, on all devices together."""
+    total = _vision_tower(model, workload.tiles)
+    if model.stage.objective == "sft":
+        total += _projector(model, workload.tiles) + _language_model(model, workload)
     return float(total)
 
 
-def _a_weight(*, learns: bool, passes: bool, again: bool) -> int:
-    """Operations for each weight and token; `passes` tells whether something before it learns."""
-    return 2 + 2 * learns + 2 * passes + 2 * (again and (learns or passes))
+def _per_weight(*, trainable: bool, passes_gradients: bool, recomputed: bool) -> int:
+    """Return the operations per weight and token."""
+    return 2 + 2 * trainable + 2 * passes_gradients + 2 * (recomputed and (trainable or passes_gradients))
 
 
-def _language_model(blueprint: Blueprint, stage: Stage, work: Work) -> float:
-    model, shares = blueprint.model, blueprint.shares(stage)
-    text = model.config.text_config
-    learns, again = bool(shares["language_model"].trained), stage.memory.gradient_checkpointing
-    layers = blueprint.layers * _a_weight(learns=learns, passes=True, again=again)
-    if stage.lora:
-        layers += shares["adapters"].trained * _a_weight(learns=True, passes=True, again=again)
-    head = model.lm_head.weight.numel() * _a_weight(learns=learns, passes=True, again=False)
+def _language_model(model: StageModel, workload: Workload) -> float:
+    text, recomputed = model.model.config.text_config, model.stage.memory.gradient_checkpointing
+    trainable = model.trains("language_model")
+    decoder = _per_weight(trainable=trainable, passes_gradients=True, recomputed=recomputed)
+    # Adapters, and attention's two products of activations, have a gradient for either factor.
+    both = _per_weight(trainable=True, passes_gradients=True, recomputed=recomputed)
+    per_token = model.num_decoder_parameters * decoder
+    if model.stage.lora:
+        per_token += model.parameters["adapters"].trainable * both
+    head = _per_weight(trainable=trainable, passes_gradients=True, recomputed=False)
+    per_target = model.model.lm_head.weight.numel() * head
     heads = text.num_attention_heads
-    size = (getattr(text, "head_dim", None) or text.hidden_size // heads) * heads
-    # Two products of matrices, each with two gradients.
-    attention = 2 * size * text.num_hidden_layers * _a_weight(learns=True, passes=True, again=again)
-    return work.tokens * layers + work.targets * head + work.pairs * attention
+    head_dim = getattr(text, "head_dim", None) or text.hidden_size // heads
+    per_pair = 2 * heads * head_dim * text.num_hidden_layers * both
+    return workload.tokens * per_token + workload.targets * per_target + workload.attention_pairs * per_pair
 
 
-def _projector(blueprint: Blueprint, stage: Stage, work: Work) -> float:
-    patches = work.tiles * _patches(blueprint.model.config.vision_config)
-    rate = _a_weight(learns="projector" in stage.trainable, passes="vision_tower" in stage.trainable, again=False)
-    return patches * sum(blueprint.shares(stage)["projector"]) * rate
+def _projector(model: StageModel, tiles: int) -> float:
+    vision = model.model.config.vision_config
+    rate = _per_weight(
+        trainable="projector" in model.stage.trainable,
+        passes_gradients="vision_tower" in model.stage.trainable,
+        recomputed=False,
+    )
+    return tiles * (vision.image_size // vision.patch_size) ** 2 * sum(model.parameters["projector"]) * rate
 
 
-def _vision_tower(blueprint: Blueprint, stage: Stage, work: Work) -> float:
-    config = blueprint.model.config
-    vision, learns = config.vision_config, "vision_tower" in stage.trainable
-    patches = _patches(vision) + 1
-    attention = 2 * vision.hidden_size * vision.num_hidden_layers * patches
-    # All layers are computed, but no gradient comes to those behind the last that the projector reads.
-    read = build.num_vision_layers_used(config) / vision.num_hidden_layers
-    backwards = _a_weight(learns=learns, passes=learns, again=stage.memory.gradient_checkpointing) - 2
-    return work.tiles * patches * (sum(blueprint.shares(stage)["vision_tower"]) + attention) * (2 + read * backwards)
-
-
-def _patches(vision: CLIPVisionConfig) -> int:
-    return (vision.image_size // vision.patch_size) ** 2
+def _vision_tower(model: StageModel, tiles: int) -> float:
+    config, trainable = model.model.config, "vision_tower" in model.stage.trainable
+    vision = config.vision_config
+    patches = (vision.image_size // vision.patch_size) ** 2 + 1
+    weights = sum(model.parameters["vision_tower"]) + 2 * vision.hidden_size * vision.num_hidden_layers * patches
+    recomputed = model.stage.memory.gradient_checkpointing
+    backward = _per_weight(trainable=trainable, passes_gradients=trainable, recomputed=recomputed) - 2
+    # All layers are computed, but layers that the projector does not use get no gradient.
+    used = num_vision_layers_used(config) / vision.num_hidden_layers
+    return tiles * patches * weights * (2 + used * backward)

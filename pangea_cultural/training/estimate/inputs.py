@@ -1,4 +1,4 @@
-"""What of a recipe's data is on this machine, and what the dry run has to assume."""
+"""Data of a recipe that is on this machine, and estimates of the data that is not."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,57 +12,60 @@ from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import open_all
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
-from pangea_cultural.training.estimate import assumptions
-from pangea_cultural.training.estimate.assumptions import HEADER_TOKENS, TEXTS
-from pangea_cultural.training.estimate.meta_model import Blueprint
+from pangea_cultural.training.estimate.assumptions import DEFAULT_TEXTS, HEADER_TOKENS, conversation_tokens
+from pangea_cultural.training.estimate.meta_model import MetaModel
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.utils.console import Reporter
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of a recipe, here or assumed.
+    """The sources of a recipe, present or missing.
 
     Args:
-        here: the recipe with only those sources that are on this machine.
-        corpora: the sources that are here, open.
-        absent: the sources that are not, with what is assumed of them.
+        inputs: the recipe with the present sources only, and its exports.
+        corpora: the present sources, as they were read.
+        missing: the missing sources with their estimates.
     """
 
-    here: Recipe
+    inputs: TrainingInputs
     corpora: list[Corpus]
-    absent: list[tuple[Source, SourceEstimate]]
+    missing: list[tuple[Source, SourceEstimate]]
 
 
 def open_sources(recipe: Recipe, workspace: Path, cache: Path, reporter: Reporter) -> Sources:
-    """Open what is on this machine.
+    """Open the sources that are on this machine.
 
     Raises:
-        UserError: a source is not here and the recipe does not say what to assume, or what is here cannot be read.
+        UserError: a source is missing and has no estimate, or cannot be read.
     """
-    here, absent = [], []
+    present, missing = [], []
     for source in recipe.sources:
         if (workspace / source.path).exists():
-            here.append(source)
+            present.append(source)
         elif source.estimate:
-            absent.append((source, source.estimate))
+            missing.append((source, source.estimate))
         else:
             raise UserError(
-                f"no data at {workspace / source.path}: put it there, or say in the recipe what to assume "
-                "([sources.estimate] with questions and images)"
+                f"No data at {workspace / source.path}. Put it there, or add [sources.estimate] with questions and "
+                "images to the recipe."
             )
-    present = recipe.model_copy(update={"sources": tuple(here), "validation": None})
-    return Sources(present, open_all(TrainingInputs.open(present, workspace), cache, reporter), absent)
+    present_recipe = recipe.model_copy(update={"sources": tuple(present), "validation": None})
+    inputs = TrainingInputs.open(present_recipe, workspace)
+    return Sources(inputs, open_all(inputs, cache, reporter), missing)
 
 
-def measure(sources: Sources, blueprint: Blueprint, cache: Path, reporter: Reporter) -> list[MeasuredSource]:
-    """Measure what is on this machine: images in any case, texts where the model's tokenizer is here too."""
-    image_tokens, template = blueprint.image_tokens, blueprint.template
+def measure(sources: Sources, model: MetaModel, cache: Path, reporter: Reporter) -> list[MeasuredSource]:
+    """Measure the images of present sources, and their texts if the model's tokenizer is present."""
+    image_tokens, template = model.image_tokens, model.template
     if template:
-        key = blueprint.key
-        return [lengths.measure(c, template, image_tokens, cache, f"{c.key}-{key}", reporter) for c in sources.corpora]
+        return [
+            lengths.measure(corpus, template, image_tokens, cache, f"{corpus.key}-{model.processor_key}", reporter)
+            for corpus in sources.corpora
+        ]
     measured = []
-    for source, corpus in zip(sources.here.sources, sources.corpora, strict=True):
-        texts = np.full(corpus.num_conversations, assumptions.conversation_tokens(source.estimate or TEXTS), np.int32)
+    for source, corpus in zip(sources.inputs.recipe.sources, sources.corpora, strict=True):
+        tokens = conversation_tokens(source.estimate or DEFAULT_TEXTS)
+        texts = np.full(corpus.num_conversations, tokens, np.int32)
         measured.append(lengths.measure_images(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
     return measured

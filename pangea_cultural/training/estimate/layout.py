@@ -1,10 +1,7 @@
-"""How a stage will be laid out: steps, rows, tokens and images.
-
-Counted where the data is on this machine, assumed where it is not.
-"""
+"""Layout of a stage: its steps, rows, tokens and images, counted on present data and assumed for missing data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -18,231 +15,198 @@ from pangea_cultural.training.batching.packing import Lengths, Segment
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
-from pangea_cultural.training.estimate import assumptions
-from pangea_cultural.training.estimate.assumptions import TEXTS, thinned
+from pangea_cultural.training.estimate.assumptions import DEFAULT_TEXTS, assumed_lengths, subsample, target_tokens
 from pangea_cultural.training.estimate.inputs import Sources
-from pangea_cultural.training.estimate.memory import Batch, Step
-from pangea_cultural.training.estimate.meta_model import Blueprint
+from pangea_cultural.training.estimate.meta_model import MetaModel
+from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape, Workload
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.utils.images import read_size
 from pangea_cultural.utils.sampling import evenly_spaced
 
-LAID_OUT_STEPS = 500
-"""Of so many steps the rows are laid out; what they hold is scaled to all steps."""
+MAX_SAMPLED_STEPS = 500
+"""Most steps whose rows are laid out. Their workload is scaled to all steps."""
 
 
 @dataclass(frozen=True)
-class Held:
-    """What rows hold.
+class StageEstimate:
+    """Figures of a stage.
 
     Args:
-        rows: how many.
-        questions: in them.
-        images: shown.
-        tokens: of all kinds.
-        image_tokens: of images that are shared.
-        tokens_apart: of all kinds, if each question had a row of its own.
-        image_tokens_apart: of images, if each question had a row of its own.
-        targets: tokens that are predicted.
-        pairs: of positions that see each other.
-        tiles: of images.
-    """
-
-    rows: int = 0
-    questions: int = 0
-    images: int = 0
-    tokens: int = 0
-    image_tokens: int = 0
-    tokens_apart: int = 0
-    image_tokens_apart: int = 0
-    targets: int = 0
-    pairs: int = 0
-    tiles: int = 0
-
-    def __add__(self, other: "Held") -> "Held":
-        return Held(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
-
-
-@dataclass(frozen=True)
-class Outline:
-    """A stage in figures.
-
-    Args:
-        steps: of the optimizer.
-        questions: of all steps.
-        laid_out: steps of which the rows are known.
-        held: what these steps hold.
-        step: what a device does in the fullest of them.
+        steps: optimizer steps.
+        questions: questions of all steps.
+        sampled_steps: steps whose rows were laid out.
+        sampled: the workload of these steps.
+        step: shape of the largest of these steps.
     """
 
     steps: int
     questions: int
-    laid_out: int
-    held: Held
-    step: Step
+    sampled_steps: int
+    sampled: Workload
+    step: StepShape
 
-    def total(self, name: str) -> int:
-        """A figure of `Held` for all steps."""
-        return round(getattr(self.held, name) * self.questions / self.held.questions)
+    @property
+    def total(self) -> Workload:
+        """The workload of all steps."""
+        return self.sampled.scaled_to(self.questions)
 
 
-class Seen(NamedTuple):
-    """What only a look into a group tells: images, their tiles, and the targets of each conversation."""
+class GroupContents(NamedTuple):
+    """Images, their tiles, and the target tokens of each conversation of a group."""
 
     images: int
     tiles: int
     targets: np.ndarray
 
 
-class Outliner:
-    """Lays stages out.
+class StageEstimator:
+    """Lays out stages.
 
     Args:
-        sources: opened.
-        measured: those that are here.
-        blueprint: of the model.
-        devices: how many train together.
+        sources: the sources of the recipe.
+        measured: lengths of the present sources.
+        model: the base model.
+        devices: number of devices that train together.
     """
 
-    def __init__(self, sources: Sources, measured: list[MeasuredSource], blueprint: Blueprint, devices: int) -> None:
-        self.data = TrainingData(sources.here, sources.corpora, measured)
-        self._absent = sources.absent
-        self._blueprint = blueprint
+    def __init__(self, sources: Sources, measured: list[MeasuredSource], model: MetaModel, devices: int) -> None:
+        self.data = TrainingData(sources.inputs.recipe, sources.corpora, measured)
+        self._missing = sources.missing
+        self._model = model
         self._devices = devices
-        self._seen = cache(self._look)
+        self._contents = cache(self._read_contents)
 
-    def outline(self, stage: Stage) -> Outline:
-        """A stage in figures.
+    def estimate(self, stage: Stage) -> StageEstimate:
+        """Estimate a stage.
 
-        What is assumed is not made in full: of all sources one group in so many is taken, and so many steps fewer.
+        Missing data is not laid out in full: one group in `every` is taken from all sources, and as many fewer steps.
 
         Raises:
-            UserError: there is nothing to learn, or what is assumed does not fit into a row.
+            UserError: the stage has no usable question, or an assumed question is longer than a row.
         """
-        here = self.data.source_questions(stage)
-        questions = self._questions(here, stage)
-        every = max(1, questions // (LAID_OUT_STEPS * stage.batch.global_batch_size)) if self._absent else 1
-        counted = [measured.lengths for measured in self.data.measured]
-        guessed = [self._assumed(guess, stage, every) for _, guess in self._absent]
-        candidates = [thinned(source, every) for source in here]
-        for (source, _), own in zip(self._absent, guessed, strict=True):
-            candidates.append(_candidates(source, own, stage, every))
-        if not any(source.usable.any() for source in candidates):
-            raise UserError(f"stage {stage.name}: no image has an English name (property `label`) to learn from")
-        fewer = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
-        plan = self.data.schedule(fewer, candidates)
-        lengths = [*counted, *guessed]
+        present = self.data.source_questions(stage)
+        questions, batch_size = self._num_questions(present, stage), stage.batch.global_batch_size
+        every = max(1, questions // (MAX_SAMPLED_STEPS * batch_size)) if self._missing else 1
+        assumed = [self._assumed_lengths(estimate, stage, every) for _, estimate in self._missing]
+        usable = [subsample(source, every) for source in present]
+        for (source, _), lengths in zip(self._missing, assumed, strict=True):
+            usable.append(_assumed_questions(source, lengths, stage, every))
+        if not any(source.usable.any() for source in usable):
+            raise UserError(f"Stage {stage.name}: no image has an English name (property `label`).")
+        shorter = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
+        schedule = self.data.schedule(shorter, usable)
+        steps = -(-questions // batch_size)
         if every == 1:
-            return self._laid_out(stage, plan, lengths, plan.num_steps, plan.num_questions)
-        return self._laid_out(stage, plan, lengths, -(-questions // stage.batch.global_batch_size), questions)
+            steps, questions = schedule.num_steps, schedule.num_questions
+        if stage.objective == "contrastive":
+            sampled = Workload(**dict.fromkeys(("rows", "questions", "images", "tiles"), schedule.num_questions))
+            per_device, per_pass = -(-batch_size // self._devices), stage.memory.per_device_batch_size
+            tiles = min(per_device, per_pass)  # each image is a row of its overview tile, without text
+            step = StepShape(MicroBatchShape(tiles, 0, 0, tiles), -(-per_device // per_pass), self._devices)
+            return StageEstimate(steps, questions, schedule.num_steps, sampled, step)
+        chosen = evenly_spaced(schedule.num_steps, MAX_SAMPLED_STEPS)
+        all_lengths = [*(source.lengths for source in self.data.measured), *assumed]
+        sampled, step = self._lay_out(stage, schedule, chosen, all_lengths)
+        return StageEstimate(steps, questions, len(chosen), sampled, step)
 
-    def _questions(self, here: list[SourceQuestions], stage: Stage) -> int:
-        """About how many questions a stage learns."""
+    def _num_questions(self, present: list[SourceQuestions], stage: Stage) -> int:
+        """Return the approximate number of questions of a stage."""
         if stage.steps:
             return stage.steps * stage.batch.global_batch_size
-        assert stage.epochs is not None, "a recipe has either steps or epochs"
-        counted = [source.count or int(source.usable.sum()) for source in here]
-        guessed = [_learnable(source, guess, stage) for source, guess in self._absent]
-        return stage.epochs * sum(counted + guessed)
+        assert stage.epochs is not None, "a stage has either steps or epochs"
+        counted = [source.count or int(source.usable.sum()) for source in present]
+        assumed = [_assumed_per_epoch(source, estimate, stage) for source, estimate in self._missing]
+        return stage.epochs * sum(counted + assumed)
 
-    def _assumed(self, source: SourceEstimate, stage: Stage, every: int) -> Lengths:
-        made = assumptions.lengths(source, self._blueprint.image_tokens.count(source.image_px), every)
-        longest = int(made.prefix[0] + made.conversations[0])
+    def _assumed_lengths(self, estimate: SourceEstimate, stage: Stage, every: int) -> Lengths:
+        lengths = assumed_lengths(estimate, self._model.image_tokens.count(estimate.image_px), every)
+        longest = int(lengths.prefix[0] + lengths.conversations[0])
         if longest > stage.batch.max_length and stage.objective == "sft":
             raise UserError(
-                f"stage {stage.name}: a question that is assumed has {longest} tokens with its image, and max_length "
-                f"is {stage.batch.max_length}: raise it, or change the source's estimate"
+                f"Stage {stage.name}: an assumed question has {longest} tokens with its image, but max_length is "
+                f"{stage.batch.max_length}. Raise max_length, or lower the source's estimate."
             )
-        return made
+        return lengths
 
-    def _laid_out(self, stage: Stage, plan: Schedule, own: Sequence[Lengths], steps: int, questions: int) -> Outline:
-        if stage.objective == "contrastive":
-            held, step = _images_alone(stage, plan.num_questions, self._devices)
-            return Outline(steps, questions, plan.num_steps, held, step)
-        chosen = evenly_spaced(plan.num_steps, LAID_OUT_STEPS)
-        held, fullest = Held(), Step(Batch(0, 0, 0, 0), 0, self._devices)
+    def _lay_out(
+        self, stage: Stage, schedule: Schedule, chosen: np.ndarray, lengths: Sequence[Lengths]
+    ) -> tuple[Workload, StepShape]:
+        """Return the workload of the chosen steps, and the largest of them."""
+        workload, largest, micro_batches = Workload(), MicroBatchShape(0, 0, 0, 0), 0
+        batch = stage.batch
         for number in chosen:
-            rows = packing.pack_rows(
-                plan.step(number), own, packing=stage.batch.packing, max_length=stage.batch.max_length
+            rows = packing.pack_rows(schedule.step(number), lengths, packing=batch.packing, max_length=batch.max_length)
+            workloads = [sum((self._workload(segment, lengths) for segment in row), Workload(rows=1)) for row in rows]
+            devices = packing.distribute(
+                workloads, processes=self._devices, per_device_batch_size=stage.memory.per_device_batch_size
             )
-            seen = [sum((self._part(part, own) for part in row), Held(rows=1)) for row in rows]
-            dealt = packing.distribute(
-                seen, processes=self._devices, per_device_batch_size=stage.memory.per_device_batch_size
-            )
-            batches = [_batch(batch) for device in dealt for batch in device if batch]
-            largest = max([fullest.largest, *batches], key=lambda batch: batch.tokens)
-            fullest = Step(largest, max(fullest.micro_batches, len(dealt[0])), self._devices)
-            held = sum(seen, held)
-        return Outline(steps, questions, len(chosen), held, fullest)
+            shapes = [_shape(rows) for device in devices for rows in device if rows]
+            largest = max([largest, *shapes], key=lambda shape: shape.tokens)
+            micro_batches = max(micro_batches, len(devices[0]))
+            workload = sum(workloads, workload)
+        return workload, StepShape(largest, micro_batches, self._devices)
 
-    def _part(self, part: Segment, own: Sequence[Lengths]) -> Held:
-        source, group, number = own[part.chunk.source], part.chunk.group, len(part.conversations)
-        prefix, image = int(source.prefix[group]), int(source.image[group])
-        tokens = source.conversations[source.starts[group] + part.conversations].astype(np.int64)
-        seen = self._seen(part.chunk.source, group, int(source.starts[group + 1] - source.starts[group]))
-        return Held(
-            questions=number,
-            images=seen.images,
-            tokens=part.length,
+    def _workload(self, segment: Segment, all_lengths: Sequence[Lengths]) -> Workload:
+        source, group = segment.chunk.source, segment.chunk.group
+        lengths, questions = all_lengths[source], len(segment.conversations)
+        prefix, image, start = int(lengths.prefix[group]), int(lengths.image[group]), int(lengths.starts[group])
+        tokens = lengths.conversations[start + segment.conversations].astype(np.int64)
+        contents = self._contents(source, group, int(lengths.starts[group + 1]) - start)
+        return Workload(
+            questions=questions,
+            images=contents.images,
+            tokens=segment.length,
             image_tokens=image,
-            tokens_apart=part.length + (number - 1) * prefix,
-            image_tokens_apart=image * number,
-            targets=int(seen.targets[part.conversations].sum()),
-            pairs=prefix * (prefix + 1) // 2 + int((tokens * prefix + tokens * (tokens + 1) // 2).sum()),
-            tiles=seen.tiles,
+            unshared_tokens=segment.length + (questions - 1) * prefix,
+            unshared_image_tokens=image * questions,
+            targets=int(contents.targets[segment.conversations].sum()),
+            attention_pairs=prefix * (prefix + 1) // 2 + int((tokens * prefix + tokens * (tokens + 1) // 2).sum()),
+            tiles=contents.tiles,
         )
 
-    def _look(self, source: int, group: int, size: int) -> Seen:
-        """A group, which has `size` conversations; in a training it comes more than once."""
-        number = source - len(self.data.corpora)
-        if number >= 0:
-            guess = self._absent[number][1]
-            tiles = self._blueprint.tiles(guess.image_px) if guess.images else 0
-            return Seen(int(guess.images > 0), tiles, np.full(size, assumptions.targets(guess)))
-        found = self.data.corpora[source].group(group)
-        tiles = sum(self._blueprint.tiles(read_size(path)) for path in found.images)
-        return Seen(len(found.images), tiles, np.array(self._targets(source, found)))
+    def _read_contents(self, source: int, group: int, size: int) -> GroupContents:
+        """Return the contents of a group with `size` conversations; cached, because epochs repeat groups."""
+        if source >= len(self.data.corpora):
+            _, estimate = self._missing[source - len(self.data.corpora)]
+            tiles = self._model.num_tiles(estimate.image_px) if estimate.images else 0
+            return GroupContents(int(estimate.images > 0), tiles, np.full(size, target_tokens(estimate)))
+        rows = self.data.corpora[source].group(group)
+        tiles = sum(self._model.num_tiles(read_size(path)) for path in rows.images)
+        return GroupContents(len(rows.images), tiles, np.array(self._targets(source, rows)))
 
     def _targets(self, source: int, group: Group) -> list[int]:
-        """Of each conversation of a group."""
-        template = self._blueprint.template
+        """Return the target tokens of each conversation of a group."""
+        template = self._model.template
         if template is None:
-            return [assumptions.targets(self.data.recipe.sources[source].estimate or TEXTS)] * len(group.conversations)
-        learnt = [
+            estimate = self.data.recipe.sources[source].estimate or DEFAULT_TEXTS
+            return [target_tokens(estimate)] * len(group.conversations)
+        targets = [
             [span for span in template.spans(conversation.turns, num_images=len(group.images)) if span.is_target]
             for conversation in group.conversations
         ]
-        texts = iter(template.encode([span.text for spans in learnt for span in spans if span.text]))
-        return [sum(len(next(texts)) if span.text else len(span.token_ids) for span in spans) for spans in learnt]
+        texts = iter(template.encode([span.text for spans in targets for span in spans if span.text]))
+        return [sum(len(next(texts)) if span.text else len(span.token_ids) for span in spans) for spans in targets]
 
 
-def _learnable(source: Source, guess: SourceEstimate, stage: Stage) -> int:
-    """How much an assumed source gives to an epoch: questions, or images with a name, which only exports know."""
+def _assumed_per_epoch(source: Source, estimate: SourceEstimate, stage: Stage) -> int:
+    """Return the questions of a missing source in an epoch, or its images with names, which only exports have."""
     if stage.objective == "sft":
-        return source.count or guess.questions
-    return guess.images if source.type == "export" else 0
+        return source.count or estimate.questions
+    return estimate.images if source.type == "export" else 0
 
 
-def _candidates(source: Source, own: Lengths, stage: Stage, every: int) -> SourceQuestions:
-    """What an assumed source offers; weights as `Data` takes them."""
+def _assumed_questions(source: Source, lengths: Lengths, stage: Stage, every: int) -> SourceQuestions:
+    """Return the questions of a missing source, as `TrainingData.source_questions` does for a present one."""
     if stage.objective == "contrastive":
-        groups, has_names = len(own.image), source.type == "export"
+        groups, has_names = len(lengths.image), source.type == "export"
         weight = source.share if has_names else 0.0
         return SourceQuestions(np.arange(groups + 1), np.full(groups, has_names), weight)
     count = None if source.count is None else -(-source.count // every)
-    return SourceQuestions(own.starts, np.ones(len(own.conversations), bool), source.share, count)
+    return SourceQuestions(lengths.starts, np.ones(len(lengths.conversations), bool), source.share, count)
 
 
-def _images_alone(stage: Stage, number: int, devices: int) -> tuple[Held, Step]:
-    """Of the objective `contrastive`: every image is a question, shown as its overview."""
-    each = -(-stage.batch.global_batch_size // devices)
-    rows = min(each, stage.memory.per_device_batch_size)
-    held = Held(rows=number, questions=number, images=number, tiles=number)
-    return held, Step(Batch(rows, 0, 0, rows), -(-each // stage.memory.per_device_batch_size), devices)
-
-
-def _batch(rows: Sequence[Held]) -> Batch:
-    return Batch(
+def _shape(rows: Sequence[Workload]) -> MicroBatchShape:
+    return MicroBatchShape(
         rows=len(rows),
         length=max(row.tokens for row in rows),
         targets=sum(row.targets for row in rows),

@@ -1,4 +1,4 @@
-"""The result of a dry run as tables."""
+"""Tables of a dry run's result."""
 
 from typing import Any
 
@@ -12,59 +12,51 @@ Stages = list[dict[str, Any]]
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print what a dry run found."""
+    """Print the result of a dry run."""
     console.print(f"Model: {result['model']['from']}", highlight=False)
-    for made in (_sources(result), _parameters(result["stages"]), _steps(result), _memory(result)):
-        console.print(made)
+    stages = result["stages"]
+    for part in (_sources(result["sources"]), _parameters(stages), _steps(result), _memory(stages)):
+        console.print(part)
     for note in result["notes"]:
         console.print(f"- {note}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _sources(result: dict[str, Any]) -> Table:
-    columns = ["source", "questions", "images", "known how", "rejected rows"]
-    rows = [
-        [s["source"], s["questions"], s["images"], s["basis"], sum(s["rejected"].values())] for s in result["sources"]
-    ]
-    return table("Data", columns, rows)
+def _sources(sources: list[dict[str, Any]]) -> Table:
+    rows = [[s["source"], s["questions"], s["images"], s["basis"], sum(s["rejected"].values())] for s in sources]
+    return table("Data", ["source", "questions", "images", "basis", "rejected rows"], rows)
 
 
 def _parameters(stages: Stages) -> Table:
     parts = dict.fromkeys(part for stage in stages for part in stage["parameters"])
     rows = []
     for part in parts:
-        for kind in ("trained", "frozen"):
-            counts = [stage["parameters"].get(part, {}).get(kind, 0) for stage in stages]
+        for state in ("trainable", "frozen"):
+            counts = [stage["parameters"].get(part, {}).get(state, 0) for stage in stages]
             if any(counts):
-                rows.append([part.replace("_", " "), kind, *counts])
-    return table("Parameters", ["part", "", *_names(stages)], rows)
+                rows.append([part.replace("_", " "), state, *counts])
+    return table("Parameters", ["part", "", *_each(stages, "stage")], rows)
 
 
 def _steps(result: dict[str, Any]) -> Table:
     stages, basis, devices = result["stages"], result["basis"], result["devices"]
-    speed = f"at {devices['tflops']:g} TFLOP/s each ({devices['tflops_from']})"
+    speed = f"at {devices['tflops']:g} TFLOP/s each ({devices['tflops_basis']})"
     rows = [
         ["steps", *_each(stages, "steps"), basis["questions"]],
-        ["  laid out; what follows is scaled", *_each(stages, "steps_laid_out"), ""],
+        ["  sampled for the figures below", *_each(stages, "sampled_steps"), ""],
         ["questions", *_each(stages, "questions"), basis["questions"]],
         ["images shown", *_each(stages, "images"), basis["images"]],
-        ["rows a step", *_each(stages, "rows_per_step"), basis["texts"]],
+        ["rows per step", *_each(stages, "rows_per_step"), basis["texts"]],
         ["tokens", *_each(stages, "tokens"), basis["texts"]],
         ["  of images", *_each(stages, "image_tokens"), basis["images"]],
-        ["  saved by sharing images", *_each(stages, "tokens_saved"), basis["texts"]],
-        [f"hours on {devices['number']} device(s)", *_each(stages, "hours"), speed],
+        ["  saved by sharing images", *_each(stages, "saved_tokens"), basis["texts"]],
+        [f"hours on {devices['count']} device(s)", *_each(stages, "hours"), speed],
     ]
-    return table("Steps", ["", *_names(stages), "known how"], rows)
+    return table("Steps", ["", *_each(stages, "stage"), "basis"], rows)
 
 
-def _memory(result: dict[str, Any]) -> Table:
-    stages = result["stages"]
-    parts = stages[0]["memory_bytes"]
-    rows = [[part, *[stage["memory_bytes"][part] / GB for stage in stages]] for part in parts]
-    return table("Memory by formulas", ["GB a device", *_names(stages)], rows)
-
-
-def _names(stages: Stages) -> list[str]:
-    return [stage["stage"] for stage in stages]
+def _memory(stages: Stages) -> Table:
+    rows = [[part, *[stage["memory_bytes"][part] / GB for stage in stages]] for part in stages[0]["memory_bytes"]]
+    return table("Estimated memory", ["GB per device", *_each(stages, "stage")], rows)
 
 
 def _each(stages: Stages, key: str) -> list[Any]:

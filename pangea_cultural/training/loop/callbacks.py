@@ -56,6 +56,6 @@ def progress_text(totals: dict[str, float], history: list[dict[str, Any]]) -> st
     if totals["seconds"]:
         speed = totals["questions"] / totals["seconds"]
         parts.append(f"{speed:.{0 if speed >= 10 else 1 if speed >= 1 else 2}f} questions/s")
-    if totals["image_tokens_apart"]:
-        parts.append(f"{1 - totals['image_tokens'] / totals['image_tokens_apart']:.0%} of image tokens saved")
+    if totals["unshared_image_tokens"]:
+        parts.append(f"{1 - totals['image_tokens'] / totals['unshared_image_tokens']:.0%} of image tokens saved")
     return ", ".join(parts)

@@ -10,7 +10,7 @@ import torch
 
 from pangea_cultural.utils.files import read_json, write_bytes, write_json
 
-COUNTS = ("questions", "tokens", "image_tokens", "image_tokens_apart")
+COUNTS = ("questions", "tokens", "image_tokens", "unshared_image_tokens")
 
 
 class LossAccumulator:

@@ -59,7 +59,7 @@ def set_up(
     augmentation = Augmentation(f"{seed} {stage.name}") if stage.augment_images else None
     set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
     setup = set_up_objective(stage, seed, data, model, processor, augmentation)
-    _cast_trainable_to_float32(setup.module)
+    cast_trainable_to_float32(setup.module)
     return setup
 
 
@@ -118,7 +118,7 @@ def _frozen_modules(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Modul
     return [] if "vision_tower" in stage.trainable else [model.model.vision_tower]
 
 
-def _cast_trainable_to_float32(module: torch.nn.Module) -> None:
+def cast_trainable_to_float32(module: torch.nn.Module) -> None:
     """Cast trainable parameters to float32: bfloat16 has 8 bits of precision, which round small updates to zero."""
     for parameter in module.parameters():
         if parameter.requires_grad:

@@ -28,7 +28,7 @@ def test_keys_without_targets_have_no_mean():
 
 def test_saved_state_is_loaded_exactly(tmp_path):
     first = TrainingMetrics(losses())
-    first.count_step({"questions": 3, "tokens": 70, "image_tokens": 40, "image_tokens_apart": 120})
+    first.count_step({"questions": 3, "tokens": 70, "image_tokens": 40, "unshared_image_tokens": 120})
     first.losses.sums[0, 0] += 1 / 3
     first.save(tmp_path / "state.json", first.losses.sums, {"a.png": "image missing"})
     second = TrainingMetrics(LossAccumulator(KEYS, torch.device("cpu")))

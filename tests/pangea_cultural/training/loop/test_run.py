@@ -95,7 +95,7 @@ def test_both_packings_have_the_same_losses(tmp_path, new_workspace, base):
     assert [e["loss"] for e in shared["log"]] == pytest.approx([e["loss"] for e in rows["log"]], rel=1e-4)
     assert shared["questions"] == rows["questions"]
     assert shared["image_tokens"] < rows["image_tokens"]
-    assert rows["image_tokens"] == rows["image_tokens_apart"] == shared["image_tokens_apart"]
+    assert rows["image_tokens"] == rows["unshared_image_tokens"] == shared["unshared_image_tokens"]
 
 
 def test_gradient_checkpointing_has_the_same_losses(tmp_path, new_workspace, base):

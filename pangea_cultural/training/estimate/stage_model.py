@@ -1,0 +1,83 @@
+"""The model as one stage trains it: trainable and frozen parameters by part."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+
+from pangea_cultural.model import build
+from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.setup import lora
+
+
+class ParameterCounts(NamedTuple):
+    """Numbers of parameters of a part of the model."""
+
+    trainable: int
+    frozen: int
+
+
+@dataclass(frozen=True)
+class StageModel:
+    """A model in one stage of a recipe.
+
+    Args:
+        model: the model; it may be on the meta device.
+        recipe: the training recipe.
+        stage: one of the recipe's stages.
+    """
+
+    model: PackedLlavaNext
+    recipe: Recipe
+    stage: Stage
+
+    @cached_property
+    def parameters(self) -> dict[str, ParameterCounts]:
+        """Parameters by part. LoRA adapters and the contrastive head are parts of their own."""
+        stage, config = self.stage, self.model.config
+        totals = {part: count(parameters) for part, parameters in build.parameter_groups(self.model).items()}
+        trainable = {part: total if part in stage.trainable else 0 for part, total in totals.items()}
+        if "vision_tower" in stage.trainable:
+            trainable["vision_tower"] -= count(build.unused_vision_parameters(self.model))
+        added = {}
+        if stage.objective == "contrastive":
+            trainable["language_model"] = trainable["language_model"] or self.num_embeddings
+            vision, text = config.vision_config.hidden_size, config.text_config.hidden_size
+            added["head"] = ParameterCounts(vision * text + text + 1, 0)
+        if stage.lora:
+            trainable["language_model"] = 0
+            adapted = lora.target_pattern(stage.lora)
+            linears = [module for name, module in self.model.named_modules() if re.fullmatch(adapted, name)]
+            sizes = sum(linear.in_features + linear.out_features for linear in linears)
+            added["adapters"] = ParameterCounts(stage.lora.rank * sizes, 0)
+        return {part: ParameterCounts(trainable[part], totals[part] - trainable[part]) for part in totals} | added
+
+    @property
+    def total(self) -> ParameterCounts:
+        """Parameters of all parts."""
+        trainable, frozen = (sum(counts) for counts in zip(*self.parameters.values(), strict=True))
+        return ParameterCounts(trainable, frozen)
+
+    def trains(self, part: str) -> bool:
+        """Return whether parameters of `part` are trainable, its adapters aside."""
+        return bool(self.parameters[part].trainable)
+
+    @property
+    def num_decoder_parameters(self) -> int:
+        """Parameters of the language model without its embeddings: each token passes through them."""
+        decoder = self.model.model.language_model
+        return count([*decoder.layers.parameters(), *decoder.norm.parameters()])
+
+    @property
+    def num_embeddings(self) -> int:
+        """Parameters of the input embeddings."""
+        return self.model.get_input_embeddings().weight.numel()
+
+
+def count(parameters: Iterable[torch.nn.Parameter]) -> int:
+    """Return the number of scalars in `parameters`."""
+    return sum(parameter.numel() for parameter in parameters)

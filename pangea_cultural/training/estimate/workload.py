@@ -1,0 +1,76 @@
+"""Amounts of training data: of a stage, a micro-batch and a step."""
+
+from dataclasses import astuple, dataclass
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Amounts of data in some rows.
+
+    Args:
+        rows: packed rows.
+        questions: questions in the rows.
+        images: images shown.
+        tokens: tokens of images and text.
+        image_tokens: tokens of images.
+        unshared_tokens: tokens of images and text if no two questions shared an image.
+        unshared_image_tokens: tokens of images if no two questions shared an image.
+        targets: predicted tokens.
+        attention_pairs: pairs of positions of which one attends to the other.
+        tiles: image tiles.
+    """
+
+    rows: int = 0
+    questions: int = 0
+    images: int = 0
+    tokens: int = 0
+    image_tokens: int = 0
+    unshared_tokens: int = 0
+    unshared_image_tokens: int = 0
+    targets: int = 0
+    attention_pairs: int = 0
+    tiles: int = 0
+
+    def __add__(self, other: "Workload") -> "Workload":
+        return Workload(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def scaled_to(self, questions: int) -> "Workload":
+        """Return the workload of `questions` questions of the same kind."""
+        return Workload(*(round(amount * questions / self.questions) for amount in astuple(self)))
+
+
+@dataclass(frozen=True)
+class MicroBatchShape:
+    """Shape of a micro-batch.
+
+    Args:
+        rows: number of rows.
+        length: tokens of the longest row, to which the others are padded.
+        targets: predicted tokens.
+        tiles: image tiles.
+    """
+
+    rows: int
+    length: int
+    targets: int
+    tiles: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens, padding included."""
+        return self.rows * self.length
+
+
+@dataclass(frozen=True)
+class StepShape:
+    """Shape of an optimizer step on one device.
+
+    Args:
+        largest: the micro-batch with the most tokens.
+        micro_batches: number of micro-batches.
+        devices: number of devices that train together.
+    """
+
+    largest: MicroBatchShape
+    micro_batches: int
+    devices: int
