@@ -1,4 +1,4 @@
-"""Kinds of entities, by their class (P31): a flag is asked about in other words than a person."""
+"""Entity types, by Wikidata class (P31). Questions about a flag differ from questions about a person."""
 
 import functools
 import tomllib
@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from importlib import resources
 
 ANY = "any"
-"""The kind of what no class names."""
+"""Type of entities without a class of the table."""
 
 
 @functools.cache
 def entity_types() -> dict[str, dict[str, str]]:
-    """Classes of each kind: item to English label."""
+    """Return the classes of each entity type: English labels by item."""
     return tomllib.loads(resources.files("factory.reference").joinpath("entity_types.toml").read_text("utf-8"))
 
 
 @functools.cache
-def _kind_by_class() -> dict[str, str]:
+def _type_by_class() -> dict[str, str]:
     return {item: entity_type for entity_type, classes in entity_types().items() for item in classes}
 
 
 def type_of(classes: Iterable[str]) -> str:
-    """The kind of an entity, by the first of its classes that has one; `any` where none has."""
-    return next((_kind_by_class()[item] for item in classes if item in _kind_by_class()), ANY)
+    """Return the entity type of the first class that has one, or `any`."""
+    return next((_type_by_class()[item] for item in classes if item in _type_by_class()), ANY)

@@ -1,1 +1,1 @@
-"""The embedded sample world: flags and cultural objects as entity documents, drawings, and general images."""
+"""The embedded sample: entity documents of flags and cultural objects, drawings, and synthetic chat data."""

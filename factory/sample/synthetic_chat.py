@@ -1,7 +1,6 @@
-"""Questions that are not about culture: colored shapes, asked for color, shape and number.
+"""Synthetic chat data in LLaVA's JSON: questions about color, shape and number of colored shapes.
 
-They stand in for the general instruction data that CulturalPangea's training interleaves (LLaVA's chat JSON), which is
-too large for a sample and not at hand without a network.
+The data stands in for the general instruction data of CulturalPangea's training, which is too large for a sample.
 """
 
 import functools
@@ -35,45 +34,45 @@ MAX_QUESTIONS = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Thing:
-    """A shape in an image."""
+class Shape:
+    """A colored shape in an image."""
 
-    shape: str
+    name: str
     color: str
     cell: int
-    """Quarter of the image, row by row."""
+    """Quarter of the image, counted row by row."""
 
 
 def known_languages() -> list[str]:
-    """Codes of the languages that have templates."""
+    """Return the codes of the languages that have templates."""
     return list(_templates())
 
 
 def write_synthetic_chat(folder: Path, *, languages: Sequence[str], num_images: int, seed: int) -> None:
-    """Write general.json and the images that it names.
+    """Write general.json and its images.
 
     Args:
-        folder: where to; made where it does not exist.
-        languages: codes; image n is asked about in language n modulo their number.
-        num_images: how many images, with one conversation of one to three questions each.
-        seed: equal seeds give equal files.
+        folder: output folder, created if missing.
+        languages: language codes. Image n has questions in language n modulo their number.
+        num_images: number of images. Each has a conversation of one to three questions.
+        seed: seed of the images and questions. Equal seeds give equal files.
 
     Raises:
-        UserError: a language without templates.
+        UserError: a language has no templates.
     """
     for code in languages:
         if code not in _templates():
-            raise unknown("language of the general questions", code, _templates())
-    # Written last: while it is away, nobody takes images of two seeds for one set.
+            raise unknown("language of synthetic chat", code, _templates())
+    # Removed first and written last, so that images of two seeds are never taken for one data set.
     (folder / FILE).unlink(missing_ok=True)
     rows = []
     for number in range(num_images):
-        chance = random.Random(f"{seed} general {number}")
-        things = _arrange(chance)
+        rng = random.Random(f"{seed} general {number}")
+        shapes = _arrange(rng)
         image = f"images/general-{number:06d}.png"
-        write_bytes(folder / image, _draw(things, chance))
+        write_bytes(folder / image, _draw(shapes, rng))
         code = languages[number % len(languages)]
-        conversation = _conversation(things, _templates()[code], chance)
+        conversation = _conversation(shapes, _templates()[code], rng)
         rows.append({"id": f"general-{number:06d}", "image": image, "language": code, "conversations": conversation})
     write_json(folder / FILE, rows)
 
@@ -83,16 +82,16 @@ def _templates() -> dict[str, dict[str, Any]]:
     return tomllib.loads(resources.files("factory.sample").joinpath("synthetic_chat.toml").read_text("utf-8"))
 
 
-def _arrange(chance: random.Random) -> list[Thing]:
-    """One to four things; no two share a shape, a color or a place, so that each question has one answer."""
-    count = chance.randint(1, len(SHAPES))
-    picks = (chance.sample(SHAPES, count), chance.sample(list(COLORS), count), chance.sample(range(4), count))
-    return [Thing(shape=shape, color=color, cell=cell) for shape, color, cell in zip(*picks, strict=True)]
+def _arrange(rng: random.Random) -> list[Shape]:
+    """Return one to four shapes. No two share a shape, a color or a cell, so that each question has one answer."""
+    count = rng.randint(1, len(SHAPES))
+    picks = (rng.sample(SHAPES, count), rng.sample(list(COLORS), count), rng.sample(range(4), count))
+    return [Shape(name=name, color=color, cell=cell) for name, color, cell in zip(*picks, strict=True)]
 
 
-def _conversation(things: list[Thing], words: dict[str, Any], chance: random.Random) -> list[dict[str, str]]:
-    pairs = list(_questions(things, words))
-    asked = chance.sample(pairs, min(len(pairs), chance.randint(1, MAX_QUESTIONS)))
+def _conversation(shapes: list[Shape], templates: dict[str, Any], rng: random.Random) -> list[dict[str, str]]:
+    pairs = list(_questions(shapes, templates))
+    asked = rng.sample(pairs, min(len(pairs), rng.randint(1, MAX_QUESTIONS)))
     turns = []
     for number, (question, answer) in enumerate(asked):
         turns.append({"from": "human", "value": question if number else f"<image>\n{question}"})
@@ -100,26 +99,26 @@ def _conversation(things: list[Thing], words: dict[str, Any], chance: random.Ran
     return turns
 
 
-def _questions(things: list[Thing], words: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """All questions that can be asked, with their answers."""
-    yield words["how_many"], words["numbers"][len(things) - 1]
-    for thing in things:
-        yield words["color_of"][thing.shape], words["colors"][thing.color]
-        color = words.get("as_quality", words["colors"])[thing.color]
-        yield words["shape_with"].format(color=color), words["shapes"][thing.shape]
+def _questions(shapes: list[Shape], templates: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield all possible questions with their answers."""
+    yield templates["how_many"], templates["numbers"][len(shapes) - 1]
+    for shape in shapes:
+        yield templates["color_of"][shape.name], templates["colors"][shape.color]
+        color = templates.get("as_quality", templates["colors"])[shape.color]
+        yield templates["shape_with"].format(color=color), templates["shapes"][shape.name]
 
 
-def _draw(things: list[Thing], chance: random.Random) -> bytes:
-    """The image as PNG, on a light background of its own."""
-    background = tuple(chance.randint(200, 255) for _ in range(3))
+def _draw(shapes: list[Shape], rng: random.Random) -> bytes:
+    """Return the image as PNG, on a random light background."""
+    background = tuple(rng.randint(200, 255) for _ in range(3))
     image = Image.new("RGB", (IMAGE_SIDE_PX, IMAGE_SIDE_PX), background)
     canvas = ImageDraw.Draw(image)
     half = IMAGE_SIDE_PX / 2
-    for thing in things:
-        radius = chance.uniform(0.28, 0.42) * half
-        row, column = divmod(thing.cell, 2)
-        x, y = (half * (place + 0.5) + chance.uniform(-0.07, 0.07) * half for place in (column, row))
-        _draw_shape(canvas, thing.shape, COLORS[thing.color], x, y, radius)
+    for shape in shapes:
+        radius = rng.uniform(0.28, 0.42) * half
+        row, column = divmod(shape.cell, 2)
+        x, y = (half * (index + 0.5) + rng.uniform(-0.07, 0.07) * half for index in (column, row))
+        _draw_shape(canvas, shape.name, COLORS[shape.color], x, y, radius)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

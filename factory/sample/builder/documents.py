@@ -1,4 +1,4 @@
-"""Entity documents in Wikidata's JSON: what `Special:EntityData` and the dumps hold, as far as the sample needs it."""
+"""Entity documents in Wikidata's JSON, as in `Special:EntityData` and the dumps, reduced to the sample's needs."""
 
 import uuid
 from typing import Any
@@ -8,12 +8,12 @@ Statement = dict[str, Any]
 
 GREGORIAN = "http://www.wikidata.org/entity/Q1985727"
 PRECISION_BY_PARTS = {1: 9, 2: 10, 3: 11}
-"""Year, year and month, year and month and day."""
+"""Wikidata's precision by the number of given parts: year, month, day."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://www.wikidata.org/entity/")
 
 
 def document(qid: str, labels: dict[str, str]) -> Document:
-    """An item without statements; `labels` by Wikidata's language codes."""
+    """Return an item without statements. `labels` are by Wikidata's language codes."""
     return {
         "type": "item",
         "id": qid,
@@ -30,10 +30,10 @@ def add(entity: Document, snak: dict[str, Any], *, rank: str = "normal", start: 
 
     Args:
         entity: the document, changed in place.
-        snak: the main snak, from one of the functions below.
+        snak: main snak, from one of the functions below.
         rank: preferred, normal or deprecated.
-        start: since when it holds (P580): YYYY, YYYY-MM or YYYY-MM-DD.
-        end: until when (P582).
+        start: start of validity (P580): YYYY, YYYY-MM or YYYY-MM-DD.
+        end: end of validity (P582).
     """
     name = snak["property"]
     statements: list[Statement] = entity["claims"].setdefault(name, [])
@@ -46,18 +46,18 @@ def add(entity: Document, snak: dict[str, Any], *, rank: str = "normal", start: 
 
 
 def item(name: str, qid: str) -> dict[str, Any]:
-    """A snak whose value is an item."""
+    """Return a snak whose value is an item."""
     value = {"entity-type": "item", "numeric-id": int(qid.removeprefix("Q")), "id": qid}
     return _snak(name, "wikibase-item", "wikibase-entityid", value)
 
 
 def string(name: str, value: str, datatype: str) -> dict[str, Any]:
-    """A snak whose value is text: an external id, a Commons file, a Commons category."""
+    """Return a snak whose value is text: an external id, a Commons file, a Commons category."""
     return _snak(name, datatype, "string", value)
 
 
 def time(name: str, when: str) -> dict[str, Any]:
-    """A snak whose value is a date, as precise as it is written."""
+    """Return a snak whose value is a date in the precision of its text."""
     parts = when.split("-")
     value = {
         "time": f"+{'-'.join([*parts, '00', '00'][:3])}T00:00:00Z",
@@ -71,7 +71,7 @@ def time(name: str, when: str) -> dict[str, Any]:
 
 
 def unknown(name: str) -> dict[str, Any]:
-    """A snak that says that there is a value and nobody knows it."""
+    """Return a snak of an unknown value."""
     return {"snaktype": "somevalue", "property": name, "datatype": "wikibase-item"}
 
 

@@ -1,7 +1,4 @@
-"""Draws the 42 regions' flags as SVG: true proportions, colors and layout, simplified emblems.
-
-Run by hand after a change: python -m factory.sample.builder.draw_flags. The images in flags/ are its output.
-"""
+"""Drawings of the 42 regions' flags in flags/, as SVG: true proportions, colors and layout, simplified emblems."""
 
 from pathlib import Path
 
@@ -264,7 +261,7 @@ DRAWN = {
 
 
 def designs() -> dict[str, str]:
-    """SVG documents by lower-case ISO code."""
+    """Return the SVG documents by lower-case ISO code."""
     green, egypt, india = "#006847", ["#ce1126", WHITE, BLACK], ["#ff671f", WHITE, "#046a38"]
     thailand = ["#ef3340", WHITE, "#00247d", WHITE, "#ef3340"]
     charged = {

@@ -1,7 +1,4 @@
-"""Draws landmarks as SVG: the outline and the colors that one knows them by, nothing more.
-
-Run by hand after a change: python -m factory.sample.builder.draw_landmarks. The images in landmarks/ are its output.
-"""
+"""Drawings of landmarks in landmarks/, as SVG: their characteristic outlines and colors."""
 
 from pathlib import Path
 
@@ -360,11 +357,11 @@ DRAWINGS = {
     "Q724970": wat_arun,
     "Q482485": gyeongbokgung,
 }
-"""By Wikidata's ids; names, places and sources are in decisions.toml."""
+"""Landmarks by Wikidata's ids. Names, places and sources are in decisions.toml."""
 
 
 def designs() -> dict[str, str]:
-    """All landmarks as SVG documents, by Wikidata's ids."""
+    """Return all landmarks as SVG documents, by Wikidata's ids."""
     return {name: document(SIDE, SIDE, *draw()) for name, draw in DRAWINGS.items()}
 
 

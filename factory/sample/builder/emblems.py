@@ -1,4 +1,4 @@
-"""Simplified emblems of the flags that carry one: recognizable at 100 pixels, not heraldically complete."""
+"""Simplified emblems of flags: recognizable at 100 pixels, not heraldically complete."""
 
 from factory.sample.builder.svg import disc, ellipse, line, on_circle, path, place, polygon, rect, ring
 
@@ -145,7 +145,7 @@ def spanish_arms(x: float, y: float, height: float) -> str:
 
 
 def sword_and_script(x: float, y: float, width: float) -> str:
-    """Saudi Arabia's sword under a line of writing, of which only the look is drawn, not the words."""
+    """Saudi Arabia's sword under a line of writing, drawn without its words."""
     strokes = (
         "M92 -26 V8 M84 -14 C84 6 70 6 66 -4 M62 -28 L50 8 M52 -28 L64 8 M44 -26 V6 C40 14 30 12 26 4 M34 -22 V0 "
         "M20 -12 C22 2 8 6 6 -6 M2 -28 V8 M-6 -28 L-18 8 M-16 -28 L-4 8 M-24 -26 V2 C-28 12 -40 12 -42 0 M-34 -20 V0 "
@@ -187,7 +187,7 @@ def kufic_border(width: float, y: float, height: float, count: int, color: str) 
 
 
 def trigram(x: float, y: float, width: float, bars: str, turn: float) -> str:
-    """One of South Korea's trigrams: `bars` says of each bar, outermost first, if it is whole (1) or broken (0)."""
+    """One of South Korea's trigrams: `bars` are solid (1) or broken (0), outermost first."""
     height, gap = width / 6, width / 12
     parts = []
     for n, whole in enumerate(bars):
@@ -199,7 +199,7 @@ def trigram(x: float, y: float, width: float, bars: str, turn: float) -> str:
 
 
 def rays(x: float, y: float, inner: float, outer: float, count: int, color: str, *, spread: float = 0.5) -> str:
-    """Triangular rays around a sun; `spread` is the share of the circle that their feet cover."""
+    """Triangular rays around a sun; `spread` is the share of the circle that their bases cover."""
     half = 180 / count * spread
     return "".join(
         polygon(

@@ -1,4 +1,4 @@
-"""Small pieces of SVG that drawings are made of. Lengths are in the drawing's units; angles are in degrees."""
+"""Elements of SVG drawings. Lengths are in the drawing's units, angles in degrees."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ def _points(points: Iterable[Point]) -> str:
 
 
 def document(width: float, height: float, *parts: str) -> str:
-    """A whole SVG document; what sticks out is cut off."""
+    """Return an SVG document. Its view box crops the parts."""
     size = f"{_number(width)} {_number(height)}"
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}">\n  ' + "\n  ".join(parts) + "\n</svg>\n"
 
@@ -29,7 +29,7 @@ def rect(x: float, y: float, width: float, height: float, fill: str) -> str:
 
 
 def rows(width: float, height: float, colors: Sequence[str], weights: Sequence[float] | None = None) -> str:
-    """Horizontal stripes from the top; equal ones without weights."""
+    """Horizontal stripes from the top, equal without weights."""
     edges = _edges(height, colors, weights)
     return "".join(
         rect(0, top, width, bottom - top, c) for c, top, bottom in zip(colors, edges, edges[1:], strict=False)
@@ -37,7 +37,7 @@ def rows(width: float, height: float, colors: Sequence[str], weights: Sequence[f
 
 
 def columns(width: float, height: float, colors: Sequence[str], weights: Sequence[float] | None = None) -> str:
-    """Vertical stripes from the hoist; equal ones without weights."""
+    """Vertical stripes from the hoist, equal without weights."""
     edges = _edges(width, colors, weights)
     return "".join(
         rect(left, 0, right - left, height, c) for c, left, right in zip(colors, edges, edges[1:], strict=False)
@@ -94,17 +94,17 @@ def place(part: str, x: float, y: float, *, scale: float = 1, turn: float = 0) -
 
 
 def on_circle(x: float, y: float, radius: float, angle: float) -> Point:
-    """The point of a circle at an angle, clockwise from the top."""
+    """Return the point of a circle at an angle, clockwise from the top."""
     return x + radius * math.sin(math.radians(angle)), y - radius * math.cos(math.radians(angle))
 
 
 def star(x: float, y: float, radius: float, fill: str, *, tips: int = 5, inner: float = 0.382, turn: float = 0) -> str:
-    """A star with a tip on top, or turned clockwise; `inner` is the share of the radius at which the notches lie."""
+    """A star with a tip on top, or turned clockwise. `inner` is the radius of the notches, as a share."""
     step = 180 / tips
     corners = (on_circle(x, y, radius * (inner if n % 2 else 1), turn + n * step) for n in range(2 * tips))
     return polygon(corners, fill)
 
 
 def crescent(x: float, y: float, radius: float, fill: str, *, cut: float, shift: Point, ground: str) -> str:
-    """A disc from which another disc in the ground's color is cut, `shift` away."""
+    """A disc, partly covered by another disc in the ground's color, `shift` away."""
     return disc(x, y, radius, fill) + disc(x + shift[0], y + shift[1], cut, ground)

@@ -1,4 +1,4 @@
-"""What values are called, and where: Chinese in Taiwan is written in other characters than in China."""
+"""Names of values by region: Chinese in Taiwan has other characters than in China."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def named(**by_code):
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
-    """Answers and options in Chinese, by region."""
+    """Return the questions in Chinese, by region."""
     folder = tmp_path_factory.mktemp("zh")
     people = [
         architect(0, **named(zh="東漢", zh_hans="东汉", zh_hant="東漢")),
@@ -48,13 +48,13 @@ def answers(tmp_path_factory):
     return {region: [row for row in rows if row.region == region] for region in ("china", "taiwan")}
 
 
-def test_answers_are_written_as_the_region_writes(answers):
+def test_answers_have_the_characters_of_their_region(answers):
     china, taiwan = ({row.answer for row in answers[name]} for name in ("china", "taiwan"))
     assert {"东汉", "国王", "人", "龟"} <= china and "東漢" not in china
     assert {"東漢", "國王", "人", "龍"} <= taiwan and "东汉" not in taiwan
 
 
-def test_options_are_written_as_the_answer_is(answers):
+def test_options_have_the_characters_of_their_answer(answers):
     options = {name: {o for row in answers[name] for o in row.choices} for name in ("china", "taiwan")}
     assert not {"東漢", "國王"} & options["china"] and not {"东汉", "国王"} & options["taiwan"]
     assert options["china"] and options["taiwan"]

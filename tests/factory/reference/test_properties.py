@@ -1,4 +1,4 @@
-"""The property table: 76 properties, how they tie to regions, and what is never asked."""
+"""The property table: ids, value types, links to regions, and properties that are not asked about."""
 
 import dataclasses
 import re
@@ -15,7 +15,7 @@ PATHS = ("P17/P36", "P17/P37", "P17/P30")
 PLUTO = '[P9990001]\nlabel = "orbit"\ntheme = "place"\nvalue_type = "item"\n'
 
 
-def test_76_properties_besides_the_name_the_paths_and_the_passport():
+def test_table_has_76_properties_besides_name_paths_and_citizenship():
     assert len(set(properties()) - {"label", "P27", *PATHS}) == 76
     assert set(PATHS) <= set(properties())
 
@@ -28,19 +28,22 @@ def test_ids_are_properties_or_paths_of_properties():
 
 
 def test_every_value_type_has_its_properties():
-    by_type = {kind: {n for n, row in properties().items() if row.value_type == kind} for kind in ("time", "quantity")}
+    by_type = {
+        value_type: {n for n, row in properties().items() if row.value_type == value_type}
+        for value_type in ("time", "quantity")
+    }
     assert by_type["time"] == {"P571", "P1619", "P577", "P585", "P569"}
     assert by_type["quantity"] == {"P2048", "P1101", "P1083"}
     assert property_of("P837").value_type == "item", "a day of the year is an item: Easter, 15 August"
 
 
-def test_what_ties_to_a_region_is_marked():
+def test_link_properties_are_in_order():
     links = [name for name, row in properties().items() if row.region_link]
     assert links == ["P17", "P495", "P2596", "P2341", "P27"], "the order decides which region is the main one"
-    assert "P172" not in links, "ethnicity gives nobody to a country"
+    assert "P172" not in links, "ethnicity does not link a person to a country"
 
 
-def test_every_property_is_tied_to_regions_by_link_properties():
+def test_every_property_is_linked_to_regions_by_link_properties():
     links = {name for name, row in properties().items() if row.region_link}
     for row in properties().values():
         assert row.linked_by, row
@@ -50,11 +53,11 @@ def test_every_property_is_tied_to_regions_by_link_properties():
     assert property_of("P2012").linked_by[0] == "P495"
 
 
-def test_answers_that_can_be_seen():
+def test_visible_properties():
     assert {n for n, row in properties().items() if row.visible} == {"P31", "P149", "P186", "P180", "P462"}
 
 
-def test_what_serves_links_and_wrong_options_is_not_asked():
+def test_properties_for_links_and_wrong_options_are_not_asked():
     assert {n for n, row in properties().items() if not row.question} == {"P27", "P279", "P1889"}
     with pytest.raises(UserError, match="Unknown property 'P1889'"):
         recipe._askable("P1889")
@@ -76,15 +79,15 @@ def test_image_properties_are_not_asked():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("P9990001", "Q9990001"), "'Q9990001' is no property"),
-        (("P9990001", '"P17/P9"'), "is no property: write P and a number, or a path"),
+        (("P9990001", "Q9990001"), "'Q9990001' is not a property"),
+        (("P9990001", '"P17/P9"'), "is not a property. Write P and a number, or a path"),
         (('"item"', '"itme"'), "value_type: Input should be 'item', 'time' or 'quantity'"),
         (("theme", "teme"), "Unknown key 'teme'. Did you mean theme"),
         (("label", 'path = ["P1", "P2"]\nlabel'), 'its table is named after them: ["P1/P2"]'),
-        (("label", 'linked_by = ["P27", "country"]\nlabel'), "'country' is no property"),
+        (("label", 'linked_by = ["P27", "country"]\nlabel'), "'country' is not a property"),
     ],
 )
-def test_a_row_that_does_not_fit_is_one_line(tmp_path, change, message):
+def test_wrong_row_is_a_one_line_error(tmp_path, change, message):
     path = tmp_path / "properties.toml"
     path.write_text(PLUTO.replace(*change))
     with pytest.raises(UserError, match=re.escape(message)) as caught:

@@ -52,7 +52,7 @@ def statements(document):
     return itertools.chain.from_iterable(document["claims"].values())
 
 
-def test_documents_have_wikidatas_shape(documents):
+def test_documents_have_the_structure_of_wikidata(documents):
     assert len(documents) == len((FOLDER / "entities.jsonl").read_bytes().splitlines()), "ids are unique"
     for qid, document in documents.items():
         assert document["type"] == "item" and entity.values.ITEM.fullmatch(qid)
@@ -63,7 +63,7 @@ def test_documents_have_wikidatas_shape(documents):
     assert len(set(ids)) == len(ids)
 
 
-def test_only_unknown_values_are_not_read(entities):
+def test_reading_drops_only_unknown_values(entities):
     dropped = {(e.id, name, reason) for e in entities.values() for name, reason in e.dropped}
     assert dropped == {("Q160525", "P495", "somevalue"), ("Q46383", "P61", "somevalue")}
 
@@ -75,14 +75,14 @@ def test_every_region_has_a_country_and_a_flag(entities):
     assert len(flags(entities)) == len(countries) == 42
 
 
-def test_every_item_that_is_pointed_to_has_a_label(entities):
+def test_every_referenced_item_has_a_label(entities):
     for e in entities.values():
         for claim in e.claims:
             if claim.value_type == "item":
                 assert "en" in entities[claim.value].labels, claim
 
 
-def test_every_image_and_category_is_in_the_drawings(entities, drawings):
+def test_every_image_and_category_has_drawings(entities, drawings):
     imaged = [e for e in entities.values() if e.best("P18")]
     assert len(imaged) == 42 + 47
     for e in imaged:
@@ -96,12 +96,12 @@ def test_every_image_and_category_is_in_the_drawings(entities, drawings):
             assert given.author and given.license and given.license_url and given.source
 
 
-def test_openmojis_flags_are_in_a_category_of_their_own(drawings, entities):
-    theirs = set(drawings.files_in_category("Flags drawn by OpenMoji"))
-    assert len(theirs) == 42 * 4
+def test_openmoji_flags_have_a_separate_category(drawings, entities):
+    openmoji = set(drawings.files_in_category("Flags drawn by OpenMoji"))
+    assert len(openmoji) == 42 * 4
     for e in flags(entities).values():
-        ours, others = (drawings.files_in_category(e.best("P373")[0])[a:b] for a, b in ((0, 40), (40, 44)))
-        assert not theirs & set(ours) and theirs >= set(others)
+        files, openmoji_files = (drawings.files_in_category(e.best("P373")[0])[a:b] for a, b in ((0, 40), (40, 44)))
+        assert not openmoji & set(files) and openmoji >= set(openmoji_files)
 
 
 def test_every_drawing_can_be_drawn(drawings):
@@ -119,7 +119,7 @@ def test_flags_differ_from_each_other(drawings, entities):
         assert np.abs(first - second).mean() > 3, f"{a} and {b} look alike"
 
 
-def test_committed_files_are_what_the_scripts_make(decisions):
+def test_committed_files_equal_the_output_of_the_builder(decisions):
     assert rows() == list(build.drawings(decisions))
     assert {path.stem: path.read_text("utf-8") for path in (FOLDER / "flags").glob("*.svg")} == draw_flags.designs()
     drawn = {path.stem: path.read_text("utf-8") for path in (FOLDER / "landmarks").glob("*.svg")}
@@ -142,12 +142,12 @@ def test_stale_and_contested_facts_are_left_out(entities):
     for slug in ("israel", "sri_lanka", "indonesia", "singapore"):
         assert not entities[region(slug).qid].best("P36"), slug
     assert not entities[region("taiwan").qid].best("P37")
-    assert not entities["Q160525"].best("P495"), "nobody knows where the pretzel comes from"
+    assert not entities["Q160525"].best("P495"), "the origin of the pretzel is unknown"
     assert "ta" not in entities["Q39231"].labels, "CLDR calls Mount Fuji Everest in Tamil"
     assert entities["Q212121"].labels.keys() == {"en", "es", "ja"}, "elsewhere CLDR says pan, not paella"
 
 
-def test_ranks_decide(entities):
+def test_ranks_decide_between_capitals(entities):
     ended = {
         "germany": ("P36", "Q586"),
         "italy": ("P36", "Q495"),
@@ -194,7 +194,7 @@ def test_labels_are_in_their_languages_script(entities):
     [("Берлин", "Cyrl", True), ("Berlin", "Cyrl", False), ("東京タワー", "Jpan", True), ("پاکستان", "Arab", True),
      ("ኪየቭ", "Ethi", True), ("Éire", "Latn", True), ("Токио", "Latn", False), ("दिल्ली", "Deva", True)],
 )  # fmt: skip
-def test_script_of_a_text(text, script, fits):
+def test_in_script_checks_letters(text, script, fits):
     assert cldr_names.in_script(text, script) == fits
 
 
@@ -204,11 +204,11 @@ def test_script_of_a_text(text, script, fits):
      ("Q1490", "de", "Tokio"), ("Q15", "zh-hans", "非洲"), ("Q652", "nb", "italiensk"), ("Q46383", "ja", "すし"),
      ("Q183536", "es", "Torre de Tokio"), ("Q1033", "ig", "Naịjịrịa")],
 )  # fmt: skip
-def test_some_names(entities, qid, code, text):
+def test_names_in_other_languages(entities, qid, code, text):
     assert entities[qid].labels[code] == text
 
 
-def test_the_sample_is_small():
+def test_sample_is_below_2_megabytes():
     assert (
         sum(path.stat().st_size for path in FOLDER.rglob("*") if path.suffix != ".pyc" and path.is_file()) < 2_000_000
     )

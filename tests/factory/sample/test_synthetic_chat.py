@@ -20,12 +20,12 @@ def files(folder):
 
 
 def colors(path):
-    """Names of the table's colors that an image shows; drawn without antialiasing, so they occur exactly."""
+    """Return the named colors in an image. Shapes have no antialiasing, so the colors are exact."""
     shown = set(Image.open(path).get_flattened_data())
     return {name for name, value in synthetic_chat.COLORS.items() if value in shown}
 
 
-def test_is_llava_chat_json(written):
+def test_output_is_llava_chat_json(written):
     rows = read_json(written / "general.json")
     assert len(rows) == 160 and len({row["id"] for row in rows}) == 160
     assert [row["language"] for row in rows[:8]] == synthetic_chat.known_languages()
@@ -36,10 +36,10 @@ def test_is_llava_chat_json(written):
         assert [turn["value"].startswith("<image>\n") for turn in turns] == [True] + [False] * (len(turns) - 1)
         assert len({turn["value"] for turn in turns[::2]}) == len(turns) // 2, "nothing is asked twice"
         assert (written / row["image"]).is_file()
-    assert len(list((written / "images").iterdir())) == 160, "nothing else lies there"
+    assert len(list((written / "images").iterdir())) == 160, "there are no other files"
 
 
-def test_answers_are_what_the_image_shows(written):
+def test_answers_match_the_image(written):
     rows = [row for row in read_json(written / "general.json") if row["language"] == "en"]
     checked = 0
     for row in rows:
@@ -68,7 +68,7 @@ def test_equal_seeds_give_equal_files(tmp_path, written):
     assert files(tmp_path / "b") != files(written)
 
 
-def test_a_set_that_is_overwritten_is_not_whole_before_its_last_image(tmp_path, monkeypatch):
+def test_interrupted_overwrite_leaves_no_json(tmp_path, monkeypatch):
     synthetic_chat.write_synthetic_chat(tmp_path, languages=["en"], num_images=3, seed=1)
 
     def killed(path, content):
@@ -80,7 +80,7 @@ def test_a_set_that_is_overwritten_is_not_whole_before_its_last_image(tmp_path, 
     assert not (tmp_path / "general.json").exists()
 
 
-def test_every_language_has_all_words():
+def test_every_language_has_all_templates():
     for code, words in synthetic_chat._templates().items():
         for name in ("colors", "as_quality"):
             assert words.get(name, words["colors"]).keys() == synthetic_chat.COLORS.keys(), code
@@ -90,7 +90,7 @@ def test_every_language_has_all_words():
         assert "{color}" in words["shape_with"], code
 
 
-def test_a_language_without_templates_is_an_error(tmp_path):
+def test_language_without_templates_is_an_error(tmp_path):
     with pytest.raises(UserError, match="Known: de, en"):
         synthetic_chat.write_synthetic_chat(tmp_path / "x", languages=["en", "zh"], num_images=3, seed=0)
     assert not (tmp_path / "x").exists()

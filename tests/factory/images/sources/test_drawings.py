@@ -42,7 +42,7 @@ def opened(content):
     return image
 
 
-def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
+def test_files_in_category_are_numbered_views_in_table_order(table):
     source = DrawingsSource(table, seed=0)
     assert source.files_in_category("White") == [f"White (view {n:02d}).png" for n in range(1, 6)]
     assert source.files_in_category("Signs")[4:6] == ["White (view 05).png", "Green (view 01).png"]
@@ -50,7 +50,7 @@ def test_files_of_a_category_are_numbered_views_in_the_tables_order(table):
     assert source.files_in_category("Nothing") == []
 
 
-def test_metadata_names_the_drawings_author_license_and_source(table):
+def test_metadata_has_author_license_and_source(table):
     info = DrawingsSource(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
     attribution = info.attribution
     assert (attribution.author, attribution.license, attribution.license_url) == (
@@ -66,7 +66,7 @@ def test_metadata_names_the_drawings_author_license_and_source(table):
     "title",
     ["White (view 06).png", "White (view 00).png", "White (view 1).png", "White.png", "Blue (view 01).png", ""],
 )
-def test_unknown_titles(table, title):
+def test_unknown_titles_have_no_metadata_and_cannot_be_drawn(table, title):
     source = DrawingsSource(table, seed=0)
     assert source.metadata([title]) == {}
     with pytest.raises(KeyError):
@@ -103,12 +103,12 @@ def test_views_are_between_96_and_160_pixels_and_show_the_drawing(table):
         image = opened(source.draw(title))
         assert image.mode == "RGB"
         assert 96 <= max(image.size) <= 160
-        # Light, tint and print move the disc's red; it stays by far the reddest thing on any of the backgrounds.
+        # Light, tint and print change the disc's red, but it stays the reddest part on any background.
         red = sum(1 for r, g, b in image.get_flattened_data() if r > g + 40 and r > b + 25)
         assert red > 0.02 * image.width * image.height, title
 
 
-def test_many_are_drawn_as_one_is_in_the_order_asked_for(table, monkeypatch):
+def test_worker_processes_draw_the_same_views_in_order(table, monkeypatch):
     monkeypatch.setattr(module, "NUM_FOR_POOL", 50)
     source = DrawingsSource(table, seed=3)
     titles = [*reversed(source.files_in_category("Green")), *source.files_in_category("White"), "Disc (view 01).png"]
@@ -119,14 +119,14 @@ def test_many_are_drawn_as_one_is_in_the_order_asked_for(table, monkeypatch):
     assert list(source.fetch(infos[:3])) == many[:3], "a few are drawn without workers"
 
 
-def test_a_bad_table_is_one_line_with_its_place(tmp_path):
+def test_wrong_table_row_is_named_with_its_line(tmp_path):
     path = tmp_path / "drawings.jsonl"
     path.write_bytes(orjson.dumps(row("White", "white.svg")) + b'\n{"name": "Green"}\n')
     with pytest.raises(UserError, match=r"drawings.jsonl:2 is not a row"):
         DrawingsSource(path, seed=0)
 
 
-def test_a_missing_package_is_named(tmp_path):
+def test_missing_package_is_named(tmp_path):
     path = tmp_path / "drawings.jsonl"
     path.write_bytes(orjson.dumps(row("White", "no_such_package:a.svg")))
     with pytest.raises(UserError, match="no_such_package"):

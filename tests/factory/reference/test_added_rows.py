@@ -1,4 +1,4 @@
-"""A user adds a region, a language or a property by adding a row to a table: the next build uses it, without code."""
+"""Builds with rows that a user added to the tables of regions, languages and properties."""
 
 import dataclasses
 import shutil
@@ -14,44 +14,39 @@ from pangea_cultural.reference import regions as region_table
 from tests.helpers import world
 from tests.helpers.world import item, labels, text
 
-CACHES = (
-    templates.available_languages,
-    templates.load,
-)
 
-
-def forget():
-    for cached in CACHES:
-        cached.cache_clear()
+def clear_caches():
+    templates.available_languages.cache_clear()
+    templates.load.cache_clear()
 
 
 @pytest.fixture
 def add_row(monkeypatch, tmp_path):
-    """Gives a function that appends a row to a table."""
+    """Return a function that appends a row to a table."""
 
     def add(module, row, name="TABLE"):
         table = getattr(module, name)
         path = tmp_path / table.path.name
         path.write_text(table.path.read_text("utf-8") + row)
         monkeypatch.setattr(module, name, dataclasses.replace(table, path=path))
-        forget()
+        clear_caches()
 
     yield add
     monkeypatch.undo()
-    forget()
+    clear_caches()
 
 
 @pytest.fixture
 def add_template(monkeypatch, tmp_path):
-    """Gives a function that appends to a language's templates."""
-    place = tmp_path / "templates"
-    shutil.copytree(templates.folder(), place)
-    monkeypatch.setattr(templates, "folder", lambda: place)
+    """Return a function that appends templates to a language."""
+    folder = tmp_path / "templates"
+    shutil.copytree(templates.folder(), folder)
+    monkeypatch.setattr(templates, "folder", lambda: folder)
 
     def add(code, content):
-        with (place / f"{code}.toml").open("a") as file:
+        with (folder / f"{code}.toml").open("a") as file:
             file.write(content)
-        forget()
+        clear_caches()
 
     return add
 
@@ -61,16 +56,16 @@ def document(qid, names, **claims):
 
 
 def build(folder, documents, recipe):
-    """Build from documents, without images; gives the questions and the store's rejections."""
-    whole = f'name = "own"\n{recipe}\n[images]\nrequired = false\n'
-    world.build(world.lay_out(folder, whole, documents), folder / "workspace")
-    export = Export.open(folder / "workspace/exports/own")
+    """Build from documents without images, and return the questions and rejections."""
+    full_recipe = f'name = "added"\n{recipe}\n[images]\nrequired = false\n'
+    world.build(world.lay_out(folder, full_recipe, documents), folder / "workspace")
+    export = Export.open(folder / "workspace/exports/added")
     with Store.open(folder / "workspace/store.duckdb", read_only=True) as store:
         rejections = store.rows("SELECT stage, item, reason, items FROM rejection")
     return [row for split in SPLITS for row in export.questions(split)], rejections
 
 
-def test_a_region_added_as_a_row_is_asked_about(add_row, tmp_path):
+def test_added_region_gets_questions(add_row, tmp_path):
     row = '[atlantis]\nname = "Atlantis"\nqid = "Q99000000"\niso = "XZ"\nlanguages = ["el"]\nalso = ["Q99000001"]\n'
     add_row(region_table, "\n" + row)
     documents = [
@@ -86,7 +81,7 @@ def test_a_region_added_as_a_row_is_asked_about(add_row, tmp_path):
     }
 
 
-def test_a_property_added_as_a_row_is_asked_for(add_row, add_template, tmp_path):
+def test_added_property_gets_questions(add_row, add_template, tmp_path):
     add_row(property_table, '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n')
     add_template("en", '\n[P9990001]\nany = ["Who guards this?"]\n')
     documents = [
@@ -97,7 +92,7 @@ def test_a_property_added_as_a_row_is_asked_for(add_row, add_template, tmp_path)
     assert [(row.question, row.answer) for row in rows] == [("Who guards this?", "a dragon")]
 
 
-def test_a_link_property_added_as_a_row_ties_to_regions_in_the_next_build(add_row, tmp_path):
+def test_added_link_property_links_entities_in_the_next_build(add_row, tmp_path):
     row = '[P9990002]\nlabel = "realm"\ntheme = "place"\nvalue_type = "item"\nregion_link = true\nquestion = false\n'
     documents = [document("Q1000", {"en": "Temple"}, P9990002=[item("Q17")], P495=[item("Q142")])]
     recipe = 'languages = ["en"]\nproperties = ["P495"]\nregions = ["japan"]'
@@ -107,7 +102,7 @@ def test_a_link_property_added_as_a_row_ties_to_regions_in_the_next_build(add_ro
     assert {row.region for row in rows} == {"japan"}
 
 
-def test_a_language_added_as_a_row_is_asked_in(add_row, add_template, tmp_path):
+def test_added_language_gets_questions(add_row, add_template, tmp_path):
     row = '[eo]\nname = "Esperanto"\nnative = "Esperanto"\nscript = "Latn"\naliases = ["epo"]\n'
     add_row(language_table, "\n" + row)
     add_template("eo", '[P17]\nany = ["En kiu lando ĝi estas?"]\n')
@@ -119,7 +114,7 @@ def test_a_language_added_as_a_row_is_asked_in(add_row, add_template, tmp_path):
     assert {(row.language, row.answer) for row in rows} == {("en", "Japan"), ("eo", "Japanio")}
 
 
-def test_an_ambiguous_state_added_as_a_row_is_named_in_the_rejections(add_row, tmp_path):
+def test_added_ambiguous_state_is_named_in_the_rejections(add_row, tmp_path):
     row = '[Q99000009]\nlabel = "Old Union"\ntoday = "Japan, France"\n'
     add_row(region_table, "\n" + row, "STATES_TABLE")
     documents = [
@@ -135,9 +130,9 @@ def test_an_ambiguous_state_added_as_a_row_is_named_in_the_rejections(add_row, t
     assert {(row.entity, row.region) for row in rows} == {("Q1001", "france")}
 
 
-def test_an_edited_row_makes_the_build_start_anew(add_row, add_template, tmp_path):
-    own = '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n'
-    add_row(property_table, own)
+def test_edited_row_restarts_the_build(add_row, add_template, tmp_path):
+    row = '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n'
+    add_row(property_table, row)
     add_template("en", '\n[P9990001]\nany = ["Who guards this?"]\n')
     documents = [
         document("Q1000", {"en": "A person"}, P31=[item("Q5")], P27=[item("Q17")], P9990001=[item("Q2000")]),
@@ -151,7 +146,7 @@ def test_an_edited_row_makes_the_build_start_anew(add_row, add_template, tmp_pat
     assert ("questions", "Q1000 P9990001", "sensitive about a person", 1) in rejections
 
 
-def test_faith_is_asked_of_a_temple_and_not_of_a_person(add_template, tmp_path):
+def test_faith_is_asked_about_a_temple_but_not_about_a_person(add_template, tmp_path):
     add_template("en", '\n[P140]\nany = ["Which religion is this tied to?"]\n')
     documents = [
         document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P140=[item("Q748")]),
@@ -163,7 +158,7 @@ def test_faith_is_asked_of_a_temple_and_not_of_a_person(add_template, tmp_path):
     assert ("questions", "Q1001 P140", "sensitive about a person", 1) in rejections
 
 
-def test_a_property_without_templates_is_counted_and_harmless(tmp_path):
+def test_property_without_templates_is_rejected(tmp_path):
     documents = [
         document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P2079=[item("Q2000")]),
         document("Q17", {"en": "Japan"}),
@@ -174,7 +169,7 @@ def test_a_property_without_templates_is_counted_and_harmless(tmp_path):
     assert ("questions", "P2079 any en", "no template", 1) in rejections
 
 
-def test_traditional_labels_are_kept_for_taiwan(tmp_path):
+def test_traditional_chinese_labels_are_kept_for_taiwan(tmp_path):
     names = {"en": "Taipei 101", "zh-hant": "臺北101", "zh-hans": "台北101", "sq": "Taipei"}
     documents = [document("Q83101", names, P17=[item("Q865")], P18=[text("a.jpg")])]
     build(tmp_path, documents, 'languages = ["zh"]\nproperties = ["P17"]')
