@@ -38,6 +38,11 @@ def page(proxy, handler, request):
     proxy.send(handler, 200, b"<!DOCTYPE html><html><body>We'll be back soon</body></html>", "text/html")
 
 
+def plain_text(proxy, handler, request):
+    """Answer with another content type and status 200."""
+    proxy.send(handler, 200, b"ready", "text/plain")
+
+
 def cut_json(proxy, handler, request):
     """Answer with half of the results as a complete response with status 200."""
     body = proxy.upstream(request)

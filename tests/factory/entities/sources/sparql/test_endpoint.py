@@ -65,6 +65,7 @@ def test_query_is_posted_with_contact_and_result_format(proxy):
     assert (request.method, request.query) == ("POST", QUERY)
     assert request.headers["User-Agent"] == user_agent("me@example.org", f"aiohttp/{aiohttp.__version__}")
     assert "application/sparql-results+json" in request.headers["Accept"]
+    assert request.headers["Connection"] == "close"
 
 
 def test_queries_are_a_pause_apart(proxy, waits):
@@ -151,7 +152,9 @@ def test_many_incomplete_answers_do_not_count_as_a_server_that_is_down(proxy, en
             endpoint.select(QUERY)
 
 
-@pytest.mark.parametrize("broken", [fault.slow(5), fault.status(500, "Internal error"), fault.reset, fault.page])
+@pytest.mark.parametrize(
+    "broken", [fault.slow(5), fault.status(500, "Internal error"), fault.reset, fault.page, fault.plain_text]
+)
 def test_server_that_answers_no_query_is_down(proxy, short_timeout, broken):
     proxy.rule = lambda query: broken
     with pytest.raises(EndpointDownError, match=r"does not answer.*Run the same command again"):
