@@ -205,8 +205,8 @@ def test_error_is_one_line_without_traceback(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (('size = "tiny"', 'size = "tini"'), "unknown model size 'tini': did you mean tiny"),
-        (("learning_rate", "learning_rat"), "did you mean learning_rate"),
+        (('size = "tiny"', 'size = "tini"'), "Unknown model size 'tini'. Did you mean tiny"),
+        (("learning_rate", "learning_rat"), "Did you mean learning_rate"),
         (('"en", "de"', '"en", "nl"'), "held-out language nl"),
         (("exports/colors", "exports/color"), "exports/color"),
         (('objective = "contrastive"', 'objective = "contrast"'), "stages.0.objective"),
