@@ -1,4 +1,4 @@
-"""Tiny things that tests share: a checkpoint with random weights, an export with a few images."""
+"""A tiny checkpoint with random weights, and an export with a few images."""
 
 import hashlib
 from pathlib import Path
@@ -35,9 +35,9 @@ def tokenizer():
 def model_and_processor(seed=0):
     from pangea_cultural.model import build, processor
 
-    words = tokenizer()
-    model = build.build("tiny", words, seed=seed)
-    return model, processor.build_processor(model.config, words)
+    trained = tokenizer()
+    model = build.build("tiny", trained, seed=seed)
+    return model, processor.build_processor(model.config, trained)
 
 
 def checkpoint(folder: Path) -> Path:
@@ -50,13 +50,13 @@ def checkpoint(folder: Path) -> Path:
 
 
 def image(entity: str, number: int) -> Image.Image:
-    """A colored image with noise, of a size of its own."""
+    """A colored image with noise. Each number has its own size."""
     noise = np.random.default_rng([int(entity[1:]), number]).integers(-20, 20, (70 + 7 * number, 120 - 11 * number, 3))
     return Image.fromarray(np.clip(np.array(COLORS[entity]) + noise, 0, 255).astype("uint8"))
 
 
-def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
-    """Five entities with four images each: two in train, one each in dev and test."""
+def write_export(folder: Path, *, held_out_languages=("nl",)) -> export.Export:
+    """Write five entities with four images each: two in train, one each in dev and test."""
     (folder / "images").mkdir(parents=True)
     rows = {split: [] for split in export.SPLITS}
     credits = []
@@ -80,7 +80,7 @@ def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
                 }
             )
             for language in NAMES:
-                if split != "train" or language not in held_out:
+                if split != "train" or language not in held_out_languages:
                     rows[split] += _questions(entity, name, language)
     files = {}
     for split, table in rows.items():
@@ -92,7 +92,7 @@ def write_export(folder: Path, *, held_out=("nl",)) -> export.Export:
         folder / export.MANIFEST,
         {
             "format": export.FORMAT,
-            "held_out_languages": list(held_out),
+            "held_out_languages": list(held_out_languages),
             "recipe": {"name": "colors"},
             "questions": {split: len(table) for split, table in rows.items()},
             "entities": len(COLORS),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 MAX_EXAMPLES = 5
 
 CountReason = Callable[[str, str], None]
-"""Count a row: reason, then id. Reasons are fixed texts (`reasons.py`); details belong into the id."""
+"""Count a row: reason, then id. Reasons are fixed texts (`reasons.py`); details belong in the id."""
 Advance = Callable[[int], None]
 """Advance a progress bar by a number of steps."""
 

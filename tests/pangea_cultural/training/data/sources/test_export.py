@@ -56,7 +56,7 @@ def test_captions_are_english_whatever_languages_are_trained(workspace):
 
 
 def test_export_with_a_held_out_language_in_train_is_an_error(tmp_path):
-    export = tiny.write_export(tmp_path / "export", held_out=())
+    export = tiny.write_export(tmp_path / "export", held_out_languages=())
     write_json(tmp_path / "export/export.json", export.manifest | {"held_out_languages": ["nl"]})
     message = r"export: row .* of train is in the held-out language nl\. Build the export again\."
     with pytest.raises(UserError, match=message):
