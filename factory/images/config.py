@@ -14,7 +14,7 @@ class DrawingsConfig(Config):
 
     type: Literal["drawings"]
     path: Path
-    """The table of drawings (JSON Lines)."""
+    """Table of drawings (JSON Lines)."""
 
 
 class FolderConfig(Config):
@@ -22,7 +22,7 @@ class FolderConfig(Config):
 
     type: Literal["folder"]
     path: Path
-    """The list; it names image files relative to its own folder."""
+    """List of the images. Its paths are relative to its folder."""
 
 
 class CommonsConfig(Config):
@@ -34,9 +34,9 @@ class CommonsConfig(Config):
     width: int = 960
     """Width of the thumbnails to fetch, in pixels."""
     min_side_px: int = Field(default=400, ge=1)
-    """Shorter side of the original, at least."""
+    """Minimum of the original's shorter side."""
     drawings: bool = False
-    """Accept SVG files, as PNG; they are flags and maps more often than objects."""
+    """Accept SVG files, as PNG. Most of them are flags and maps, not photos."""
 
     @field_validator("width")
     @classmethod
@@ -53,8 +53,8 @@ class ImagesConfig(Config):
     """Image sources, and the images that an entity gets."""
 
     sources: tuple[ImageSourceConfig, ...] = ()
-    """Asked in order; the first that has a file provides it."""
+    """Image sources. The first source that has a file provides it."""
     required: bool = True
     """Drop entities without an image. If false, their questions are asked without one."""
     max_per_entity: int = Field(default=3, ge=1)
-    """Most images of an entity."""
+    """Maximum number of images of an entity."""

@@ -190,10 +190,10 @@ def trigram(x: float, y: float, width: float, bars: str, turn: float) -> str:
     """One of South Korea's trigrams: `bars` are solid (1) or broken (0), outermost first."""
     height, gap = width / 6, width / 12
     parts = []
-    for n, whole in enumerate(bars):
+    for n, bar in enumerate(bars):
         top = (n - 1) * (height + gap) - height / 2
         parts.append(rect(-width / 2, top, width, height, "#000"))
-        if whole == "0":
+        if bar == "0":
             parts.append(rect(-gap / 2, top - 0.1, gap, height + 0.2, "#fff"))
     return place("".join(parts), x, y, turn=turn)
 

@@ -55,9 +55,9 @@ class CommonsSource:
 
     def in_categories(self, names: Sequence[str], limit: int) -> dict[str, list[ImageInfo]]:
         """Return the first files of each category, by title."""
-        works = (functools.partial(self._category, name, limit) for name in dict.fromkeys(names))
-        found = dict(self.client.run_concurrently(works))
-        return {name: found[name] for name in names}
+        tasks = (functools.partial(self._category, name, limit) for name in dict.fromkeys(names))
+        files = dict(self.client.run_concurrently(tasks))
+        return {name: files[name] for name in names}
 
     def fetch(self, infos: Sequence[ImageInfo]) -> Iterator[FetchedImage]:
         """Yield the thumbnails of files in the order of their arrival."""
