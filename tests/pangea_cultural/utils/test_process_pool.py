@@ -12,7 +12,7 @@ SELECTING = """
 import os
 from factory.entities.parallel import Workers
 workers = Workers(None)
-workers._started().submit(os.getpid).result()
+workers.start().submit(os.getpid).result()
 """
 DRAWING = """
 from pathlib import Path
