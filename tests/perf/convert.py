@@ -16,7 +16,7 @@ import torch
 
 from pangea_cultural.model import checkpoint
 from pangea_cultural.utils.files import read_json, sha256_file
-from tests.perf import moderate_model, process, record
+from tests.perf.support import moderate_model, process, record
 
 SHARD_BYTES = 300_000_000
 LAYERS = {"small": 1, "large": 24}

@@ -27,7 +27,7 @@ from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import write_json
-from tests.perf import record
+from tests.perf.support import record
 
 ROWS_PER_IMAGE = 8
 READS = 20_000

@@ -27,9 +27,9 @@ import orjson
 from factory.net.retry import RetryPolicy
 from tests.helpers import world
 from tests.helpers.commons_server import CommonsServer, File
-from tests.perf import record
-from tests.perf.images import jpeg
-from tests.perf.peers import environment
+from tests.perf.support import record
+from tests.perf.support.images import jpeg
+from tests.perf.support.peers import environment
 
 CONNECTIONS = 8
 LATENCY_S = 0.02

@@ -25,8 +25,8 @@ from isal import igzip
 
 from factory.entities.sources import dump
 from pangea_cultural.cli.memory_meter import PeakMemory
-from tests.perf import record
-from tests.perf.peers import environment
+from tests.perf.support import record
+from tests.perf.support.peers import environment
 
 SELECTED = 0.05
 LINKS = re.compile(rb'"(P17|P27|P495|P19|P2341|P2596)"')

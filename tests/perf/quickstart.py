@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from pangea_cultural.utils.files import read_json, sha256_file
-from tests.perf import record
+from tests.perf.support import record
 
 KINDS = (("choice", "4-way choice"), ("open", "exact match"))
 

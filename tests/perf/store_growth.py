@@ -18,7 +18,7 @@ from isal import igzip
 
 from factory.store.store import Store
 from tests.helpers.world import COUNTRIES, GERMAN, item, labels, year
-from tests.perf import record
+from tests.perf.support import record
 
 RECIPE = """
 name = "growth"

@@ -10,7 +10,7 @@ from pangea_cultural.model.processor import build_processor
 from pangea_cultural.model.tokenizer import CHAT_TEMPLATE
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.images import ImageTokenCounter
-from tests.perf import chat_data, moderate_model, peers
+from tests.perf.support import chat_data, moderate_model, peers
 
 
 @pytest.fixture(scope="module")

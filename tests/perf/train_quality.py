@@ -18,7 +18,7 @@ import click
 from pangea_cultural import config
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.utils.files import read_json
-from tests.perf import record
+from tests.perf.support import record
 
 KINDS = ("shared", "rows")
 

@@ -2,10 +2,10 @@
 
     python -m tests.perf.train_throughput --folder /tmp/throughput
 
-All three train the same LLaVA-NeXT (tests/perf/moderate_model.py) in float32, from the same folder, on the same
-conversations (tests/perf/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with 1 to 16
-questions per image. Ours is `pcult train` with both packings. TRL's `SFTTrainer` cannot pack images: it has a row per
-question.
+All three train the same LLaVA-NeXT (tests/perf/support/moderate_model.py) in float32, from the same folder, on the same
+conversations (tests/perf/support/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with
+1 to 16 questions per image. Ours is `pcult train` with both packings. TRL's `SFTTrainer` cannot pack images: it has a
+row per question.
 
 Equal for all: questions per step, threads, a frozen vision tower, no gradient checkpointing, batches built in the
 training process, and a loss on the answers alone. Before the timing, the targets of all rows are counted on both sides
@@ -28,7 +28,7 @@ from typing import Any
 
 import click
 
-from tests.perf import chat_data, peers, process, record
+from tests.perf.support import chat_data, peers, process, record
 
 BATCH_QUESTIONS = 16
 THREADS = 2
@@ -107,7 +107,7 @@ class Bench:
         for questions, steps in STEPS.items():
             images = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
             chat_data.write(self._workspace / "chat", images=images, questions_per_image=questions, seed=questions)
-        self._run("model", [sys.executable, "-m", "tests.perf.moderate_model", str(self._workspace / "model")])
+        self._run("model", [sys.executable, "-m", "tests.perf.support.moderate_model", str(self._workspace / "model")])
 
     def fastest_rows(self, kind: str) -> int:
         """Return the number of rows per forward pass that is fastest."""
@@ -173,7 +173,7 @@ class Bench:
         settings = {"steps": run.steps, "batch-questions": BATCH_QUESTIONS, "rows": run.rows, "threads": THREADS}
         words = [f"--{name}={value}" for name, value in settings.items()]
         program, conversations = (
-            Path(__file__).with_name("trl_peer.py"),
+            Path(__file__).parent / "support/trl_peer.py",
             self._workspace / f"chat/k{run.questions}.json",
         )
         # -P: what lies beside the program is not for it to import.

@@ -11,7 +11,7 @@ from pangea_cultural.utils.console import table
 from pangea_cultural.utils.environment import machine
 from pangea_cultural.utils.files import write_json
 
-RESULTS = Path(__file__).with_name("results")
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 def write(name: str, figures: dict[str, float], *, details: dict[str, Any] | None = None) -> None:

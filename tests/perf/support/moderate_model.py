@@ -1,6 +1,6 @@
 """LLaVA-NeXT with random weights, large enough to measure and small enough for two cores.
 
-    python -m tests.perf.moderate_model CHECKPOINT
+    python -m tests.perf.support.moderate_model CHECKPOINT
 
 It is built in a separate process, so that the benchmark itself stays small: the peak memory of a child is at least that
 of its parent.
@@ -18,7 +18,7 @@ from pangea_cultural.model.config import FEATURE_LAYER, FEATURE_STRATEGY
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.processor import build_processor
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
-from tests.perf import chat_data
+from tests.perf.support import chat_data
 
 VOCABULARY = 4096
 MAX_LENGTH = 8192

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pangea_cultural.utils.files import write_json
-from tests.perf.images import jpeg
+from tests.perf.support.images import jpeg
 
 WORDS = 1200
 ANSWER_WORDS = (8, 16)

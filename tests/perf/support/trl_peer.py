@@ -1,6 +1,6 @@
 """Training of a LLaVA-NeXT on the same conversations with TRL, as its documentation shows; needs TRL.
 
-    python -P tests/perf/trl_peer.py CHECKPOINT CONVERSATIONS --steps 3 --batch-questions 16 --rows 1 --threads 2
+    python -P tests/perf/support/trl_peer.py CHECKPOINT CONVERSATIONS --steps 3 --batch-questions 16 --rows 1
 
 Prints JSON: the number of questions and the seconds at the end of each step; with `--count`, the number of tokens and
 targets of all rows. It imports nothing of this project.
