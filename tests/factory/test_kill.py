@@ -14,10 +14,11 @@ import pytest
 from factory.store.store import Store
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
-from tests.helpers import rdf_export, wikibase
-from tests.helpers.commons_server import CommonsServer, File
+from tests.helpers import wikibase
+from tests.helpers.servers import rdf_export
+from tests.helpers.servers.commons_server import CommonsServer, File
+from tests.helpers.servers.wikibase_server import WikibaseServer
 from tests.helpers.store_contents import contents, differences
-from tests.helpers.wikibase_server import WikibaseServer
 
 NUM_KILLS = 20
 NUM_CASTLES = 240

@@ -12,9 +12,9 @@ from factory.store.store import Store
 from pangea_cultural import config
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import SPLITS, Export
-from tests.helpers import rdf_export
-from tests.helpers.commons_server import CommonsServer, File
-from tests.helpers.wikibase_server import WikibaseServer
+from tests.helpers.servers import rdf_export
+from tests.helpers.servers.commons_server import CommonsServer, File
+from tests.helpers.servers.wikibase_server import WikibaseServer
 
 SAMPLE = [
     orjson.loads(line)

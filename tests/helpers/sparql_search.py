@@ -6,7 +6,7 @@ from factory.entities.sources.sparql.source import SearchScope
 from factory.reference.properties import properties
 from factory.wikidata import entity
 from pangea_cultural.reference.regions import regions
-from tests.helpers import fault_proxy as fault
+from tests.helpers.servers import fault_proxy as fault
 
 LINKS = tuple(name for name, row in properties().items() if row.region_link)
 ASKED = tuple(name for name, row in properties().items() if row.question and name.startswith("P") and not row.path)

@@ -26,7 +26,7 @@ import orjson
 
 from factory.net.retry import RetryPolicy
 from tests.helpers import world
-from tests.helpers.commons_server import CommonsServer, File
+from tests.helpers.servers.commons_server import CommonsServer, File
 from tests.perf.support import record
 from tests.perf.support.images import jpeg
 from tests.perf.support.peers import environment

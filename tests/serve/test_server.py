@@ -19,8 +19,8 @@ from pangea_cultural.workspace import Workspace
 from serve import vllm_flags
 from serve.cli import example
 from serve.server import VLLM_MODULE, Server
-from tests.helpers import vllm_stub
 from tests.helpers.processes import still_running
+from tests.helpers.servers import vllm_stub
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from factory.entities.sources.sparql.endpoint import Endpoint
 from factory.entities.sources.sparql.responses import QueryLimits
 from factory.entities.sources.sparql.source import SparqlSource
-from tests.helpers import rdf_export
-from tests.helpers.fault_proxy import FaultProxy
 from tests.helpers.sample_documents import SAMPLE
+from tests.helpers.servers import rdf_export
+from tests.helpers.servers.fault_proxy import FaultProxy
 from tests.helpers.sparql_search import SCOPE
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from factory.images.image_store import store_image
 from pangea_cultural.errors import ImageError
-from tests.helpers.http_faults import png_bomb
+from tests.helpers.servers.http_faults import png_bomb
 
 
 def encoded(format, size=(400, 300), color=(9, 99, 199), **options):

@@ -18,7 +18,7 @@ from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.utils.console import Reporter
 from tests.helpers import world
-from tests.helpers.commons_server import CommonsServer, File
+from tests.helpers.servers.commons_server import CommonsServer, File
 
 RECIPE = """
 name = "castles"

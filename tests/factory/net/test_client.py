@@ -13,7 +13,7 @@ from factory.net.limits import HostLimits
 from factory.net.retry import RetryPolicy
 from factory.net.user_agent import user_agent
 from pangea_cultural.errors import UserError
-from tests.helpers.commons_server import CommonsServer, File, small_image
+from tests.helpers.servers.commons_server import CommonsServer, File, small_image
 
 FILE = File(title="A.jpg")
 QUICK = RetryPolicy(base_s=0.001, max_backoff_s=0.01, stall_s=0.3, min_speed_after_s=0.2, total_s=5)

@@ -11,8 +11,8 @@ from yarl import URL
 from factory.net import responses
 from factory.net.client import Client
 from factory.net.limits import DEFAULTS, HostLimiters, HostLimits, RateLimiter
-from tests.helpers.commons_server import CommonsServer, File
 from tests.helpers.fast_clock import fast_clock
+from tests.helpers.servers.commons_server import CommonsServer, File
 
 FILE = File(title="A.jpg")
 

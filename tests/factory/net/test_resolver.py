@@ -10,7 +10,7 @@ from factory.net.client import Client
 from factory.net.errors import FetchError
 from factory.net.resolver import PrivateAddressError, PublicResolver
 from factory.net.retry import RetryPolicy
-from tests.helpers.commons_server import CommonsServer, File
+from tests.helpers.servers.commons_server import CommonsServer, File
 
 FILE = File(title="A.jpg")
 QUICK = RetryPolicy(base_s=0.001, max_backoff_s=0.01)

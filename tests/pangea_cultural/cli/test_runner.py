@@ -7,7 +7,7 @@ from pangea_cultural.cli.workflows.runner import WorkflowRunner
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
 from serve.server import VLLM_MODULE
-from tests.helpers import vllm_stub
+from tests.helpers.servers import vllm_stub
 
 
 @pytest.fixture

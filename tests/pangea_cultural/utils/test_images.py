@@ -13,7 +13,7 @@ from PIL import Image
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils import images
 from pangea_cultural.utils.images import FORMATS, read_rgb, read_size, verify
-from tests.helpers.http_faults import png_bomb
+from tests.helpers.servers.http_faults import png_bomb
 
 ORIENTATION = 0x0112
 
@@ -139,7 +139,7 @@ MEMORY = """
 import resource
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.images import verify
-from tests.helpers.http_faults import png_bomb
+from tests.helpers.servers.http_faults import png_bomb
 bomb = png_bomb()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
@@ -170,7 +170,7 @@ def test_pillow_does_not_warn_in_threads_and_filters_stay():
 import concurrent.futures, warnings
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.images import verify
-from tests.helpers.http_faults import png_bomb
+from tests.helpers.servers.http_faults import png_bomb
 filters, bomb = list(warnings.filters), png_bomb(11_000)
 def reason(number):
     try:

@@ -7,7 +7,7 @@ from factory.net.client import Client
 from factory.net.retry import RetryPolicy
 from pangea_cultural.errors import UserError
 from tests.helpers import wikibase
-from tests.helpers.wikibase_server import WikibaseServer
+from tests.helpers.servers.wikibase_server import WikibaseServer
 
 ARCHITECT = wikibase.document("Q9", {}, labels=(("en", "Architect"), ("de", "Architektin")))
 CASTLE = wikibase.document("Q1", {})

@@ -9,9 +9,10 @@ from factory.recipe import Recipe
 from factory.store.store import Store
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
-from tests.helpers import rdf_export, wikibase
+from tests.helpers import wikibase
 from tests.helpers.sample_documents import SAMPLE
-from tests.helpers.wikibase_server import WikibaseServer
+from tests.helpers.servers import rdf_export
+from tests.helpers.servers.wikibase_server import WikibaseServer
 
 TABLES = {
     "entity": "SELECT * EXCLUDE (source) FROM entity ORDER BY ALL",

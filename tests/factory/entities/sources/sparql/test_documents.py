@@ -9,8 +9,9 @@ from factory.entities.sources.sparql import queries
 from factory.entities.sources.sparql.endpoint import Endpoint
 from factory.entities.sources.sparql.responses import QueryLimits
 from factory.wikidata import entity
-from tests.helpers import rdf_export, wikibase
+from tests.helpers import wikibase
 from tests.helpers.sample_documents import SAMPLE
+from tests.helpers.servers import rdf_export
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from factory.net.errors import EndpointDownError
 from factory.net.user_agent import user_agent
 from pangea_cultural.errors import UserError
 from tests.factory.conftest import Oxigraph, free_port, serving
-from tests.helpers import fault_proxy as fault
 from tests.helpers.fast_clock import fast_clock
+from tests.helpers.servers import fault_proxy as fault
 
 QUERY = 'SELECT ?n WHERE { VALUES ?n { "one" "two" "three" } }'
 TIMED_OUT = fault.status(500, "java.util.concurrent.TimeoutException: Query deadline is expired.")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory.entities.sources.sparql import rdf_values
-from tests.helpers import rdf_export
+from tests.helpers.servers import rdf_export
 
 
 def amount(text):

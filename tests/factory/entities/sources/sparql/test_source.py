@@ -8,9 +8,10 @@ from factory.entities.base import IncompleteAnswerError
 from factory.entities.sources.sparql.source import SearchScope
 from factory.wikidata import entity
 from pangea_cultural.errors import UserError
-from tests.helpers import fault_proxy as fault
-from tests.helpers import rdf_export, wikibase
+from tests.helpers import wikibase
 from tests.helpers.sample_documents import SAMPLE
+from tests.helpers.servers import fault_proxy as fault
+from tests.helpers.servers import rdf_export
 from tests.helpers.sparql_search import ASKED, LINKS, SCOPE, TIMED_OUT, expected_ids, num_asked, search_scope
 
 

@@ -20,7 +20,7 @@ from aiohttp import web
 from PIL import Image
 
 from factory.images.base import THUMBNAIL_WIDTHS
-from tests.helpers.http_faults import FAULTS, TRANSIENT
+from tests.helpers.servers.http_faults import FAULTS, TRANSIENT
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
