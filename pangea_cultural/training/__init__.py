@@ -1,1 +1,1 @@
-"""From exports to a checkpoint: mixture, packing, collation, trainer."""
+"""Training: from exports to a checkpoint, with mixture, packing, resume and validation."""
