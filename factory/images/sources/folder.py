@@ -6,7 +6,7 @@ name that claims use) or `commons_title`, `author` and `license`. Optional are `
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -27,7 +27,7 @@ class FolderSource:
         for row in _entries(listing):
             self._add(row, listing)
 
-    def _add(self, row: dict, listing: Path) -> None:
+    def _add(self, row: dict[str, Any], listing: Path) -> None:
         title = row.get("title") or row.get("commons_title")
         if not title or not row.get("file"):
             raise UserError(f"{listing} has an entry without `file` or `title`: {row}. Add them.")
@@ -81,7 +81,7 @@ class FolderSource:
                 yield info, ImageError(UNREADABLE_FILE, str(error))
 
 
-def _entries(listing: Path) -> list[dict]:
+def _entries(listing: Path) -> list[dict[str, Any]]:
     content = listing.read_bytes()
     try:
         if content.lstrip().startswith(b"["):

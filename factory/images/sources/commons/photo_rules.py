@@ -27,7 +27,7 @@ class PhotoRules:
 
         Args:
             info: the file's metadata.
-            in_category: the file was found in a category, so nobody chose it for the entity.
+            in_category: the file was found in a category, so no person chose it for the entity.
 
         Raises:
             ImageError: the file is not a photo, or too small.

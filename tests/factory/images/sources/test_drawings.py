@@ -17,7 +17,7 @@ def row(name, svg, views=5, **others):
         "name": name,
         "svg": svg,
         "categories": ["Signs", name],
-        "author": "A. Nobody",
+        "author": "A. Author",
         "license": "CC0",
         "license_url": "https://example.org/cc0",
         "source": f"{name}, drawn for a test",
@@ -54,7 +54,7 @@ def test_metadata_has_author_license_and_source(table):
     info = DrawingsSource(table, seed=0).metadata(["White (view 03).png"])["White (view 03).png"]
     attribution = info.attribution
     assert (attribution.author, attribution.license, attribution.license_url) == (
-        "A. Nobody",
+        "A. Author",
         "CC0",
         "https://example.org/cc0",
     )
