@@ -1,4 +1,4 @@
-"""A real SPARQL server for tests: Oxigraph with the RDF of the test."""
+"""Fixtures of the factory: a SPARQL server (Oxigraph) and a finished build of castles."""
 
 import contextlib
 import shutil
@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.helpers import world
 
 
 class Oxigraph:
@@ -58,3 +60,11 @@ def serving(log, *options):
 def oxigraph(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("oxigraph") / "log") as host:
         yield Oxigraph(host)
+
+
+@pytest.fixture(scope="session")
+def castles(tmp_path_factory):
+    """A folder with the recipe of `world` in world/ and its build in workspace/; tests leave the build unchanged."""
+    folder = tmp_path_factory.mktemp("castles")
+    world.build(world.write(folder / "world"), folder / "workspace")
+    return folder

@@ -1,5 +1,10 @@
-"""`kill -9` at twenty seeded random moments of a build, with every source type: the store is that of a quiet run."""
+"""Interrupted builds: after each write to the store, and by `kill -9` at random moments with every source type.
 
+A resumed build has the same store and export as an undisturbed one.
+"""
+
+import contextlib
+import itertools
 import os
 import random
 import signal
@@ -14,7 +19,8 @@ import pytest
 from factory.store.store import Store
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
-from tests.helpers import wikibase
+from tests.helpers import wikibase, world
+from tests.helpers.interrupted_writes import Interrupted, after_write, raise_interrupted
 from tests.helpers.servers import rdf_export
 from tests.helpers.servers.commons_server import CommonsServer, File
 from tests.helpers.servers.wikibase_server import WikibaseServer
@@ -22,7 +28,7 @@ from tests.helpers.store_contents import contents, differences
 
 NUM_KILLS = 20
 NUM_CASTLES = 240
-"""Through each source."""
+"""Castles of each source."""
 RECIPE = """
 name = "castles"
 languages = ["en", "de"]
@@ -88,7 +94,7 @@ def services(oxigraph):
     for source in (1, 2, 3):
         for number in range(NUM_CASTLES):
             name = f"Castle {source}{number}"
-            # Every castle has a front; some share an image, and some of the category are too small.
+            # Every castle has a front. Some share an image, and some files of the category are too small.
             files.append(File(title=f"{name} front.jpg", categories=(name,), image=f"{number % 100}"))
             files += [File(title=f"{name} side.jpg", categories=(name,), width=1600 if number % 3 else 300)]
     oxigraph.load(rdf_export.triples([*sources[1], *values()]))
@@ -119,28 +125,28 @@ def write(folder, services):
 
 
 def finish(command):
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.fixture(scope="module")
-def quiet(services, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("quiet") / "run"
+def undisturbed(services, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
     began = time.monotonic()
     finish(write(folder, services))
     return folder / "workspace", time.monotonic() - began
 
 
-def test_the_quiet_run_is_worth_comparing_with(quiet):
-    workspace, _ = quiet
+def test_the_undisturbed_build_uses_every_source(undisturbed):
+    workspace, _ = undisturbed
     tables, _ = contents(workspace)
     assert check(Export.open(workspace / "exports/castles")) == []
     assert {row[-1] for row in tables["entity"] if row[1]} >= {"dump.json", "sparql 127.0.0.1", "api 127.0.0.1"}
     assert len(tables["image"]) > 200 and len(tables["question"]) > 1000
 
 
-def test_at_every_stage_what_went_in_was_kept_or_rejected(quiet):
-    with Store.open(quiet[0] / "store.duckdb", read_only=True) as store:
+def test_inputs_of_each_stage_are_kept_or_rejected(undisturbed):
+    with Store.open(undisturbed[0] / "store.duckdb", read_only=True) as store:
         stages = {row[0]: row[1:] for row in store.rows("SELECT name, inputs, kept FROM stage")}
         documents = "reason NOT LIKE 'claim:%'"
         entities = "reason = 'no usable image'"
@@ -152,21 +158,52 @@ def test_at_every_stage_what_went_in_was_kept_or_rejected(quiet):
         assert stages["export"] == stages["split"]
 
 
-def test_killed_at_random_moments_the_build_comes_to_the_same_end(services, quiet, tmp_path):
-    workspace, seconds = quiet
+def test_a_build_interrupted_after_any_write_resumes_to_the_same_result(castles, tmp_path):
+    """Random moments seldom hit the end of a certain write."""
+    for write in itertools.count(1):
+        workspace = tmp_path / str(write)
+        with contextlib.suppress(Interrupted), after_write(write, raise_interrupted) as writes:
+            world.build(castles / "world/recipe.toml", workspace)
+        if len(writes) < write:
+            break
+        world.build(castles / "world/recipe.toml", workspace)
+        assert differences(castles / "workspace", workspace) == [], f"interrupted after write {write}"
+    assert write > 15
+
+
+KILL_AFTER_WRITE = """
+import sys
+from pangea_cultural.cli import main
+from tests.helpers.interrupted_writes import after_write, kill
+with after_write(int(sys.argv[1]), kill):
+    main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("write", [2, 8, 15])
+def test_a_build_killed_after_a_write_resumes_to_the_same_result(castles, tmp_path, write):
+    arguments = ["build", str(castles / "world/recipe.toml"), "--workspace", str(tmp_path), "--quiet"]
+    killed = subprocess.run([sys.executable, "-c", KILL_AFTER_WRITE, str(write), *arguments], capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    finish([sys.executable, "-m", "pangea_cultural", *arguments])
+    assert differences(castles / "workspace", tmp_path) == []
+
+
+def test_a_build_killed_at_random_moments_resumes_to_the_same_result(services, undisturbed, tmp_path):
+    workspace, seconds = undisturbed
     command = write(tmp_path / "run", services)
-    dice, kills = random.Random(11), 0
+    rng, kills = random.Random(11), 0
     while kills < NUM_KILLS:
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
         try:
-            child.wait(timeout=dice.uniform(0.3, 0.6) * seconds)
+            child.wait(timeout=rng.uniform(0.3, 0.6) * seconds)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             kills += 1
             child.wait()
             continue
         assert child.returncode == 0, child.stderr.read()
-        # It came to its end before the twentieth kill: the rest are for another build of the same.
+        # The build ended before the last kill: kill another build of the same recipe.
         assert differences(workspace, tmp_path / "run/workspace") == []
         command = write(tmp_path / f"run{kills}", services)
     finish(command)

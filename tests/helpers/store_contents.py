@@ -1,4 +1,4 @@
-"""Contents of a store and its export, and the differences of two builds."""
+"""Contents of stores and exports, and the differences between two builds."""
 
 from collections import Counter
 
@@ -8,27 +8,30 @@ TABLES = ("entity", "entity_region", "claim", "label", "image", "entity_image", 
 TABLES += ("split", "rejection", "slice", "candidate")
 
 
+def files(folder):
+    """Every file of a folder with its bytes, by relative path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def contents(workspace, export="castles"):
-    """Return every table as sorted rows, and every file of the export with its bytes."""
+    """Every table of the store as sorted rows, and every file of the export with its bytes."""
     with Store.open(workspace / "store.duckdb", read_only=True) as store:
         tables = {name: store.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
         tables["stage"] = store.rows("SELECT name, position, done, inputs, kept FROM stage ORDER BY ALL")
-    folder = workspace / "exports" / export
-    files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    return tables, files
+    return tables, files(workspace / "exports" / export)
 
 
 def differences(workspace, other):
-    """Return a short line for each row and file in which two builds differ."""
-    (tables, files), (other_tables, other_files) = contents(workspace), contents(other)
-    found = []
+    """A short line for each row and file in which two builds differ."""
+    (tables, exported), (other_tables, other_exported) = contents(workspace), contents(other)
+    lines = []
     for name, rows in tables.items():
         for sign, more, less in (("-", rows, other_tables[name]), ("+", other_tables[name], rows)):
-            found += [f"{sign} {name} {row}"[:300] for row, times in _minus(more, less).items() for _ in range(times)]
-    names = sorted(files.keys() | other_files.keys())
-    return found + [f"file {name}" for name in names if files.get(name) != other_files.get(name)]
+            lines += [f"{sign} {name} {row}"[:300] for row, times in _minus(more, less).items() for _ in range(times)]
+    names = sorted(exported.keys() | other_exported.keys())
+    return lines + [f"file {name}" for name in names if exported.get(name) != other_exported.get(name)]
 
 
 def _minus(rows, others):
-    """Return the rows that the others lack, with their number: duplicates count."""
+    """Rows beyond those of the others, with their number: a repeated row differs from a single one."""
     return Counter(map(repr, rows)) - Counter(map(repr, others))
