@@ -32,30 +32,30 @@ def main(folder: Path, make: str | None) -> None:
         write(folder / make, LAYERS[make])
         return
     shutil.rmtree(folder, ignore_errors=True)
-    found = {}
+    results = {}
     for size in LAYERS:
         process.peak_gb([sys.executable, "-m", "tests.perf.convert", "--folder", str(folder), "--make", size])
         there = pcult(folder / size, folder / f"{size}-original")
         back = pcult(folder / f"{size}-original", folder / f"{size}-back")
         assert weights(folder / size) == weights(folder / f"{size}-back"), "the weights are others"
-        found[size] = {"gb": weights_gb(folder / size), "peak_gb_there": there, "peak_gb_back": back}
+        results[size] = {"gb": weights_gb(folder / size), "peak_gb_there": there, "peak_gb_back": back}
     figures = {
-        "gb": found["large"]["gb"],
+        "gb": results["large"]["gb"],
         "largest_file_gb": SHARD_BYTES / 1e9,
-        "peak_gb": max(found["large"]["peak_gb_there"], found["large"]["peak_gb_back"]),
-        "one_file_peak_gb": max(found["small"]["peak_gb_there"], found["small"]["peak_gb_back"]),
+        "peak_gb": max(results["large"]["peak_gb_there"], results["large"]["peak_gb_back"]),
+        "one_file_peak_gb": max(results["small"]["peak_gb_there"], results["small"]["peak_gb_back"]),
     }
-    record.write("convert", figures, details=found)
+    record.write("convert", figures, details=results)
 
 
 def write(folder: Path, layers: int) -> None:
     """Write a checkpoint with random weights."""
     checkpoint.SHARD_BYTES = SHARD_BYTES
-    words = moderate_model.words()
-    settings = moderate_model.config(words)
+    tokenizer = moderate_model.build_tokenizer()
+    settings = moderate_model.config(tokenizer)
     settings.text_config.update({"num_hidden_layers": layers, "hidden_size": HIDDEN, "intermediate_size": 4 * HIDDEN})
     settings.text_config.layer_types = ["full_attention"] * layers
-    moderate_model.write(folder, settings, words, torch.bfloat16)
+    moderate_model.write(folder, settings, tokenizer, torch.bfloat16)
 
 
 def pcult(source: Path, target: Path) -> float:
@@ -66,8 +66,8 @@ def pcult(source: Path, target: Path) -> float:
 def weights(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of the files of weights, and the file of each weight."""
     index = folder / checkpoint.INDEX
-    places = read_json(index)["weight_map"] if index.is_file() else {}
-    return places | {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    weight_map = read_json(index)["weight_map"] if index.is_file() else {}
+    return weight_map | {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
 
 
 def weights_gb(folder: Path) -> float:

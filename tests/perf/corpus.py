@@ -41,35 +41,35 @@ def main(folder: Path, rows: int) -> None:
     _write_chat(folder / "chat.json", rows)
     _write_export(folder / "export", rows)
     figures: dict[str, float] = {}
-    for kind, path in (("chat", "chat.json"), ("export", "export")):
+    for source_type, path in (("chat", "chat.json"), ("export", "export")):
         # A process each, so that peak memory is that of one build.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            found = pool.submit(_measure, kind, path, folder, rows).result()
-        figures |= {f"{name}_{kind}": value for name, value in found.items()}
+            result = pool.submit(_measure, source_type, path, folder, rows).result()
+        figures |= {f"{name}_{source_type}": value for name, value in result.items()}
     record.write("corpus", figures, details={"rows": rows, "rows_per_image": ROWS_PER_IMAGE})
 
 
-def _measure(kind: str, path: str, folder: Path, rows: int) -> dict[str, float]:
-    source = TypeAdapter(Source).validate_python({"type": kind, "path": path})
-    began = time.monotonic()
+def _measure(source_type: str, path: str, folder: Path, rows: int) -> dict[str, float]:
+    source = TypeAdapter(Source).validate_python({"type": source_type, "path": path})
+    start = time.monotonic()
     corpus = open_source(source, SourceContext(folder, folder / f"cache-{time.time_ns()}", Reporter(quiet=True)))
-    found = {
-        "rows_per_s": rows / (time.monotonic() - began),
+    result = {
+        "rows_per_s": rows / (time.monotonic() - start),
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
     }
-    dice = random.Random(0)
-    picks = [dice.randrange(corpus.num_groups) for _ in range(READS)]
-    began = time.monotonic()
+    rng = random.Random(0)
+    picks = [rng.randrange(corpus.num_groups) for _ in range(READS)]
+    start = time.monotonic()
     for index in picks:
         corpus.group(index)
-    return found | {"groups_per_s": READS / (time.monotonic() - began)}
+    return result | {"groups_per_s": READS / (time.monotonic() - start)}
 
 
 def _asked(rows: int) -> Iterator[tuple[int, int, str]]:
     """Yield number, image and language of each row."""
-    dice, languages = random.Random(0), training_languages()
+    rng, languages = random.Random(0), training_languages()
     for number in range(rows):
-        yield number, dice.randrange(rows // ROWS_PER_IMAGE), languages[number % len(languages)]
+        yield number, rng.randrange(rows // ROWS_PER_IMAGE), languages[number % len(languages)]
 
 
 def _write_chat(path: Path, rows: int) -> None:

@@ -39,24 +39,24 @@ def _steps(recipe: Recipe, workspace: Path, folder: Path) -> StepDataset:
     inputs = TrainingInputs.open(recipe, workspace)
     corpora = training_data.open_all(inputs, folder, reporter)
     _, processor = BaseModel(inputs, folder).load()
-    opened = training_data.TrainingData(
+    data = training_data.TrainingData(
         recipe, corpora, training_data.measure_all(corpora, processor, folder, "data-path", reporter)
     )
-    collator = Collator(processor, keys=opened.loss_key_indices)
-    return opened.step_dataset(recipe.stages[-1], collator, processes=1, rank=0)
+    collator = Collator(processor, keys=data.loss_key_indices)
+    return data.step_dataset(recipe.stages[-1], collator, processes=1, rank=0)
 
 
 def measure(steps: StepDataset) -> dict[str, float]:
     """Build every step once and count its tokens and targets."""
-    found = {"questions": 0, "tokens": 0, "targets": 0}
-    began = time.monotonic()
+    counts = {"questions": 0, "tokens": 0, "targets": 0}
+    start = time.monotonic()
     for number in range(len(steps)):
         step = steps[number]
-        found["questions"] += step["questions"]
+        counts["questions"] += step["questions"]
         for batch in step["micro_batches"]:
-            found["tokens"] += int((batch["segments"][:, 0] != PADDING).sum())
-            found["targets"] += len(batch["keys"])
-    return found | {"seconds": time.monotonic() - began}
+            counts["tokens"] += int((batch["segments"][:, 0] != PADDING).sum())
+            counts["targets"] += len(batch["keys"])
+    return counts | {"seconds": time.monotonic() - start}
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
     python -m tests.perf.download --folder /tmp/download
 
 The server has a latency of 20 ms, and both may use 8 connections. Both decode every image and keep the original bytes
-with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. Ours is `pcult build --stage images` with one
-photo property per entity; its time includes the requests to the API. Seconds are measured by the server, from the first
-request to the last response, so that the start of Python does not count. Then every tenth request fails, by seed, and
-the missing images are counted: once with img2dataset's default (no retries), once with the number of tries of ours.
+with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. The project's side is `pcult build --stage
+images` with one photo property per entity; its time includes the requests to the API. The server measures seconds from
+the first request to the last response, so that the start of Python does not count. Then every tenth request fails, by
+seed, and the missing images are counted: with img2dataset's default (no retries), and with as many tries as `pcult`.
 """
 
 import functools
@@ -81,7 +81,7 @@ def span_s(server: CommonsServer) -> float:
     return server.last_answer - server.requests[0][3]
 
 
-def ours(server: CommonsServer, images: Images, folder: Path) -> set[str]:
+def pcult(server: CommonsServer, images: Images, folder: Path) -> set[str]:
     """Build up to the images and return the SHA-256 of each file."""
     folder.mkdir(parents=True)
     claims = {"P17": [world.item("Q17")]}
@@ -133,14 +133,14 @@ def measure(name: str, images: Images, folder: Path, fault_share: float, downloa
     """Run one download in a new folder from a new server."""
     shutil.rmtree(folder / name, ignore_errors=True)
     wanted = images.hashes()
-    began = time.monotonic()
+    start = time.monotonic()
     with CommonsServer(images.files, content=images, latency_s=LATENCY_S, fault_share=fault_share, seed=1) as server:
-        found = download(server, images, folder / name)
+        hashes = download(server, images, folder / name)
         result = {
             "seconds": span_s(server),
-            "seconds_with_start": time.monotonic() - began,
-            "lost": len(wanted - found),
-            "wrong": len(found - wanted),
+            "seconds_with_start": time.monotonic() - start,
+            "lost": len(wanted - hashes),
+            "wrong": len(hashes - wanted),
             "requests": len(server.requests),
             "connections": max(server.most_at_once.values()),
         }
@@ -155,37 +155,38 @@ def measure(name: str, images: Images, folder: Path, fault_share: float, downloa
 def main(folder: Path, files: int, repeat: int) -> None:
     """Measure downloads."""
     program = environment(folder.resolve() / "venv", "img2dataset").with_name("img2dataset")
-    theirs = functools.partial(img2dataset, program=program)
+    default = functools.partial(img2dataset, program=program)
     images = Images(files, seed=0)
-    patient = functools.partial(theirs, retries=RetryPolicy().tries - 1)
-    quiet: dict[str, list[dict]] = {"ours": [], "img2dataset": []}
+    with_retries = functools.partial(default, retries=RetryPolicy().tries - 1)
+    without_faults: dict[str, list[dict]] = {"pcult": [], "img2dataset": []}
     for _ in range(repeat):
-        quiet["ours"].append(measure("ours", images, folder / "runs", 0, ours))
-        quiet["img2dataset"].append(measure("img2dataset", images, folder / "runs", 0, theirs))
-    faulty = {
-        "ours": measure("ours", images, folder / "runs", FAULT_SHARE, ours),
-        "img2dataset": measure("img2dataset", images, folder / "runs", FAULT_SHARE, theirs),
-        "img2dataset, retries": measure("img2dataset", images, folder / "runs", FAULT_SHARE, patient),
+        without_faults["pcult"].append(measure("pcult", images, folder / "runs", 0, pcult))
+        without_faults["img2dataset"].append(measure("img2dataset", images, folder / "runs", 0, default))
+    with_faults = {
+        "pcult": measure("pcult", images, folder / "runs", FAULT_SHARE, pcult),
+        "img2dataset": measure("img2dataset", images, folder / "runs", FAULT_SHARE, default),
+        "img2dataset, retries": measure("img2dataset", images, folder / "runs", FAULT_SHARE, with_retries),
     }
-    seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in quiet.items()}
+    seconds = {name: statistics.median(run["seconds"] for run in runs) for name, runs in without_faults.items()}
     figures = {
-        "ratio_vs_img2dataset": seconds["img2dataset"] / seconds["ours"],
-        "lost_ours": faulty["ours"]["lost"],
-        "lost_img2dataset": faulty["img2dataset"]["lost"],
-        "lost_img2dataset_with_retries": faulty["img2dataset, retries"]["lost"],
+        "ratio_vs_img2dataset": seconds["img2dataset"] / seconds["pcult"],
+        "lost_ours": with_faults["pcult"]["lost"],
+        "lost_img2dataset": with_faults["img2dataset"]["lost"],
+        "lost_img2dataset_with_retries": with_faults["img2dataset, retries"]["lost"],
     }
-    details = {"files": files, "mean_kb": images.mean_kb(), "runs": {"quiet": quiet, "faulty": faulty}}
+    runs = {"without_faults": without_faults, "with_faults": with_faults}
+    details = {"files": files, "mean_kb": images.mean_kb(), "runs": runs}
     record.write("download", figures, details=details)
     click.echo(markdown(details, seconds))
 
 
-def markdown(found: dict, seconds: dict[str, float]) -> str:
+def markdown(details: dict, seconds: dict[str, float]) -> str:
     """Print the figures as a table."""
     lines = ["| | files/s | lost of 10 % faults | seconds with faults |", "|---|---|---|---|"]
-    for name, run in found["runs"]["faulty"].items():
-        speed = f"{found['files'] / seconds[name]:.0f}" if name in seconds else "-"
+    for name, run in details["runs"]["with_faults"].items():
+        speed = f"{details['files'] / seconds[name]:.0f}" if name in seconds else "-"
         lines.append(f"| {name} | {speed} | {run['lost']} | {run['seconds']:.0f} |")
-    return "\n".join([f"{found['files']} files of {found['mean_kb']:.0f} kB", "", *lines])
+    return "\n".join([f"{details['files']} files of {details['mean_kb']:.0f} kB", "", *lines])
 
 
 if __name__ == "__main__":

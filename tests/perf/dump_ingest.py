@@ -87,7 +87,7 @@ def main(folder: Path, documents: Path | None, lines: int, memory_lines: int, ro
         for suffix, bare in (("gz", ["gzip", "-dc"]), ("bz2", ["lbzip2", "-dc"])):
             path = folder / f"dump.json.{suffix}"
             for name, command in (
-                ("ours", _build(folder, path)),
+                ("pcult", _build(folder, path)),
                 ("qwikidata", [str(python), "-c", QWIKIDATA, str(path), ",".join(_regions())]),
                 (bare[0], [*bare, str(path)]),
             ):
@@ -96,13 +96,13 @@ def main(folder: Path, documents: Path | None, lines: int, memory_lines: int, ro
     median = {name: statistics.median(values) for name, values in seconds.items()}
     short = _documents(None)
     figures = {
-        "entities_per_s_gz": lines / median["ours gz"],
-        "mb_per_s_gz": size_mb / median["ours gz"],
-        "mb_per_s_bz2": size_mb / median["ours bz2"],
-        "ratio_vs_qwikidata_gz": median["qwikidata gz"] / median["ours gz"],
-        "ratio_vs_qwikidata_bz2": median["qwikidata bz2"] / median["ours bz2"],
-        "ratio_vs_gzip": median["gzip gz"] / median["ours gz"],
-        "ratio_vs_lbzip2": median["lbzip2 bz2"] / median["ours bz2"],
+        "entities_per_s_gz": lines / median["pcult gz"],
+        "mb_per_s_gz": size_mb / median["pcult gz"],
+        "mb_per_s_bz2": size_mb / median["pcult bz2"],
+        "ratio_vs_qwikidata_gz": median["qwikidata gz"] / median["pcult gz"],
+        "ratio_vs_qwikidata_bz2": median["qwikidata bz2"] / median["pcult bz2"],
+        "ratio_vs_gzip": median["gzip gz"] / median["pcult gz"],
+        "ratio_vs_lbzip2": median["lbzip2 bz2"] / median["pcult bz2"],
         "peak_gb_1k": _peak_gb(folder, short, 1000),
         "peak_gb_1m": _peak_gb(folder, short, memory_lines),
     }
@@ -123,12 +123,12 @@ def _regions() -> list[str]:
 
 def _dump_lines(sources: list[bytes], lines: int) -> Iterator[tuple[bytes, bool]]:
     """Yield documents with new ids, and whether they keep their links to regions."""
-    dice = random.Random(0)
+    rng = random.Random(0)
     linked = [text for text in sources if LINKS.search(text)]
     unlinked = [STEPS.sub(rb'"P9999998"', LINKS.sub(rb'"P9999999"', text)) for text in sources]
     for number in range(lines):
-        chosen = dice.random() < SELECTED
-        text = dice.choice(linked if chosen else unlinked)
+        chosen = rng.random() < SELECTED
+        text = rng.choice(linked if chosen else unlinked)
         yield re.sub(rb'"id":\s*"Q\d+"', b'"id":"Q%d"' % (10**9 + number), text, count=1), chosen
 
 
@@ -153,9 +153,9 @@ def _build(folder: Path, path: Path) -> list[str]:
 
 
 def _timed(command: list[str]) -> float:
-    began = time.monotonic()
+    start = time.monotonic()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.monotonic() - began
+    return time.monotonic() - start
 
 
 def _peak_gb(folder: Path, sources: list[bytes], lines: int) -> float:

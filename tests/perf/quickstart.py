@@ -17,7 +17,7 @@ import click
 from pangea_cultural.utils.files import read_json, sha256_file
 from tests.perf.support import record
 
-KINDS = (("choice", "4-way choice"), ("open", "exact match"))
+QUESTION_TYPES = (("choice", "4-way choice"), ("open", "exact match"))
 
 
 @click.command()
@@ -41,10 +41,10 @@ def run(workspace: Path, seed: int) -> dict:
     command = [sys.executable, "-m", "pangea_cultural", "quickstart", "--workspace", str(workspace), "--quiet"]
     subprocess.run([*command, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL)
     result = read_json(workspace / "quickstart.json")
-    kept = ("seed", "accuracy", "seconds", "peak_memory_bytes", "cores", "weights_sha256", "versions")
+    keys = ("seed", "accuracy", "seconds", "peak_memory_bytes", "cores", "weights_sha256", "versions")
     export = workspace / "exports/sample"
     files = {path.name: sha256_file(path) for path in sorted(export.glob("*.*"))}
-    return {key: result[key] for key in kept} | {"export_sha256": files}
+    return {key: result[key] for key in keys} | {"export_sha256": files}
 
 
 def figures(runs: list[dict]) -> dict[str, float]:
@@ -61,21 +61,21 @@ def compare(first: dict, second: dict) -> dict[str, bool]:
     return {key: first[key] == second[key] for key in ("export_sha256", "weights_sha256", "accuracy")}
 
 
-def markdown(found: dict) -> str:
+def markdown(details: dict) -> str:
     """Print a table: a row per question type and group, a column per seed, blind scores in brackets."""
-    runs = list(found["runs"].values())
+    runs = list(details["runs"].values())
     head = ["percent (blind)", *[f"seed {run['seed']}" for run in runs]]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
-    for kind, title in KINDS:
+    for question_type, title in QUESTION_TYPES:
         for row, name in enumerate(entry["name"].strip() for entry in runs[0]["accuracy"]):
             scores = [run["accuracy"][row] for run in runs]
-            cells = [f"{percent(s[f'{kind}_image'])} ({percent(s[f'{kind}_blind'])})" for s in scores]
+            cells = [f"{percent(s[f'{question_type}_image'])} ({percent(s[f'{question_type}_blind'])})" for s in scores]
             lines.append(" | ".join([f"{title}, {name}", *cells]))
     for key in ("factory", "training", "serving", "evaluation", "total"):
         lines.append(" | ".join([f"{key}, s", *[f"{run['seconds'][key]:.0f}" for run in runs]]))
     lines.append(" | ".join(["peak memory, GB", *[f"{run['peak_memory_bytes'] / 1e9:.1f}" for run in runs]]))
     text = "\n".join(f"| {line} |" for line in lines)
-    return f"{text}\n\nrepeated: {json.dumps(found.get('repeated'))}"
+    return f"{text}\n\nrepeated: {json.dumps(details.get('repeated'))}"
 
 
 def percent(value: float | None) -> str:

@@ -20,7 +20,7 @@ from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.utils.files import read_json
 from tests.perf.support import record
 
-KINDS = ("shared", "rows")
+PACKINGS = ("shared", "rows")
 
 
 @click.command()
@@ -33,23 +33,23 @@ def main(workspace: Path, seeds: str, steps: int | None) -> None:
         pcult("build", "sample", "--workspace", str(workspace))
         pcult("data", "synthetic-chat", str(workspace / "exports/general"))
     chosen = [int(seed) for seed in seeds.split(",")]
-    runs = {kind: [train(workspace, kind, seed, steps) for seed in chosen] for kind in KINDS}
-    losses = {kind: [run["validation"]["loss"] for run in own] for kind, own in runs.items()}
+    runs = {packing: [train(workspace, packing, seed, steps) for seed in chosen] for packing in PACKINGS}
+    losses = {packing: [run["validation"]["loss"] for run in repeats] for packing, repeats in runs.items()}
     record.write("train_quality", figures(losses), details={"seeds": chosen, "runs": runs})
     click.echo(markdown(chosen, runs))
 
 
-def pcult(*words: str) -> None:
+def pcult(*arguments: str) -> None:
     """Run a `pcult` command and ignore its output."""
-    subprocess.run([sys.executable, "-m", "pangea_cultural", *words], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "pangea_cultural", *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
-def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str, Any]:
+def train(workspace: Path, packing: str, seed: int, steps: int | None) -> dict[str, Any]:
     """Train once and return the last validation, the number of questions and the seconds."""
-    name = f"quality-{kind}-{seed}"
+    name = f"quality-{packing}-{seed}"
     path = workspace / f"{name}.toml"
-    path.write_text(recipe(name, kind))
-    assert config.load(Recipe, path).stages[-1].batch.packing == kind
+    path.write_text(recipe(name, packing))
+    assert config.load(Recipe, path).stages[-1].batch.packing == packing
     options = ["--steps", str(steps)] if steps else []
     pcult("train", str(path), "--workspace", str(workspace), "--seed", str(seed), *options)
     stage = read_json(workspace / "checkpoints" / name / "training.json")["stages"][-1]
@@ -57,25 +57,25 @@ def train(workspace: Path, kind: str, seed: int, steps: int | None) -> dict[str,
     return {"validation": validation} | {key: stage[key] for key in ("questions", "tokens", "seconds")}
 
 
-def recipe(name: str, kind: str) -> str:
+def recipe(name: str, packing: str) -> str:
     """Return the shipped recipe with another name, and another packing in its last stage."""
     text = config.find("recipe", "tiny", RECIPES).read_text("utf-8").replace('name = "tiny"', f'name = "{name}"', 1)
     before, table, after = text.rpartition("[stages.batch]\n")
-    return f'{before}{table}packing = "{kind}"\n{after}'
+    return f'{before}{table}packing = "{packing}"\n{after}'
 
 
 def figures(losses: dict[str, list[float]]) -> dict[str, float]:
     """Return the figures of the benchmark."""
-    means = {f"val_loss_{kind}": sum(own) / len(own) for kind, own in losses.items()}
-    spread = min(max(own) - min(own) for own in losses.values())
+    means = {f"val_loss_{packing}": sum(values) / len(values) for packing, values in losses.items()}
+    spread = min(max(values) - min(values) for values in losses.values())
     difference = max(abs(a - b) for a, b in zip(*losses.values(), strict=True))
     return means | {"seed_spread": spread, "max_difference": difference}
 
 
 def markdown(seeds: list[int], runs: dict[str, list[dict[str, Any]]]) -> str:
     """Print the losses of all languages and of each, with a column per seed and packing."""
-    columns = [(seed, kind, runs[kind][place]) for place, seed in enumerate(seeds) for kind in KINDS]
-    lines = [["validation loss", *(f"seed {seed}, {kind}" for seed, kind, _ in columns)]]
+    columns = [(seed, packing, runs[packing][index]) for index, seed in enumerate(seeds) for packing in PACKINGS]
+    lines = [["validation loss", *(f"seed {seed}, {packing}" for seed, packing, _ in columns)]]
     lines.append(["---"] * len(lines[0]))
     lines.append(["all", *(f"{run['validation']['loss']:.4f}" for *_, run in columns)])
     for code in columns[0][2]["validation"]["by_language"]:

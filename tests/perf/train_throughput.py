@@ -4,8 +4,8 @@
 
 All three train the same LLaVA-NeXT (tests/perf/support/moderate_model.py) in float32, from the same folder, on the same
 conversations (tests/perf/support/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with
-1 to 16 questions per image. Ours is `pcult train` with both packings. TRL's `SFTTrainer` cannot pack images: it has a
-row per question.
+1 to 16 questions per image. The first two are `pcult train` with both packings. TRL's `SFTTrainer` cannot pack images:
+it has a row per question.
 
 Equal for all: questions per step, threads, a frozen vision tower, no gradient checkpointing, batches built in the
 training process, and a loss on the answers alone. Before the timing, the targets of all rows are counted on both sides
@@ -14,8 +14,9 @@ separate rows have the number of rows per pass that was fastest in a trial of ea
 
 Speed is measured from the end of the first step to the end of the last, without start, compilation and first
 allocations. The three take turns for each number of questions. Every measurement is a separate process; its peak memory
-includes loading and, for ours, writing the checkpoint. `data_path_ratio` is the speed of building batches alone, in one
-thread, divided by the speed at which training with shared images consumes them; the lowest of all numbers of questions.
+includes loading and, for `pcult`, writing the checkpoint. `data_path_ratio` is the speed of building batches alone, in
+one thread, divided by the speed at which training with shared images consumes them. It is the lowest of all numbers of
+questions.
 """
 
 import json
@@ -44,7 +45,7 @@ ROW_STEPS = 3
 """Steps with a row per question, which take equally long for any number of questions per image."""
 TRIAL_ROWS = (1, 2, 4)
 TRIAL_STEPS = 2
-KINDS = ("shared", "rows", "trl")
+METHODS = ("shared", "rows", "trl")
 RECIPE = """
 name = "{name}"
 num_threads = {threads}
@@ -77,13 +78,13 @@ class Run:
     """One case to measure.
 
     Args:
-        kind: one of KINDS.
+        method: one of METHODS.
         questions: an image.
         steps: of training.
         rows: in a forward pass.
     """
 
-    kind: str
+    method: str
     questions: int
     steps: int = 1
     rows: int = 1
@@ -91,7 +92,7 @@ class Run:
     @property
     def name(self) -> str:
         """Return the name of its recipe, checkpoint and messages."""
-        return f"{self.kind}-k{self.questions}-rows{self.rows}"
+        return f"{self.method}-k{self.questions}-rows{self.rows}"
 
 
 class Bench:
@@ -99,7 +100,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._trl = peers.environment(folder / "trl", "trl", beside_ours=True)
+        self._trl = peers.environment(folder / "trl", "trl", share_packages=True)
 
     def prepare(self) -> None:
         """Write the checkpoint and enough conversations for each run to use every one at most once."""
@@ -109,19 +110,21 @@ class Bench:
             chat_data.write(self._workspace / "chat", images=images, questions_per_image=questions, seed=questions)
         self._run("model", [sys.executable, "-m", "tests.perf.support.moderate_model", str(self._workspace / "model")])
 
-    def fastest_rows(self, kind: str) -> int:
+    def fastest_rows(self, method: str) -> int:
         """Return the number of rows per forward pass that is fastest."""
-        speeds = {n: self.train(Run(kind, 8, TRIAL_STEPS, n))["questions_per_s"] for n in TRIAL_ROWS}
+        speeds = {n: self.train(Run(method, 8, TRIAL_STEPS, n))["questions_per_s"] for n in TRIAL_ROWS}
         return max(speeds, key=speeds.__getitem__)
 
     def train(self, run: Run) -> dict[str, float]:
         """Return the questions per second after the first step, and the peak memory."""
-        found, peak_gb = self._run(run.name, self._trl_command(run) if run.kind == "trl" else self._ours(run))
-        log = found["log"] if run.kind == "trl" else found["stages"][-1]["log"]
+        result, peak_gb = self._run(
+            run.name, self._trl_command(run) if run.method == "trl" else self._pcult_command(run)
+        )
+        log = result["log"] if run.method == "trl" else result["stages"][-1]["log"]
         questions, seconds = (log[-1][key] - log[0][key] for key in ("questions", "seconds"))
-        result = {"questions_per_s": questions / seconds, "seconds": seconds, "peak_gb": peak_gb}
-        click.echo(f"{run.name}: {result}", err=True)
-        return result
+        figures = {"questions_per_s": questions / seconds, "seconds": seconds, "peak_gb": peak_gb}
+        click.echo(f"{run.name}: {figures}", err=True)
+        return figures
 
     def data_path(self, run: Run) -> dict[str, float]:
         """Return the time for building all batches of a run, and their tokens and targets."""
@@ -136,18 +139,18 @@ class Bench:
             ClickException: they do not have a loss on equally many tokens.
         """
         run = Run("rows", questions)
-        ours = self.data_path(run)
-        theirs = self._run(f"trl-k{questions}-count", self._trl_command(run, "--count"))[0]
-        if ours["targets"] != theirs["targets"]:
-            raise click.ClickException(f"{ours['targets']} targets in our rows, {theirs['targets']} in TRL's")
-        own = {key: ours[key] for key in ("questions", "targets", "tokens")}
-        return own | {"tokens_trl": theirs["tokens"], "trl": theirs["version"]}
+        pcult = self.data_path(run)
+        trl = self._run(f"trl-k{questions}-count", self._trl_command(run, "--count"))[0]
+        if pcult["targets"] != trl["targets"]:
+            raise click.ClickException(f"{pcult['targets']} targets in the project's rows, {trl['targets']} in TRL's")
+        counts = {key: pcult[key] for key in ("questions", "targets", "tokens")}
+        return counts | {"tokens_trl": trl["tokens"], "trl": trl["version"]}
 
     @property
     def _workspace(self) -> Path:
         return self._folder / "workspace"
 
-    def _ours(self, run: Run) -> list[str]:
+    def _pcult_command(self, run: Run) -> list[str]:
         recipe = self._recipe(run, f"steps = {run.steps}")
         command = [sys.executable, "-m", "pangea_cultural", "train", str(recipe), "--workspace", str(self._workspace)]
         return [*command, "--restart", "--json", "--quiet"]
@@ -162,7 +165,7 @@ class Bench:
                 length=length,
                 batch=BATCH_QUESTIONS,
                 questions=run.questions,
-                packing=run.kind,
+                packing=run.method,
                 max_length=MAX_LENGTH[run.questions],
                 rows=run.rows,
             )
@@ -171,19 +174,19 @@ class Bench:
 
     def _trl_command(self, run: Run, *options: str) -> list[str]:
         settings = {"steps": run.steps, "batch-questions": BATCH_QUESTIONS, "rows": run.rows, "threads": THREADS}
-        words = [f"--{name}={value}" for name, value in settings.items()]
+        arguments = [f"--{name}={value}" for name, value in settings.items()]
         program, conversations = (
             Path(__file__).parent / "support/trl_peer.py",
             self._workspace / f"chat/k{run.questions}.json",
         )
-        # -P: what lies beside the program is not for it to import.
+        # -P: do not import modules from the program's folder.
         return [
             str(self._trl),
             "-P",
             str(program),
             str(self._workspace / "model"),
             str(conversations),
-            *words,
+            *arguments,
             *options,
         ]
 
@@ -208,45 +211,45 @@ def main(folder: Path, rounds: int) -> None:
     bench = Bench(folder.resolve())
     bench.prepare()
     counts = bench.counts(8)
-    rows = {kind: bench.fastest_rows(kind) for kind in ("rows", "trl")}
+    rows = {method: bench.fastest_rows(method) for method in ("rows", "trl")}
     runs: dict[str, list[dict[str, float]]] = {}
     for _ in range(rounds):
         for questions, steps in STEPS.items():
             runs.setdefault(f"shared k{questions}", []).append(bench.train(Run("shared", questions, steps)))
-            for kind in ("rows", "trl"):
-                run = Run(kind, questions, ROW_STEPS, rows[kind])
-                runs.setdefault(f"{kind} k{questions}", []).append(bench.train(run))
-    made = {questions: bench.data_path(Run("shared", questions)) for questions in STEPS}
-    found = {name: _median(own) for name, own in runs.items()}
+            for method in ("rows", "trl"):
+                run = Run(method, questions, ROW_STEPS, rows[method])
+                runs.setdefault(f"{method} k{questions}", []).append(bench.train(run))
+    data_paths = {questions: bench.data_path(Run("shared", questions)) for questions in STEPS}
+    medians = {name: _median(repeats) for name, repeats in runs.items()}
     details = {"counts": counts, "rows_in_a_pass": rows, "runs": runs}
-    details["data_path"] = {str(questions): run for questions, run in made.items()}
-    record.write("train_throughput", figures(found, made), details=details)
-    click.echo(markdown(found))
+    details["data_path"] = {str(questions): run for questions, run in data_paths.items()}
+    record.write("train_throughput", figures(medians, data_paths), details=details)
+    click.echo(markdown(medians))
 
 
 def _median(runs: list[dict[str, float]]) -> dict[str, float]:
     return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
 
 
-def figures(found: dict[str, dict[str, float]], made: dict[int, dict[str, float]]) -> dict[str, float]:
+def figures(medians: dict[str, dict[str, float]], data_paths: dict[int, dict[str, float]]) -> dict[str, float]:
     """Return the figures of the benchmark."""
-    speeds = {name: run["questions_per_s"] for name, run in found.items()}
+    speeds = {name: run["questions_per_s"] for name, run in medians.items()}
     ratios = {
-        f"ratio_vs_{kind}_k{questions}": speeds[f"shared k{questions}"] / speeds[f"{kind} k{questions}"]
-        for kind in ("rows", "trl")
+        f"ratio_vs_{method}_k{questions}": speeds[f"shared k{questions}"] / speeds[f"{method} k{questions}"]
+        for method in ("rows", "trl")
         for questions in STEPS
     }
-    peaks = {f"peak_gb_{kind}_k8": found[f"{kind} k8"]["peak_gb"] for kind in KINDS}
-    data_path = {n: run["questions"] / run["seconds"] / speeds[f"shared k{n}"] for n, run in made.items()}
+    peaks = {f"peak_gb_{method}_k8": medians[f"{method} k8"]["peak_gb"] for method in METHODS}
+    data_path = {n: run["questions"] / run["seconds"] / speeds[f"shared k{n}"] for n, run in data_paths.items()}
     return ratios | peaks | {"data_path_ratio": min(data_path.values())}
 
 
-def markdown(found: dict[str, dict[str, float]]) -> str:
+def markdown(medians: dict[str, dict[str, float]]) -> str:
     """Print questions per second and peak memory, with a row per number of questions per image."""
     lines = ["| questions an image | shared image | separate rows | TRL |", "|---|---|---|---|"]
     for questions in STEPS:
-        own = [found[f"{kind} k{questions}"] for kind in KINDS]
-        cells = [f"{run['questions_per_s']:.2f} ({run['peak_gb']:.1f} GB)" for run in own]
+        runs = [medians[f"{method} k{questions}"] for method in METHODS]
+        cells = [f"{run['questions_per_s']:.2f} ({run['peak_gb']:.1f} GB)" for run in runs]
         lines.append(" | ".join([f"| {questions}", *cells]) + " |")
     return "\n".join(["Questions a second (peak memory)", "", *lines])
 

@@ -27,43 +27,43 @@ def write(folder: Path, *, images: int, questions_per_image: int, seed: int) -> 
     Returns:
         The file: as LLaVA has it, a row for each conversation.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for number in range(images):
         name = f"images/{questions_per_image}-{number}.jpg"
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(jpeg(chance))
-        rows += (_row(f"{number}-{place}", name, chance) for place in range(questions_per_image))
+        (folder / name).write_bytes(jpeg(rng))
+        rows += (_row(f"{number}-{index}", name, rng) for index in range(questions_per_image))
     path = folder / f"k{questions_per_image}.json"
     write_json(path, rows)
     return path
 
 
-def _row(number: str, image: str, chance: random.Random) -> dict[str, Any]:
-    answer = chance.randint(*ANSWER_WORDS)
-    question = chance.randint(*TEXT_WORDS) - answer
-    said = [
-        {"from": "human", "value": f"<image>\n{_sentence(question, chance)}"},
-        {"from": "gpt", "value": _sentence(answer, chance)},
+def _row(number: str, image: str, rng: random.Random) -> dict[str, Any]:
+    answer = rng.randint(*ANSWER_WORDS)
+    question = rng.randint(*TEXT_WORDS) - answer
+    turns = [
+        {"from": "human", "value": f"<image>\n{_sentence(question, rng)}"},
+        {"from": "gpt", "value": _sentence(answer, rng)},
     ]
-    return {"id": number, "image": image, "conversations": said}
+    return {"id": number, "image": image, "conversations": turns}
 
 
-def _sentence(length: int, chance: random.Random) -> str:
-    return " ".join(chance.choices(vocabulary(), k=length))
+def _sentence(length: int, rng: random.Random) -> str:
+    return " ".join(rng.choices(vocabulary(), k=length))
 
 
 @functools.cache
 def vocabulary() -> tuple[str, ...]:
     """Return made-up words. Most are one token of a tokenizer that was trained on them."""
     syllables = [first + second for first in "bdfgklmnprstvz" for second in "aeiou"]
-    chance = random.Random("words")
-    return tuple("".join(chance.choices(syllables, k=3)) for _ in range(WORDS))
+    rng = random.Random("words")
+    return tuple("".join(rng.choices(syllables, k=3)) for _ in range(WORDS))
 
 
 def texts(repeat: int = 20) -> Iterator[str]:
     """Return training texts for a tokenizer: every word alone and after another word."""
-    chance = random.Random("texts")
+    rng = random.Random("texts")
     for _ in range(repeat):
         for word in vocabulary():
-            yield f"{word} {chance.choice(vocabulary())}"
+            yield f"{word} {rng.choice(vocabulary())}"

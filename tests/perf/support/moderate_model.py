@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import torch
-from transformers import CLIPVisionConfig, LlavaNextConfig, Qwen2Config
+from transformers import CLIPVisionConfig, LlavaNextConfig, PreTrainedTokenizerFast, Qwen2Config
 
 from pangea_cultural.model import tokenizer
 from pangea_cultural.model.checkpoint import save_checkpoint
@@ -20,27 +20,27 @@ from pangea_cultural.model.processor import build_processor
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 from tests.perf.support import chat_data
 
-VOCABULARY = 4096
+VOCAB_SIZE = 4096
 MAX_LENGTH = 8192
 
 
-def words() -> tokenizer.PreTrainedTokenizerFast:
+def build_tokenizer() -> PreTrainedTokenizerFast:
     """Return the tokenizer."""
-    return tokenizer.train(chat_data.texts(), vocab_size=VOCABULARY, max_length=MAX_LENGTH)
+    return tokenizer.train(chat_data.texts(), vocab_size=VOCAB_SIZE, max_length=MAX_LENGTH)
 
 
-def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
+def config(text_tokenizer: PreTrainedTokenizerFast) -> LlavaNextConfig:
     """Return the configuration: Qwen2 of 6 x 512, CLIP of 6 x 256; a 4:3 image is three tiles, about 600 tokens."""
     text = Qwen2Config(
-        vocab_size=len(made),
+        vocab_size=len(text_tokenizer),
         hidden_size=512,
         intermediate_size=2048,
         num_hidden_layers=6,
         num_attention_heads=8,
         num_key_value_heads=2,
         max_position_embeddings=MAX_LENGTH,
-        eos_token_id=made.convert_tokens_to_ids(END),
-        pad_token_id=made.convert_tokens_to_ids(PAD),
+        eos_token_id=text_tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=text_tokenizer.convert_tokens_to_ids(PAD),
     )
     vision = CLIPVisionConfig(
         hidden_size=256,
@@ -54,7 +54,7 @@ def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
     return LlavaNextConfig(
         vision_config=vision,
         text_config=text,
-        image_token_index=made.convert_tokens_to_ids(IMAGE),
+        image_token_index=text_tokenizer.convert_tokens_to_ids(IMAGE),
         image_grid_pinpoints=[[224, 448], [448, 224]],
         vision_feature_layer=FEATURE_LAYER,
         vision_feature_select_strategy=FEATURE_STRATEGY,
@@ -62,10 +62,12 @@ def config(made: tokenizer.PreTrainedTokenizerFast) -> LlavaNextConfig:
     )
 
 
-def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
+def write(folder: Path, settings: LlavaNextConfig, text_tokenizer: PreTrainedTokenizerFast, dtype: torch.dtype) -> None:
     """Write a checkpoint with random weights."""
     model = PackedLlavaNext(settings).to(dtype)
-    save_checkpoint(model, build_processor(settings, made), folder, card="\n# Random weights\n", license="apache-2.0")
+    save_checkpoint(
+        model, build_processor(settings, text_tokenizer), folder, card="\n# Random weights\n", license="apache-2.0"
+    )
 
 
 @click.command()
@@ -73,8 +75,8 @@ def write(folder: Path, settings: LlavaNextConfig, made: tokenizer.PreTrainedTok
 def main(folder: Path) -> None:
     """Write the checkpoint."""
     torch.manual_seed(0)
-    made = words()
-    write(folder, config(made), made, torch.float32)
+    text_tokenizer = build_tokenizer()
+    write(folder, config(text_tokenizer), text_tokenizer, torch.float32)
 
 
 if __name__ == "__main__":

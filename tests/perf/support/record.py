@@ -16,14 +16,14 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 def write(name: str, figures: dict[str, float], *, details: dict[str, Any] | None = None) -> None:
     """Print the figures and write them with machine, date and command."""
-    found = {
+    result = {
         "machine": machine(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "command": f"python -m tests.perf.{name} " + " ".join(sys.argv[1:]),
         "figures": {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()},
         "details": details or {},
     }
-    write_json(RESULTS / f"{name}.json", found)
+    write_json(RESULTS / f"{name}.json", result)
     Console().print(
-        table(f"{name}, {found['date']}, {found['machine']}", ["figure", ""], [*map(list, figures.items())])
+        table(f"{name}, {result['date']}, {result['machine']}", ["figure", ""], [*map(list, figures.items())])
     )

@@ -18,7 +18,7 @@ import trl
 from datasets import Dataset, Image, Sequence
 from transformers import PrinterCallback, TrainerCallback
 
-# TRL marks targets only with a template that says what the assistant generates. This one writes what ours writes.
+# TRL finds targets only with a template that marks the assistant's text. This one writes the project's text.
 TEMPLATE = (
     "{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}"
     "{%- for message in messages %}"
@@ -38,13 +38,13 @@ TEMPLATE = (
 
 def rows(path: Path) -> Dataset:
     """Return a row per question of a LLaVA file, with its image and a length for grouping."""
-    made = []
+    examples = []
     for row in json.loads(path.read_text()):
         question, answer = (part["value"].replace("<image>", "").strip() for part in row["conversations"])
         messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
         image = str(path.parent / row["image"])
-        made.append({"messages": messages, "images": [image], "length": len(question) + len(answer)})
-    return Dataset.from_list(made).cast_column("images", Sequence(Image()))
+        examples.append({"messages": messages, "images": [image], "length": len(question) + len(answer)})
+    return Dataset.from_list(examples).cast_column("images", Sequence(Image()))
 
 
 class Clock(TrainerCallback):
@@ -88,17 +88,17 @@ def trainer(options: argparse.Namespace, output: str, clock: Clock) -> trl.SFTTr
         report_to="none",
         disable_tqdm=True,
     )
-    made = trl.SFTTrainer(
+    sft_trainer = trl.SFTTrainer(
         model=str(options.checkpoint), args=settings, train_dataset=rows(options.conversations), callbacks=[clock]
     )
-    made.remove_callback(PrinterCallback)
-    made.model.model.vision_tower.requires_grad_(False)
-    return made
+    sft_trainer.remove_callback(PrinterCallback)
+    sft_trainer.model.model.vision_tower.requires_grad_(False)
+    return sft_trainer
 
 
-def counts(made: trl.SFTTrainer) -> dict[str, Any]:
+def counts(sft_trainer: trl.SFTTrainer) -> dict[str, Any]:
     """Return the tokens and targets of all rows, and TRL's version."""
-    batches = [made.data_collator([row]) for row in made.train_dataset]
+    batches = [sft_trainer.data_collator([row]) for row in sft_trainer.train_dataset]
     return {
         "version": trl.__version__,
         "tokens": sum(int(batch["attention_mask"].sum()) for batch in batches),
@@ -120,11 +120,11 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as output:
         clock = Clock(options.batch_questions)
-        made = trainer(options, output, clock)
+        sft_trainer = trainer(options, output, clock)
         if options.count:
-            print(json.dumps(counts(made)))
+            print(json.dumps(counts(sft_trainer)))
             return
-        made.train()
+        sft_trainer.train()
         print(json.dumps({"log": clock.log}))
 
 
