@@ -272,7 +272,7 @@ def test_cached_measurements_of_training_are_reused(workspace, tmp_path, monkeyp
     before = contents(tmp_path)
     monkeypatch.setattr(Corpus, "build", None)
     monkeypatch.setattr(lengths.SavedArray, "save", None)
-    monkeypatch.setattr(lengths, "_size", None)
+    monkeypatch.setattr(lengths, "read_size", None)
     assert estimate(recipe, tmp_path) == uncached
     assert contents(tmp_path) == before
 
