@@ -80,7 +80,7 @@ class Slice(Protocol):
         """Description of the slice, equal in every run."""
 
     @property
-    def whole(self) -> str:
+    def undivided_key(self) -> str:
         """Key of the undivided slice. It is abandoned with all its parts if none of them is answered."""
 
     def split(self) -> Sequence["Slice"]:

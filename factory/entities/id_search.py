@@ -54,17 +54,17 @@ class _Search:
 
     def ask(self, slice: Slice) -> Sequence[Slice]:
         """Find a slice's ids unless that is done. Return the parts to ask instead, if there are any."""
-        if self._state.get(slice.whole) == ABANDONED:
+        if self._state.get(slice.undivided_key) == ABANDONED:
             return []
         if slice.key not in self._state:
             self._state[slice.key] = self._find(slice)
         if self._state[slice.key] == DONE:
-            self._timeouts[slice.whole] = 0
+            self._timeouts[slice.undivided_key] = 0
             return []
-        self._timeouts[slice.whole] += 1
-        if self._timeouts[slice.whole] < MAX_CONSECUTIVE_TIMEOUTS:
+        self._timeouts[slice.undivided_key] += 1
+        if self._timeouts[slice.undivided_key] < MAX_CONSECUTIVE_TIMEOUTS:
             return slice.split()
-        self._abandon(slice.whole)
+        self._abandon(slice.undivided_key)
         return []
 
     def _find(self, slice: Slice) -> str:

@@ -14,7 +14,7 @@ COMMONS = "commonswiki"
 CATEGORY = "Category:"
 MAX_REVISION = 2**63 - 1
 ANSWER_TRUNCATED = "answer truncated"
-"""Value of the key `error` in the document of a source that could not get it, and the reason to reject it."""
+"""Value of the key `error` in a document that its source could not get, and the reason to reject it."""
 # Reasons to reject a document.
 MISSING = "missing on Wikidata"
 NOT_AN_ENTITY = "not an entity document"

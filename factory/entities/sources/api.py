@@ -23,7 +23,7 @@ class ListSlice:
     """The only slice of this source: the ids in the recipe."""
 
     key: str = "listed"
-    whole: str = key
+    undivided_key: str = key
 
     def split(self) -> list["ListSlice"]:
         """Return nothing: a list is not divisible."""

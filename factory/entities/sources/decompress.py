@@ -2,7 +2,7 @@
 
 .gz   isal's igzip in its own thread, more than twice as fast as zlib
 .bz2  all cores: `lbzip2` if it is installed, else indexed_bzip2 (Python's bz2 uses one core)
-.zst  libzstd through the module of Python 3.14 (other modules silently accept truncated files)
+.zst  libzstd through the module of Python 3.14; other modules silently accept truncated files
 """
 
 import contextlib

@@ -28,7 +28,7 @@ class DigitSlice:
 
     def __init__(self, digits):
         self.digits, self.key = digits, f"ids ending in {digits}"
-        self.whole = "ids ending in 0123456789"
+        self.undivided_key = "ids ending in 0123456789"
 
     def split(self):
         middle = len(self.digits) // 2
@@ -156,14 +156,14 @@ def person(name, birthplace):
     return {"type": "item", "id": name, "labels": labels(en=name), "claims": claims}
 
 
-def place(name, country):
+def town(name, country):
     return {"type": "item", "id": name, "labels": labels(en=name), "claims": {"P17": [item(country)]}}
 
 
 def test_people_without_citizenship_are_linked_by_birthplace(store, run_stage):
     people = [person("Q9100", "Q1490"), person("Q9101", "Q60")]
-    places = [place("Q1490", "Q17"), place("Q60", "Q30")]
-    content = {row["id"]: row for row in (*people, *places)}
+    towns = [town("Q1490", "Q17"), town("Q60", "Q30")]
+    content = {row["id"]: row for row in (*people, *towns)}
     assert run_stage(Service(content)) == (2, 1)
     assert store.rows("SELECT entity, region, property FROM entity_region") == [("Q9100", "japan", "P19/P17")]
     assert rejections(store)["Q9101"] == "no link to a region"
@@ -177,6 +177,6 @@ def test_unselected_values_have_names(store, run_stage):
         "labels": labels(en="c"),
         "claims": {"P17": [item("Q17")], "P571": [year(1500)], "P19": [item("Q777")], "P18": [text("a.jpg")]},
     }
-    run_stage(Service({"Q9200": castle, "Q777": place("Q777", "Q30")}))
+    run_stage(Service({"Q9200": castle, "Q777": town("Q777", "Q30")}))
     assert store.value("SELECT text FROM label WHERE entity = 'Q777'") == "Q777"
     assert not store.value("SELECT selected FROM entity WHERE entity = 'Q777'")

@@ -62,7 +62,7 @@ def test_requests_keep_a_pause_after_each_response():
 @given(st.lists(st.floats(0.1, 5), min_size=1, max_size=30), st.floats(1, 50))
 def test_rate_limiter_gives_no_window_more_than_its_rate(amounts, rate):
     async def starts():
-        loop, limiter, found = asyncio.get_running_loop(), RateLimiter(rate), []
+        loop, limiter, times = asyncio.get_running_loop(), RateLimiter(rate), []
         now = 0.0
 
         async def sleep(seconds):
@@ -74,8 +74,8 @@ def test_rate_limiter_gives_no_window_more_than_its_rate(amounts, rate):
             patch.setattr(asyncio, "sleep", sleep)
             for amount in amounts:
                 await limiter.acquire(amount)
-                found.append(now)
-        return found
+                times.append(now)
+        return times
 
     times = asyncio.run(starts())
     assert times[-1] - times[0] >= sum(amounts[:-1]) / rate - 1e-6

@@ -23,11 +23,11 @@ def document(**fields):
 
 
 def test_best_rank_is_preferred_before_normal_and_never_deprecated():
-    found = entity.read_entity(
+    item = entity.read_entity(
         document(claims={"P36": [statement("Q1"), statement("Q2", "preferred"), statement("Q3", "deprecated")]})
     )
-    assert found.best("P36") == ["Q2"]
-    assert [(c.value, c.rank) for c in found.claims] == [("Q2", "preferred"), ("Q1", "normal"), ("Q3", "deprecated")]
+    assert item.best("P36") == ["Q2"]
+    assert [(c.value, c.rank) for c in item.claims] == [("Q2", "preferred"), ("Q1", "normal"), ("Q3", "deprecated")]
 
 
 def test_single_deprecated_value_is_not_best():
@@ -35,14 +35,14 @@ def test_single_deprecated_value_is_not_best():
 
 
 def test_preferred_unknown_value_hides_normal_values():
-    found = entity.read_entity(document(claims={"P36": [statement("Q1"), statement("", "preferred", "somevalue")]}))
-    assert found.best("P36") == []
-    assert found.dropped == [("P36", "somevalue")]
+    item = entity.read_entity(document(claims={"P36": [statement("Q1"), statement("", "preferred", "somevalue")]}))
+    assert item.best("P36") == []
+    assert item.dropped == [("P36", "somevalue")]
 
 
 def test_empty_objects_may_be_lists():
-    found = entity.read_entity(document(labels=[], claims=[]))
-    assert (found.labels, found.claims) == ({}, [])
+    item = entity.read_entity(document(labels=[], claims=[]))
+    assert (item.labels, item.claims) == ({}, [])
 
 
 def test_only_sitelinks_to_commons_categories_are_claims():
@@ -58,21 +58,21 @@ def test_only_sitelinks_to_commons_categories_are_claims():
     "link", [None, [], "Category:A", {}, {"title": 7}, {"title": "Category: "}, {"title": "\ud800"}]
 )
 def test_malformed_sitelink_is_rejected_with_a_reason(link):
-    found = entity.read_entity(document(sitelinks={"commonswiki": link}))
-    assert (found.claims, found.dropped) == ([], [("commonswiki", "sitelink without a title")])
+    item = entity.read_entity(document(sitelinks={"commonswiki": link}))
+    assert (item.claims, item.dropped) == ([], [("commonswiki", "sitelink without a title")])
 
 
 def test_labels_are_normalized():
-    found = entity.read_entity(
+    item = entity.read_entity(
         document(labels={"en": {"language": "en", "value": " a\n b "}, "de": {"value": ""}, "fr": 3})
     )
-    assert found.labels == {"en": "a b"}
+    assert item.labels == {"en": "a b"}
 
 
 def test_only_given_properties_are_read():
     claims = {"P36": [statement("Q1")], "P37": [statement("Q2")]}
-    found = entity.read_entity(document(claims=claims), frozenset({"P37"}))
-    assert [claim.property for claim in found.claims] == ["P37"]
+    item = entity.read_entity(document(claims=claims), frozenset({"P37"}))
+    assert [claim.property for claim in item.claims] == ["P37"]
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,9 @@ def test_other_documents_than_items_are_rejected(broken):
     "broken", [None, 7, {}, {"rank": "normal"}, {"rank": "best", "mainsnak": {}}, {"rank": "normal", "mainsnak": {}}]
 )
 def test_malformed_statements_are_rejected_with_a_reason(broken):
-    found = entity.read_entity(document(claims={"P36": [broken, statement("Q1")]}))
-    assert found.best("P36") == ["Q1"]
-    assert len(found.dropped) == 1 and found.dropped[0][1]
+    item = entity.read_entity(document(claims={"P36": [broken, statement("Q1")]}))
+    assert item.best("P36") == ["Q1"]
+    assert len(item.dropped) == 1 and item.dropped[0][1]
 
 
 def test_document_that_a_source_could_not_get_is_rejected():
@@ -114,19 +114,19 @@ def test_revision_fits_the_store(revision, known):
 
 
 def test_malformed_labels_are_rejected_with_a_reason():
-    found = entity.read_entity(
+    item = entity.read_entity(
         document(labels={"en": {"value": "\ud800"}, "de": {}, "C++": {"value": "x"}, "fr": {"value": "x"}})
     )
-    assert found.labels == {"fr": "x"}
-    assert [name for name, _ in found.dropped] == ["label", "label de", "label en"]
+    assert item.labels == {"fr": "x"}
+    assert [name for name, _ in item.dropped] == ["label", "label de", "label en"]
 
 
 @given(
     st.permutations([statement("Q2"), statement("Q10"), statement("Q3", "preferred"), statement("Q4", "deprecated")])
 )
 def test_order_of_statements_does_not_matter(statements):
-    found = entity.read_entity(document(claims={"P36": statements}))
-    assert [(claim.ordinal, claim.value) for claim in found.claims] == [(0, "Q3"), (1, "Q10"), (2, "Q2"), (3, "Q4")]
+    item = entity.read_entity(document(claims={"P36": statements}))
+    assert [(claim.ordinal, claim.value) for claim in item.claims] == [(0, "Q3"), (1, "Q10"), (2, "Q2"), (3, "Q4")]
 
 
 def test_bounds_are_not_part_of_the_value():
@@ -134,14 +134,14 @@ def test_bounds_are_not_part_of_the_value():
         wikibase.quantity("+330"),
         wikibase.quantity("+330.0", lowerBound="+320", upperBound="+340.0"),
     )
-    found = entity.read_entity(document(claims={"P2048": [wikibase.statement(exact), wikibase.statement(rough)]}))
-    assert [(claim.value, claim.bounds) for claim in found.claims] == [("330/1", ""), ("330/1", "320/340")]
+    item = entity.read_entity(document(claims={"P2048": [wikibase.statement(exact), wikibase.statement(rough)]}))
+    assert [(claim.value, claim.bounds) for claim in item.claims] == [("330/1", ""), ("330/1", "320/340")]
 
 
-def is_valid(found):
+def is_valid(item):
     """Return whether the store can hold every row and its readers can parse it."""
-    assert values.ITEM.fullmatch(found.id)
-    for claim in found.claims:
+    assert values.ITEM.fullmatch(item.id)
+    for claim in item.claims:
         assert values.PROPERTY.fullmatch(claim.property) and claim.rank in entity.RANKS
         match claim.value_type:
             case "item":
@@ -158,8 +158,8 @@ def is_valid(found):
                 assert claim.value.strip()
             case other:
                 pytest.fail(other)
-    rows = [{key: getattr(claim, key) for key in claim.__slots__} for claim in found.claims]
-    pa.Table.from_pylist([*rows, {"labels": list(found.labels.items()), "dropped": found.dropped, "n": found.revision}])
+    rows = [{key: getattr(claim, key) for key in claim.__slots__} for claim in item.claims]
+    pa.Table.from_pylist([*rows, {"labels": list(item.labels.items()), "dropped": item.dropped, "n": item.revision}])
     return True
 
 
@@ -167,11 +167,11 @@ def is_valid(found):
 @given(wikibase.broken_documents())
 def test_broken_documents_are_rejected_or_give_valid_rows(broken):
     try:
-        found = entity.read_entity(broken)
+        item = entity.read_entity(broken)
     except entity.MalformedDocumentError as error:
         assert str(error)
     else:
-        assert is_valid(found)
+        assert is_valid(item)
 
 
 @settings(deadline=None)
@@ -184,7 +184,7 @@ def test_garbage_is_rejected(broken):
 @settings(deadline=None)
 @given(wikibase.documents)
 def test_every_statement_of_a_valid_document_is_a_claim_or_rejected(original):
-    found = entity.read_entity(original)
-    assert is_valid(found)
-    assert len(found.claims) + len(found.dropped) == sum(map(len, original["claims"].values()))
-    assert {reason for _, reason in found.dropped} <= {"novalue", "somevalue"}
+    item = entity.read_entity(original)
+    assert is_valid(item)
+    assert len(item.claims) + len(item.dropped) == sum(map(len, original["claims"].values()))
+    assert {reason for _, reason in item.dropped} <= {"novalue", "somevalue"}

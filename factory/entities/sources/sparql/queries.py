@@ -50,10 +50,10 @@ def names(prefix: str, ids: Iterable[str]) -> str:
 
 
 def heads(items: Sequence[str]) -> str:
-    """Return the query for what is needed before labels and claims.
+    """Return the query for revisions, redirects and Commons titles of items.
 
-    Each row has an `item` that has triples, alone or with its `revision`, the `target` of its redirect or the `title`
-    of its page on Commons. The query service puts the version on the item, dumps put it on the page about the item.
+    Each row has an `item` with triples, and at most one of `revision`, `target` of a redirect, and `title` on Commons.
+    The query service puts the version on the item. Dumps put it on the page about the item.
     """
     block = f"VALUES ?item {{ {names('wd', items)} }}"
     return f"""{PREFIXES}SELECT DISTINCT ?item ?revision ?target ?title WHERE {{

@@ -41,7 +41,7 @@ class Slice:
         return " ".join(parts) + images + (f" *{self.id_suffix}" if self.id_suffix else "")
 
     @property
-    def whole(self) -> str:
+    def undivided_key(self) -> str:
         """Key of the slice with all last digits."""
         return replace(self, id_suffix="").key
 

@@ -23,37 +23,37 @@ def ask(oxigraph):
 def convert(oxigraph, ask, documents, redirects=(), extra="", ids=None):
     """Return documents after conversion to RDF and back by SPARQL."""
     oxigraph.load(rdf_export.triples(documents, redirects) + extra)
-    properties = sorted({name for found in documents for name in found["claims"]})
-    codes = sorted({code for found in documents for code in found["labels"]})
-    return rdf.documents(ask, ids or [found["id"] for found in documents], properties, codes)
+    properties = sorted({name for document in documents for name in document["claims"]})
+    codes = sorted({code for document in documents for code in document["labels"]})
+    return rdf.documents(ask, ids or [document["id"] for document in documents], properties, codes)
 
 
 def test_sample_is_equal_convert(oxigraph, ask):
-    found = convert(oxigraph, ask, SAMPLE)
-    assert [entity.read_entity(found[d["id"]]) for d in SAMPLE] == [entity.read_entity(d) for d in SAMPLE]
+    converted = convert(oxigraph, ask, SAMPLE)
+    assert [entity.read_entity(converted[d["id"]]) for d in SAMPLE] == [entity.read_entity(d) for d in SAMPLE]
 
 
 @pytest.mark.parametrize("original", wikibase.DOCUMENTS, ids=lambda d: d["id"])
 def test_every_type_of_value_is_equal_convert(oxigraph, ask, original):
-    found = convert(oxigraph, ask, [original])[original["id"]]
+    converted = convert(oxigraph, ask, [original])[original["id"]]
     expected = entity.read_entity(original)
-    assert entity.read_entity(found) == expected
+    assert entity.read_entity(converted) == expected
     assert len(expected.claims) + len(expected.dropped) == sum(map(len, original["claims"].values()))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents=st.lists(wikibase.documents, min_size=1, max_size=4, unique_by=lambda d: d["id"]))
 def test_any_document_is_equal_convert(oxigraph, ask, documents):
-    found = convert(oxigraph, ask, documents)
-    assert [entity.read_entity(found[d["id"]]) for d in documents] == [entity.read_entity(d) for d in documents]
+    converted = convert(oxigraph, ask, documents)
+    assert [entity.read_entity(converted[d["id"]]) for d in documents] == [entity.read_entity(d) for d in documents]
 
 
 def test_only_requested_labels_and_properties_are_returned(oxigraph, ask):
     original = wikibase.DOCUMENTS[4]
     oxigraph.load(rdf_export.triples([original]))
-    found = rdf.documents(ask, ["Q5"], ["P36"], ["mul", "nb"])["Q5"]
-    assert set(found["claims"]) == {"P36"}
-    assert {code: label["value"] for code, label in found["labels"].items()} == {
+    converted = rdf.documents(ask, ["Q5"], ["P36"], ["mul", "nb"])["Q5"]
+    assert set(converted["claims"]) == {"P36"}
+    assert {code: label["value"] for code, label in converted["labels"].items()} == {
         "mul": "Tour Eiffel",
         "nb": "Eiffeltårnet",
     }
@@ -72,8 +72,8 @@ def test_dangling_or_circular_redirect_is_missing(oxigraph, ask, redirects):
 
 def test_id_without_triples_is_missing_although_claims_point_to_it(oxigraph, ask):
     pointing = wikibase.document("Q8", {"P17": [wikibase.statement(wikibase.item("Q404"))]})
-    found = convert(oxigraph, ask, [pointing], ids=["Q404", "Q8"])
-    assert found["Q404"] == {"id": "Q404", "missing": ""} and found["Q8"]["lastrevid"] == 7
+    converted = convert(oxigraph, ask, [pointing], ids=["Q404", "Q8"])
+    assert converted["Q404"] == {"id": "Q404", "missing": ""} and converted["Q8"]["lastrevid"] == 7
 
 
 def test_item_without_labels_and_claims_is_not_missing(oxigraph, ask):
@@ -88,9 +88,9 @@ def test_rdf_of_the_query_service_is_read(oxigraph, ask):
     lines = lines.replace("https://www.wikidata.org/wiki/Special:EntityData/Q8", "http://www.wikidata.org/entity/Q8")
     lines = lines.replace("_:b1", "<http://www.wikidata.org/.well-known/genid/0a1b>").replace("@zh-hant", "@zh-Hant")
     oxigraph.load(lines)
-    found = rdf.documents(ask, ["Q8"], ["P36"], ["zh-hant"])["Q8"]
-    assert (found["lastrevid"], list(found["labels"])) == (7, ["zh-hant"])
-    assert found["claims"]["P36"][0]["mainsnak"]["snaktype"] == "somevalue"
+    converted = rdf.documents(ask, ["Q8"], ["P36"], ["zh-hant"])["Q8"]
+    assert (converted["lastrevid"], list(converted["labels"])) == (7, ["zh-hant"])
+    assert converted["claims"]["P36"][0]["mainsnak"]["snaktype"] == "somevalue"
 
 
 WDS = "<http://www.wikidata.org/entity/statement/Q8-P36-0>"
@@ -107,22 +107,22 @@ WDS = "<http://www.wikidata.org/entity/statement/Q8-P36-0>"
 )  # fmt: skip
 def test_incomplete_or_contradictory_statements_are_rejected(oxigraph, ask, extra, reason):
     original = wikibase.document("Q8", {"P36": [wikibase.statement(wikibase.item("Q1"))]})
-    found = entity.read_entity(convert(oxigraph, ask, [original], extra=extra)["Q8"])
-    assert ("P36", reason) in found.dropped
-    assert {claim.value for claim in found.claims} <= {"Q1"}
+    converted = entity.read_entity(convert(oxigraph, ask, [original], extra=extra)["Q8"])
+    assert ("P36", reason) in converted.dropped
+    assert {claim.value for claim in converted.claims} <= {"Q1"}
 
 
 def test_contradictory_labels_are_rejected(oxigraph, ask):
     extra = f'<{queries.ENTITY}Q8> <http://www.w3.org/2000/01/rdf-schema#label> "older thing"@en .\n'
-    found = entity.read_entity(convert(oxigraph, ask, [wikibase.document("Q8", {})], extra=extra)["Q8"])
-    assert (found.labels, found.dropped) == ({}, [("label en", "label without text")])
+    converted = entity.read_entity(convert(oxigraph, ask, [wikibase.document("Q8", {})], extra=extra)["Q8"])
+    assert (converted.labels, converted.dropped) == ({}, [("label en", "label without text")])
 
 
 def test_value_without_its_node_is_rejected(oxigraph, ask):
     lines = rdf_export.triples([wikibase.document("Q8", {"P571": [wikibase.statement(wikibase.TIMES[0])]})])
     oxigraph.load("".join(line for line in lines.splitlines(keepends=True) if "statement/value/" not in line))
-    found = entity.read_entity(rdf.documents(ask, ["Q8"], ["P571"], [])["Q8"])
-    assert (found.claims, found.dropped) == ([], [("P571", "unknown type of value")])
+    converted = entity.read_entity(rdf.documents(ask, ["Q8"], ["P571"], [])["Q8"])
+    assert (converted.claims, converted.dropped) == ([], [("P571", "unknown type of value")])
 
 
 def test_properties_and_lexemes_cause_no_queries():
