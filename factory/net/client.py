@@ -42,6 +42,7 @@ class Client:
         limits: replaces default limits, see `HostLimiters`.
         private_hosts: private addresses that are allowed, see `PublicResolver`.
         retry: attempts, back-off and timeouts.
+        keep_alive: whether to reuse connections. Between calls the client cannot notice that a server closes one.
         seed: seed of the jitter.
 
     Raises:
@@ -55,6 +56,7 @@ class Client:
         limits: Mapping[str, HostLimits] | None = None,
         private_hosts: Collection[str] = (),
         retry: RetryPolicy | None = None,
+        keep_alive: bool = True,
         seed: int = 0,
     ) -> None:
         self._contact = contact
@@ -62,6 +64,7 @@ class Client:
         self._limiters = HostLimiters(limits or {})
         self._private_hosts = private_hosts
         self._retry = retry or RetryPolicy()
+        self._keep_alive = keep_alive
         self._random = random.Random(seed)
         self._runner = asyncio.Runner()
         self._resolver: PublicResolver
@@ -270,7 +273,7 @@ class Client:
     async def _open(self) -> aiohttp.ClientSession:
         self._resolver = PublicResolver(self._private_hosts)
         # The limiters count connections, so the connector does not.
-        connector = aiohttp.TCPConnector(limit=0, resolver=self._resolver)
+        connector = aiohttp.TCPConnector(limit=0, resolver=self._resolver, force_close=not self._keep_alive)
         retry = self._retry
         return aiohttp.ClientSession(
             connector=connector,

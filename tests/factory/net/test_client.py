@@ -114,6 +114,14 @@ def test_requests_have_the_user_agent():
         assert server.requests[0][2] == user_agent("me@example.org", f"aiohttp/{aiohttp.__version__}")
 
 
+@pytest.mark.parametrize(("keep_alive", "num_connections"), [(True, 1), (False, 3)])
+def test_connections_are_reused_only_with_keep_alive(keep_alive, num_connections):
+    with CommonsServer([FILE]) as server, Client(private_hosts=server.hosts, keep_alive=keep_alive) as client:
+        for _ in range(3):
+            client.run(client.fetch(server.original(FILE), responses.image(10_000)))
+        assert len(server.connections) == num_connections
+
+
 def test_an_error_cancels_the_other_tasks():
     cancelled = []
 

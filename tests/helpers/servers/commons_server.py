@@ -69,6 +69,8 @@ class CommonsServer:
         """Number of files in one answer for a category."""
         self.requests = []
         """Port, path with query, User-Agent and time of each request."""
+        self.connections = set()
+        """Addresses of the clients' connections."""
         self.last_answer = 0.0
         self.at_once = collections.Counter()
         self.most_at_once = collections.Counter()
@@ -125,6 +127,7 @@ class CommonsServer:
     async def _counted(self, request, handler):
         port = request.transport.get_extra_info("sockname")[1]
         self.requests.append((port, request.path_qs, request.headers.get("User-Agent"), time.monotonic()))
+        self.connections.add(request.transport.get_extra_info("peername"))
         self.at_once[port] += 1
         self.most_at_once[port] = max(self.most_at_once[port], self.at_once[port])
         try:

@@ -61,6 +61,7 @@ class Endpoint:
             limits={self.host: self.limits.host_limits()},
             private_hosts=private_hosts,
             retry=self.limits.retry_policy(),
+            keep_alive=False,
             seed=seed,
         )
 
@@ -109,6 +110,4 @@ class Endpoint:
         request = wrapper._createRequest()
         assert isinstance(request.data, bytes)
         headers = {name: value for name, value in request.header_items() if name != "User-agent"}
-        # Between queries the client cannot notice that a server closes an idle connection.
-        headers["Connection"] = "close"
         return self._client.run(self._client.fetch(self.url, self._spec, body=request.data, headers=headers))

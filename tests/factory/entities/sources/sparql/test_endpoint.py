@@ -65,7 +65,6 @@ def test_query_is_posted_with_contact_and_result_format(proxy):
     assert (request.method, request.query) == ("POST", QUERY)
     assert request.headers["User-Agent"] == user_agent("me@example.org", f"aiohttp/{aiohttp.__version__}")
     assert "application/sparql-results+json" in request.headers["Accept"]
-    assert request.headers["Connection"] == "close"
 
 
 def test_queries_are_a_pause_apart(proxy, waits):
