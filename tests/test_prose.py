@@ -7,14 +7,7 @@ import pytest
 
 from tests.helpers import prose
 
-PENDING = (
-    "factory/",
-    "pangea_cultural/training/",
-    "pangea_cultural/utils/",
-    "tests/factory/",
-    "tests/helpers/",
-    "tests/pangea_cultural/training/",
-)
+PENDING = ("factory/images/", "tests/factory/images/", "tests/factory/test_kill.py")
 """Folders that do not follow the rules yet. Their offences are counted, and the list shrinks to nothing."""
 EXCEPTIONS = {("tests/perf/", "ours"): "names of figures, such as lost_ours"}
 """Reason by folder and word."""

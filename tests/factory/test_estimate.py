@@ -1,4 +1,4 @@
-"""What a dry run expects of a dump."""
+"""Estimates of a dry run for a dump."""
 
 import bz2
 import gzip

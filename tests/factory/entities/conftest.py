@@ -8,7 +8,7 @@ from factory.entities.sources.sparql.source import SparqlSource
 from tests.helpers.sample_documents import SAMPLE
 from tests.helpers.servers import rdf_export
 from tests.helpers.servers.fault_proxy import FaultProxy
-from tests.helpers.sparql_search import SCOPE
+from tests.helpers.servers.sparql_search import SCOPE
 
 
 @pytest.fixture

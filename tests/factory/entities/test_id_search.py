@@ -9,7 +9,7 @@ from factory.entities import id_search
 from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
 from tests.helpers.sample_documents import SAMPLE
-from tests.helpers.sparql_search import LINKS, TIMED_OUT, expected_ids, num_asked, search_scope
+from tests.helpers.servers.sparql_search import LINKS, TIMED_OUT, expected_ids, num_asked, search_scope
 
 PREFIX = "japan(Q17+Q205662) P17"
 """Beginning of the slices' keys."""

@@ -38,7 +38,9 @@ class SourceEstimate(config.Config):
     """Placeholder figures of a source that is not on this machine, for the dry run."""
 
     questions: int = Field(ge=1)
+    """Number of questions."""
     images: int = Field(ge=0)
+    """Number of images."""
     image_px: tuple[Pixels, Pixels] = (480, 640)
     """Height and width of every image."""
     question_tokens: int = Field(default=60, ge=1)

@@ -46,7 +46,9 @@ class Columns(config.Config):
     """Keys of a row."""
 
     text: str
+    """Text of the row, the input."""
     summary: str
+    """Summary of the text, the target."""
     images: str = ""
     """A path or a list of paths; empty if the rows have no images."""
     language: str = ""

@@ -4,7 +4,7 @@ import pytest
 from rdflib.plugins.sparql import prepareQuery
 
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK, Slice, slices
-from tests.helpers.sparql_search import ASKED, LINKS, SCOPE
+from tests.helpers.servers.sparql_search import ASKED, LINKS, SCOPE
 
 SLICE = Slice(region="japan", items=("Q17",), link="P17", asked=("P31",))
 

@@ -12,7 +12,7 @@ from tests.helpers import wikibase
 from tests.helpers.sample_documents import SAMPLE
 from tests.helpers.servers import fault_proxy as fault
 from tests.helpers.servers import rdf_export
-from tests.helpers.sparql_search import ASKED, LINKS, SCOPE, TIMED_OUT, expected_ids, num_asked, search_scope
+from tests.helpers.servers.sparql_search import ASKED, LINKS, SCOPE, TIMED_OUT, expected_ids, num_asked, search_scope
 
 
 def search(source):

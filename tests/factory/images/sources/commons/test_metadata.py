@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from tests.helpers.commons_source import info_of
 from tests.helpers.servers.commons_server import File, small_image
+from tests.helpers.servers.commons_source import info_of
 
 
 def test_read_returns_everything_needed_for_citation():

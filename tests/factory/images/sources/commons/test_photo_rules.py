@@ -3,8 +3,8 @@
 import pytest
 
 from factory.images.titles import normalized
-from tests.helpers.commons_source import info_of, open_commons
 from tests.helpers.servers.commons_server import CommonsServer, File
+from tests.helpers.servers.commons_source import info_of, open_commons
 
 
 @pytest.mark.parametrize(

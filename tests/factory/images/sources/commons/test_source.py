@@ -3,8 +3,8 @@
 import pytest
 
 from pangea_cultural.errors import UserError
-from tests.helpers.commons_source import fetched, open_commons
 from tests.helpers.servers.commons_server import CommonsServer, File, small_image
+from tests.helpers.servers.commons_source import fetched, open_commons
 
 
 def test_metadata_requests_fifty_titles_per_call():
