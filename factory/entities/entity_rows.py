@@ -1,6 +1,7 @@
 """Entities as rows of the store's tables: built per batch of documents, then passed on as Arrow tables."""
 
 from collections import Counter
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +24,7 @@ class EntityRowsBuilder:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._tables: dict[str, list[dict]] = {name: [] for name in TABLES}
+        self._tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
         self._rejections: Counter[tuple[str, str]] = Counter()
         self._added: set[str] = set()
         self.inputs = 0

@@ -6,6 +6,7 @@ They are read like the documents of a dump (entity.py) and give the same rows.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from factory.entities.sources.sparql import queries, rdf_values
 from factory.entities.sources.sparql.rdf_values import Term
@@ -45,7 +46,7 @@ class Statement:
     item: str
     property: str
     ranks: set[str] = field(default_factory=set)
-    simple: dict[tuple, Term] = field(default_factory=dict)
+    simple: dict[tuple[tuple[str, str], ...], Term] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
     no_value: bool = False
 
@@ -61,7 +62,9 @@ class Statement:
             self.no_value = True
 
 
-def documents(ask: Ask, ids: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:
+def documents(
+    ask: Ask, ids: Sequence[str], properties: Sequence[str], codes: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Return the documents of ids, with the claims of some properties and the labels in some languages.
 
     An unknown id gives `{"id": ..., "missing": ""}`. A redirect gives its target's document with the key
@@ -132,7 +135,7 @@ def _version(head: Head) -> dict[str, int]:
     return {"lastrevid": max(head.revisions)} if head.revisions else {}
 
 
-def _sitelinks(head: Head) -> dict[str, dict]:
+def _sitelinks(head: Head) -> dict[str, dict[str, Any]]:
     if not head.titles:
         return {}
     # If the server holds an old and a new title, neither can be trusted. The same applies to labels.
@@ -140,9 +143,11 @@ def _sitelinks(head: Head) -> dict[str, dict]:
     return {"sitelinks": {COMMONS: {"site": COMMONS, "title": title}}}
 
 
-def _bodies(ask: Ask, items: Sequence[str], properties: Sequence[str], codes: Sequence[str]) -> dict[str, dict]:
+def _bodies(
+    ask: Ask, items: Sequence[str], properties: Sequence[str], codes: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Return the labels and claims of existing items."""
-    bodies: dict[str, dict] = {name: {"labels": {}, "claims": {}} for name in items}
+    bodies: dict[str, dict[str, Any]] = {name: {"labels": {}, "claims": {}} for name in items}
     if items and codes:
         _add_labels(bodies, ask(queries.labels(items, codes)))
     if items and properties:
@@ -154,7 +159,7 @@ def _bodies(ask: Ask, items: Sequence[str], properties: Sequence[str], codes: Se
     return bodies
 
 
-def _add_labels(bodies: dict[str, dict], rows: Iterable[Row]) -> None:
+def _add_labels(bodies: dict[str, dict[str, Any]], rows: Iterable[Row]) -> None:
     for row in rows:
         labels, code = bodies[local_name(row["item"])]["labels"], row["label"].get("xml:lang", "").lower()
         text = row["label"]["value"]
@@ -184,8 +189,8 @@ def _nodes(ask: Ask, hashes: Sequence[str]) -> dict[str, dict[str, Term]]:
     return nodes
 
 
-def _as_json(statement: Statement, nodes: dict[str, dict[str, Term]]) -> dict:
-    snak: dict = {"property": statement.property, "snaktype": "value"}
+def _as_json(statement: Statement, nodes: dict[str, dict[str, Term]]) -> dict[str, Any]:
+    snak: dict[str, Any] = {"property": statement.property, "snaktype": "value"}
     terms = list(statement.simple.values())
     if statement.no_value:
         snak["snaktype"] = "novalue"

@@ -6,6 +6,7 @@ days are written in the Gregorian calendar. This module reverses each step.
 
 import re
 from decimal import Decimal, InvalidOperation
+from typing import Any
 from urllib.parse import unquote, unquote_plus
 
 from factory.entities.sources.sparql import queries
@@ -29,7 +30,7 @@ def is_unknown(term: Term) -> bool:
     return term["type"] == "bnode" or (term["type"] == "uri" and UNKNOWN in term["value"])
 
 
-def simple(term: Term) -> dict:
+def simple(term: Term) -> dict[str, Any]:
     """Return the datavalue of a simple value: an item, a file, a text, a web address."""
     value = term["value"]
     if term["type"] == "uri":
@@ -48,7 +49,7 @@ def simple(term: Term) -> dict:
     return {"type": f"RDF literal {term['datatype']}"}
 
 
-def deep(parts: dict[str, Term]) -> dict:
+def deep(parts: dict[str, Term]) -> dict[str, Any]:
     """Return the datavalue of a value node. It is incomplete if a part is missing, and entity.py rejects it."""
     if "timeValue" in parts:
         return {"type": "time", "value": _time(parts)}
@@ -59,7 +60,7 @@ def deep(parts: dict[str, Term]) -> dict:
     return {"type": "RDF node without parts"}
 
 
-def _string(value: str) -> dict:
+def _string(value: str) -> dict[str, Any]:
     return {"type": "string", "value": value}
 
 
@@ -75,7 +76,7 @@ def _number(parts: dict[str, Term], name: str) -> Decimal | None:
     return number if number.is_finite() and abs(number.adjusted()) < MAX_DIGITS else None
 
 
-def _time(parts: dict[str, Term]) -> dict:
+def _time(parts: dict[str, Term]) -> dict[str, Any]:
     precision, model = _number(parts, "timePrecision"), _text(parts, "timeCalendarModel")
     integer = int(precision) if precision is not None and precision == int(precision) else None
     return {
@@ -124,9 +125,9 @@ def julian_date(number: int) -> tuple[int, int, int]:
     return (year, month + 3, day) if month < 10 else (year + 1, month - 9, day)
 
 
-def _quantity(parts: dict[str, Term]) -> dict:
+def _quantity(parts: dict[str, Term]) -> dict[str, Any]:
     unit = _text(parts, "quantityUnit")
-    value: dict = {"amount": _amount(parts, "quantityAmount"), "unit": unit}
+    value: dict[str, Any] = {"amount": _amount(parts, "quantityAmount"), "unit": unit}
     if unit == queries.ENTITY + values.ONE:
         value["unit"] = "1"
     for name in ("lowerBound", "upperBound"):
@@ -142,7 +143,7 @@ def _amount(parts: dict[str, Term], name: str) -> str | None:
     return None if number is None else f"{'' if number.is_signed() else '+'}{values.plain(number)}"
 
 
-def _coordinate(parts: dict[str, Term]) -> dict:
+def _coordinate(parts: dict[str, Term]) -> dict[str, Any]:
     return {
         "latitude": _degrees(parts, "geoLatitude"),
         "longitude": _degrees(parts, "geoLongitude"),

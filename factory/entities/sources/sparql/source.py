@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from factory.entities.base import IncompleteAnswerError
 from factory.entities.sources.sparql import documents as rdf
@@ -79,7 +80,7 @@ class SparqlSource:
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise self._other_data() from error
 
-    def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
+    def documents(self, ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield each id with its document. Batches that are too large are halved, down to single items.
 
         Raises:
@@ -88,7 +89,7 @@ class SparqlSource:
         for start in range(0, len(ids), self.batch):
             yield from self._batch(ids[start : start + self.batch])
 
-    def _batch(self, ids: Sequence[str]) -> Iterator[tuple[str, dict]]:
+    def _batch(self, ids: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         try:
             documents = rdf.documents(self._ask, ids, sorted(set(self.scope.wanted)), sorted(set(self.scope.labels)))
         except IncompleteAnswerError:
