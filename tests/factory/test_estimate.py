@@ -1,4 +1,4 @@
-"""Estimates of a dry run for a dump."""
+"""Estimates of builds from a dump."""
 
 import bz2
 import gzip
@@ -18,14 +18,14 @@ NUM_LINES = 4000
 
 
 def documents():
-    dice = random.Random(3)
+    rng = random.Random(3)
     for number in range(NUM_LINES):
-        images = dice.randint(1, 4)
+        images = rng.randint(1, 4)
         linked = number % 4 == 0
         claims = {"P18": [text(f"{number} {n}.jpg") for n in range(images)], "P571": [year(1500)]}
         claims |= {"P17": [item("Q17" if linked else "Q30")]}
         name = f"Q{10_000 + number}"
-        yield {"type": "item", "id": name, "labels": labels(en=f"{dice.random()} {dice.random()}"), "claims": claims}
+        yield {"type": "item", "id": name, "labels": labels(en=f"{rng.random()} {rng.random()}"), "claims": claims}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def dump():
     return b"[\n" + b",\n".join(map(orjson.dumps, documents())) + b"\n]\n"
 
 
-def expected(path):
+def estimated(path):
     fields = {"name": "r", "sources": [{"type": "dump", "path": path}], "images": {"sources": [{"type": "commons"}]}}
     return estimate.estimate(Recipe.model_validate(fields), Reporter(quiet=True))
 
@@ -41,12 +41,12 @@ def expected(path):
 def test_a_small_dump_is_read_whole(tmp_path, dump):
     path = tmp_path / "dump.json"
     path.write_bytes(dump)
-    found = expected(path)
-    source = found["sources"][0]
+    result = estimated(path)
+    source = result["sources"][0]
     assert (source["documents"], source["entities"], source["basis"]) == (NUM_LINES, NUM_LINES // 4, "read whole")
-    assert found["images"] == sum(min(3, len(d["claims"]["P18"])) for d in list(documents())[::4])
-    assert found["image_calls"] == -(-found["images"] // 50)
-    assert found["image_gigabytes"] == round(found["images"] * estimate.THUMBNAIL_BYTES / 1e9, 2)
+    assert result["images"] == sum(min(3, len(d["claims"]["P18"])) for d in list(documents())[::4])
+    assert result["image_calls"] == -(-result["images"] // 50)
+    assert result["image_gigabytes"] == round(result["images"] * estimate.THUMBNAIL_BYTES / 1e9, 2)
 
 
 @pytest.mark.parametrize(
@@ -58,18 +58,18 @@ def test_a_small_dump_is_read_whole(tmp_path, dump):
         ("zst", zstd.compress),
     ],
 )
-def test_a_large_dump_is_judged_by_its_beginning(tmp_path, monkeypatch, dump, suffix, compress):
+def test_a_large_dump_is_scaled_up_from_its_beginning(tmp_path, monkeypatch, dump, suffix, compress):
     path = tmp_path / f"dump.{suffix}"
     path.write_bytes(compress(dump))
     monkeypatch.setattr(estimate, "SAMPLE_BYTES", path.stat().st_size // 2)
-    source = expected(path)["sources"][0]
+    source = estimated(path)["sources"][0]
     assert source["documents"] == pytest.approx(NUM_LINES, rel=0.15)
     assert source["entities"] == pytest.approx(NUM_LINES / 4, rel=0.15)
     assert "scaled up from the first 50 %" in source["basis"]
 
 
-def test_a_file_that_is_not_what_its_name_says_is_one_line(tmp_path, dump):
+def test_a_content_that_does_not_match_the_suffix_is_refused(tmp_path, dump):
     path = tmp_path / "dump.json.gz"
     path.write_bytes(dump)
     with pytest.raises(UserError, match="content does not match its suffix"):
-        expected(path)
+        estimated(path)

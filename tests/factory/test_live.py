@@ -1,4 +1,4 @@
-"""The recipes for the live services, built from servers of the same kinds on this machine."""
+"""The recipes for the live services, built from local servers of the same kinds."""
 
 import subprocess
 import sys
@@ -7,9 +7,9 @@ from importlib import resources
 import orjson
 import pytest
 
-from factory import recipe as recipes
+from factory.recipe import RECIPES, load
 from factory.store.store import Store
-from pangea_cultural import config
+from pangea_cultural.config import find
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import SPLITS, Export
 from tests.helpers.servers import rdf_export
@@ -38,9 +38,9 @@ def services(oxigraph):
 
 
 def localized(name, services, folder, **changes):
-    """A shipped recipe that asks the servers of this machine."""
+    """Write a shipped recipe with the URLs of the local servers; return its path."""
     oxigraph, wikibase, commons = services
-    text = config.find("recipe", name, recipes.RECIPES).read_text("utf-8")
+    text = find("recipe", name, RECIPES).read_text("utf-8")
     for old, new in {
         "https://www.wikidata.org/w/api.php": wikibase.url,
         'type = "sparql"': f'type = "sparql"\nurl = "{oxigraph.url}"\npause_s = 0',
@@ -69,22 +69,22 @@ def live(services, tmp_path_factory):
     return folder / "workspace", orjson.loads(done.stdout)
 
 
-def test_the_live_recipe_gives_a_sound_export_with_images_of_commons(live):
+def test_the_live_recipe_gives_a_valid_export_with_images_of_commons(live):
     workspace, _ = live
     export = Export.open(workspace / "exports/live")
     assert check(export) == []
     assert export.manifest["questions"]["train"] > 100
-    assert {row.region for split in SPLITS for row in export.questions(split)} <= set(recipes_regions())
+    assert {row.region for split in SPLITS for row in export.questions(split)} <= set(live_regions())
     assert set(export.images()["attribution"].to_pylist()) == {"A. Photographer"}
 
 
-def recipes_regions():
-    return recipes.load(config.find("recipe", "live", recipes.RECIPES)).regions
+def live_regions():
+    return load(find("recipe", "live", RECIPES)).regions
 
 
-def test_only_so_many_of_each_region_are_drawn_and_the_others_are_counted(live):
+def test_per_region_limits_the_entities_and_counts_the_others(live):
     workspace, totals = live
-    assert 0 < totals["entities"] <= 2 * len(recipes_regions())
+    assert 0 < totals["entities"] <= 2 * len(live_regions())
     with Store.open(workspace / "store.duckdb", read_only=True) as store:
         assert store.value("SELECT items FROM rejection WHERE reason = 'not sampled: per_region'") > 0
         inputs, kept = store.rows("SELECT inputs, kept FROM stage WHERE name = 'select'")[0]
@@ -92,30 +92,40 @@ def test_only_so_many_of_each_region_are_drawn_and_the_others_are_counted(live):
     assert kept + rejected == inputs
 
 
-def test_a_dry_run_counts_and_writes_nothing(services, tmp_path):
+def test_a_dry_run_estimates_and_writes_nothing(services, tmp_path):
     recipe = localized("live", services, tmp_path)
     done = pcult("build", recipe, "--workspace", tmp_path / "none", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
-    expected = orjson.loads(done.stdout)
-    source = expected["sources"][0]
+    result = orjson.loads(done.stdout)
+    source = result["sources"][0]
     assert source["basis"].startswith("counted") and source["entities"] > 10
-    assert source["queries"] == 5 * 6 + 1, "a query a region and link, and one call for all documents"
-    assert expected["images"] == 3 * source["entities"]
+    assert source["queries"] == 5 * 6 + 1, "one query per region and link, and one call for all documents"
+    assert result["images"] == 3 * source["entities"]
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("command", [("build", "one-region"), ("build", "full"), ("quickstart", "--live")])
-def test_without_a_contact_the_live_services_are_not_asked(command, tmp_path):
+def test_the_live_services_require_a_contact_before_any_request(command, tmp_path):
     done = pcult(*command, "--workspace", tmp_path / "w", "--quiet", env={"PATH": "", "PYTHONPATH": "."})
     assert done.returncode == 1, done.stdout
     assert "Give --contact or set PCULT_CONTACT" in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path).rglob("*.duckdb"))
 
 
-def test_a_dump_stands_in_for_the_sources_of_a_recipe(services, tmp_path):
+def test_a_dump_replaces_the_sources_of_a_recipe(services, tmp_path):
     (tmp_path / "dump.json").write_bytes(b"\n".join(orjson.dumps(row) for row in SAMPLE))
     recipe = localized("full", services, tmp_path)
-    words = ("build", recipe, "--workspace", tmp_path, "--dump", tmp_path / "dump.json", "--stage", "select", "--json")
-    done = pcult(*words)
+    arguments = (
+        "build",
+        recipe,
+        "--workspace",
+        tmp_path,
+        "--dump",
+        tmp_path / "dump.json",
+        "--stage",
+        "select",
+        "--json",
+    )
+    done = pcult(*arguments)
     assert done.returncode == 0, done.stderr
     assert orjson.loads(done.stdout)["entities"] == 86

@@ -1,4 +1,4 @@
-"""A world of a few entities for tests: documents, images and a recipe, as a user would lay them out."""
+"""A small data set for tests: documents, images and a recipe, in files as a user has them."""
 
 from pathlib import Path
 
@@ -27,8 +27,8 @@ DUTCH = {
 }
 
 
-def snak(kind, value):
-    return {"snaktype": "value", "datavalue": {"type": kind, "value": value}}
+def snak(value_type, value):
+    return {"snaktype": "value", "datavalue": {"type": value_type, "value": value}}
 
 
 def item(target, rank="normal"):
@@ -53,7 +53,7 @@ def labels(**by_language):
 
 
 def documents():
-    """Six countries and a castle in each; Japan's castle has a deprecated second country."""
+    """Yield six countries with a castle each, and three entities to reject. One castle has a deprecated country."""
     for n, (qid, name) in enumerate(COUNTRIES.items()):
         yield {
             "type": "item",
@@ -114,9 +114,9 @@ unseen_categories = ["By another artist"]
 
 
 def write(folder: Path) -> Path:
-    """Write dump, images and recipe; gives the recipe's path."""
+    """Write dump, images and recipe; return the recipe's path."""
     rows = [*documents()]
-    # Two broken lines, as real dumps have them: a truncated one, and one that is not an item.
+    # Two broken lines, as in real dumps: a truncated one, and one that is not an item.
     rows[3:3] = [b'{"type": "item", "id": "Q6000", "labels": {', b'{"type": "property", "id": "P31"}']
     images = folder / "images"
     images.mkdir(parents=True)
@@ -133,19 +133,19 @@ def write(folder: Path) -> Path:
 
 
 def lay_out(folder: Path, recipe: str, documents) -> Path:
-    """Write a dump of documents (or of lines that are none), and a recipe with it as its source; gives its path."""
+    """Write a dump of documents (or of raw lines) and a recipe that reads it; return the recipe's path."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = (row if isinstance(row, bytes) else orjson.dumps(row) for row in documents)
     dump, content = folder / "dump.json", b"[\n" + b",\n".join(lines) + b"\n]\n"
-    if not dump.exists() or dump.read_bytes() != content:  # one that is written again is a new one for a build
+    if not dump.exists() or dump.read_bytes() != content:  # a rewritten file counts as changed
         dump.write_bytes(content)
     (folder / "recipe.toml").write_text(recipe + SOURCE)
     return folder / "recipe.toml"
 
 
 def build(recipe, workspace, *options):
-    """Run `pcult build` in this process; gives its output."""
-    words = map(str, ["build", recipe, "--workspace", workspace, "--quiet", *options])
-    result = CliRunner().invoke(pcult, [*words], catch_exceptions=False)
+    """Run `pcult build` in this process; return its output."""
+    arguments = map(str, ["build", recipe, "--workspace", workspace, "--quiet", *options])
+    result = CliRunner().invoke(pcult, [*arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout

@@ -1,4 +1,4 @@
-"""The store's file: made whole, and refused where it is something else."""
+"""The store's file and its rejections."""
 
 import shutil
 from pathlib import Path
@@ -12,9 +12,9 @@ from pangea_cultural.errors import UserError
 connect = duckdb.connect
 
 
-def test_a_kill_while_the_store_is_made_leaves_none(tmp_path, monkeypatch):
+def test_an_interrupted_creation_leaves_no_store(tmp_path, monkeypatch):
     def killed(path, **options):
-        """DuckDB makes the file before it writes to it."""
+        """DuckDB creates the file before it writes to it."""
         Path(path).touch()
         raise KeyboardInterrupt
 
@@ -27,16 +27,16 @@ def test_a_kill_while_the_store_is_made_leaves_none(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["store.duckdb"]
 
 
-def test_what_a_kill_has_left_of_a_store_is_removed_by_the_next_one_made(tmp_path):
-    left, own = tmp_path / ".store.duckdb.a1b2c3d_", tmp_path / ".store.duckdb.bak"
-    for folder in (left, own):
+def test_creation_removes_what_interrupted_ones_left(tmp_path):
+    leftover, users = tmp_path / ".store.duckdb.a1b2c3d_", tmp_path / ".store.duckdb.bak"
+    for folder in (leftover, users):
         folder.mkdir()
         (folder / "store.duckdb").touch()
     Store.open(tmp_path / "store.duckdb").connection.close()
-    assert (left.exists(), own.exists()) == (False, True)
+    assert (leftover.exists(), users.exists()) == (False, True)
 
 
-def test_a_store_is_the_other_processs_where_that_has_removed_this_ones(tmp_path, monkeypatch):
+def test_creation_opens_the_store_of_a_process_that_removed_this_ones_file(tmp_path, monkeypatch):
     def removed(source, target):
         connect(target).close()
         shutil.rmtree(source.parent)
@@ -47,7 +47,7 @@ def test_a_store_is_the_other_processs_where_that_has_removed_this_ones(tmp_path
         assert store.value("SELECT count(*) FROM entity") == 0
 
 
-def test_a_store_that_another_process_has_made_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+def test_creation_does_not_replace_the_store_of_another_process(tmp_path, monkeypatch):
     def late(path, **options):
         if path != tmp_path / "store.duckdb":
             with connect(tmp_path / "store.duckdb") as other:
@@ -59,7 +59,7 @@ def test_a_store_that_another_process_has_made_meanwhile_is_not_replaced(tmp_pat
         assert store.value("SELECT count(*) FROM others") == 0
 
 
-def test_a_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
+def test_creation_succeeds_without_hard_links(tmp_path, monkeypatch):
     def refuse(source, target):
         raise PermissionError("no links here")
 
@@ -69,7 +69,7 @@ def test_a_store_is_made_where_files_cannot_be_linked(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"name,answer\n", bytes(20_000)])
-def test_what_is_no_store_is_one_line_and_stays(tmp_path, content):
+def test_a_file_that_is_not_a_store_is_refused_and_left_alone(tmp_path, content):
     path = tmp_path / "store.duckdb"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"store.duckdb is not a DuckDB store\. Move it away"):
