@@ -40,7 +40,7 @@ class SourceEstimate(config.Config):
     questions: int = Field(ge=1)
     """Number of questions."""
     images: int = Field(ge=0)
-    """Number of images."""
+    """Number of images; 0 for text only."""
     image_px: tuple[Pixels, Pixels] = (480, 640)
     """Height and width of every image."""
     question_tokens: int = Field(default=60, ge=1)
@@ -95,6 +95,7 @@ class ExportSource(QuestionSource):
     """An export of `pcult build`."""
 
     type: Literal["export"]
+    """Format of the source."""
     split: Literal["train", "dev", "test", "unseen"] = "train"
     """Split to read; only `train` is for training."""
 
@@ -103,12 +104,14 @@ class CulturalGroundSource(QuestionSource, FileSource):
     """CulturalGround as published."""
 
     type: Literal["culturalground"]
+    """Format of the source."""
 
 
 class ChatSource(FileSource):
     """LLaVA chat data, such as PangeaInstruct."""
 
     type: Literal["chat"]
+    """Format of the source."""
     default_language: LanguageCodeOrNone = "en"
     """Language of rows without one. Published rows without one are English. Empty: every row needs a language."""
 
@@ -117,6 +120,7 @@ class M3lsSource(FileSource):
     """M3LS: published folders, chat data, or rows with the columns named here."""
 
     type: Literal["m3ls"]
+    """Format of the source."""
     default_language: LanguageCodeOrNone = ""
     """Language of rows without one, and of folders not named after a language. Empty: every row needs a language."""
     columns: Columns | None = None

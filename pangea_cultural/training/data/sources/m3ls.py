@@ -43,16 +43,16 @@ LANGUAGE_OF_FOLDER = {
 
 
 class Columns(config.Config):
-    """Keys of a row."""
+    """Keys of the rows of a file."""
 
     text: str
-    """Text of the row, the input."""
+    """Key of the text."""
     summary: str
-    """Summary of the text, the target."""
+    """Key of the summary."""
     images: str = ""
-    """A path or a list of paths; empty if the rows have no images."""
+    """Key of a path or a list of paths; empty if the rows have no images."""
     language: str = ""
-    """A language code; empty if all rows have the source's default language."""
+    """Key of the language code; empty if all rows have the source's default language."""
 
 
 def folders(path: Path) -> list[Path]:

@@ -4,8 +4,16 @@ import pytest
 
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
+from pangea_cultural.training.data.sources import config as sources_config
 from pangea_cultural.training.data.sources.config import Source
 from tests.helpers.source_rows import parse_source
+
+CONFIGS = [cls for cls in vars(sources_config).values() if isinstance(cls, type) and issubclass(cls, config.Config)]
+
+
+@pytest.mark.parametrize("cls", CONFIGS, ids=lambda cls: cls.__name__)
+def test_every_key_has_a_description(cls):
+    assert [name for name, field in cls.model_fields.items() if not field.description] == []
 
 
 class Recipe(config.Config):
