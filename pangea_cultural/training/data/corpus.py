@@ -45,7 +45,7 @@ class Corpus:
         self.notes: dict[str, int] = manifest["notes"]
         """Number of rows that were kept with a remark, per remark."""
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Corpus, (self._folder, self._manifest, self._source, self.image_root)
 
     @classmethod

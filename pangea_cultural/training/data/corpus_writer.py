@@ -82,7 +82,7 @@ class _CodeColumn:
     """A column with few distinct values. Each value gets a number, in order of first appearance."""
 
     vocabulary: dict[str, int] = field(default_factory=dict)
-    codes: array.array = field(default_factory=lambda: array.array("h"))
+    codes: "array.array[int]" = field(default_factory=lambda: array.array("h"))
 
     def append(self, value: str) -> None:
         self.codes.append(self.vocabulary.setdefault(value, len(self.vocabulary)))
@@ -93,7 +93,7 @@ class _TableWriter:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = schema
-        self._columns: list[list] = [[] for _ in schema]
+        self._columns: list[list[object]] = [[] for _ in schema]
         self._writer = pa.ipc.new_file(str(path), schema)
 
     def append(self, *values: object) -> None:

@@ -140,7 +140,7 @@ class StageTrainer(Trainer):
         self._require_finite("loss", loss)
         return loss
 
-    def _sync_context(self, model: torch.nn.Module, *, last: bool) -> contextlib.AbstractContextManager:
+    def _sync_context(self, model: torch.nn.Module, *, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Return a context that synchronizes gradients in the backward pass of the last micro-batch only.
 
         FSDP synchronizes in each: unsynchronized gradients would be unsharded, on every device.
@@ -239,7 +239,7 @@ class StageTrainer(Trainer):
 
     # Trainable parameters are saved under their module names: `save_pretrained` writes the hub's names, which
     # `load_state_dict` would silently ignore. FSDP has its own format, with a shard from each process.
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
         weights = checkpoints.trainable_parameters(self.model)
