@@ -9,7 +9,7 @@ from typing import Any
 import transformers
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching.training_data import source_names
+from pangea_cultural.training.batching.training_data import TrainingData, source_names
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.inputs import Sources, measure, open_sources
 from pangea_cultural.training.estimate.layout import StageEstimator
@@ -80,11 +80,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         "basis": _basis(sources, model),
         "sources": list(_sources(recipe, sources)),
         "stages": stages,
-        "notes": [
-            *_device_notes(recipe, devices),
-            *_data_notes(recipe, workspace, sources, model),
-            *_broken_image_notes(estimator),
-        ],
+        "notes": [*_device_notes(recipe, devices), *_data_notes(recipe, workspace, sources, model, estimator.data)],
     }
 
 
@@ -143,7 +139,9 @@ def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
 
 
-def _data_notes(recipe: Recipe, workspace: Path, sources: Sources, model: MetaModel) -> Iterator[str]:
+def _data_notes(
+    recipe: Recipe, workspace: Path, sources: Sources, model: MetaModel, data: TrainingData
+) -> Iterator[str]:
     for source, estimate in sources.missing:
         height, width = estimate.image_px
         yield (
@@ -155,10 +153,7 @@ def _data_notes(recipe: Recipe, workspace: Path, sources: Sources, model: MetaMo
         yield f"The tokenizer of {name} is not on this machine. Text tokens are assumed."
     if recipe.validation and not (workspace / recipe.validation.path).exists():
         yield f"Training would stop: the validation data {recipe.validation.path} is missing."
-
-
-def _broken_image_notes(estimator: StageEstimator) -> Iterator[str]:
     try:
-        estimator.data.check_broken_images()
+        data.check_broken_images()
     except UserError as error:
         yield f"Training would stop: {error}"

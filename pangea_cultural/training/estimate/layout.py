@@ -15,8 +15,13 @@ from pangea_cultural.training.batching.packing import Lengths, Segment
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
-from pangea_cultural.training.estimate.assumptions import DEFAULT_TEXTS, assumed_lengths, subsample, target_tokens
-from pangea_cultural.training.estimate.inputs import Sources
+from pangea_cultural.training.estimate.inputs import (
+    DEFAULT_TEXTS,
+    Sources,
+    assumed_lengths,
+    subsample,
+    target_tokens,
+)
 from pangea_cultural.training.estimate.meta_model import MetaModel
 from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape, Workload
 from pangea_cultural.training.recipe import Stage

@@ -1,7 +1,7 @@
 import numpy as np
 
 from pangea_cultural.training.batching.mixture import SourceQuestions
-from pangea_cultural.training.estimate.assumptions import subsample
+from pangea_cultural.training.estimate.inputs import subsample
 
 
 def test_subsample_keeps_one_in_ten_usable_groups():
