@@ -1,1 +1,1 @@
-"""The data factory: one DuckDB store, small stages over it."""
+"""The data factory: stages that fill one DuckDB store."""

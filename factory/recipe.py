@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from factory.entities.sources.config import SourceConfig
 from factory.images.config import ImagesConfig
-from factory.net.config import Network
+from factory.net.config import NetworkConfig
 from factory.questions.templates import available_languages
 from factory.reference.properties import properties
 from factory.scope import Scope
@@ -43,7 +43,7 @@ class Recipe(config.Config):
     """Images of the entities."""
     split: SplitConfig = SplitConfig()
     """Shares of the splits."""
-    network: Network = Network()
+    network: NetworkConfig = NetworkConfig()
     """Contact, limits and retries on the network."""
 
     @field_validator("regions")

@@ -1,4 +1,4 @@
-"""The scope of a build: regions, languages and properties, and what they make the factory read."""
+"""The scope of a build: regions, languages and properties, and the claims and labels to read for them."""
 
 import functools
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from pangea_cultural.reference.languages import labels_for
 class Scope:
     """Regions, languages and properties that questions are about.
 
-    Every name is in its table's canonical form, and no tuple stands for "all".
+    Defaults are resolved, and names are in their canonical form.
     """
 
     regions: tuple[str, ...]
-    """Slugs."""
+    """Slugs of the regions."""
     languages: tuple[str, ...]
     """Languages to ask in, the held-out ones included."""
     held_out_languages: tuple[str, ...] = ()
@@ -31,8 +31,9 @@ class Scope:
     properties: tuple[str, ...]
     """Ids of the property table: Wikidata properties, paths and `label`."""
     images_required: bool = True
-    """Drop entities without an image."""
+    """Reject entities without an image."""
     seed: int = 0
+    """Seed of samples, splits and the order of options."""
 
     @functools.cached_property
     def answer_properties(self) -> frozenset[str]:

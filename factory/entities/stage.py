@@ -15,7 +15,7 @@ from factory.entities.selector import SEEN_BEFORE, Selector
 from factory.entities.sources.config import SourceConfig
 from factory.entities.sources.open import open_sources
 from factory.entities.value_entities import BATCH_IDS
-from factory.net.config import Network
+from factory.net.config import NetworkConfig
 from factory.scope import Scope
 from factory.store.store import Store
 from factory.wikidata import region_names
@@ -33,7 +33,7 @@ FROM (SELECT DISTINCT region, entity FROM candidate WHERE source = $2)
 
 
 def run(
-    store: Store, configs: Sequence[SourceConfig], network: Network, scope: Scope, reporter: Reporter
+    store: Store, configs: Sequence[SourceConfig], network: NetworkConfig, scope: Scope, reporter: Reporter
 ) -> tuple[int, int]:
     """Select entities from all sources and look up their values. Return the numbers of documents read and selected."""
     selector = Selector(scope)

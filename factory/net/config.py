@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from factory.net.client import Client
 
 
-class Network(config.Config):
+class NetworkConfig(config.Config):
     """Network settings. None of them changes the result of a build."""
 
     contact: str = ""

@@ -15,7 +15,7 @@ from factory.entities.base import Batch, LookupSource, StreamSource
 from factory.entities.sources import dump, files
 from factory.entities.sources.config import ApiConfig, DumpConfig, FilesConfig, SourceConfig, SparqlConfig
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK, Slice
-from factory.net.config import Network
+from factory.net.config import NetworkConfig
 from factory.reference.properties import IMAGE_PROPERTIES
 from factory.scope import Scope
 from pangea_cultural.reference.regions import region
@@ -71,7 +71,7 @@ class SparqlApiSource:
 
 @contextlib.contextmanager
 def open_sources(
-    configs: Sequence[SourceConfig], network: Network, scope: Scope
+    configs: Sequence[SourceConfig], network: NetworkConfig, scope: Scope
 ) -> Iterator[list[StreamSource | LookupSource]]:
     """Open sources in the given order, and close their connections at the end of the block.
 
@@ -90,7 +90,7 @@ def open_sources(
 def _open(
     config: SourceConfig,
     name: str,
-    network: Network,
+    network: NetworkConfig,
     scope: Scope,
     client: Client | None,
     stack: contextlib.ExitStack,
@@ -115,7 +115,7 @@ def _api(client: Client | None, url: str, ids: Sequence[str], scope: Scope, name
 
 
 def _sparql(
-    config: SparqlConfig, name: str, network: Network, scope: Scope, stack: contextlib.ExitStack
+    config: SparqlConfig, name: str, network: NetworkConfig, scope: Scope, stack: contextlib.ExitStack
 ) -> sparql.SparqlSource:
     from factory.entities.sources.sparql import source as sparql
     from factory.entities.sources.sparql.endpoint import Endpoint

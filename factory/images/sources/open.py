@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from factory.images.base import ImageSource
 from factory.images.config import CommonsConfig, DrawingsConfig, FolderConfig, ImageSourceConfig
-from factory.net.config import Network
+from factory.net.config import NetworkConfig
 from factory.net.user_agent import require_contact, user_agent
 
 if TYPE_CHECKING:
     from factory.net.client import Client
 
 
-def check_contact(configs: Sequence[ImageSourceConfig], network: Network) -> None:
+def check_contact(configs: Sequence[ImageSourceConfig], network: NetworkConfig) -> None:
     """Check before the build that the recipe has a contact, if the host of an image source requires one.
 
     Raises:
@@ -31,7 +31,9 @@ def check_contact(configs: Sequence[ImageSourceConfig], network: Network) -> Non
 
 
 @contextlib.contextmanager
-def open_sources(configs: Sequence[ImageSourceConfig], network: Network, *, seed: int) -> Iterator[list[ImageSource]]:
+def open_sources(
+    configs: Sequence[ImageSourceConfig], network: NetworkConfig, *, seed: int
+) -> Iterator[list[ImageSource]]:
     """Open the sources of a recipe in its order, and close them at the end of the block."""
     with contextlib.ExitStack() as stack:
         # All sources share one client, because the limits of a host apply to the whole build.
