@@ -7,8 +7,6 @@ import pytest
 
 from tests.helpers import prose
 
-PENDING = ("factory/images/", "tests/factory/images/", "tests/factory/test_kill.py")
-"""Folders that do not follow the rules yet. Their offences are counted, and the list shrinks to nothing."""
 EXCEPTIONS = {("tests/perf/", "ours"): "names of figures, such as lost_ours"}
 """Reason by folder and word."""
 
@@ -26,14 +24,7 @@ def _offences(files: Iterable[Path]) -> list[str]:
 
 
 def test_files_follow_the_prose_rules():
-    files = [*prose.python_files(), *prose.documents()]
-    assert _offences(file for file in files if not file.relative_to(prose.ROOT).as_posix().startswith(PENDING)) == []
-
-
-@pytest.mark.parametrize("folder", PENDING)
-def test_pending_folder_is_counted(folder):
-    files = [file for file in prose.python_files() if file.relative_to(prose.ROOT).as_posix().startswith(folder)]
-    pytest.skip(f"{len(_offences(files))} offences: python -m tests.helpers.prose {folder}")
+    assert _offences([*prose.python_files(), *prose.documents()]) == []
 
 
 @pytest.mark.parametrize(
