@@ -12,6 +12,7 @@ import click
 import pytest
 from pydantic import BaseModel
 
+from factory.exchange import native
 from factory.recipe import Recipe as FactoryRecipe
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.training.recipe import Recipe as TrainingRecipe
@@ -84,6 +85,12 @@ def test_reference_contains_every_recipe_key(recipe, reference):
 def test_reference_contains_every_question_column(reference):
     page = reference.question_columns()
     assert page.count("\n| `") == len(reference.question.QUESTION_SCHEMA.names)
+
+
+def test_every_image_column_is_documented():
+    columns = re.findall(r" AS (\w+)", native.IMAGES)
+    text = (ROOT / "docs/data-formats.md").read_text(encoding="utf-8")
+    assert len(columns) == 14 and [column for column in columns if f"`{column}`" not in text] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
