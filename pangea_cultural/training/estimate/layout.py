@@ -87,7 +87,7 @@ class StageEstimator:
         Missing data is not laid out in full: one group in `every` is taken from all sources, and as many fewer steps.
 
         Raises:
-            UserError: the stage has no usable question, or an assumed question is longer than a row.
+            UserError: no question is usable, no image has a name, or an assumed question is longer than a row.
         """
         present = self.data.source_questions(stage)
         questions, batch_size = self._num_questions(present, stage), stage.batch.global_batch_size
@@ -97,7 +97,10 @@ class StageEstimator:
         for (source, _), lengths in zip(self._missing, assumed, strict=True):
             usable.append(_assumed_questions(source, lengths, stage, every))
         if not any(source.usable.any() for source in usable):
-            raise UserError(f"Stage {stage.name}: no image has an English name (property `label`).")
+            raise UserError(
+                f"Stage {stage.name} is contrastive, but no image has an English name. "
+                "Add questions of property `label`."
+            )
         shorter = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
         schedule = self.data.schedule(shorter, usable)
         steps = -(-questions // batch_size)

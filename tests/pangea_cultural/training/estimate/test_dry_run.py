@@ -248,6 +248,12 @@ def test_assumed_question_longer_than_a_row_is_rejected(workspace):
         estimate(recipe_of(source, epochs=1, batch={"max_length": 512}), workspace)
 
 
+def test_contrastive_stage_without_names_is_rejected(workspace):
+    source = {"type": "chat", "path": "exports/general/general.json"}
+    with pytest.raises(UserError, match=r"Stage main is contrastive, but no image has an English name\."):
+        estimate(recipe_of(source, objective="contrastive", trainable=["vision_tower"], epochs=1), workspace)
+
+
 def test_too_many_broken_images_are_noted(tmp_path):
     tiny.write_export(tmp_path / "exports/sample")
     for path in sorted((tmp_path / "exports/sample/images").iterdir()):
