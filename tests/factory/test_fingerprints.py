@@ -1,6 +1,9 @@
 """Fingerprints: a stage is built again when something that its result depends on changes, and only then."""
 
 import dataclasses
+import importlib
+import pkgutil
+import re
 
 import pytest
 
@@ -104,29 +107,42 @@ def test_a_changed_drawing_changes_the_images(recipe, tmp_path):
     assert changed(recipe, lambda: (tmp_path / "a.svg").write_text("<svg></svg>")) == from_stage("images")
 
 
-@pytest.mark.parametrize(
-    ("stage", "module", "name", "value"),
-    [
-        ("select", fingerprints, "ambiguous_states", lambda: {"Q1": "Atlantis"}),
-        ("select", fingerprints, "entity_types", lambda: {"ruin": {"Q1": "ruin"}}),
-        ("select", selector, "NOT_CULTURE_CLASSES", {}),
-        ("select", birthplace_links, "LINK", "SELECT 1"),
-        ("select", birthplace_links, "UNLINKED", "SELECT 1"),
-        ("select", birthplace_links, "REMOVE", "SELECT 1"),
-        ("select", value_entities, "NEEDED", "SELECT 1"),
-        ("select", value_entities, "ADD_UNSELECTED", "SELECT 1"),
-        ("select", select_stage, "SAMPLE", "SELECT 1"),
-        ("images", fingerprints, "IMAGE_PROPERTIES", ("P18",)),
-        ("images", images_stage, "CANDIDATES_SQL", "SELECT 1"),
-        ("questions", templates, "load", lambda code: ()),
-        ("split", split_stage, "ASSIGN", "SELECT 1"),
-        ("split", split_stage, "HELD_OUT_QUESTIONS", "SELECT 1"),
-        ("export", native, "QUESTIONS", "SELECT 1"),
-        ("export", native, "IMAGES", "SELECT 1"),
-    ],
-)
+CHANGES = [
+    ("select", fingerprints, "ambiguous_states", lambda: {"Q1": "Atlantis"}),
+    ("select", fingerprints, "entity_types", lambda: {"ruin": {"Q1": "ruin"}}),
+    ("select", selector, "NOT_CULTURE_CLASSES", {}),
+    ("select", birthplace_links, "LINK", "SELECT 1"),
+    ("select", birthplace_links, "UNLINKED", "SELECT 1"),
+    ("select", birthplace_links, "REMOVE", "SELECT 1"),
+    ("select", value_entities, "NEEDED", "SELECT 1"),
+    ("select", value_entities, "ADD_UNSELECTED", "SELECT 1"),
+    ("select", select_stage, "SAMPLE", "SELECT 1"),
+    ("images", fingerprints, "IMAGE_PROPERTIES", ("P18",)),
+    ("images", images_stage, "CANDIDATES_SQL", "SELECT 1"),
+    ("questions", templates, "load", lambda code: ()),
+    ("split", split_stage, "ASSIGN", "SELECT 1"),
+    ("split", split_stage, "HELD_OUT_QUESTIONS", "SELECT 1"),
+    ("export", native, "QUESTIONS", "SELECT 1"),
+    ("export", native, "IMAGES", "SELECT 1"),
+]
+
+
+@pytest.mark.parametrize(("stage", "module", "name", "value"), CHANGES)
 def test_changed_tables_and_sql_change_the_stages_that_use_them(recipe, monkeypatch, stage, module, name, value):
     assert changed(recipe, lambda: monkeypatch.setattr(module, name, value)) == from_stage(stage)
+
+
+def test_every_sql_constant_of_a_stage_is_in_its_fingerprint():
+    statement = re.compile(r"\s*(INSERT|CREATE|SELECT|DELETE|UPDATE|WITH)\b")
+    constants = set()
+    for name in ("entities", "images", "questions", "splits", "exchange"):
+        folder = importlib.import_module(f"factory.{name}")
+        for module in pkgutil.iter_modules(folder.__path__, f"factory.{name}."):
+            values = vars(importlib.import_module(module.name)).items()
+            constants |= {
+                (module.name, key) for key, value in values if isinstance(value, str) and statement.match(value)
+            }
+    assert constants <= {(module.__name__, name) for _, module, name, _ in CHANGES}
 
 
 @pytest.mark.parametrize("name", ["region", "language"])
