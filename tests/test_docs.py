@@ -96,9 +96,9 @@ def test_every_image_column_is_documented():
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_paths_and_links_in_documents_exist(document):
     text = document.read_text(encoding="utf-8")
-    paths = (
-        [] if document.name in LEFT_OUT else [path for path in PATH.findall(text) if not re.search("[A-Z]{3}", path)]
-    )
+    paths = [] if document.name in LEFT_OUT else PATH.findall(text)
+    # Placeholders are in capitals, and `make docs` makes `_build`.
+    paths = [path for path in paths if not re.search("[A-Z]{3}|_build", path)]
     missing = [path for path in paths if not (ROOT / path).exists()]
     missing += [link for link in LINK.findall(text) if not (document.parent / link).exists()]
     assert missing == []
