@@ -16,6 +16,7 @@ from pangea_cultural.errors import ImageError
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow's names of the formats that photos come in. The others are rare, or run another program (EPS)."""
 MAX_BYTES = 20_000_000
+"""Limit for content in memory: downloads and uploads. Files on disk are decoded whatever their size."""
 MAX_PIXELS = 100_000_000
 """Limit against decompression bombs: 100 megapixels need 300 MB in RGB."""
 
@@ -43,7 +44,7 @@ def read_rgb(path: Path) -> Image.Image:
     """Decode an image file to RGB.
 
     Raises:
-        ImageError: the file is missing, over a limit or not a readable image.
+        ImageError: the file is missing, has too many pixels or is not a readable image.
     """
     return _open(path, FORMATS, lambda image: image.convert("RGB"))
 
@@ -52,7 +53,7 @@ def read_size(path: Path) -> tuple[int, int]:
     """Return height and width in pixels from the header of an image file.
 
     Raises:
-        ImageError: the file is missing, over a limit or not a readable image.
+        ImageError: the file is missing, has too many pixels or is not a readable image.
     """
     return _open(path, FORMATS, lambda image: (image.height, image.width))
 
@@ -77,8 +78,7 @@ def _load(image: Image.Image) -> ImageHeader:
 def _open(source: Path | bytes, formats: tuple[str, ...], use: Callable[[Image.Image], Result]) -> Result:
     """Return `use(image)` of an image within the limits. The image is not decoded before `use`."""
     try:
-        size = len(source) if isinstance(source, bytes) else source.stat().st_size
-        if size > MAX_BYTES:
+        if isinstance(source, bytes) and len(source) > MAX_BYTES:
             raise ImageError(FILE_TOO_LARGE)
         file = io.BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(file, formats=formats) as image:
