@@ -8,8 +8,12 @@ from tests.helpers import tiny
 from tests.helpers.processes import still_running
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Run all tests that need vLLM in one worker of pytest-xdist, so that the server starts once."""
+    """Run all tests that need vLLM in one worker of pytest-xdist, so that the server starts once.
+
+    The hook runs first, because xdist reads the groups in its own hook.
+    """
     for item in items:
         if item.get_closest_marker("serving"):
             item.add_marker(pytest.mark.xdist_group("serving"))
