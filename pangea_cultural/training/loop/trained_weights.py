@@ -22,8 +22,9 @@ def trained_weights(setup: StageSetup, trainer: StageTrainer) -> dict[str, torch
         state = trainer.accelerator.get_state_dict(trainer.deepspeed) or {}
         unset_hf_deepspeed_config()  # or transformers would shard the next model at once
         return {name: state[name].cpu().contiguous() for name in setup.trainable if name in state}
-    # Remove autocast from the forward pass: the next stage adds its own.
+    # Remove autocast from the forward pass, and the mark that accelerate has added it: the next stage adds its own.
     trainer.accelerator.unwrap_model(setup.module, keep_fp32_wrapper=False)
+    setup.module._is_accelerate_prepared = False
     if setup.adapted is not None:
         lora.merge(setup.adapted)
     parameters = dict(setup.model.named_parameters())

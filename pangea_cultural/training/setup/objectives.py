@@ -60,6 +60,9 @@ def set_up(
     set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
     setup = set_up_objective(stage, seed, data, model, processor, augmentation)
     cast_trainable_to_float32(setup.module)
+    if "vision_tower" in stage.trainable:
+        # Its last layers are computed, though not read, and CPU kernels do not mix dtypes.
+        model.model.vision_tower.float()
     return setup
 
 

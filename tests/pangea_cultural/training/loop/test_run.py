@@ -137,6 +137,14 @@ def test_contrastive_stage_trains_with_gradient_checkpointing(workspace, base):
     assert record["stages"][0]["steps"] == 3
 
 
+def test_second_stage_in_bfloat16_trains_like_the_first(workspace, base):
+    first = merged(STAGE, {"name": "first"})
+    second = merged(STAGE, {"name": "second", "trainable": ["vision_tower", "projector", "language_model"]})
+    model = {"checkpoint": str(base), "dtype": "bfloat16"}
+    record = train(workspace, base, stages=[first, second], model=model)
+    assert [len(stage["log"]) for stage in record["stages"]] == [3, 3]
+
+
 @pytest.mark.parametrize("lora", [None, {"rank": 4, "modules": ["q_proj", "down_proj"]}])
 def test_trainable_parameters_are_float32_in_a_bfloat16_model(workspace, base, lora):
     """A weight of 0.02 with 8 bits of precision cannot hold a step of 1e-6."""
