@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Processes of the tests; 0 runs them in one. Two need 16 GB of memory.
-WORKERS ?= 0
+# Processes of the tests. Two need 16 GB of memory; 0 runs the tests in one process with half of it.
+WORKERS ?= 2
 
 .PHONY: quickstart test check docs format setup
 setup: $(READY)
@@ -21,7 +21,7 @@ quickstart: $(READY)
 	$(BIN)/pcult quickstart
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --durations 25
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --durations 25
 
 check: $(READY)
 	$(BIN)/ruff check .

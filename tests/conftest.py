@@ -8,15 +8,20 @@ from tests.helpers import tiny
 from tests.helpers.processes import still_running
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Run all tests that need vLLM in one worker of pytest-xdist, so that the server starts once.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Distribute tests by group, slow groups first."""
+    from tests.xdist_scheduler import GroupScheduling
 
-    The hook runs first, because xdist reads the groups in its own hook.
-    """
-    for item in items:
-        if item.get_closest_marker("serving"):
-            item.add_marker(pytest.mark.xdist_group("serving"))
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Order tests for several workers; the order within a file stays."""
+    from tests.xdist_scheduler import rank
+
+    items.sort(key=lambda item: rank(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")
