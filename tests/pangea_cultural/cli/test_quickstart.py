@@ -13,7 +13,7 @@ from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
 from tests.helpers.processes import is_running, still_running
 
-pytestmark = pytest.mark.serving
+pytestmark = [pytest.mark.serving, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
