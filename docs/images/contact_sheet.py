@@ -56,12 +56,14 @@ def _card(export: Export, row: dict, index: int) -> str:
     held_out = row["language"] in export.held_out_languages
     heading = f"{language(row['language']).name}{' (held out)' if held_out else ''}"
     lines = _wrapped(row["question"], 14 if row["language"] in WIDE else 25)
+    # With `rtl`, x is the right end of a line.
+    start = f'x="{WIDTH - 16}" direction="rtl"' if language(row["language"]).direction == "rtl" else 'x="120"'
     texts = [f'<text x="120" y="30" font-size="11" fill="#666666">{escape(heading)}</text>']
     for number, line in enumerate(lines):
-        texts.append(f'<text x="120" y="{50 + 17 * number}" font-size="14" fill="#111111">{escape(line)}</text>')
+        texts.append(f'<text {start} y="{50 + 17 * number}" font-size="14" fill="#111111">{escape(line)}</text>')
     answer_y = 54 + 17 * len(lines)
     texts.append(
-        f'<text x="120" y="{answer_y}" font-size="14" font-weight="bold" fill="#0b6e4f">{escape(row["answer"])}</text>'
+        f'<text {start} y="{answer_y}" font-size="14" font-weight="bold" fill="#0b6e4f">{escape(row["answer"])}</text>'
     )
     image = f'<image x="10" y="14" width="100" height="100" href="data:image/png;base64,{data}"/>'
     frame = f'<rect x="4" y="4" width="{WIDTH - 8}" height="{HEIGHT - 8}" rx="6" fill="none" stroke="#dddddd"/>'
