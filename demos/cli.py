@@ -29,6 +29,8 @@ def demo(
 ) -> None:
     """Open a web page to ask a model about images.
 
+    Without --endpoint, a checkpoint of the workspace is served while the page is open.
+
     \b
     Example:
       pcult demo --workspace pcult-workspace

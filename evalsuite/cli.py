@@ -31,13 +31,13 @@ BENCHMARKS = ("export",)
     multiple=True,
     default=("test",),
     show_default=True,
-    help="Split to ask about; repeatable.",
+    help="Split with the questions. Repeat the option for several splits.",
 )
 @click.option(
     "--languages",
     type=CommaList(allow_empty=True),
     default="",
-    help="Languages, as a comma list. Default: the trained and the held-out languages.",
+    help="Languages to ask in, as a comma list. Default: the trained and the held-out languages.",
 )
 @click.option(
     "--max-questions",
@@ -70,10 +70,10 @@ def evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Evaluate a model with lighteval, controls included.
+    """Evaluate a model on an export with lighteval.
 
-    Every question is asked twice: with its image and with the image of another entity. A score is only meaningful
-    next to the score that is reached without the right image.
+    Every question is asked twice: with its image, and blind, with the image of another entity. A score is only
+    meaningful next to its blind score. Give either --endpoint or --model.
 
     \b
     Example:
@@ -128,11 +128,11 @@ def _print_summary(results: dict[str, Any], folder: Path) -> None:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; report.html in the first run.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the first run.")
 def report(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write the HTML report of one or more runs.
 
-    The page is one file: it can be mailed, and needs no network.
+    RUNS are folders that `pcult eval` has written. The report is one file and needs no network.
 
     \b
     Example:

@@ -34,7 +34,7 @@ class _StageOption(click.Option):
 @click.option(
     "--hold-out",
     type=CommaList(allow_empty=True),
-    help="Languages that are never in train, as a comma list; replaces the recipe's.",
+    help="Languages that are never in train, as a comma list; replaces the recipe's held_out_languages.",
 )
 @click.option("--seed", type=int, help="Random seed; replaces the recipe's.")
 @click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, for hosts that require one.")
@@ -122,7 +122,7 @@ def _print_estimate(recipe: Any, reporter: Reporter, *, as_json: bool) -> None:
 
 @click.group()
 def data() -> None:
-    """Inspect the store: statistics, entities, rejections.
+    """Inspect the store, check exports and write synthetic chat data.
 
     \b
     Example:
@@ -166,7 +166,7 @@ def stats(workspace: Workspace, as_json: bool) -> None:
 @workspace_option
 @json_option
 def show(entity: str, workspace: Workspace, as_json: bool) -> None:
-    """Show an entity: labels, claims, images with their licenses.
+    """Show an entity with its labels, claims and images.
 
     \b
     Example:
@@ -213,7 +213,10 @@ def reject_reasons(workspace: Workspace, as_json: bool) -> None:
 @data.command()
 @click.argument("export", type=click.Path(file_okay=False, path_type=Path))
 def check(export: Path) -> None:
-    """Verify an export: file hashes, held-out languages, no image in train and another split, licenses.
+    """Verify an export: hashes, held-out languages, splits and licenses.
+
+    Every file has the hash of the manifest. No row of train is in a held-out language. No image of train is in another
+    split. Every image has a license.
 
     \b
     Example:
@@ -244,7 +247,9 @@ def check(export: Path) -> None:
 @click.option("--images", default=1500, show_default=True, help="Number of images.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the images and questions.")
 def synthetic_chat(folder: Path, languages: tuple[str, ...], images: int, seed: int) -> None:
-    """Write questions about colored shapes as LLaVA chat JSON, to mix with cultural ones.
+    """Write synthetic chat data: questions about colored shapes.
+
+    The format is LLaVA chat JSON. Training mixes these questions with cultural ones.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from pangea_cultural.workspace import Workspace
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0 for any free one."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
-@click.option("--api-key-file", "api_key", type=KeyFile(), help="File with a key that callers must send.")
+@click.option("--api-key-file", "api_key", type=KeyFile(), help="File with an API key that requests must have.")
 @workspace_option
 @json_option
 @quiet_option
@@ -24,8 +24,8 @@ def serve(
 ) -> None:
     """Serve a checkpoint through vLLM with an OpenAI-compatible API.
 
-    Runs until Ctrl-C. vLLM's output goes to logs/vllm.log in the workspace. With --json, one line with the URL and the
-    model's name is printed when the server is ready.
+    CHECKPOINT is a folder in the hub's layout. The command runs until Ctrl-C. vLLM's output goes to logs/vllm.log in
+    the workspace. With --json, one line has the URL and the model's name when the server is ready.
 
     \b
     Example:

@@ -29,7 +29,7 @@ COMMANDS = {
         "pangea_cultural.cli.workflows.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
     ),
     "build": LazyCommand("factory.cli:build", "factory", "Build a data set from a recipe."),
-    "data": LazyCommand("factory.cli:data", "factory", "Inspect the store: statistics, entities, rejections."),
+    "data": LazyCommand("factory.cli:data", "factory", "Inspect the store, check exports and write synthetic chat data."),
     "train": LazyCommand("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
     "convert": LazyCommand(
         "pangea_cultural.model.cli:convert",
@@ -38,7 +38,7 @@ COMMANDS = {
     ),
     "serve": LazyCommand("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
     "demo": LazyCommand("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
-    "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model with lighteval, controls included."),
+    "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model on an export with lighteval."),
     "report": LazyCommand("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
     "recipe": LazyCommand("pangea_cultural.cli.recipe:recipe", "all", "Describe the keys of recipes."),
 }

@@ -69,10 +69,10 @@ workspace_option: Callable[..., Any] = click.option(
     default=DEFAULT,
     show_default=True,
     envvar="PCULT_WORKSPACE",
-    help="Folder for stores, images, exports, checkpoints and runs.",
+    help="Folder for the store, images, exports, checkpoints and runs.",
 )
 quiet_option: Callable[..., Any] = click.option(
-    "--quiet", is_flag=True, help="No progress, only errors and the result."
+    "--quiet", is_flag=True, help="Print no progress, only errors and the result."
 )
 json_option: Callable[..., Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."

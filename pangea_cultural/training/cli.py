@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
 @click.option("--data", help="Name of the export to train on, in place of the recipe's exports.")
 @click.option("--resume/--restart", default=True, show_default=True, help="Resume an interrupted run, or start over.")
-@click.option("--overwrite", is_flag=True, help="Replace a finished checkpoint that has different settings.")
+@click.option("--overwrite", is_flag=True, help="Replace a finished checkpoint that was trained with other settings.")
 @click.option("--dry-run", is_flag=True, help="Only estimate steps, memory and hours.")
 @click.option(
-    "--devices", type=click.IntRange(min=1), help="For --dry-run: number of devices; WORLD_SIZE or 1 if unset."
+    "--devices", type=click.IntRange(min=1), help="With --dry-run: number of devices. Default: WORLD_SIZE, or 1."
 )
 @click.option(
-    "--tflops", type=click.FloatRange(min=0, min_open=True), help="For --dry-run: sustained TFLOP/s per device."
+    "--tflops", type=click.FloatRange(min=0, min_open=True), help="With --dry-run: sustained TFLOP/s per device. Default: 350."
 )
 @json_option
 @quiet_option
@@ -59,7 +59,7 @@ def train(
     from pangea_cultural.utils.console import Reporter
 
     if not dry_run and (devices or tflops):
-        raise click.UsageError("--devices and --tflops need --dry-run.")
+        raise click.UsageError("--devices and --tflops need --dry-run. Add it, or remove them.")
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     path = config.find("recipe", recipe, RECIPES)
     loaded = config.load(Recipe, path, overrides=overrides).with_steps(steps).with_data(data)

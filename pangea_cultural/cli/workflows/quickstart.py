@@ -25,10 +25,10 @@ PACKAGES = ("pangea-cultural", "torch", "transformers", "lighteval", "duckdb", "
 @click.command()
 @workspace_option
 @click.option("--seed", default=0, show_default=True, help="Seed of the data set, the training and the evaluation.")
-@click.option("--steps", type=int, help="Training steps of the main stage. Default: those of the recipe.")
+@click.option("--steps", type=int, help="Training steps of the last stage. Default: those of the recipe.")
 @click.option("--recipe", default="sample", show_default=True, help="Recipe of the data set: a name or a TOML file.")
 @click.option(
-    "--live", is_flag=True, help="Build from Wikidata and Commons, over the network: short for --recipe live."
+    "--live", is_flag=True, help="Build from Wikidata and Commons over the network; the same as --recipe live."
 )
 @click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, required by --live.")
 @click.option(
@@ -95,7 +95,7 @@ def run_pipeline(
         runner: runs the commands.
         build: arguments of `pcult build`: the recipe and its options.
         seed: seed of every command.
-        steps: training steps of the main stage; None for those of the recipe.
+        steps: training steps of the last stage; None for those of the recipe.
         max_questions: maximum number of questions per language and question type in the evaluation.
     """
     workspace = runner.workspace
