@@ -1,1 +1,1 @@
-"""Evaluation with lighteval: benchmarks, controls, report."""
+"""Evaluation with lighteval: benchmarks, metrics, report."""

@@ -134,7 +134,7 @@ def _read_beginning(path: Path) -> tuple[list[bytes], float]:
         with path.open("rb") as stream:
             head = stream.read(SAMPLE_BYTES)
     except OSError as error:
-        raise UserError(f"Cannot read the dump {path}: {error.strerror}.") from error
+        raise UserError(f"Cannot read the dump {path}: {error.strerror}. Check the path.") from error
     plain = _decompress(head, _NEW_DECODER.get(path.suffix))
     share = min(1.0, len(head) / max(1, path.stat().st_size))
     if share < 1:

@@ -145,7 +145,7 @@ def _image_source(config: ImageSourceConfig) -> list[Any]:
 
 
 def _file(path: Path) -> list[Any]:
-    """Return a file's path, size and time of change: hashing 100 GB of dump at every start would take an hour."""
+    """Return a file's path, size and modification time: hashing 100 GB of dump at every start would take an hour."""
     if not path.is_file():
         return [str(path)]
     state = path.stat()

@@ -1,7 +1,7 @@
 """The stages of a build, in order. A finished stage is skipped, an interrupted one resumes.
 
-A stage is imported when it runs: the libraries for images, network and text take a third of the start of a build that
-ends before them.
+A stage is imported when it runs: the libraries for images, network and text would take a third of the start-up time of
+a build that does not need them.
 """
 
 import contextlib
@@ -43,9 +43,9 @@ class Stage:
     format: int
     """Raised by one when a change of code changes the stage's result: stores are built again from there."""
     run: Callable[[Build], tuple[int, int]]
-    """Does the work; returns the number of items that went in and that were kept."""
+    """Runs the stage; returns the numbers of input items and of kept items."""
     inputs: Callable[[Recipe], list[Any]]
-    """Everything that the result depends on, besides the stages before."""
+    """Returns everything that the result depends on, except the stages before it."""
     tables: tuple[str, ...] = ()
     """Tables that the stage fills; emptied when it starts over."""
     atomic: bool = False
@@ -123,7 +123,7 @@ def run(build: Build, *, until: str | None = None) -> None:
         until: name of the last stage to run; all stages by default.
 
     Raises:
-        UserError: the stage is unknown, or a stage cannot work with what it gets.
+        UserError: the stage is unknown, or a stage rejects its input.
     """
     if until is not None and until not in STAGE_NAMES:
         raise unknown("stage", until, STAGE_NAMES)

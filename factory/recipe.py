@@ -30,13 +30,13 @@ class Recipe(config.Config):
     seed: int = 0
     """Seed of all samples and of the order of options."""
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
-    """Sources of entity documents."""
+    """Sources of facts: entity documents."""
     regions: tuple[str, ...] = ()
     """Slugs of the regions; all by default."""
     languages: tuple[str, ...] = ()
     """Languages to ask in; all that have templates by default."""
     held_out_languages: tuple[str, ...] = ()
-    """Languages of dev, test and unseen that are never in train."""
+    """Languages of dev, test and unseen that are never in train. They are also in `languages`, unless that is empty."""
     properties: tuple[str, ...] = ()
     """Properties to ask for; all of properties.toml by default."""
     images: ImagesConfig = ImagesConfig()

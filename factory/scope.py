@@ -47,7 +47,7 @@ class Scope:
 
     @functools.cached_property
     def step_properties(self) -> frozenset[str]:
-        """Properties that lead on from a value: to a capital, or from a birthplace to its country."""
+        """Properties that lead from a value to another one: to a capital, or from a birthplace to its country."""
         return frozenset(step for row in self._rows() for step in row.path[1:]) | {COUNTRY}
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""TOML files as typed, frozen objects, with errors of one line."""
+"""TOML files as typed, frozen objects, with one-line errors."""
 
 import tomllib
 from importlib import resources
@@ -63,9 +63,9 @@ def read_toml(path: Traversable) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+        raise UserError(f"Cannot read {path}: {error.strerror}. Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}.") from error
+        raise UserError(f"{path} is not TOML ({error}). Correct it.") from error
 
 
 def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> ConfigType:

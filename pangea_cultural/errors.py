@@ -1,4 +1,4 @@
-"""Errors: what the user can fix, which the command line prints in one line, and images that cannot be used."""
+"""Errors that the user can fix, and errors of images that cannot be used."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,1 +1,1 @@
-"""Serving a checkpoint through vLLM, and the client of the endpoint."""
+"""The vLLM server of a checkpoint."""

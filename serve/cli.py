@@ -58,7 +58,7 @@ def serve(
             if not as_json:
                 click.echo("Stopped.", err=True)
             return
-    raise UserError(f"vLLM has ended unexpectedly. See {log}.")
+    raise UserError(f"vLLM ended unexpectedly. See {log}.")
 
 
 def example(url: str, model: str, key: str | None) -> str:

@@ -21,7 +21,7 @@ from serve import vllm_flags
 VLLM_MODULE = "vllm.entrypoints.launchers.api_server.entry"
 """Started with `python -m`, because the `vllm` script of the CPU build does not start."""
 START_TIMEOUT_S = 900
-"""A 7B model on a cold disk takes minutes."""
+"""Timeout of the start. A 7B model on a cold disk takes minutes."""
 STOP_TIMEOUT_S = 15
 ERROR = re.compile(r"(\b[\w.]*(Error|Exception)(:|$)|\berror:).*")
 """An exception with its message, or an error of argparse; source lines such as `raise ValueError(` do not match."""
@@ -75,7 +75,7 @@ class Server:
     def __enter__(self) -> "Server":
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:
-            # In a session of its own: vLLM can be stopped with its workers, and Ctrl-C reaches only this process.
+            # In a separate session: vLLM can be stopped with its workers, and Ctrl-C reaches only this process.
             self._process = subprocess.Popen(
                 self._command(),
                 stdout=log,

@@ -38,7 +38,7 @@ def flags(config: dict[str, Any]) -> list[str]:
         # The image processor of the training, which gives the same pixels. See pangea_cultural/model/__init__.py.
         f"--mm-processor-kwargs={json.dumps({'backend': IMAGE_BACKEND})}",
         '--limit-mm-per-prompt={"image": 8}',
-        # vLLM's defaults for every checkpoint. Published ones have sampling settings of their own.
+        # vLLM's defaults for every checkpoint: the settings of published ones differ.
         "--generation-config=vllm",
         "--no-enable-log-requests",
     ]

@@ -9,7 +9,7 @@ from pangea_cultural.utils.sampling import hash_key
 
 NUM_IMAGES = 24
 NUM_QUESTIONS = 6
-"""Suggested questions without a matching image."""
+"""Maximum number of suggested questions for an image without questions of its language."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-# Before the import, which sends usage data otherwise.
+# Set before the import of gradio, which otherwise sends usage data.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
@@ -20,7 +20,7 @@ MAX_QUESTION = 1000
 PROBLEMS = {
     FILE_TOO_LARGE: "The image file is too large. Make it smaller.",
     TOO_MANY_PIXELS: "The image has too many pixels. Make it smaller.",
-    UNREADABLE: "This file is not a readable image.",
+    UNREADABLE: "This file is not a readable image. Choose another one.",
 }
 NO_ANSWER = "(The model returned no text.)"
 RIGHT_TO_LEFT = "right-to-left"
@@ -149,7 +149,7 @@ def _question_inputs(
 
 
 def _language_name(code: str, held_out: list[str]) -> str:
-    """Return a language's own name, with remarks: `Nederlands (Dutch, held out)`."""
+    """Return a language's name in that language, with remarks: `Nederlands (Dutch, held out)`."""
     row = language(code)
     remarks = [row.name] * (row.name != row.native) + ["held out"] * (code in held_out)
     return f"{row.native} ({', '.join(remarks)})" if remarks else row.native

@@ -1,1 +1,1 @@
-"""One file a benchmark."""
+"""Benchmarks, one module each."""

@@ -1,4 +1,4 @@
-"""The benchmark `export`: the questions of an export, with controls that make the scores interpretable.
+"""The benchmark `export`: the questions of an export, with the right image and with another one.
 
 Two families of tasks, one task per language:
 

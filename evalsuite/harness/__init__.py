@@ -1,1 +1,1 @@
-"""lighteval as the host of our benchmarks."""
+"""The evaluation of a model through lighteval."""

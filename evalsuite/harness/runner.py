@@ -1,7 +1,7 @@
-"""One evaluation: questions to an endpoint through lighteval's pipeline, answers to accuracies, all in one folder.
+"""The run of an evaluation: lighteval asks an endpoint, and the answers become accuracies in a folder.
 
 runs/NAME/
-  results.json       accuracies with their controls, settings and versions
+  results.json       accuracies with and without the image, settings and versions
   answers.parquet    one row per question and condition
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details

@@ -21,7 +21,7 @@ MAX_ANSWER_TOKENS = 32
 
 
 class LikeliestOption(SampleLevelComputation):
-    """1 if the right option is the most likely one per token, else 0."""
+    """Score of a choice question: 1 if the right option has the highest log-probability per token, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
         """Score one document."""
@@ -29,7 +29,7 @@ class LikeliestOption(SampleLevelComputation):
 
 
 class ExactMatch(SampleLevelComputation):
-    """1 if the answer equals a right one after normalization, else 0."""
+    """Score of an open question: 1 if the answer equals a right one after normalization, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
         """Score one document."""

@@ -1,4 +1,4 @@
-"""Accuracies by split, question type and language, each with its controls."""
+"""Accuracies by split, question type and language, with the right image and blind."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from evalsuite.metrics.standard_error import clustered_stderr, mean
 
 CHANCE = {"choice": 0.25, "open": 0.0}
 SUBSETS = ("all", "shared", "novel")
-"""All questions; those with a right answer that also occurs in a trained language; the other ones."""
+"""`shared`: questions with a right answer that also occurs in a trained language. `novel`: the others."""
 
 
 def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ def _training(export: Export, model: str) -> dict[str, Any]:
 
 
 def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the cards at the top of the page, each with its controls."""
+    """Return the cards at the top of the page: accuracies, each with its blind accuracy."""
     cards = []
     for split, group, subset, title in (
         ("test", "trained", "all", "Trained languages"),

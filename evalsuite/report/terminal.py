@@ -1,4 +1,4 @@
-"""Accuracies as tables for the terminal, next to their controls."""
+"""Tables of accuracies and blind accuracies for the terminal."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def summary(results: dict[str, Any]) -> list[Table]:
 
 
 def rows(results: dict[str, Any], split: str) -> list[dict[str, Any]]:
-    """Return the rows of a split's table: cells, figure, and whether the row is for a whole group of languages."""
+    """Return the rows of a split's table: cells, figure, and whether the row is for a group of languages."""
     figures = [row for row in results["figures"] if row["split"] == split]
     table_rows = []
     for choice in (row for row in figures if row["question_type"] == "choice"):

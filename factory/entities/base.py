@@ -1,6 +1,6 @@
 """Interfaces of entity sources, and the documents that they give.
 
-There are two kinds of sources: one streams documents, the other is asked for ids and then for documents.
+There are two types of sources. One streams documents. The other finds ids and then looks up their documents.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ class DocumentLine:
     problem: str = ""
     """Reason of the rejection of a broken line."""
     asked: str = ""
-    """The requested id, if the source is asked for ids."""
+    """The requested id, if documents are looked up by id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,8 @@ from factory.store.store import Store
 from pangea_cultural.utils.console import Reporter
 
 MAX_CONSECUTIVE_TIMEOUTS = 8
-"""Failed queries in a row after which a slice is abandoned.
-
-By then a property of one region was asked undivided and by one, two and three last digits of its ids. A server that
-fails at a thousandth fails at the others, which would be a thousand queries of a minute.
+"""Consecutive failed queries after which a slice is abandoned. By then, the query for a thousandth of the ids (by three
+last digits) has failed as well. The others would be a thousand queries of a minute each.
 """
 # States of a slice.
 ABANDONED = "abandoned"

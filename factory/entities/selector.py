@@ -1,4 +1,4 @@
-"""Selection of entities: those with a claim that links them to a region, an image and something to ask.
+"""Selection of entities: those with a link to a region, an image and a property to ask about.
 
 A `Selector` turns a document into rows for the store or into a rejection. It does not depend on the document's source.
 """
@@ -32,7 +32,7 @@ SEEN_BEFORE = "seen before"
 
 
 class Selector:
-    """Decides which entities are selected, and for which regions. It can be sent to other processes."""
+    """Decides which entities are selected, and for which regions. It can be pickled."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
@@ -139,5 +139,5 @@ class Selector:
 
 
 def _any_of(frame: bytes, numbers: list[str]) -> bytes:
-    """Return a regular expression for any of the numbers in a frame."""
+    """Return the pattern `frame` with a group that matches any of the numbers in its place."""
     return frame % (b"(?:" + b"|".join(number.encode() for number in numbers) + b")")

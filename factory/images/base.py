@@ -100,4 +100,4 @@ class ImageSource(Protocol):
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close them."""
+        """Release the resources."""

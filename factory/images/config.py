@@ -55,6 +55,6 @@ class ImagesConfig(Config):
     sources: tuple[ImageSourceConfig, ...] = ()
     """Image sources. The first source that has a file provides it."""
     required: bool = True
-    """Drop entities without an image. If false, their questions are asked without one."""
+    """Whether entities without an image are dropped. If false, their questions have no image."""
     max_per_entity: int = Field(default=3, ge=1)
     """Maximum number of images of an entity."""

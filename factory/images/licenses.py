@@ -19,7 +19,7 @@ class License:
     code: str = ""
     """Name of the license in exports. Empty for licenses that are not free."""
     free: bool = True
-    """The license allows commercial use and changed copies."""
+    """Whether the license allows commercial use and modified copies."""
     attribution: bool = False
     share_alike: bool = False
 

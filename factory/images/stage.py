@@ -1,7 +1,7 @@
 """The stage `images`: images of the selected entities, stored by content, with author and license.
 
 Files from an entity's photo properties come first. If they are too few, files of the entity's Commons category follow.
-A batch of entities takes several rounds, because a rejected image makes way for the next candidate. In each round,
+A batch of entities takes several rounds, because the next candidate replaces a rejected image. In each round,
 every entity tries as many candidates as it lacks images.
 """
 

@@ -1,7 +1,7 @@
 """HTTP client for all requests of the factory.
 
 The client is asynchronous inside and synchronous outside. One event loop lives as long as the client, so connections
-and limits persist between batches. The loop stands still between calls.
+and limits persist between batches. The loop does not run between calls.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from factory.net.user_agent import require_contact, user_agent
 
 MAX_REDIRECTS = 5
 READ_BUFFER_BYTES = 1 << 18
-"""Large enough for a thumbnail in a few turns of the event loop."""
+"""Read buffer of a connection. A thumbnail arrives in a few turns of the event loop."""
 MAX_CONSECUTIVE_FAILURES = 20
 """Consecutive failures after which the host counts as down."""
 ERROR_BYTES = 4_000
-"""Part of an error's body that is read. It has the reason, and stack traces follow."""
+"""Bytes of an error's body that are read. The reason comes first; stack traces follow."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ class Client:
 
     def run(self, task: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the client's loop and return its result."""
-        # Runner.run sets a signal handler each time, at the cost of a repr of everything that the task holds.
+        # Runner.run sets a signal handler each time, which calls repr on everything that the task refers to.
         return self._runner.get_loop().run_until_complete(task)
 
     def run_concurrently(
@@ -252,7 +252,9 @@ class Client:
         return bytes(beginning[:ERROR_BYTES])
 
     async def _body(self, response: aiohttp.ClientResponse, limiter: HostLimiter, max_bytes: int) -> bytes:
-        """Return the body. It is measured while it arrives: a Content-Length can be wrong, and a drip never stalls."""
+        """Return the body. Its speed is measured while it arrives: a Content-Length can be wrong, and a slow body never
+        stalls.
+        """
         content = bytearray()
         clock = asyncio.get_running_loop().time
         waited = 0.0
@@ -290,7 +292,7 @@ class Client:
 
 
 def _private(error: PrivateAddressError) -> RequestError:
-    detail = f"{error}; name it in [network] private_hosts"
+    detail = f"{error}; add it to [network] private_hosts"
     return RequestError(reason=errors.PRIVATE_ADDRESS, detail=detail, retry=False)
 
 

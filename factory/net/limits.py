@@ -21,11 +21,11 @@ class HostLimits(config.Config):
     """Limits of one host, or of a group of hosts that count together. None means no limit."""
 
     connections: int = Field(default=4, ge=1)
-    """Most connections at a time."""
+    """Maximum number of simultaneous connections."""
     requests_per_minute: float | None = Field(default=None, gt=0)
-    """Most requests in a minute, evenly spaced."""
+    """Maximum number of requests per minute, evenly spaced."""
     megabits_per_second: float | None = Field(default=None, gt=0)
-    """Most megabits of responses in a second."""
+    """Maximum rate of responses, in megabits per second."""
     pause_s: float = Field(default=0.0, ge=0)
     """Seconds between the end of a response and the next request."""
 
@@ -70,7 +70,7 @@ class HostLimiter:
 
     @contextlib.asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Hold one connection, entered as soon as the limits allow a request."""
+        """Reserve a connection. The block starts as soon as the limits allow a request."""
         async with self._slots:
             await self._requests.acquire(1)
             while (rest := self._paused_until - asyncio.get_running_loop().time()) > 0:

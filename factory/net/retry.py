@@ -20,13 +20,13 @@ class RetryPolicy(config.Config):
     max_backoff_s: float = Field(default=60.0, ge=0)
     """Upper bound of every back-off."""
     jitter: float = Field(default=1.0, ge=0, le=1)
-    """Random share of a back-off: 1 draws it from zero to its bound, 0 waits for the whole bound."""
+    """Random share of a back-off. 1: uniform between zero and its bound. 0: always its bound."""
     max_retry_after_s: float = Field(default=900.0, ge=0)
     """Longest accepted Retry-After. A longer one stops the build, which can be resumed."""
     connect_s: float = Field(default=30.0, gt=0)
-    """Timeout of a connection."""
+    """Timeout of opening a connection."""
     stall_s: float = Field(default=30.0, gt=0)
-    """Timeout without a single byte."""
+    """Timeout if no byte arrives."""
     total_s: float = Field(default=300.0, gt=0)
     """Timeout of the response's head, and again of its body. Time spent in the rate limiter does not count."""
     min_speed_after_s: float = Field(default=10.0, gt=0)

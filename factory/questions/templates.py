@@ -89,7 +89,7 @@ def _read(code: str, content: dict[str, Any], path: Path) -> Iterator[Template]:
 
 def _check_text(text: object, location: str) -> None:
     if not isinstance(text, str) or not text.strip():
-        raise UserError(f"{location}: a question must be text.")
+        raise UserError(f"{location}: a question must be text. Write it in quotes.")
     if "{" in text or "}" in text:
         raise UserError(f"{location}: {text!r} has a slot. Remove it: the image is the only cue.")
 

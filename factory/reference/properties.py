@@ -15,7 +15,8 @@ NAME = "label"
 PHOTO_PROPERTIES = ("P18", "P8592", "P5775", "P3451", "P4291", "P8517", "P9721", "P1801")
 """Properties whose files are photos of the entity, best first. Flags, logos, maps and signatures are excluded."""
 CATEGORY_PROPERTIES = ("P373", COMMONS)
-"""Claims that lead to a Commons category. P373 is more frequent, so it precedes the sitelink that replaces it."""
+"""Claims that lead to a Commons category. P373 comes first, because it is more frequent than the sitelink to
+Commons."""
 IMAGE_PROPERTIES = (*PHOTO_PROPERTIES, *CATEGORY_PROPERTIES)
 SUPPORT_PROPERTIES = ("P31", *PHOTO_PROPERTIES, "P373")
 """Properties that are read for every recipe, although they are not asked about."""
@@ -52,7 +53,7 @@ class Property(Config):
     def _check_ids(self) -> Self:
         if self.path:
             if len(self.path) != 2 or self.id != "/".join(self.path):
-                raise ValueError(f'A path has two steps, and its table is named after them: ["{"/".join(self.path)}"].')
+                raise ValueError(f'A path must have two steps. Name its table after them: ["{"/".join(self.path)}"].')
         elif self.id != NAME and not _ID.fullmatch(self.id):
             raise ValueError(f"{self.id!r} is not a property. Write P and a number, or a path.")
         for step in (*self.path, *(step for link in self.linked_by for step in link.split("/"))):

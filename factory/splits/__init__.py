@@ -1,1 +1,1 @@
-"""The stage `split`: images to train, dev, test and unseen."""
+"""The stage `split`: the assignment of images to train, dev, test and unseen."""

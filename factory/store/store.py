@@ -26,7 +26,7 @@ class Rejection(NamedTuple):
 
 
 class Store:
-    """An open store. Use it as a context manager; only one process can hold it for writing."""
+    """An open store. Use it as a context manager; only one process can open it for writing."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
@@ -79,7 +79,7 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit the block as a whole, or roll it back on any exception."""
+        """Run the block in one transaction, which any exception rolls back."""
         self.connection.begin()
         try:
             yield
@@ -150,7 +150,7 @@ class Store:
 
 
 def _make_empty(path: Path) -> None:
-    """Create an empty database at `path` atomically, and remove what interrupted tries left.
+    """Create an empty database at `path` atomically, and remove the leftovers of interrupted attempts.
 
     DuckDB cannot open a file whose creation was interrupted before its header was written.
     """
@@ -173,4 +173,4 @@ def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:
         return UserError(f"Another process is using the store {path}. Wait until it ends, or stop it.")
     if "not a valid DuckDB database" in str(error):
         return UserError(f"{path} is not a DuckDB store. Move it away, or choose another --workspace.")
-    return UserError(f"Cannot open the store {path}: {' '.join(str(error).split())}")
+    return UserError(f"Cannot open the store {path} ({' '.join(str(error).split())}). Choose another --workspace.")

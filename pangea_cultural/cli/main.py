@@ -29,7 +29,9 @@ COMMANDS = {
         "pangea_cultural.cli.workflows.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
     ),
     "build": LazyCommand("factory.cli:build", "factory", "Build a data set from a recipe."),
-    "data": LazyCommand("factory.cli:data", "factory", "Inspect the store, check exports and write synthetic chat data."),
+    "data": LazyCommand(
+        "factory.cli:data", "factory", "Inspect the store, check exports and write synthetic chat data."
+    ),
     "train": LazyCommand("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
     "convert": LazyCommand(
         "pangea_cultural.model.cli:convert",
@@ -78,7 +80,7 @@ def pcult(debug: bool) -> None:
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run `pcult`. Exit with 0, or 1 after an error of one line, or 2 after a usage error."""
+    """Run `pcult`. The exit code is 0, 1 after an error, 2 after a usage error, or 130 after an interrupt."""
     args = sys.argv[1:] if args is None else args
     debug = "--debug" in args
     # Accept `--debug` at any position, because users append it to the command that failed.

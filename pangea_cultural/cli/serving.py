@@ -55,7 +55,7 @@ def serve(checkpoint: Path, workspace: Workspace, *, quiet: bool) -> Iterator[Se
     """
     options = ["--port", "0", "--workspace", str(workspace.root), "--json", *(["--quiet"] if quiet else [])]
     command = tied_to_parent(sys.executable, "-m", "pangea_cultural", "serve", str(checkpoint), *options)
-    # In a session of its own, so that Ctrl-C stops it once, through `_stop`.
+    # In a separate session, so that Ctrl-C stops it once, through `_stop`.
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             assert process.stdout is not None, "stdout is a pipe"

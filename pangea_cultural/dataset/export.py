@@ -4,10 +4,10 @@
       export.json            manifest, written last: an export without it is incomplete
       questions-train.parquet, questions-dev.parquet, questions-test.parquet, questions-unseen.parquet
       images.parquet         source, author, attribution and license of every image
-      images/ab/abcdef.png  images, named by SHA-256
+      images/ab/abcd....png  images, named by SHA-256
 
 `train` is for training. `dev` (for tuning) and `test` ask about other images of the same entities, also in held-out
-languages. `unseen` asks about images from sources that have no training images: in the sample, the drawings of another
+languages. `unseen` asks about images of categories that have no training images: in the sample, the drawings of another
 artist.
 """
 

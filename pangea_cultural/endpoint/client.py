@@ -147,12 +147,12 @@ class Endpoint:
             ) from error
         except openai.NotFoundError as error:
             raise UserError(
-                f"The endpoint {self.url} does not serve {self._model}, or does not support this request."
+                f"The endpoint {self.url} does not serve {self._model}, or lacks this request. Choose another one."
             ) from error
         except openai.APIConnectionError as error:
             raise UserError(f"No answer from {self.url}. Start an endpoint with `pcult serve CHECKPOINT`.") from error
         except openai.APIStatusError as error:
-            raise UserError(f"The endpoint {self.url} rejected a request: {error.message[:300]}") from error
+            raise UserError(f"{self.url} rejected a request ({error.message[:300]}). See the server's log.") from error
 
 
 def model_name(url: str, api_key: str | None = None) -> str:

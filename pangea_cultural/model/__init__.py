@@ -3,5 +3,6 @@
 IMAGE_BACKEND = "pil"
 """Image backend of transformers for training and serving.
 
-transformers has two backends with slightly different pixels and prefers torchvision's. A checkpoint cannot name one, so
-every loader of a processor does; vLLM gets it by `--mm-processor-kwargs`. Serving reads it without transformers."""
+transformers has two backends with slightly different pixels and prefers torchvision's. A checkpoint cannot store the
+choice, so every loader of a processor passes it. vLLM gets it through `--mm-processor-kwargs`. Serving reads this
+constant without importing transformers."""

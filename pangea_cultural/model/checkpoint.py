@@ -23,7 +23,7 @@ SHARD_BYTES = 5_000_000_000
 
 
 class CheckpointError(RuntimeError):
-    """A saved checkpoint that loads with other weights: a bug, not an error of the user."""
+    """A bug: a saved checkpoint loads with other weights."""
 
 
 def hub_state(model: LlavaNextForConditionalGeneration) -> dict[str, torch.Tensor]:

@@ -70,11 +70,11 @@ def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwr
         overwrite: replace an existing target.
 
     Returns:
-        The record: direction, checkpoint, tensors, bytes, shards.
+        A record with direction, checkpoint, tensors, bytes and shards.
 
     Raises:
-        UserError: the source is not such a checkpoint, a weight is unknown, missing or of another shape, or the target
-            exists.
+        UserError: the source is not a LLaVA-NeXT checkpoint, a weight is unknown, missing or of another shape, or the
+            target exists.
     """
     restore_folder(target)  # the target may be the source
     if target.exists() and not overwrite:

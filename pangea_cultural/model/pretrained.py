@@ -145,7 +145,9 @@ def _require_chat_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
 
 
 def _assemble(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:
-    """Put a projector between the two models. No other weights are allocated: eight processes do this with 7B each."""
+    """Put a projector between the two models. Only its weights are allocated, because several processes load 7B
+    models.
+    """
     with torch.device("meta"):
         model = PackedLlavaNext(config)
     inner = model.model

@@ -27,7 +27,7 @@ class Language(Config):
     regional_labels: Mapping[str, tuple[str, ...]] = {}
     """Label codes of regions with other codes, by slug: Taiwan writes Chinese in Traditional characters."""
     aliases: tuple[str, ...] = ()
-    """Other codes of users and data sets (`iw`, `nb`, `jw`)."""
+    """Other codes that users and data sets write (`iw`, `nb`, `jw`)."""
     cultural_ground: bool = True
     """Whether it is one of the 39 training languages; False for a language that only benchmarks use."""
 
@@ -50,7 +50,7 @@ def languages() -> dict[str, Language]:
     """Return all languages by code, in the table's order.
 
     Raises:
-        UserError: a row of the table does not fit.
+        UserError: a row of the table is invalid.
     """
     return TABLE.rows
 
@@ -67,8 +67,7 @@ def language(code: str) -> Language:
 def labels_for(code: str, region: str | None = None) -> tuple[str, ...]:
     """Return the Wikidata label codes to try for a language, in order.
 
-    Keep the code of every label that is used: only `zh-hant` or `zh-hans` tells which characters a Chinese label is
-    written in.
+    Store the code of every label that is used: only `zh-hant` or `zh-hans` shows which characters a Chinese label has.
 
     Args:
         code: language code or alias.

@@ -28,7 +28,7 @@ class Table(Generic[ConfigType]):
         """The rows by key, in the file's order.
 
         Raises:
-            UserError: the file cannot be read, is not TOML, or a row does not fit. The message names file, row and
+            UserError: the file cannot be read, is not TOML, or a row is invalid. The message names file, row and
                 field, and near matches for an unknown field.
         """
         rows = {}

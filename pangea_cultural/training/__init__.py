@@ -1,1 +1,1 @@
-"""Training: from exports to a checkpoint, with mixture, packing, resume and validation."""
+"""Training: from data sources to a checkpoint, with mixture, packing, resume and validation."""

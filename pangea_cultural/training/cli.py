@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     "--devices", type=click.IntRange(min=1), help="With --dry-run: number of devices. Default: WORLD_SIZE, or 1."
 )
 @click.option(
-    "--tflops", type=click.FloatRange(min=0, min_open=True), help="With --dry-run: sustained TFLOP/s per device. Default: 350."
+    "--tflops",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --dry-run: sustained TFLOP/s per device. Default: 350.",
 )
 @json_option
 @quiet_option

@@ -29,7 +29,8 @@ class Model(config.Config):
     """LLaVA-NeXT checkpoint in Hugging Face layout: a folder, relative to the workspace, or a name on the hub."""
     size: str = ""
     """Name of a size (model/sizes/), or a TOML file, relative to the workspace. Alone: random weights and a new
-    tokenizer. With a checkpoint or parts: the dry run uses it if they are not downloaded."""
+    tokenizer. With `checkpoint`: the dry run uses it if the checkpoint is not downloaded. With `vision_tower`: gives
+    the grids of tiles."""
     vocab_size: int = Field(default=2560, ge=300)
     """Vocabulary size of the tokenizer that is trained for a model with random weights."""
     vision_tower: str = ""
@@ -46,13 +47,13 @@ class Model(config.Config):
     @model_validator(mode="after")
     def _one_base(self) -> "Model":
         if bool(self.vision_tower) != bool(self.language_model):
-            raise ValueError("Give both vision_tower and language_model, or neither.")
+            raise ValueError("Only one of vision_tower and language_model is set. Set both or neither.")
         if self.checkpoint and self.vision_tower:
-            raise ValueError("Give either checkpoint, or vision_tower and language_model.")
+            raise ValueError("Both checkpoint and vision_tower are set. Remove one.")
         if self.vision_tower and not self.size:
             raise ValueError("vision_tower and language_model need the grids and tiles of a size. Set size.")
         if not (self.checkpoint or self.vision_tower or self.size):
-            raise ValueError("Give checkpoint, size, or vision_tower and language_model.")
+            raise ValueError("There is no base model. Set checkpoint, size, or vision_tower and language_model.")
         return self
 
     @property
@@ -94,12 +95,12 @@ class Optimizer(config.Config):
     adam_beta2: float = Field(default=0.999, gt=0, lt=1)
     """Decay rate of AdamW's second moment."""
     max_grad_norm: float = Field(default=1.0, gt=0)
-    """Norm at which gradients are clipped."""
+    """Maximum norm of the gradients, which are clipped to it."""
 
     @model_validator(mode="after")
     def _keys_fit(self) -> "Optimizer":
         if self.warmup_steps is not None and self.warmup_ratio is not None:
-            raise ValueError("Give either warmup_steps or warmup_ratio.")
+            raise ValueError("Both warmup_steps and warmup_ratio are set. Remove one.")
         if self.min_lr_ratio and self.lr_scheduler != "cosine":
             raise ValueError(f'min_lr_ratio needs lr_scheduler = "cosine", not "{self.lr_scheduler}". Remove one.')
         return self
@@ -118,12 +119,12 @@ class Batch(config.Config):
     global_batch_size: int = Field(ge=1)
     """Questions per optimizer step, over all processes; images for the objective `contrastive`."""
     max_questions_per_image: int = Field(default=8, ge=1)
-    """Most questions that share an image's tokens in one step; the others come in other steps."""
+    """Maximum number of questions about an image in one step; the others come in other steps."""
     packing: Literal["shared", "rows"] = "shared"
     """`shared`: questions share their image, and rows are filled. `rows`: one row per question. The loss is the same;
     `shared` is faster."""
     max_length: int = Field(default=8192, ge=16)
-    """Most tokens in a row."""
+    """Maximum number of tokens in a row."""
 
 
 class Memory(config.Config):
@@ -141,7 +142,7 @@ class Checkpoint(config.Config):
     save_steps: int = Field(default=200, ge=1)
     """Steps between checkpoints."""
     save_total_limit: int = Field(default=2, ge=1)
-    """Most checkpoints to keep."""
+    """Maximum number of checkpoints to keep."""
     logging_steps: int = Field(default=10, ge=1)
     """Steps between log entries."""
 
@@ -180,7 +181,7 @@ class Stage(config.Config):
     @model_validator(mode="after")
     def _steps_or_epochs(self) -> "Stage":
         if (self.steps is None) == (self.epochs is None):
-            raise ValueError("Give either steps or epochs.")
+            raise ValueError("A stage needs either steps or epochs. Set one of them.")
         if self.lora and "language_model" not in self.trainable:
             raise ValueError('lora needs a trainable language model. Add "language_model" to trainable.')
         return self
@@ -206,13 +207,13 @@ class Validation(config.Config):
     question_types: tuple[QuestionType, ...] = ("open", "choice")
     """Question types to validate on."""
     questions_per_language: int = Field(default=64, ge=1)
-    """Most questions of a language."""
+    """Maximum number of questions per language."""
     steps: int = Field(default=500, ge=1)
     """Steps between validations; there is always one at the end of a stage."""
     answers: int = Field(default=8, ge=0)
     """Number of questions to generate an answer for."""
     max_new_tokens: int = Field(default=32, ge=1)
-    """Most tokens of a generated answer."""
+    """Maximum number of tokens of a generated answer."""
 
 
 class Recipe(config.Config):
@@ -233,7 +234,7 @@ class Recipe(config.Config):
     max_broken_image_ratio: float = Field(default=0.01, ge=0, le=1)
     """Ratio of missing or broken images above which training stops. It may change on resume."""
     parallelism: Literal["ddp", "fsdp"] = "ddp"
-    """Distribution over processes. `ddp`: each device has the full model. `fsdp`: the model is sharded (FSDP2)."""
+    """Distribution over processes. `ddp`: each device has a copy of the model. `fsdp`: the model is sharded (FSDP2)."""
     deepspeed: Path | None = None
     """DeepSpeed configuration (JSON), relative to the workspace, in place of `parallelism`. transformers fills its
     "auto" values from this recipe. Install `deepspeed` yourself. The dry run ignores it."""
@@ -277,7 +278,7 @@ class Recipe(config.Config):
             if stage.epochs and weighted:
                 raise ValueError(
                     f"Stage {stage.name} has epochs, which ignore the weight of {weighted}. "
-                    "Give counts, or give the stage steps."
+                    "Give counts in place of weights, or steps in place of epochs."
                 )
             if stage.steps and counted and others:
                 raise ValueError(
@@ -289,12 +290,13 @@ class Recipe(config.Config):
     @model_validator(mode="after")
     def _stages_can_be_sharded(self) -> "Recipe":
         if self.deepspeed and self.parallelism == "fsdp":
-            raise ValueError('Give either deepspeed or parallelism = "fsdp".')
+            raise ValueError('Both deepspeed and parallelism = "fsdp" are set. Remove one.')
         for stage in self.stages:
             if self.is_sharded and (stage.lora or stage.objective == "contrastive"):
                 feature = "lora" if stage.lora else "contrastive"
                 raise ValueError(
-                    f'Stage {stage.name} is {feature}, which is not sharded. Use parallelism = "ddp" without deepspeed.'
+                    f"Stage {stage.name} uses {feature}, which cannot be sharded. "
+                    'Use parallelism = "ddp" without deepspeed.'
                 )
         return self
 

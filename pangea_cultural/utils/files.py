@@ -58,7 +58,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     No other process may write to `path` at the same time. Leftovers of an interrupted write are removed.
 
     A folder cannot be renamed over another one, so the old folder is renamed first. Between the two renames, `path`
-    does not exist. After a kill there, call `restore_folder` before reading `path`; the next write does so itself.
+    does not exist. After a kill there, call `restore_folder` before reading `path`. `atomic_folder` calls it as well.
     """
     partial = path.with_name(f".{path.name}.partial")
     restore_folder(path)

@@ -1,4 +1,4 @@
-"""The one decoder of untrusted image files: named formats, limits and a single error.
+"""The decoder of untrusted image files: named formats, size limits and one error class.
 
 Pixels come as stored: the first frame of an animation, without applying the EXIF orientation.
 """

@@ -60,7 +60,7 @@ class SparqlConfig(Config):
     batch: int = Field(default=50, ge=1, le=500)
     """Items whose documents one query asks for."""
     per_region: int = Field(default=0, ge=0)
-    """Most items to read of each region, sampled by the seed; 0 reads all."""
+    """Maximum number of items per region, sampled by the seed; 0 reads all."""
     api_url: str = Field(default="", pattern=r"^(https?://.*)?$")
     """URL of an entity API (api.php) to read the documents from, which is faster and spares the endpoint. If empty, the
     documents are rebuilt from the endpoint's triples."""

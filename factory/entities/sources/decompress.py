@@ -47,7 +47,7 @@ def plain_text(path: Path) -> Iterator[PlainText]:
             yield text
     except (OSError, EOFError, RuntimeError, zstd.ZstdError) as error:  # indexed_bzip2 raises RuntimeError
         if isinstance(error, OSError) and error.filename:
-            raise UserError(f"Cannot read the dump {path}: {error.strerror}.") from error
+            raise UserError(f"Cannot read the dump {path}: {error.strerror}. Check the path.") from error
         raise UserError(f"The dump {path} is broken or truncated ({error}). Download it again, then rerun.") from error
 
 

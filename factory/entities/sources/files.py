@@ -53,7 +53,7 @@ class FilesSource:
             try:
                 content = orjson.loads(path.read_bytes())
             except OSError as error:
-                raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+                raise UserError(f"Cannot read {path}: {error.strerror}. Check the source's path.") from error
             except orjson.JSONDecodeError:
                 yield path.read_bytes()[:1000]  # the parser rejects it with a reason
                 continue

@@ -13,7 +13,7 @@ TILT_DEGREES = 14
 CROP_SHARE = 0.1
 STRETCH = (0.75, 1.3)
 HUE_STEPS = 12
-"""Maximum hue shift, of 256: a red stays red, and a green stays a green of printed flags."""
+"""Maximum hue shift, of 256. The colors of flags stay recognizable."""
 SATURATION = (0.6, 1.5)
 RIM_SHARE = 0.4
 """Share of the views with a rim, where a rim is possible."""
@@ -60,14 +60,14 @@ def encoded(image: Image.Image) -> bytes:
 
 
 def _printed(drawing: Image.Image, rng: random.Random) -> Image.Image:
-    """Change proportions and shades of a drawing, and sometimes add a rim, as another printer would."""
+    """Change proportions and shades of a drawing, and sometimes add a rim."""
     width = max(8, round(drawing.width * rng.uniform(*STRETCH)))
     printed = drawing.resize((width, drawing.height), Image.Resampling.BILINEAR)
     alpha = printed.getchannel("A")
     colors = _shifted(printed.convert("RGB"), rng.randint(-HUE_STEPS, HUE_STEPS))
     colors = ImageEnhance.Color(colors).enhance(rng.uniform(*SATURATION))
     printed = Image.merge("RGBA", (*colors.split(), alpha))
-    # A filled corner means cloth or card, which can have a rim. Around a bowl the rim would be a box.
+    # A drawing with filled corners, such as a flag, can have a rim. Around other drawings the rim would be a box.
     if rng.random() < RIM_SHARE and alpha.getpixel((2, 2)) == 255:
         rim = rng.randint(1, 4)
         inner = printed.crop((rim, rim, printed.width - rim, printed.height - rim))

@@ -30,10 +30,12 @@ class FolderSource:
     def _add(self, row: dict[str, Any], listing: Path) -> None:
         title = row.get("title") or row.get("commons_title")
         if not title or not row.get("file"):
-            raise UserError(f"{listing} has an entry without `file` or `title`: {row}. Add them.")
+            raise UserError(f"{listing} has an entry without `file` or `title`: {row}. Add the missing key.")
         path = (listing.parent / row["file"]).resolve()
         if not path.is_relative_to(listing.parent.resolve()):
-            raise UserError(f"{listing} names {row['file']}, which is outside the list's folder. Move it there.")
+            raise UserError(
+                f"{listing} names {row['file']}, which is outside the list's folder. Move it into the folder."
+            )
         title = normalized(title)
         self._paths[title] = path
         self._infos[title] = ImageInfo(

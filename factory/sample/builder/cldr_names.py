@@ -1,4 +1,4 @@
-"""Names in the 39 languages from CLDR: Babel's data, and the short names of emoji."""
+"""Names in the 39 languages of CulturalGround, from CLDR: Babel's data, and the short names of emoji."""
 
 import functools
 import unicodedata

@@ -147,7 +147,7 @@ def _build(runner: WorkflowRunner, build: tuple[str, ...], seed: int) -> Path:
 
 
 def _splits(export: Path) -> list[str]:
-    """Return the options for the splits to evaluate; not every export has images of an unseen source."""
+    """Return the options for the splits to evaluate; not every export has unseen images."""
     questions = Export.open(export).manifest["questions"]
     return [word for split in ("test", "unseen") if questions[split] for word in ("--split", split)]
 

@@ -1,1 +1,1 @@
-"""A corpus to micro-batches: mixture, lengths, packing, chat template, images, collation."""
+"""Batching: mixture, lengths, packing, chat template, images and collation, from a corpus to micro-batches."""

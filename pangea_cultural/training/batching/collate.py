@@ -1,4 +1,4 @@
-"""Collators: packed rows to the tensors of a micro-batch."""
+"""Collators, which turn packed rows into the tensors of a micro-batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

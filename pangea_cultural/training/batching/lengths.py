@@ -70,12 +70,12 @@ def measure(
         corpus: the source.
         template: chat template of the model.
         image_tokens: token counter of the model.
-        cache: folder of the measurements. Of images only missing and broken ones are measured again.
+        cache: folder of the measurements. Only images that were missing or broken are measured again.
         key: hash of source, tokenizer and processor.
         reporter: shows progress.
     """
     text = _text_lengths(corpus, template, cache / f"{key}-texts.npy", reporter)
-    # The same rows may be trained with the images of another folder.
+    # The same rows may be used with images in another folder.
     folder_hash = hashlib.sha256(str(corpus.image_root).encode()).hexdigest()[:8]
     sizes = cache / f"{corpus.key}-{folder_hash}-images.npy"
     return measure_images(corpus, text, len(template.header), image_tokens, reporter, cache=sizes)

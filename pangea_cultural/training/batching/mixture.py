@@ -97,11 +97,11 @@ def build_schedule(
         global_batch_size: questions per step, on average. Chunks are not split between steps.
         max_questions_per_image: maximum number of questions in a chunk.
         seed: seed of the random numbers, any text.
-        steps: number of steps, with questions drawn by weight; None if `epochs` is given.
+        steps: number of steps, with questions sampled by weight; None if `epochs` is given.
         epochs: number of epochs, with each source's count of questions; None if `steps` is given.
 
     Raises:
-        UserError: a source without usable questions has a share.
+        UserError: a source with a share has no usable question.
     """
     max_questions = min(max_questions_per_image, global_batch_size)
     quotas = _quotas(sources, global_batch_size, steps, epochs)
@@ -183,7 +183,7 @@ def _first_questions(source: SourceQuestions, quota: int, max_questions: int, se
 
 def _epoch(source: SourceQuestions, max_questions: int, seed: str) -> _Chunks:
     """Return every usable question of a source once, in shuffled chunks."""
-    # numpy keeps only the raw stream of a bit generator stable over versions, so all draws use random_raw.
+    # numpy keeps only the raw stream of a bit generator stable over versions, so all random numbers use random_raw.
     random = np.random.Philox(hash_seed(seed, num_bytes=16))
     chunks = _split(*_shuffle(source, random), max_questions)
     return chunks.reordered(np.argsort(random.random_raw(len(chunks.groups)), kind="stable"))

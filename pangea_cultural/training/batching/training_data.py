@@ -1,4 +1,4 @@
-"""The data of a training: sources that are open and measured, and the steps of each stage."""
+"""Training data: opened and measured sources, and the steps of each stage."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -131,7 +131,7 @@ class TrainingData:
         if not usable.any():
             excluded = self.corpora[index].rejected | measured.excluded_counts(stage.batch.max_length)
             counts = ", ".join(f"{reason}: {number}" for reason, number in excluded.items())
-            raise UserError(f"{source.path} has no usable question. Excluded are {counts}.")
+            raise UserError(f"{source.path} has no usable question ({counts}). Correct its data, or remove the source.")
         return SourceQuestions(measured.lengths.starts, usable, source.share, source.count)
 
     def _captioned_images(self, index: int, stage: Stage) -> SourceQuestions:

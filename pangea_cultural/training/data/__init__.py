@@ -1,1 +1,1 @@
-"""Source files to a corpus on disk."""
+"""Training data: from source files to a corpus on disk."""

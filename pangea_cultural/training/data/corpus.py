@@ -181,7 +181,7 @@ class Corpus:
 
 
 class _ArrowFile:
-    """Single values of a memory-mapped Arrow file."""
+    """A memory-mapped Arrow file that is read value by value."""
 
     def __init__(self, path: Path) -> None:
         table = corpus_writer.open_table(path)

@@ -1,4 +1,4 @@
-"""Data of a recipe on this machine, and assumed sizes of missing data: its estimate in the recipe, all rows alike."""
+"""Data of a recipe that is on this machine, and equal rows of assumed sizes for missing data."""
 
 from dataclasses import dataclass
 from pathlib import Path

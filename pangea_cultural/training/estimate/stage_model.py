@@ -37,7 +37,7 @@ class StageModel:
 
     @cached_property
     def parameters(self) -> dict[str, ParameterCounts]:
-        """Parameters by part. LoRA adapters and the contrastive head are parts of their own."""
+        """Parameters by part. LoRA adapters and the contrastive head are separate parts."""
         stage, config = self.stage, self.model.config
         totals = {part: count(parameters) for part, parameters in build.parameter_groups(self.model).items()}
         trainable = {part: total if part in stage.trainable else 0 for part, total in totals.items()}
@@ -63,7 +63,7 @@ class StageModel:
         return ParameterCounts(trainable, frozen)
 
     def trains(self, part: str) -> bool:
-        """Return whether parameters of `part` are trainable, its adapters aside."""
+        """Return whether parameters of `part` are trainable, not counting its adapters."""
         return bool(self.parameters[part].trainable)
 
     @property

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class StageCallback(TrainerCallback):
-    """Show progress, count steps, and complete checkpoints.
+    """The callback of a stage: shows progress, counts steps and completes checkpoints.
 
     Args:
         trainer: the trainer of the stage.
@@ -50,7 +50,7 @@ class StageCallback(TrainerCallback):
 
 
 def progress_text(totals: dict[str, float], history: list[dict[str, Any]]) -> str:
-    """Return the text behind the progress bar: loss, questions per second, and share of image tokens saved."""
+    """Return the text after the progress bar: loss, questions per second, and share of image tokens saved."""
     losses = [entry["loss"] for entry in history[-2:] if "loss" in entry]
     parts = [f"loss {losses[-1]:.3f}"] if losses else []
     if totals["seconds"]:

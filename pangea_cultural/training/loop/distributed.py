@@ -10,7 +10,7 @@ from accelerate import PartialState
 Result = TypeVar("Result")
 
 STEP_TIMEOUT = timedelta(hours=2)
-"""Longest wait for a collective operation on the devices. After it a process counts as dead, and the others stop."""
+"""Longest wait for a collective operation on the devices. When it has passed, the other processes stop."""
 FILE_WORK_TIMEOUT = timedelta(days=7)
 """Longest wait for the main process's work on files: millions of images take hours to read."""
 
@@ -18,8 +18,8 @@ FILE_WORK_TIMEOUT = timedelta(days=7)
 class Processes:
     """The processes of a training run, seen from one of them.
 
-    torch's own timeouts are ten minutes (NCCL) and thirty (gloo). Waiting for work on files has a group of its own, on
-    the CPU, with a longer timeout.
+    torch's own timeouts are ten minutes (NCCL) and thirty (gloo). Waiting for work on files uses a separate process
+    group on the CPU, with a longer timeout.
     """
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from pangea_cultural.training.recipe import Recipe, Stage
 
 
 def statements(recipe: Recipe, languages: list[str], held_out_languages: list[str]) -> list[str]:
-    """Return facts that decide how to read the model's scores, one sentence each.
+    """Return facts that are needed to interpret the model's scores, one sentence each.
 
     Args:
         recipe: the recipe.
@@ -37,7 +37,7 @@ def text(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]])
 
     Args:
         recipe: the recipe.
-        statements: facts that decide how to read the model's scores.
+        statements: facts that are needed to interpret the model's scores.
         data: SHA-256 of the files of each source, by source and file name.
     """
     facts = "\n".join(f"- {sentence}" for sentence in statements)

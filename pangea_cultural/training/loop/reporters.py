@@ -27,7 +27,7 @@ def _reporter(name: str, folder: Path) -> TrainerCallback:
     try:
         reporter = INTEGRATION_TO_CALLBACK[name]()
     except (RuntimeError, ImportError) as error:
-        raise UserError(f"report_to {name}: {error}") from error
+        raise UserError(f"Cannot report to {name} ({error}). Install its package, or change report_to.") from error
     if isinstance(reporter, TensorBoardCallback) and reporter.logging_dir is None:
         # By default transformers writes beside the checkpoints, which are removed at the end of a stage.
         reporter.logging_dir = str(folder)

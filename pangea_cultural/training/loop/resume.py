@@ -19,13 +19,13 @@ FILE = "run.json"
 FORMAT = 1
 """Raise it when a change of the code changes the result of a run, or the files of an unfinished one."""
 LOCK_TIMEOUT_S = 15
-"""A killed process releases its lock only after gigabytes of memory."""
+"""Seconds to wait for the lock: a killed process frees gigabytes of memory before its lock."""
 MAY_CHANGE: Any = {
     **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
     "stages": {"__all__": {"memory", "checkpoint"}},
 }
-"""Keys of a recipe that may change on resume: they decide memory, time and output. Another micro-batch size changes the
-rounding of sums, and nothing else."""
+"""Keys of a recipe that may change on resume: they affect memory, time and output. Another micro-batch size changes
+only the rounding of sums."""
 
 
 def run_fingerprint(
@@ -74,7 +74,7 @@ def claim_work_folder(work: Path, fingerprint: dict[str, Any]) -> None:
     """Create a work folder for a run, or check that an interrupted run in it has the same fingerprint.
 
     Raises:
-        UserError: an interrupted run with other settings has saved results here; the message says what differs.
+        UserError: an interrupted run with other settings has saved results in it; the message names the differences.
     """
     if not _has_results(work):
         # Measured images are removed with the rest: they may have been repaired since.
@@ -91,7 +91,7 @@ def claim_work_folder(work: Path, fingerprint: dict[str, Any]) -> None:
 
 
 def _has_results(work: Path) -> bool:
-    """Return whether there is something to resume. A folder without a fingerprint is a partly removed one."""
+    """Return whether there is something to resume. A folder without a fingerprint is partly removed."""
     results = itertools.chain(work.glob(f"*/checkpoint-*/{COMPLETE}"), work.glob("*.safetensors"))
     return (work / FILE).is_file() and any(results)
 
@@ -108,7 +108,7 @@ def is_in_progress(work: Path, fingerprint: dict[str, Any]) -> bool:
 
 
 def differences(before: Any, now: Any) -> list[str]:
-    """Return the differences between two JSON values, as a short text each."""
+    """Return the differences between two JSON values, one short text each."""
     return list(_differences(before, now, ""))
 
 

@@ -1,4 +1,4 @@
-"""A training run from recipe to checkpoint. Killed at any moment, it resumes with the same result."""
+"""A training run from recipe to checkpoint. A run that is killed at any moment resumes with the same result."""
 
 import contextlib
 import gc
@@ -169,7 +169,9 @@ def _is_done(training: TrainingRun, fingerprint: dict[str, Any], *, overwrite: b
 
 
 def _full_model(training: TrainingRun, base_model: BaseModel, model: PackedLlavaNext, index: int) -> PackedLlavaNext:
-    """Return the unsharded model from before stage `index`, on the CPU. After a sharded stage it is loaded again."""
+    """Return the unsharded model on the CPU, as it is before stage `index`. After a sharded stage it is loaded
+    again.
+    """
     gc.collect()  # optimizer, shards and buckets of the trainer are in reference cycles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -191,7 +193,7 @@ def _raise_limits() -> None:
 
 
 def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
-    """Check reporters, base model and DeepSpeed before hours of reading.
+    """Check reporters, base model and DeepSpeed before the data is read, which can take hours.
 
     Raises:
         UserError: one of them is missing or invalid.
@@ -208,7 +210,7 @@ def _check_deepspeed(path: Path) -> None:
         raise UserError(f"No DeepSpeed config at {path}. Create it or remove `deepspeed` from the recipe.")
     zero = read_json(path).get("zero_optimization", {})
     if zero.get("stage") == 3 and not zero.get(DEEPSPEED_GATHER):
-        raise UserError(f"{path}: stage 3 saves no weights. Set {DEEPSPEED_GATHER} = true in zero_optimization.")
+        raise UserError(f"{path}: ZeRO stage 3 saves no weights. Set {DEEPSPEED_GATHER} = true in zero_optimization.")
     if importlib.util.find_spec("deepspeed") is None:
         raise UserError('deepspeed is not installed. Run `pip install deepspeed`, or use parallelism = "fsdp".')
 

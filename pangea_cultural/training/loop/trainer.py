@@ -166,7 +166,7 @@ class StageTrainer(Trainer):
         return self.accelerator.reduce(torch.tensor(value, device=self.args.device), "sum")
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
-        """Clip gradients. Gradients can be infinite even if the loss is finite, and would ruin all weights."""
+        """Clip gradients, and reject infinite ones: a finite loss can have them, and they would ruin the weights."""
         norm = super()._clip_grad_norm(model)
         if isinstance(norm, torch.Tensor):  # DeepSpeed checks its own
             self._require_finite("norm of the gradients", norm)
@@ -188,7 +188,7 @@ class StageTrainer(Trainer):
         """Add the broken images of the step. Those of other processes are checked at the next checkpoint.
 
         Raises:
-            UserError: there are too many.
+            UserError: too many images are broken.
         """
         self.metrics.skipped |= dict(self.step_inputs["skipped"])
         self._require_few_broken(self.metrics.skipped)

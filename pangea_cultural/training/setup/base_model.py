@@ -17,7 +17,7 @@ from pangea_cultural.utils.files import atomic_folder, sha256_file
 
 
 class BaseModel:
-    """The base model of a recipe and its processor. Every call of `load` returns equal ones.
+    """The base model of a recipe and its processor. Every call of `load` returns an equal model.
 
     Args:
         inputs: inputs of the run.
@@ -44,7 +44,7 @@ class BaseModel:
     def content_hashes(self) -> dict[str, str]:
         """Return a hash of each base checkpoint by its name in the recipe, and the content of the size if it is used.
 
-        They tell whether a folder still holds the same model.
+        They show whether a folder still has the same model.
         """
         hashes = {name: pretrained.content_hash(self.local(name)) for name in self._checkpoint_names()}
         model = self._recipe.model

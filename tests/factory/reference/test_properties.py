@@ -83,7 +83,7 @@ def test_image_properties_are_not_asked():
         (("P9990001", '"P17/P9"'), "is not a property. Write P and a number, or a path"),
         (('"item"', '"itme"'), "value_type: Input should be 'item', 'time' or 'quantity'"),
         (("theme", "teme"), "Unknown key 'teme'. Did you mean theme"),
-        (("label", 'path = ["P1", "P2"]\nlabel'), 'its table is named after them: ["P1/P2"]'),
+        (("label", 'path = ["P1", "P2"]\nlabel'), 'Name its table after them: ["P1/P2"]'),
         (("label", 'linked_by = ["P27", "country"]\nlabel'), "'country' is not a property"),
     ],
 )

@@ -49,7 +49,7 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        ({"optimizer": {"warmup_steps": 1, "warmup_ratio": 0.1}}, "Give either warmup_steps or warmup_ratio"),
+        ({"optimizer": {"warmup_steps": 1, "warmup_ratio": 0.1}}, "Both warmup_steps and warmup_ratio are set"),
         ({"optimizer": {"warmup_ratio": 1.0}}, "stages.0.optimizer.warmup_ratio"),
         ({"lora": {}}, 'Add "language_model" to trainable'),
         ({"batch": {"per_device_batch_size": 2}}, "per_device_batch_size"),

@@ -83,8 +83,10 @@ class Endpoint:
         try:
             return self._fetch(query)
         except FetchError as error:
-            if error.reason in (errors.PRIVATE_ADDRESS, errors.NOT_HTTP):
-                raise UserError(f"{error.reason}: {error.detail}") from error
+            if error.reason == errors.PRIVATE_ADDRESS:
+                raise UserError(f"{error.reason}: {error.detail}.") from error
+            if error.reason == errors.NOT_HTTP:
+                raise UserError(f"{error.reason}: {error.detail}. Check the source's url.") from error
             if error.reason in INCOMPLETE:
                 raise IncompleteAnswerError(INCOMPLETE[error.reason]) from error
             if error.status in THROTTLED:

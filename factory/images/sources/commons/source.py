@@ -72,7 +72,7 @@ class CommonsSource:
         try:
             return await request()
         except FetchError as error:
-            problem = f"no answer from {self.api}: {error.reason} ({error.detail})"
+            problem = f"No answer from {self.api}: {error.reason} ({error.detail})"
             raise UserError(f"{problem}. {RESUME}") from error
 
     async def _category(self, name: str, limit: int) -> tuple[str, list[ImageInfo]]:

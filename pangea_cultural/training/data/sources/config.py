@@ -66,7 +66,7 @@ class BaseSource(config.Config):
     @model_validator(mode="after")
     def _weight_or_count(self) -> "BaseSource":
         if self.weight is not None and self.count is not None:
-            raise ValueError("Give either weight or count.")
+            raise ValueError("Both weight and count are set. Remove one.")
         return self
 
     @property
@@ -131,7 +131,7 @@ class M3lsSource(FileSource):
     @model_validator(mode="after")
     def _columns_with_instruction(self) -> "M3lsSource":
         if self.columns and not self.instruction:
-            raise ValueError("columns need an instruction. Set instruction.")
+            raise ValueError("Rows with columns have no instruction. Set instruction.")
         return self
 
 

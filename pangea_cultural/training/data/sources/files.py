@@ -1,4 +1,4 @@
-"""The files of a source: where they are, their checksums, and how much there is to read."""
+"""The files of a source: paths, checksums and progress steps."""
 
 import hashlib
 import io
@@ -67,7 +67,7 @@ def locate(source: Source, workspace: Path, export: Export | None = None) -> Sou
         export: the export, if the source is one and it is already open.
 
     Raises:
-        UserError: the data is missing, or M3LS is only partly there or configured for another layout.
+        UserError: the data is missing, or M3LS is incomplete or configured for another layout.
     """
     path = workspace / source.path
     image_root = path if path.is_dir() else path.parent
@@ -91,7 +91,7 @@ def _json_files(source: Source, path: Path) -> list[Path]:
         layouts = f"a file, or a folder with {' or '.join(SUFFIXES)} files"
         if isinstance(source, M3lsSource):
             layouts += f" or unpacked archives (bbc*/{m3ls.ARTICLES})"
-        raise UserError(f"No {source.type} data at {path}. Put there {layouts}.")
+        raise UserError(f"No {source.type} data at {path}. Put {layouts} there.")
     if isinstance(source, M3lsSource) and m3ls.is_article(files[0]):
         raise UserError(f"{path} is a part of published M3LS. Use the language's folder {files[0].parents[1]}.")
     return files

@@ -66,7 +66,7 @@ def folders(path: Path) -> list[Path]:
     published = [folder for folder in candidates if (folder / ARTICLES).is_dir()]
     for folder in published:
         if not (folder / IMAGES).is_dir():
-            raise UserError(f"No images at {folder / IMAGES}. Unpack the whole archive.")
+            raise UserError(f"No images at {folder / IMAGES}. Unpack the complete archive.")
     return published
 
 
@@ -81,7 +81,7 @@ def is_article(path: Path) -> bool:
 
 
 def image_inventory(path: Path) -> list[tuple[str, str]]:
-    """Return the name of each published folder and a hash of its image names. Both decide about its rows."""
+    """Return the name of each published folder and a hash of its image names. The rows depend on both."""
     return [(readable(folder.name), _hash_names(folder / IMAGES)) for folder in folders(path)]
 
 
@@ -95,7 +95,7 @@ def read_article(
         callbacks: called if the article is rejected, and for each mebibyte read.
         root: folder that image paths are relative to: that of the language, or its parent.
         instruction: task that precedes the text.
-        default_language: language of folders whose name tells none; empty if every folder needs one.
+        default_language: language of folders whose name does not give one; empty if every folder needs one.
     """
     folder = path.parent.parent
     name = f"{folder.name}/{path.stem}"
@@ -182,7 +182,7 @@ def _exists(path: Path) -> bool:
 def read(
     path: Path, callbacks: ReadCallbacks, *, columns: Columns | None, instruction: str, default_language: str
 ) -> Iterator[SourceRow]:
-    """Iterate over the articles of a file in another layout than the published one.
+    """Iterate over the articles of a file that is not in the published layout.
 
     Args:
         path: a JSON array, or JSON Lines.

@@ -77,7 +77,7 @@ def open_source(source: Source, context: SourceContext, index: int = 0) -> Corpu
     context.reporter.note(_summary(files.path.name, corpus))
     if not corpus.num_conversations:
         languages = ", ".join(sorted(filters.languages)) or "any language"
-        raise UserError(f"{files.path} has no questions in {languages}.")
+        raise UserError(f"{files.path} has no questions in {languages}. Change `languages`, or remove the source.")
     return corpus
 
 
@@ -87,7 +87,8 @@ def _filters(source: Source, languages: tuple[str, ...]) -> Filters:
         wanted &= frozenset(languages)
         if not wanted:
             raise UserError(
-                f"{source.path}: none of its languages {', '.join(source.languages)} is a language of the recipe."
+                f"{source.path}: none of its languages {', '.join(source.languages)} is a language of the recipe. "
+                "Change `languages` in the source or in the recipe."
             )
     if isinstance(source, QuestionSource):
         return Filters(wanted, frozenset(source.regions), frozenset(source.question_types))

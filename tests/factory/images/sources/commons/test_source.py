@@ -56,7 +56,7 @@ def test_busy_api_is_retried(fault):
 
 
 def test_missing_api_answer_is_a_user_error():
-    refused = pytest.raises(UserError, match=r"no answer from .*broken JSON.*Run the same command again")
+    refused = pytest.raises(UserError, match=r"No answer from .*broken JSON.*Run the same command again")
     with CommonsServer(faults={"api": ["broken-json!"]}) as server, open_commons(server) as source, refused:
         source.metadata(["A.jpg"])
 

@@ -23,7 +23,7 @@ class Recipe(config.Config):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"type": "export", "path": "e", "weight": 2, "count": 3}, "either weight or count"),
+        ({"type": "export", "path": "e", "weight": 2, "count": 3}, "Both weight and count are set"),
         ({"type": "export", "path": "e", "regions": ["japn"]}, "Unknown region 'japn'. Did you mean japan"),
         ({"type": "chat", "path": "e", "languages": ["xx"]}, "Unknown language 'xx'"),
         ({"type": "chat", "path": "e", "default_language": "xx"}, "Unknown language 'xx'"),
@@ -31,7 +31,10 @@ class Recipe(config.Config):
             {"type": "chat", "path": "e", "split": "dev"},
             "Unknown key 'split'. Known: count, default_language, estimate",
         ),
-        ({"type": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}}, "columns need an instruction"),
+        (
+            {"type": "m3ls", "path": "e", "columns": {"text": "t", "summary": "s"}},
+            "Rows with columns have no instruction",
+        ),
         ({"type": "export", "path": "e", "split": "all"}, "'train', 'dev', 'test' or 'unseen'"),
     ],
 )

@@ -208,7 +208,7 @@ def test_recipe_of_the_paper_reads_published_m3ls(tmp_path):
 def test_articles_without_an_image_folder_are_an_error(tmp_path):
     write_published(tmp_path / "M3LS/bbchindi", {"a": article(section())}, images=())
     (tmp_path / "M3LS/bbchindi/imagefolder").rmdir()
-    with pytest.raises(UserError, match=r"No images at .*imagefolder\. Unpack the whole archive\."):
+    with pytest.raises(UserError, match=r"No images at .*imagefolder\. Unpack the complete archive\."):
         open_corpus(tmp_path, **PUBLISHED)
 
 

@@ -99,7 +99,7 @@ def test_row_in_a_held_out_language_is_an_error(workspace):
         (
             {"type": "chat", "path": "PangeaIns.json"},
             (),
-            r"No chat data at .*/PangeaIns\.json\. Put there a file, or a folder with \.json or \.jsonl files\.",
+            r"No chat data at .*/PangeaIns\.json\. Put a file, or a folder with \.json or \.jsonl files there\.",
         ),
         ({"type": "m3ls", "path": "none.json"}, (), r"No m3ls data at .*none\.json\. .* archives \(bbc\*/articles\)"),
         ({"type": "culturalground", "path": "cache"}, (), "No culturalground data at .*cache"),
