@@ -124,7 +124,7 @@ def _estimate_dump(source: DumpSource, selector: Selector, max_images: int) -> S
         entities=round(entities * scale),
         images=round(images * scale),
         hours=round((time.monotonic() - began) * scale / 3600, 2),
-        basis="read whole" if share == 1 else f"scaled up from the first {100 * share:.2g} % of the file",
+        basis="read completely" if share == 1 else f"scaled up from the first {100 * share:.2g} % of the file",
     )
 
 

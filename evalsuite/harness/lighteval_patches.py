@@ -10,8 +10,8 @@ import xxhash
 def apply_patches() -> None:
     """Patch lighteval 0.13 in this process; call it before the pipeline is used.
 
-    - The registry imports every built-in task, and some of them download files at import. It loads none of them here:
-      the pipeline gets its tasks as a module.
+    - The registry imports every built-in task, and some of them download files at import. The patch loads none of them,
+    because the pipeline gets its tasks as a module.
     - The logger hashes text with xxhash, which accepts only bytes since version 4.
     - The transformers backend, which is not used, disables gradients for the whole process at import. A later training
       in the same process would fail.

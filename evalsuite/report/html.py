@@ -82,7 +82,7 @@ def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
     cards = []
     for split, group, subset, title in (
         ("test", "trained", "all", "Trained languages"),
-        ("unseen", "trained", "all", "Unseen drawings, trained languages"),
+        ("unseen", "trained", "all", "Unseen images, trained languages"),
         ("test", "held-out", "shared", "Held-out languages, answer also in a trained language"),
         ("test", "held-out", "novel", "Held-out languages, novel answer"),
     ):

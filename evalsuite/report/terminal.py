@@ -9,8 +9,8 @@ from pangea_cultural.reference.languages import language
 
 TITLES = {
     "dev": "Development images (for tuning)",
-    "test": "Test: other views of the drawings or photos of training",
-    "unseen": "Unseen: images from a source without training images",
+    "test": "Test: images that are not in training",
+    "unseen": "Unseen: images of categories that are not in training",
 }
 
 

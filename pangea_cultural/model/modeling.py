@@ -55,7 +55,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             input_ids: [batch, length].
             labels: [batch, length], not shifted; IGNORE_INDEX for positions without a target.
             weights: [batch, length], weight of each target; None for 1.
-            normalizer: sum of the weights of the whole step, over micro-batches and processes; None for that of this
+            normalizer: sum of the weights of the step, over micro-batches and processes; None for that of this
                 batch. With it, the loss does not depend on how questions are packed and distributed.
             segments: [batch, 2, length], group and conversation of each position (see `mask_mod`).
             pixel_values: [images, tiles, 3, height, width].

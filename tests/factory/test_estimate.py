@@ -38,12 +38,12 @@ def estimated(path):
     return estimate.estimate(Recipe.model_validate(fields), Reporter(quiet=True))
 
 
-def test_a_small_dump_is_read_whole(tmp_path, dump):
+def test_a_small_dump_is_read_completely(tmp_path, dump):
     path = tmp_path / "dump.json"
     path.write_bytes(dump)
     result = estimated(path)
     source = result["sources"][0]
-    assert (source["documents"], source["entities"], source["basis"]) == (NUM_LINES, NUM_LINES // 4, "read whole")
+    assert (source["documents"], source["entities"], source["basis"]) == (NUM_LINES, NUM_LINES // 4, "read completely")
     assert result["images"] == sum(min(3, len(d["claims"]["P18"])) for d in list(documents())[::4])
     assert result["image_calls"] == -(-result["images"] // 50)
     assert result["image_gigabytes"] == round(result["images"] * estimate.THUMBNAIL_BYTES / 1e9, 2)

@@ -86,7 +86,7 @@ class ApiSource:
         return documents | noted
 
     def _ask_by_halves(self, ids: Sequence[str], error: FetchError) -> dict[str, Any]:
-        """Ask again in halves: one id that the API does not know fails the whole call. It counts as missing."""
+        """Ask again in halves: one id that the API does not know fails the call. It counts as missing."""
         if error.reason not in UNKNOWN_ID:
             raise UserError(f"No answer from {self._url}: {error.reason} ({error.detail}). {RESUME}") from error
         if len(ids) == 1:

@@ -154,7 +154,7 @@ def _splits(export: Path) -> list[str]:
 
 SUMMARY = (
     ("trained languages", {"split": "test", "group": "trained", "subset": "all"}),
-    ("unseen drawings, trained languages", {"split": "unseen", "group": "trained", "subset": "all"}),
+    ("unseen images, trained languages", {"split": "unseen", "group": "trained", "subset": "all"}),
     ("held-out languages", {"split": "test", "group": "held-out", "subset": "all"}),
     ("  answer also in a trained language", {"split": "test", "group": "held-out", "subset": "shared"}),
     ("  novel answer", {"split": "test", "group": "held-out", "subset": "novel"}),

@@ -1,7 +1,7 @@
 """Bytes of activations that autograd saves in a forward pass, measured on fake tensors.
 
 Copies of the model with one and with two layers run under torch's `FakeTensorMode`, which computes shapes and dtypes
-only. All layers are alike and so are all rows, so the bytes of the whole model are extrapolated.
+only. All layers are alike and so are all rows, so the bytes of the model are extrapolated.
 """
 
 import copy

@@ -46,8 +46,8 @@ def text(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]])
     )
     stages = "\n".join(map(_stage, recipe.stages))
     return (
-        f"\n# {recipe.name}\n\nA CulturalPangea checkpoint (LLaVA-NeXT: CLIP tower, projector, Qwen2), "
-        f"{_base(recipe)}.\n\n## To know before use\n\n{facts}\n\n## Data\n\n{sources}\n\n## Training\n\n"
+        f"\n# {recipe.name}\n\nA CulturalPangea checkpoint (LLaVA-NeXT: CLIP vision tower, projector, Qwen2), "
+        f"{_base(recipe)}.\n\n## Before you use this model\n\n{facts}\n\n## Data\n\n{sources}\n\n## Training\n\n"
         f"Seed {recipe.seed}.\n\n{stages}\n"
     )
 

@@ -117,7 +117,7 @@ class ChatSource(FileSource):
 
 
 class M3lsSource(FileSource):
-    """M3LS: published folders, chat data, or rows with the columns named here."""
+    """M3LS: published folders, chat data, or rows with the keys in `columns`."""
 
     type: Literal["m3ls"]
     """Format of the source."""
