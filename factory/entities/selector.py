@@ -41,8 +41,7 @@ class Selector:
         """States of several regions, each with the reason to reject an entity that has no other link."""
         # A value with a step of a path must be parsed completely. COUNTRY is left out because all places have it. A
         # birthplace needs it only inside the regions, and then it is a candidate because of its link. The patterns
-        # start with P
-        # instead of a quote: the search looks for their first character, and quotes are everywhere.
+        # start with P instead of a quote: the search looks for their first character, and quotes are everywhere.
         paths = sorted(step[1:] for step in scope.step_properties - {COUNTRY})
         self._step = re.compile(_any_of(b'P%s"', paths)) if paths else None
         links = [name[1:] for name in (*scope.link_properties, BIRTHPLACE)]

@@ -13,7 +13,7 @@ from pangea_cultural.utils.images import read_size
 
 
 def lengths_of(groups, processor):
-    """Lengths of the groups, as `lengths.measure` returns them for a source."""
+    """Return the lengths of the groups, as `lengths.measure` returns them for a source."""
     template, tokens = ChatTemplate(processor.tokenizer), ImageTokenCounter(processor)
     sizes = [len(group.conversations) for group in groups]
     images = [sum(tokens.count(read_size(path)) for path in group.images) for group in groups]
@@ -34,12 +34,12 @@ def _num_tokens(span, template):
 
 
 def chunks_of(groups):
-    """Each group as one chunk."""
+    """Return each group as one chunk."""
     return [QuestionChunk(n, 0, n, np.arange(len(group.conversations))) for n, group in enumerate(groups)]
 
 
 def rows_of(groups, processor, *, how="shared", max_length=4096):
-    """The rows of the groups, and the group of each of their segments."""
+    """Return the rows of the groups, and the group of each of their segments."""
     lengths = [lengths_of(groups, processor)]
     rows = packing.pack_rows(chunks_of(groups), lengths, packing=how, max_length=max_length)
     return rows, [[_segment_group(groups, segment) for segment in row] for row in rows]
@@ -51,7 +51,7 @@ def _segment_group(groups, segment):
 
 
 def batch_of(collator, groups, processor, **options):
-    """One micro-batch with all rows of the groups."""
+    """Return one micro-batch with all rows of the groups."""
     rows, row_groups = rows_of(groups, processor, **options)
     batch = collator(rows, row_groups, [])
     batch.pop("keys")

@@ -29,25 +29,25 @@ class NoteReporter(Reporter):
 
 
 def messages(*texts):
-    """Messages of human and gpt in turn."""
+    """Return messages of human and gpt in turn."""
     return [{"from": ("human", "gpt")[n % 2], "value": text} for n, text in enumerate(texts)]
 
 
 def chat_object(**fields):
-    """A valid LLaVA chat object, with some fields replaced."""
+    """Return a valid LLaVA chat object, with some fields replaced."""
     conversation = messages("<image>\nWas?", "Das.")
     return {"id": "a", "image": "1.png", "language": "de", "conversations": conversation} | fields
 
 
 def culturalground_object(**fields):
-    """A chat row of CulturalGround as published, with some fields replaced."""
+    """Return a chat row of CulturalGround as published, with some fields replaced."""
     conversation = messages('<image>\n"Which town is this?"', '"The town is Espoo."')
     row = {"id": "Q1_None", "image": "Images/japan/1.jpg", "language": "iw", "conversations": conversation}
     return row | fields
 
 
 def parse_source(**fields):
-    """A source from the keys of its table."""
+    """Return a source from the keys of its table."""
     return TypeAdapter(Source).validate_python(fields)
 
 
@@ -64,5 +64,5 @@ def open_corpus(workspace, recipe_languages=(), held_out_languages=(), reporter=
 
 
 def conversations(corpus):
-    """All conversations of a corpus, in group order."""
+    """Return all conversations of a corpus, in group order."""
     return [one for index in range(corpus.num_groups) for one in corpus.group(index).conversations]

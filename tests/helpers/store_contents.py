@@ -9,12 +9,12 @@ TABLES += ("split", "rejection", "slice", "candidate")
 
 
 def files(folder):
-    """Every file of a folder with its bytes, by relative path."""
+    """Return every file of a folder with its bytes, by relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def contents(workspace, export="castles"):
-    """Every table of the store as sorted rows, and every file of the export with its bytes."""
+    """Return every table of the store as sorted rows, and every file of the export with its bytes."""
     with Store.open(workspace / "store.duckdb", read_only=True) as store:
         tables = {name: store.rows(f"SELECT * FROM {name} ORDER BY ALL") for name in TABLES}
         tables["stage"] = store.rows("SELECT name, position, done, inputs, kept FROM stage ORDER BY ALL")
@@ -22,7 +22,7 @@ def contents(workspace, export="castles"):
 
 
 def differences(workspace, other):
-    """A short line for each row and file in which two builds differ."""
+    """Return a short line for each row and file in which two builds differ."""
     (tables, exported), (other_tables, other_exported) = contents(workspace), contents(other)
     lines = []
     for name, rows in tables.items():
@@ -33,5 +33,5 @@ def differences(workspace, other):
 
 
 def _minus(rows, others):
-    """Rows beyond those of the others, with their number: a repeated row differs from a single one."""
+    """Return the rows beyond those of the others, with their number: a repeated row differs from a single one."""
     return Counter(map(repr, rows)) - Counter(map(repr, others))

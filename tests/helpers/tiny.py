@@ -41,7 +41,7 @@ def model_and_processor(seed=0):
 
 
 def checkpoint(folder: Path) -> Path:
-    """A checkpoint with random weights."""
+    """Return a checkpoint with random weights."""
     from pangea_cultural.model.checkpoint import save_checkpoint
 
     model, processor = model_and_processor()
@@ -50,7 +50,7 @@ def checkpoint(folder: Path) -> Path:
 
 
 def image(entity: str, number: int) -> Image.Image:
-    """A colored image with noise. Each number has its own size."""
+    """Return a colored image with noise. Each number has its own size."""
     noise = np.random.default_rng([int(entity[1:]), number]).integers(-20, 20, (70 + 7 * number, 120 - 11 * number, 3))
     return Image.fromarray(np.clip(np.array(COLORS[entity]) + noise, 0, 255).astype("uint8"))
 

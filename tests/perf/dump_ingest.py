@@ -41,7 +41,7 @@ required = false
 type = "dump"
 path = "{path}"
 """
-# What a user of qwikidata writes for the same job: read the items with a link to a region, with labels and claims.
+# The same task with qwikidata: read the items with a link to a region, with labels and claims.
 QWIKIDATA = """
 import sys
 from qwikidata.entity import WikidataItem

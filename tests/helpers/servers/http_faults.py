@@ -16,7 +16,7 @@ TRANSIENT = ("429", "503", "reset", "cut", "cut-chunked", "type", "html", "html-
 
 @functools.cache
 def png_bomb(side: int = BOMB_SIDE_PX) -> bytes:
-    """A PNG of some 100 kB that unpacks to 900 million pixels."""
+    """Return a PNG of some 100 kB that unpacks to 900 million pixels."""
     packer = zlib.compressobj(9)
     row = bytes(1 + (side + 7) // 8)
     data = b"".join(packer.compress(row * 1000) for _ in range(side // 1000)) + packer.flush()
@@ -96,7 +96,7 @@ async def bomb(server, request, content):
 
 
 async def huge(server, request, content):
-    """More than any limit, and no Content-Length that would say so."""
+    """Send more than any limit allows, without a Content-Length."""
     response = web.StreamResponse(headers={"Content-Type": "image/jpeg"})
     response.enable_chunked_encoding()
     await response.prepare(request)
