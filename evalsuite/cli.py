@@ -128,7 +128,11 @@ def _print_summary(results: dict[str, Any], folder: Path) -> None:
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: report.html in the first run.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the page. Default: report.html in the first run.",
+)
 def report(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write the HTML report of one or more runs.
 
