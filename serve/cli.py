@@ -65,7 +65,7 @@ def example(url: str, model: str, key: str | None) -> str:
     """Return a shell command that sends a question about image.png."""
     header = "-H 'Authorization: Bearer YOUR-KEY' " if key else ""
     body = (
-        '{"model": "' + model + '", "messages": [{"role": "user", "content": ['
+        '{"model": "' + model + '", "temperature": 0, "messages": [{"role": "user", "content": ['
         '{"type": "image_url", "image_url": {"url": "data:image/png;base64,\'"$(base64 -w0 image.png)"\'"}}, '
         '{"type": "text", "text": "Which country does this flag belong to?"}]}]}'
     )
