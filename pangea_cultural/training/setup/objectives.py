@@ -60,9 +60,7 @@ def set_up(
     set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
     setup = set_up_objective(stage, seed, data, model, processor, augmentation)
     cast_trainable_to_float32(setup.module)
-    if "vision_tower" in stage.trainable:
-        # Its last layers are computed, though not read, and CPU kernels do not mix dtypes.
-        model.model.vision_tower.float()
+    _unify_vision_dtype(model)
     return setup
 
 
@@ -126,3 +124,14 @@ def cast_trainable_to_float32(module: torch.nn.Module) -> None:
     for parameter in module.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+
+
+def _unify_vision_dtype(model: PackedLlavaNext) -> None:
+    """Cast the vision tower to float32 if this stage or an earlier one trains it.
+
+    Its last layers are computed, though not read, and CPU kernels do not mix dtypes. A resumed run has loaded only the
+    trained layers of earlier stages, in float32.
+    """
+    vision_tower = model.model.vision_tower
+    if any(parameter.dtype == torch.float32 for parameter in vision_tower.parameters()):
+        vision_tower.float()

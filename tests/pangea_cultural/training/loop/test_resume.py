@@ -15,7 +15,7 @@ from pangea_cultural.training.loop import checkpoints, resume, trainer
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers.recipes import merged
-from tests.helpers.short_training import images, train, trained_images
+from tests.helpers.short_training import STAGE, images, train, trained_images
 
 SAVED = {"checkpoint": {"save_steps": 1}}
 
@@ -55,6 +55,15 @@ def test_resume_accepts_changed_memory_and_checkpoint_settings(workspace, base, 
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
     assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3, 6]
     assert record["fingerprint"] == fingerprint
+
+
+def test_resume_after_a_stage_with_vision_tower_in_bfloat16(workspace, base, interrupt):
+    """Only the trained layers of the tower are loaded in float32. The others must follow."""
+    first = merged(STAGE, {"name": "first", "trainable": ["vision_tower"], "steps": 1})
+    second = merged(STAGE, SAVED | {"name": "second"})
+    options = {"stages": [first, second], "model": {"checkpoint": str(base), "dtype": "bfloat16"}}
+    interrupt(workspace, base, before=3, **options)
+    assert train(workspace, base, **options)["stages"][1]["resumed_from"] == "checkpoint-2"
 
 
 @pytest.mark.parametrize("change", ["data", "deepspeed", "processes"])
