@@ -50,7 +50,7 @@ SOURCE_COLUMNS = {
 """Columns of the table `image` that are copied from the source's `ImageInfo`, with the attribute of each."""
 
 CANDIDATES_SQL = """
-CREATE OR REPLACE TEMP TABLE candidate AS
+CREATE OR REPLACE TEMP TABLE image_candidate AS
 SELECT entity, property, value,
        row_number() OVER (ORDER BY entity, list_position($properties, property), ordinal) AS position,
        (dense_rank() OVER (ORDER BY entity) - 1) // $batch_entities AS batch
@@ -79,7 +79,7 @@ def run(
     """Fetch the images of all selected entities. Return the numbers of entities and of entities with an image."""
     store.execute(CANDIDATES_SQL, {"properties": list(IMAGE_PROPERTIES), "batch_entities": BATCH_ENTITIES})
     inputs = store.value("SELECT count(*) FROM entity WHERE selected")
-    num_without = inputs - store.value("SELECT count(DISTINCT entity) FROM candidate")
+    num_without = inputs - store.value("SELECT count(DISTINCT entity) FROM image_candidate")
     with reporter.bar("images", inputs, "entities") as bar:
         start = _reject_without_candidates(store, num_without)
         bar.advance(start)
@@ -111,7 +111,7 @@ def _reject_without_candidates(store: Store, number: int) -> int:
         store.reject_selected(
             "images",
             NO_IMAGE,
-            "SELECT entity AS item FROM entity WHERE selected AND entity NOT IN (SELECT entity FROM candidate)",
+            "SELECT entity AS item FROM entity WHERE selected AND entity NOT IN (SELECT entity FROM image_candidate)",
         )
         store.execute("UPDATE stage SET position = ? WHERE name = 'images'", [number])
     return number
@@ -121,7 +121,7 @@ class _Batch:
     """Images of a batch of entities.
 
     Args:
-        store: store with the table `candidate`.
+        store: store with the table `image_candidate`.
         sources: image sources, in the order of the recipe.
         number: index of the batch in that table.
         max_per_entity: maximum number of images of an entity.
@@ -172,7 +172,7 @@ class _Batch:
     def _read_candidates(self) -> list[EntityImageCandidates]:
         """Return the candidates from the entities' claims, in the order of the claims."""
         claims = self._store.rows(
-            "SELECT entity, property, value FROM candidate WHERE batch = ? ORDER BY position", [self._number]
+            "SELECT entity, property, value FROM image_candidate WHERE batch = ? ORDER BY position", [self._number]
         )
         entities = {name: EntityImageCandidates(name, self._max_per_entity) for name, _, _ in claims}
         files = self._look_up(value for _, via, value in claims if via not in CATEGORY_PROPERTIES)

@@ -315,3 +315,11 @@ def test_kills_and_faults_do_not_change_the_result(tmp_path):
     assert kills > 2
     assert tables(tmp_path / "rough/workspace") == tables(tmp_path / "quiet/workspace")
     assert rows(tmp_path / "rough/workspace", "SELECT count(*) FROM entity_image")[0][0] == 600
+
+
+def test_candidates_do_not_hide_the_ids_of_the_sources(tmp_path):
+    """A temporary table of the same name would hide the table of the stage `select`, in this connection."""
+    with Store.open(tmp_path / "store.duckdb") as store:
+        store.execute("INSERT INTO candidate VALUES ('sparql', '', 'Q1')")
+        store.execute(stage.CANDIDATES_SQL, {"properties": ["P18"], "batch_entities": 1})
+        assert store.rows("SELECT entity FROM candidate") == [("Q1",)]
