@@ -157,7 +157,7 @@ def _is_done(training: TrainingRun, fingerprint: dict[str, Any], *, overwrite: b
     record = training.checkpoint / RECORD
     if not record.is_file() or resume.is_in_progress(training.work, fingerprint):
         return False
-    changes = resume.differences(read_json(record)["fingerprint"], fingerprint)
+    changes = resume.differences(read_json(record).get("fingerprint", {}), fingerprint)
     if not changes:
         training.reporter.note(f"{training.recipe.name}: already trained")
     elif not overwrite:

@@ -117,6 +117,13 @@ def test_finished_run_keeps_an_interrupted_run_of_the_same_name(workspace, base,
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
 
 
+def test_checkpoint_of_an_older_version_is_not_replaced(workspace, base):
+    """Its record has no fingerprint."""
+    write_json(workspace.checkpoints / "micro/training.json", {"name": "micro"})
+    with pytest.raises(UserError, match=r"trained with different settings .*--overwrite"):
+        train(workspace, base)
+
+
 def test_interrupted_restart_resumes_and_keeps_the_finished_checkpoint(workspace, base, interrupt):
     train(workspace, base, stage=SAVED)
     interrupt(workspace, base, before=3, stage=SAVED, restart=True)
