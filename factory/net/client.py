@@ -229,7 +229,9 @@ class Client:
                 truncated = isinstance(error, aiohttp.ClientPayloadError)
                 reason = errors.BODY_TRUNCATED if truncated else errors.CONNECTION_BROKEN
                 detail = f"{type(error).__name__}: {error}"
-                raise RequestError(reason=reason, detail=detail, incomplete=truncated) from error
+                # A reset is a fault of the network, not of the answer. aiohttp names it in the text only.
+                incomplete = truncated and ConnectionResetError.__name__ not in detail
+                raise RequestError(reason=reason, detail=detail, incomplete=incomplete) from error
 
     async def _read(self, response: aiohttp.ClientResponse, limiter: HostLimiter, spec: ResponseSpec[Any]) -> Response:
         if response.status != 200:

@@ -67,6 +67,13 @@ def reset(proxy, handler, request):
     handler.connection.close()
 
 
+def reset_body(proxy, handler, request):
+    """Reset the connection in the middle of the body."""
+    cut_connection(proxy, handler, request)
+    proxy.stopping.wait(0.2)  # a reset discards what the client has not read
+    reset(proxy, handler, request)
+
+
 def slow(seconds):
     """Answer after `seconds`."""
 

@@ -160,7 +160,9 @@ def test_server_that_answers_no_query_is_down(proxy, short_timeout, broken):
         short_timeout.select(QUERY)
 
 
-@pytest.mark.parametrize("broken", [fault.reset, fault.status(500, "hiccup"), fault.status(502, "bad gateway")])
+@pytest.mark.parametrize(
+    "broken", [fault.reset, fault.reset_body, fault.status(500, "hiccup"), fault.status(502, "bad gateway")]
+)
 def test_transient_fault_is_retried(proxy, endpoint, broken):
     proxy.script = [broken, broken]
     assert values(endpoint.select(QUERY)) == ["one", "three", "two"]
