@@ -43,10 +43,13 @@ class KeyFile(click.Path):
         """Read the key.
 
         Raises:
-            UserError: the file is empty.
+            UserError: the file is empty or not text.
         """
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        key = path.read_text("utf-8").strip()
+        try:
+            key = path.read_text("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise UserError(f"The API key file {path} is not UTF-8 text. Write the key into it.") from error
         if not key:
             raise UserError(f"The API key file {path} is empty. Write the key into it.")
         return key

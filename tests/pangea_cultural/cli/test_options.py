@@ -39,6 +39,13 @@ def test_key_file_is_read_without_its_line_end(tmp_path):
     assert parsed(KeyFile(), str(tmp_path / "key")) == "secret"
 
 
+def test_binary_key_file_is_rejected(tmp_path):
+    path = tmp_path / "key"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="not UTF-8 text"):
+        parsed(KeyFile(), str(path))
+
+
 def test_empty_key_file_is_rejected(tmp_path):
     (tmp_path / "key").write_text("\n")
     with pytest.raises(UserError, match="Write the key into it"):
