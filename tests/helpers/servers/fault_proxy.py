@@ -139,13 +139,15 @@ class FaultProxy:
             self.most_at_once = max(self.most_at_once, self._now)
             fault = self.script.pop(0) if self.script else self.rule(request.query) if self.rule else None
         try:
-            if fault is None:
-                self.send(handler, 200, self.upstream(request))
-            else:
-                fault(self, handler, request)
+            content = self.upstream(request) if fault is None else b""
         finally:
+            # Counted before the response: with it, the client may send the next query at once.
             with self._lock:
                 self._now -= 1
+        if fault is None:
+            self.send(handler, 200, content)
+        else:
+            fault(self, handler, request)
 
     @contextlib.contextmanager
     def running(self):

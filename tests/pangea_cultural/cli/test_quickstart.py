@@ -46,7 +46,7 @@ def test_killed_quickstart_ends_its_command(tmp_path):
 def test_summary_ends_with_commands_to_try(finished):
     workspace, printed, _ = finished
     assert "4-way choice" in printed and "blind" in printed
-    assert "with their English names" in printed.replace("\n", " ")
+    assert "with their English names" in " ".join(printed.split())
     assert f"pcult demo --workspace {workspace}\n" in printed
     assert f"Report: {workspace}/runs/tiny-test-unseen/report.html" in printed
 
