@@ -105,10 +105,11 @@ class TrainingData:
     def exclusions(self, stage: Stage) -> dict[str, dict[str, int]]:
         """Return the number of rows that a stage does not use, by source and reason."""
         names = source_names(self.recipe.sources)
-        return {
-            name: corpus.rejected | measured.excluded_counts(stage.batch.max_length)
-            for name, corpus, measured in zip(names, self.corpora, self.measured, strict=True)
-        }
+        return {name: self._exclusions(index, stage) for index, name in enumerate(names)}
+
+    def _exclusions(self, index: int, stage: Stage) -> dict[str, int]:
+        """Return the number of rows of a source that a stage does not use, by reason."""
+        return self.corpora[index].rejected | self.measured[index].excluded_counts(stage.batch.max_length)
 
     def captions(self) -> list[str]:
         """Return the distinct captions of all images, sorted."""
@@ -129,8 +130,7 @@ class TrainingData:
         if self.selected is not None:
             usable &= self.selected[index]
         if not usable.any():
-            excluded = self.corpora[index].rejected | measured.excluded_counts(stage.batch.max_length)
-            counts = ", ".join(f"{reason}: {number}" for reason, number in excluded.items())
+            counts = ", ".join(f"{reason}: {number}" for reason, number in self._exclusions(index, stage).items())
             raise UserError(f"{source.path} has no usable question ({counts}). Correct its data, or remove the source.")
         return SourceQuestions(measured.lengths.starts, usable, source.share, source.count)
 
