@@ -35,16 +35,13 @@ def demo(
     Example:
       pcult demo --workspace pcult-workspace
     """
-    import signal
-    import time
-
+    from demos import serving
     from demos.ask.examples import load
     from demos.ask.page import launch, page
     from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.files import read_json
 
-    # Service managers stop a process with SIGTERM. Handle it as Ctrl-C, so that the server is stopped.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    serving.end_with_interrupt()
     workspace.create()
     with open_endpoint(endpoint, workspace.checkpoints / checkpoint, workspace, api_key=api_key, quiet=quiet) as served:
         record = workspace.checkpoints / served.model / "training.json"
@@ -52,9 +49,4 @@ def demo(
         blocks = page(served.url, load(workspace.exports / data), model=served.model, notes=notes, api_key=api_key)
         address = launch(blocks, host=host, port=port, allowed=[workspace.exports / data / "images"])
         click.echo(f"Demo: {address} (stop with Ctrl-C)")
-        try:
-            while True:
-                time.sleep(1)
-        except KeyboardInterrupt:
-            blocks.close()
-            click.echo("Stopped.", err=True)
+        serving.wait(blocks)

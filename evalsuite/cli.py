@@ -1,7 +1,7 @@
 """`pcult eval` and `pcult report`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,7 +9,15 @@ from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_o
 from pangea_cultural.cli.output import print_json
 from pangea_cultural.workspace import Workspace
 
-BENCHMARKS = ("export",)
+if TYPE_CHECKING:
+    from evalsuite.harness.runner import EvalConfig
+    from evalsuite.harness.subject import Subject
+    from pangea_cultural.cli.serving import ServedModel
+    from pangea_cultural.dataset.export import Export
+
+EXPORT = "export"
+EXPORT_QUESTIONS = 64
+"""Questions of an export for each language and question type, without --max-questions."""
 
 
 @click.command("eval")
@@ -20,10 +28,15 @@ BENCHMARKS = ("export",)
     type=CommaList(),
     default="export",
     show_default=True,
-    help=f"Benchmarks, as a comma list: {', '.join(BENCHMARKS)}.",
+    help="Benchmarks and groups of them (culture, mainstream, held-out, all), as a comma list. `--list` names them.",
 )
 @workspace_option
-@click.option("--data", default="sample", show_default=True, help="Name of the export with the questions.")
+@click.option("--export", default="sample", show_default=True, help="Name of the export for the benchmark `export`.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with copies of published data sets, as OWNER/NAME. Default: the Hugging Face hub.",
+)
 @click.option(
     "--split",
     "splits",
@@ -31,28 +44,28 @@ BENCHMARKS = ("export",)
     multiple=True,
     default=("test",),
     show_default=True,
-    help="Split with the questions. Repeat the option for several splits.",
+    help="Split of the export. Repeat the option for several splits.",
 )
 @click.option(
     "--languages",
     type=CommaList(allow_empty=True),
     default="",
-    help="Languages to ask in, as a comma list. Default: the trained and the held-out languages.",
+    help="Languages to ask in, as a comma list. Default: all; of an export, the trained and the held-out ones.",
 )
 @click.option(
     "--max-questions",
-    default=64,
-    show_default=True,
     type=click.IntRange(min=1),
-    help="Maximum number of questions per language and question type.",
+    help="Maximum number of questions per language and question type. "
+    f"Default: {EXPORT_QUESTIONS} of an export, all of other benchmarks.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the choice of questions and blind images.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace.",
+    help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace, or runs/MODEL-TASKS.",
 )
 @click.option("--api-key-file", "api_key", type=KeyFile(), help="File with the endpoint's key.")
+@click.option("--list", "list_only", is_flag=True, help="Print the benchmarks, their groups and data sets, and stop.")
 @json_option
 @quiet_option
 def evaluate(
@@ -60,68 +73,130 @@ def evaluate(
     model: Path | None,
     tasks: tuple[str, ...],
     workspace: Workspace,
-    data: str,
+    export: str,
+    data: Path | None,
     splits: tuple[str, ...],
     languages: tuple[str, ...],
-    max_questions: int,
+    max_questions: int | None,
     seed: int,
     out: Path | None,
     api_key: str | None,
+    list_only: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Evaluate a model on an export with lighteval.
+    """Evaluate a model on benchmarks with lighteval.
 
-    Every question is asked twice: with its image, and blind, with the image of another entity. A score is only
-    meaningful next to its blind score. Give either --endpoint or --model.
+    Every question of an export is asked twice: with its image, and blind, with the image of another entity. A score is
+    only meaningful next to its blind score. Published benchmarks have the score of their reference harness, and a
+    robust score without guessing. Give either --endpoint or --model.
 
     \b
     Example:
       pcult eval --model pcult-workspace/checkpoints/tiny --tasks export --split test
     """
-    from evalsuite.harness import runner
+    from evalsuite.benchmarks.registry import resolve
+    from evalsuite.harness import suite
+    from evalsuite.harness.run_folder import require_run_folder
     from pangea_cultural.cli.serving import open_endpoint
-    from pangea_cultural.dataset.export import Export
-    from pangea_cultural.endpoint.client import Endpoint
-    from pangea_cultural.errors import unknown
-    from pangea_cultural.reference.languages import language
     from pangea_cultural.utils.console import Reporter
 
+    if list_only:
+        _print_benchmarks(as_json)
+        return
     if (endpoint is None) == (model is None):
         raise click.UsageError("Give either --endpoint or --model.")
-    for name in tasks:
-        if name not in BENCHMARKS:
-            raise unknown("benchmark", name, BENCHMARKS)
+    names = resolve(tasks)
     if out is not None:
-        runner.require_run_folder(out)
+        require_run_folder(out)
     workspace.create()
-    export = Export.open(workspace.exports / data)
-    codes = tuple(language(code).code for code in languages)
+    source = _export(names, workspace.exports / export, data)
+    codes = _codes(languages)
+    published = tuple(name for name in names if name != EXPORT)
+    loaded = suite.load_all(
+        suite.Selection(names=published, data=data, languages=codes, max_questions=max_questions, seed=seed)
+    )
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
-        config = runner.EvalConfig.for_checkpoint(
-            model or workspace.checkpoints / served.model,
-            connect=lambda: Endpoint(served.url, api_key=api_key, model=served.model),
-            model=served.model,
-            export=export,
-            splits=splits,
-            languages=codes,
-            max_questions=max_questions,
-            seed=seed,
-        )
-        folder = out or workspace.runs / f"{served.model}-{'-'.join(splits)}"
-        results = runner.evaluate(config, folder, Reporter(quiet=quiet))
+        subject = _subject(served, model or workspace.checkpoints / served.model, api_key)
+        limit = max_questions or EXPORT_QUESTIONS
+        config = _export_config(subject, source, splits, codes, limit, seed) if source else None
+        folder = out or workspace.runs / f"{served.model}-{'-'.join(tasks if published else splits)}"
+        results = suite.evaluate(subject, config, loaded, data, folder, Reporter(quiet=quiet))
     if as_json:
         print_json(results | {"run": str(folder)})
     else:
         _print_summary(results, folder)
 
 
+def _codes(languages: tuple[str, ...]) -> tuple[str, ...]:
+    from pangea_cultural.reference.languages import language
+
+    return tuple(language(code).code for code in languages)
+
+
+def _export(names: tuple[str, ...], path: Path, data: Path | None) -> "Export | None":
+    """Return the export to ask about, None if the benchmark `export` is not among the names."""
+    from pangea_cultural.dataset.export import Export
+    from pangea_cultural.errors import UserError
+
+    if data is not None and names == (EXPORT,):
+        raise UserError(
+            "--data is the folder of published data sets, which the benchmark export does not use. "
+            f"Name the export with --export {data}."
+        )
+    return Export.open(path) if EXPORT in names else None
+
+
+def _subject(served: "ServedModel", checkpoint: Path, api_key: str | None) -> "Subject":
+    from evalsuite.harness.subject import Subject
+    from pangea_cultural.endpoint.client import Endpoint
+
+    return Subject.for_checkpoint(
+        checkpoint,
+        connect=lambda: Endpoint(served.url, api_key=api_key, model=served.model),
+        model=served.model,
+    )
+
+
+def _export_config(
+    subject: "Subject", export: "Export", splits: tuple[str, ...], languages: tuple[str, ...], limit: int, seed: int
+) -> "EvalConfig":
+    """Return the settings of an evaluation on an export. What is withdrawn of it is printed, and stated in the run."""
+    from evalsuite.harness.runner import EvalConfig
+    from pangea_cultural.dataset import withdrawal, withdrawn_rows
+
+    withdrawn = withdrawn_rows.named_in(export, withdrawal.beside(export.path))
+    if withdrawn:
+        click.echo(f"{export.path} has withdrawn data: {withdrawn}. The results say so.", err=True)
+    return EvalConfig(
+        **vars(subject),
+        export=export,
+        withdrawn=withdrawn,
+        splits=splits,
+        languages=languages,
+        max_questions=limit,
+        seed=seed,
+    )
+
+
+def _print_benchmarks(as_json: bool) -> None:
+    from rich.console import Console
+
+    from evalsuite.report import published
+
+    rows = published.benchmark_rows()
+    if as_json:
+        print_json(rows)
+    else:
+        Console().print(published.benchmark_table(rows))
+
+
 def _print_summary(results: dict[str, Any], folder: Path) -> None:
     from rich.console import Console
 
-    from evalsuite.report import terminal
+    from evalsuite.report import published, terminal
 
-    for table in terminal.summary(results):
+    for table in [*terminal.summary(results), *published.summary(results)]:
         Console().print(table)
     click.echo(f"Run: {folder} (`pcult report {folder}` writes its report)")
 

@@ -15,10 +15,13 @@ from typing import Any
 
 import orjson
 
+from factory.entities.sources import files
 from factory.entities.sources.config import DumpConfig, FilesConfig, SourceConfig
-from factory.images.config import CommonsConfig, FolderConfig, ImageSourceConfig
+from factory.images.config import AnyImageSource, CommonsConfig, FolderConfig, OwnImages
+from factory.knowledge.config import KnowledgeConfig
 from factory.recipe import Recipe
-from factory.reference.entity_types import entity_types
+from factory.reference import entity_types
+from factory.reference.entity_types import refused_classes
 from factory.reference.properties import IMAGE_PROPERTIES, properties
 from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import ambiguous_states, region
@@ -34,7 +37,7 @@ def digest(value: object) -> str:
 
 def select(recipe: Recipe) -> list[Any]:
     """Return what the stage `select` depends on."""
-    from factory.entities import birthplace_links, selector, stage, value_entities
+    from factory.entities import birthplace_links, demotion, kinds, stage, value_entities
 
     scope = recipe.scope
     return [
@@ -46,11 +49,13 @@ def select(recipe: Recipe) -> list[Any]:
         scope.link_properties,
         sorted(scope.read_properties),
         ambiguous_states(),
-        entity_types(),
-        selector.NOT_CULTURE_CLASSES,
-        scope.images_required,
-        [_sql(text) for text in (value_entities.NEEDED, value_entities.ADD_UNSELECTED, stage.SAMPLE)],
-        [_sql(text) for text in (birthplace_links.LINK, birthplace_links.UNLINKED, birthplace_links.REMOVE)],
+        [row.model_dump() for row in entity_types.TABLE.rows.values()],
+        [row.model_dump() for row in refused_classes().values()],
+        kinds.COUNTRY_CLASSES,
+        scope.as_of,
+        [_sql(text) for text in (value_entities.NEEDED, value_entities.ADD_UNSELECTED, value_entities.UNPARSED)],
+        [_sql(text) for text in (stage.SAMPLE, birthplace_links.LINK, birthplace_links.UNLINKED, demotion.DEMOTE)],
+        [_sql(text) for text in (kinds.CLASSES, kinds.SET_TYPES, kinds.REFUSED, kinds.MARK_COUNTRIES)],
     ]
 
 
@@ -59,11 +64,12 @@ def images(recipe: Recipe) -> list[Any]:
     from factory.images import stage
 
     return [
-        [_image_source(source) for source in recipe.images.sources],
+        [_image_source(source) for source in recipe.image_sources],
         recipe.images.max_per_entity,
+        recipe.images.any_license,
         recipe.seed,
         IMAGE_PROPERTIES,
-        _toml("factory.images", "licenses.toml"),
+        _toml("pangea_cultural.reference", "licenses.toml"),
         _toml("factory.images.sources.commons", "photo_rules.toml"),
         _sql(stage.CANDIDATES_SQL),
     ]
@@ -71,39 +77,107 @@ def images(recipe: Recipe) -> list[Any]:
 
 def questions(recipe: Recipe) -> list[Any]:
     """Return what the stage `questions` depends on."""
-    from factory.questions import templates
+    from factory.questions import draws, stage, value_names
+    from factory.questions.lexicon import vocabularies
+    from factory.questions.variants import variants
+    from factory.questions.wordings import asked, variant_texts, wordings
 
     scope = recipe.scope
+    forms = variants(scope)
+    asked_rows = asked(scope)
     return [
-        scope.images_required,
+        value_names.inputs(scope),
         scope.seed,
-        [templates.load(code) for code in scope.languages],
-        _sql(read_text("factory.questions", "questions.sql")),
+        scope.living_people,
+        scope.referenced,
+        scope.held_out_languages,
+        recipe.split.held_out_names,
+        recipe.relevance.threshold if recipe.relevance else 0.0,
+        _balance(recipe),
+        [table.to_pylist() for table in (asked_rows, wordings(asked_rows, forms), variant_texts(forms))],
+        [_sql(read_text("factory.questions", f"sql/{name}.sql")) for name in stage.SCRIPTS],
+        vocabularies.table().to_pylist(),
+        [
+            stage.GENERIC_CLASSES,
+            stage.PAST_COUNTRIES,
+            stage.PAST,
+            stage.QUANTITY_MARGIN,
+            stage.NEAR,
+            stage.INSTITUTIONS,
+            stage.CLOSE_BIRTHS,
+            stage.MORE_THAN_ONE,
+        ],
+        [draws.CANDIDATES, draws.GROUP_ITEMS, draws.MAX_VALUES, draws.WINDOW, draws.MAX_NEIGHBORS],
+    ]
+
+
+def _balance(recipe: Recipe) -> list[Any]:
+    from factory.questions import balance
+
+    if not recipe.balance.by:
+        return []
+    return [recipe.balance.model_dump(), [_sql(balance.read(name)) for name in balance.SCRIPTS]]
+
+
+def relevance(recipe: Recipe) -> list[Any]:
+    """Return what the stage `relevance` depends on: not the threshold, which the stage `questions` applies."""
+    if recipe.relevance is None:
+        return []
+    from factory.relevance import asking, pairs, results, stage, yes_no
+
+    return [
+        [model.identity() for model in recipe.relevance.models],
+        [_sql(text) for text in (pairs.PAIRS, pairs.SUBJECTS, asking.TODO, asking.DROP_UNUSABLE)],
+        [_sql(text) for text in (results.RESULT, stage.KEEP_FIRST, stage.KEEP_SECOND)],
+        [yes_no.WORDS, yes_no.LEAST_MASS],
     ]
 
 
 def split(recipe: Recipe) -> list[Any]:
     """Return what the stage `split` depends on."""
-    from factory.splits import stage
+    from factory.splits import held_out, stage
+    from pangea_cultural.utils import near_duplicates
 
     return [
-        recipe.split.model_dump(),
-        recipe.held_out_languages,
+        recipe.split.model_dump(exclude={"held_out_names"}),
         recipe.seed,
-        [_sql(text) for text in (stage.ASSIGN, stage.HELD_OUT_QUESTIONS)],
+        [_sql(text) for text in (stage.ASSIGN, held_out.HELD_OUT, held_out.NUMBERS)],
+        [_sql(text) for text in (held_out.EDGES, held_out.RELATED)],
+        [near_duplicates.MAX_DISTANCE, near_duplicates.MAX_HUE_DISTANCE],
+    ]
+
+
+def refine(recipe: Recipe) -> list[Any]:
+    """Return what the stage `refine` depends on: not the endpoints, which serve the same model."""
+    if recipe.refine is None:
+        return []
+    from factory.refine import guards, rows
+    from factory.refine.config import CHOICE
+
+    config = recipe.refine
+    return [
+        rows.parameters(config),
+        [getattr(config, name) for name in CHOICE],
+        guards.VERSION,
+        [_sql(rows.read(name)) for name in ("choose", "rows", "finish")],
     ]
 
 
 def export(recipe: Recipe) -> list[Any]:
     """Return what the stage `export` depends on."""
     from factory.exchange import native
+    from factory.exchange import question_rows as rows
+    from factory.questions.wordings import unreviewed_languages
     from pangea_cultural.dataset.export import FORMAT
     from pangea_cultural.dataset.question import QUESTION_SCHEMA
 
     return [
         FORMAT,
         recipe.published(),
-        [_sql(text) for text in (native.QUESTIONS, native.IMAGES)],
+        unreviewed_languages(recipe.scope),
+        [_sql(text) for text in (rows.ITEMS, rows.DRAWN, rows.VARIANTS, rows.PHRASES)],
+        [_sql(text) for text in (rows.NAMES, rows.ANSWERS, rows.EXTRAS, rows.ACCEPTED, rows.REWRITTEN)],
+        [_sql(text) for text in (native.IMAGES, native.HELD_OUT_IMAGES, native.HELD_OUT, native.STATEMENTS)],
         str(QUESTION_SCHEMA),
     ]
 
@@ -124,15 +198,22 @@ def _sql(text: str) -> str:
 
 
 def _document_source(config: SourceConfig, seed: int) -> list[Any]:
+    if isinstance(config, KnowledgeConfig):
+        from factory.knowledge.files import paths
+
+        return [config.model_dump(mode="json", exclude={"path"}), *(_file(path) for path in paths(config.path))]
     if isinstance(config, DumpConfig | FilesConfig):
-        paths = [config.path] if config.path.is_file() else sorted(config.path.rglob("*.json"))
-        return [_file(path) for path in paths]
+        return [_file(path) for path in files.paths(config.path)]
     return [config.model_dump(mode="json", exclude=SPEED_ONLY), seed if getattr(config, "per_region", 0) else None]
 
 
-def _image_source(config: ImageSourceConfig) -> list[Any]:
+def _image_source(config: AnyImageSource) -> list[Any]:
     if isinstance(config, CommonsConfig):
         return [config.model_dump()]
+    if isinstance(config, OwnImages):
+        from factory.images.sources.knowledge import KnowledgeImages
+
+        return [_file(path) for path in KnowledgeImages(config.sources).files()]
     if isinstance(config, FolderConfig):
         from factory.images.sources.folder import FolderSource
 

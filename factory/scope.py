@@ -8,10 +8,12 @@ from factory.reference.properties import (
     CITIZENSHIP,
     COUNTRY,
     NAME,
+    STRUCTURE_PROPERTIES,
     SUPPORT_PROPERTIES,
     Property,
     properties,
 )
+from factory.wikidata.references import REFERENCED_TYPES, ReferencedType
 from pangea_cultural.reference.languages import labels_for
 
 
@@ -30,10 +32,14 @@ class Scope:
     """Languages of dev, test and unseen that are never in train."""
     properties: tuple[str, ...]
     """Ids of the property table: Wikidata properties, paths and `label`."""
-    images_required: bool = True
-    """Reject entities without an image."""
     seed: int = 0
     """Seed of samples, splits and the order of options."""
+    as_of: int = 9999
+    """The year that counts as today: statements that have ended by then are past, and ages count until then."""
+    living_people: bool = False
+    """Ask about living people what the property table calls private."""
+    referenced: tuple[ReferencedType, ...] = REFERENCED_TYPES
+    """Types of values that are asked only if a reference names their source."""
 
     @functools.cached_property
     def answer_properties(self) -> frozenset[str]:
@@ -51,9 +57,15 @@ class Scope:
         return frozenset(step for row in self._rows() for step in row.path[1:]) | {COUNTRY}
 
     @functools.cached_property
+    def value_properties(self) -> frozenset[str]:
+        """Properties whose claims are kept for values: path steps, and those that tell what a value is and lies in."""
+        return self.step_properties | frozenset(STRUCTURE_PROPERTIES)
+
+    @functools.cached_property
     def read_properties(self) -> frozenset[str]:
         """Properties whose claims are read from documents."""
-        return frozenset((*self.answer_properties, *self.link_properties, *SUPPORT_PROPERTIES, BIRTHPLACE, CITIZENSHIP))
+        support = (*SUPPORT_PROPERTIES, *STRUCTURE_PROPERTIES, BIRTHPLACE, CITIZENSHIP)
+        return frozenset((*self.answer_properties, *self.link_properties, *support))
 
     @functools.cached_property
     def label_codes(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """TOML files as typed, frozen objects, with one-line errors."""
 
 import tomllib
+from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -10,12 +11,31 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pangea_cultural.errors import UserError, unknown
 
+LARGEST = 2**63 - 1
+"""Largest integer of a recipe. DuckDB, Arrow and JSON libraries have no larger ones."""
+
+
+def checked(names: tuple[str, ...], find: Callable[[str], str]) -> tuple[str, ...]:
+    """Return names in canonical form, without repetition, for a validator.
+
+    Args:
+        names: names as a user wrote them.
+        find: returns the canonical form of a name, or raises a UserError.
+
+    Raises:
+        ValueError: a name is unknown. Pydantic reports it in one line.
+    """
+    try:
+        return tuple(dict.fromkeys(find(name) for name in names))
+    except UserError as error:
+        raise ValueError(str(error)) from error
+
 
 class Config(BaseModel):
-    """Base class of all recipes and their parts: frozen, and unknown keys are errors."""
+    """Base class of all recipes and their parts: frozen, and unknown keys and numbers without end are errors."""
 
     # The texts under the fields are the descriptions of the JSON schema.
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 ConfigType = TypeVar("ConfigType", bound=Config)
@@ -74,10 +94,22 @@ def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> Conf
     Raises:
         UserError: a value is not valid, or a key is unknown.
     """
+    key = _too_large(content)
+    if key is not None:
+        raise UserError(f"{where}: {key}: the number is too large. Write at most {LARGEST}.")
     try:
         return cls.model_validate(content)
     except ValidationError as error:
         raise _user_error(cls, error, where) from error
+
+
+def _too_large(value: Any, key: str = "") -> str | None:
+    """Return the key of an integer that does not fit into 64 bits, or None. TOML has integers of any size."""
+    if isinstance(value, dict | list | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        found = (_too_large(inner, f"{key}.{name}".lstrip(".")) for name, inner in items)
+        return next((name for name in found if name is not None), None)
+    return key if isinstance(value, int) and not -LARGEST <= value <= LARGEST else None
 
 
 def _user_error(cls: type[Config], error: ValidationError, where: str) -> UserError:

@@ -14,12 +14,14 @@ class ImageError(Exception):
     Args:
         reason: the same text for all images with the same fault, so that they can be counted.
         detail: facts about this image.
+        subject: what is at fault if several images share it, such as a drawing with many views.
     """
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason, detail)
+    def __init__(self, reason: str, detail: str = "", subject: str = "") -> None:
+        super().__init__(reason, detail, subject)
         self.reason = reason
         self.detail = detail
+        self.subject = subject
 
     def __str__(self) -> str:
         return self.reason

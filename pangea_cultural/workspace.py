@@ -41,6 +41,16 @@ class Workspace:
         return self.root / "store.duckdb"
 
     @property
+    def counts(self) -> Path:
+        """The copy of the store's counts that a running build writes."""
+        return self.root / "store.counts.json"
+
+    @property
+    def withdrawals(self) -> Path:
+        """The list of images, entities, claims and licenses that no data set may use."""
+        return self.root / "withdrawn.json"
+
+    @property
     def images(self) -> Path:
         """Images, named by the hash of their content."""
         return self.root / "images"

@@ -41,7 +41,7 @@ def load(path: Path) -> Examples:
         row
         for split in ("test", "unseen")
         for row in export.questions(split)
-        if row.question_type == "open" and row.image
+        if row.question_type == "open" and row.image and export.file(row.image, below="images")
     ]
     # The first image of each entity, in the order of the hashes.
     image_of: dict[str, str] = {}

@@ -1,14 +1,11 @@
 """The demo page: a question about an image, in any language, with a streamed answer."""
 
-import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-# Set before the import of gradio, which otherwise sends usage data.
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
 import gradio as gr
 
+from demos import serving
 from demos.ask.examples import Examples
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.errors import ImageError, UserError
@@ -170,31 +167,6 @@ def read_upload(image: Path) -> bytes:
 
 
 def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> str:
-    """Start the page in the background and return its address.
-
-    Args:
-        blocks: the page.
-        host: address to listen on.
-        port: TCP port.
-        allowed: folders whose images the page may show.
-
-    Raises:
-        UserError: the port is in use.
-    """
-    try:
-        _, url, _ = blocks.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            quiet=True,
-            prevent_thread_lock=True,
-            max_file_size=MAX_UPLOAD,
-            allowed_paths=[str(path) for path in allowed],
-            # System fonts, because others are loaded over the network.
-            theme=gr.themes.Soft(primary_hue="emerald", font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-            css=CSS,
-            footer_links=[],
-        )
-    except OSError as error:
-        raise UserError(f"Port {port} is in use. Choose another with --port.") from error
-    return url
+    """Start the page in the background and return its address. Arguments and errors are those of `serving.launch`."""
+    theme = serving.theme()
+    return serving.launch(blocks, host=host, port=port, allowed=allowed, css=CSS, theme=theme, max_file_size=MAX_UPLOAD)

@@ -26,7 +26,7 @@ WIDE = ("ja", "ko", "zh")
 @click.command()
 @click.argument("export", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--seed", default=5, show_default=True)
+@click.option("--seed", default=33, show_default=True)
 def main(export: Path, target: Path, seed: int) -> None:
     """Write the contact sheet of EXPORT to TARGET."""
     opened = Export.open(export)

@@ -76,9 +76,9 @@ def _conditions(
 ) -> Iterator[Item]:
     images = blind_images(sample, candidates, seed)
     for row in sample:
-        yield Item(question=row, split=split, condition="image", image=export.path / row.image)
+        yield Item(question=row, split=split, condition="image", image=export.image_file(row.image))
         if row.id in images:
-            yield Item(question=row, split=split, condition="blind", image=export.path / images[row.id])
+            yield Item(question=row, split=split, condition="blind", image=export.image_file(images[row.id]))
 
 
 def sample_by_property(rows: list[Question], max_questions: int, seed: int) -> list[Question]:

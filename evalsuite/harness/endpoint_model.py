@@ -57,13 +57,8 @@ class EndpointModel(LightevalModel):
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return greedy answers, in the documents' order."""
-
-        async def ask(endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
-            text = await endpoint.answer(_image(doc), doc.query, max_tokens=doc.generation_size)
-            return {"text": text}
-
         # `text` must be a list: lighteval reads only the first letter of a string.
-        return [ModelResponse(text=[answer["text"]]) for answer in self._ask_all(docs, ask)]
+        return [ModelResponse(text=[answer["text"]]) for answer in self._ask_all(docs, self._answer)]
 
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return mean log-probabilities per token of the documents' choices, in the documents' order."""
@@ -81,6 +76,10 @@ class EndpointModel(LightevalModel):
             UserError: always, because endpoints do not compute the perplexity of documents with images.
         """
         raise UserError("Endpoints do not compute the perplexity of documents with images. Remove that task.")
+
+    async def _answer(self, endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
+        """Return what is stored about the greedy answer to a document, with its `text`."""
+        return {"text": await endpoint.answer(_image(doc), doc.query, max_tokens=doc.generation_size)}
 
     def _ask_all(self, docs: list[Doc], ask: Callable[..., Any]) -> list[dict[str, Any]]:
         asyncio.run(self._ask_missing([doc for doc in docs if _key(doc) not in self._answers], ask))

@@ -8,52 +8,37 @@ runs/NAME/
 """
 
 import hashlib
-import os
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
-from evalsuite.harness import lighteval_patches
+from evalsuite.harness import pipeline
+from evalsuite.harness.run_folder import reset_if_changed
+from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
 from evalsuite.metrics.exact_match import exact_match
 from pangea_cultural.dataset.export import MANIFEST, Export
-from pangea_cultural.endpoint.client import Endpoint
-from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.environment import versions
 from pangea_cultural.utils.files import (
     atomic_path,
-    leftover_temporaries,
-    read_json,
     sha256_file,
-    write_bytes,
     write_json,
 )
 
 PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
 """Packages whose versions are recorded."""
-FINGERPRINT = "fingerprint"
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalConfig:
-    """The settings of an evaluation."""
+class EvalConfig(Subject):
+    """The settings of an evaluation on an export."""
 
-    connect: Callable[[], Endpoint]
-    """Creates the client of the endpoint; called in the event loop that uses it."""
-    model: str
-    """The model's name at the endpoint."""
-    training: dict[str, Any]
-    """The checkpoint's training.json; empty if the checkpoint is unknown."""
-    weights: list[list[Any]]
-    """The `weights_state` of the checkpoint; empty if the checkpoint is unknown."""
     export: Export
     splits: tuple[str, ...]
     languages: tuple[str, ...]
@@ -61,13 +46,8 @@ class EvalConfig:
     max_questions: int
     """Maximum number of questions per language and question type."""
     seed: int
-
-    @classmethod
-    def for_checkpoint(cls, checkpoint: Path, **settings: Any) -> Self:
-        """Return settings with the training record and the weights state of a checkpoint folder, if it exists."""
-        path = checkpoint / "training.json"
-        training = read_json(path) if path.is_file() else {}
-        return cls(training=training, weights=weights_state(checkpoint), **settings)
+    withdrawn: str = ""
+    """Withdrawals that the export has, for a statement; empty for none."""
 
     def trained_languages(self) -> tuple[str, ...]:
         """Return the languages of the training: those of its record, or else those of the export's train split.
@@ -83,11 +63,16 @@ class EvalConfig:
         """Return the languages to ask in."""
         return self.languages or (*self.trained_languages(), *self.export.held_out_languages)
 
+    @property
+    def statements(self) -> list[str]:
+        """Facts that are needed to interpret the scores, one sentence each."""
+        about = f"The export with the questions has withdrawn data: {self.withdrawn}."
+        return [*self.training.get("statements", []), *([about] if self.withdrawn else [])]
+
     def fingerprint(self) -> str:
         """Return a hash of everything that the answers depend on."""
         parts = (
-            self.model,
-            self.training.get("weights_sha256") or self.weights,
+            *self.identity(),
             sha256_file(self.export.path / MANIFEST),
             self.splits,
             self.asked_languages(),
@@ -124,64 +109,19 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     return results
 
 
-def require_run_folder(folder: Path) -> None:
-    """Accept a new folder, an empty one or the folder of a run, because an evaluation replaces files in it.
-
-    Raises:
-        UserError: the folder contains other files.
-    """
-    # A run writes its fingerprint first. If it is killed there, only a temporary file exists.
-    fingerprint = folder / FINGERPRINT
-    if fingerprint.is_file() or not folder.is_dir():
-        return
-    if set(folder.iterdir()) - set(leftover_temporaries(fingerprint)):
-        raise UserError(f"{folder} is not empty and is not an evaluation run. Choose another folder with --out.")
-
-
-def reset_if_changed(config: EvalConfig, folder: Path) -> None:
-    """Keep the answers of an interrupted run with the same settings; remove those of other settings."""
-    fingerprint = folder / FINGERPRINT
-    if not (fingerprint.is_file() and fingerprint.read_text() == config.fingerprint()):
-        # results.json marks a finished run. Remove it first, so that a kill leaves no outdated results.
-        (folder / "results.json").unlink(missing_ok=True)
-        (folder / "answers.jsonl").unlink(missing_ok=True)
-        write_bytes(fingerprint, config.fingerprint().encode())
-
-
 def _run_pipeline(
     config: EvalConfig, items: list[Item], folder: Path, bar: Bar
 ) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
     """Return lighteval's score of each task, and the model's answers by item."""
-    # An evaluation on local data needs nothing from the hub.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    lighteval_patches.apply_patches()
-    from lighteval.logging.evaluation_tracker import EvaluationTracker
-    from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
-
+    pipeline.prepare()
     from evalsuite.harness import tasks as lighteval_tasks
     from evalsuite.harness.endpoint_model import EndpointModel
 
-    clear_lighteval(folder / "lighteval")
+    pipeline.clear(folder / "lighteval")
     model = EndpointModel(config.connect, name=config.model, answers=folder / "answers.jsonl", bar=bar)
     tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=config.fingerprint()[:8])
-    pipeline = Pipeline(
-        tasks=",".join(task.name for task in tasks.TASKS_TABLE),
-        pipeline_parameters=PipelineParameters(
-            launcher_type=ParallelismManager.NONE, custom_tasks_directory=tasks, bootstrap_iters=0
-        ),
-        evaluation_tracker=EvaluationTracker(output_dir=str(folder / "lighteval"), save_details=True),
-        model=model,
-    )
-    pipeline.evaluate()
-    pipeline.save_and_push_results()
-    results = pipeline.get_results()["results"]
-    return {name.rsplit(":", 1)[0]: next(iter(scores.values())) for name, scores in results.items()}, model.answers
-
-
-def clear_lighteval(folder: Path) -> None:
-    """Remove lighteval's files of an earlier run: their names contain the time, so a new run would not replace them."""
-    for name in ("results", "details", "data"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    results = pipeline.run(tasks, model, folder / "lighteval")
+    return {name: next(iter(scores.values())) for name, scores in results.items()}, model.answers
 
 
 def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -239,17 +179,8 @@ def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any
         "seed": config.seed,
         "languages": {"trained": list(config.trained_languages()), "held_out": config.export.held_out_languages},
         "figures": accuracies(answers, config.trained_languages()),
-        "statements": config.training.get("statements", []),
+        "statements": config.statements,
         "weights_sha256": config.training.get("weights_sha256"),
         "export": {"path": str(config.export.path), "manifest_sha256": sha256_file(config.export.path / MANIFEST)},
         "versions": versions(PACKAGES),
     }
-
-
-def weights_state(checkpoint: Path) -> list[list[Any]]:
-    """Return name, size in bytes and modification time of a checkpoint's weight files.
-
-    They identify the weights without a hash, which takes long for 15 GB.
-    """
-    files = [(path.name, path.stat()) for path in sorted(checkpoint.glob("*.safetensors"))]
-    return [[name, state.st_size, state.st_mtime_ns] for name, state in files]

@@ -3,19 +3,18 @@
 import base64
 import io
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib
 import pyarrow.parquet as pq
 
 from evalsuite.metrics.accuracy import CHANCE, find
-from evalsuite.report import terminal
+from evalsuite.report import published, terminal
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
+from pangea_cultural.utils import pages
 from pangea_cultural.utils.files import read_json, write_bytes
 from pangea_cultural.utils.sampling import hash_key
 
@@ -33,26 +32,38 @@ def write(runs: Sequence[Path], path: Path) -> None:
         UserError: a folder is not a finished run.
     """
     sections = [_section(run) for run in runs]
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string(
-        resources.files("evalsuite.report").joinpath("templates/report.html").read_text("utf-8")
-    )
-    write_bytes(path, template.render(sections=sections, language=language).encode())
+    template = pages.template("evalsuite.report", "templates/report.html")
+    write_bytes(path, template.render(sections=sections, language=language, headers=published.HEADERS).encode())
 
 
 def _section(run: Path) -> dict[str, Any]:
     if not (run / "results.json").is_file():
         raise UserError(f"{run} is not a finished run. Create one with `pcult eval`.")
     results = read_json(run / "results.json")
+    section = {"run": run.name, "results": results, "published": _published(results)}
+    # A run of published benchmarks only has no export.
+    return section | (_export_section(run, results) if "export" in results else {"manifest": None})
+
+
+def _published(results: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "benchmark": benchmark,
+            "title": published.title(benchmark),
+            "rows": [{"figure": row, "cells": published.cells(row)} for row in benchmark["figures"]],
+            "more": published.more_rows(benchmark),
+            "notes": published.notes(benchmark),
+        }
+        for benchmark in results.get("benchmarks", [])
+    ]
+
+
+def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
     answers = pq.read_table(run / "answers.parquet").to_pylist()
     export = Export.open(Path(results["export"]["path"]))
     training = _training(export, results["model"])
     examples = _examples(answers, export)
     return {
-        "run": run.name,
-        "results": results,
         "headline": _headline(results),
         "splits": [
             {
@@ -210,7 +221,7 @@ def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, A
 
 def _image(export: Export, image: str) -> str:
     image_type = {".jpg": "jpeg"}.get(Path(image).suffix, Path(image).suffix[1:])
-    return f"data:image/{image_type};base64,{base64.b64encode((export.path / image).read_bytes()).decode()}"
+    return f"data:image/{image_type};base64,{base64.b64encode(export.image_file(image).read_bytes()).decode()}"
 
 
 def _credits(examples: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from evalsuite.metrics.accuracy import find
 from pangea_cultural.reference.languages import language
@@ -29,7 +30,7 @@ def summary(results: dict[str, Any]) -> list[Table]:
     """Return one table per split, with a row per language and group, and the subsets of held-out languages."""
     tables = []
     for split in results["splits"]:
-        table = Table(title=f"{TITLES[split]}, {results['model']}, in percent", title_justify="left")
+        table = Table(title=Text(f"{TITLES[split]}, {results['model']}, in percent"), title_justify="left")
         for name in ("language", "questions", "4-way choice", "blind", "exact match", "blind "):
             table.add_column(name, justify="left" if name == "language" else "right")
         for row in rows(results, split):

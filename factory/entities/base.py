@@ -5,11 +5,14 @@ There are two types of sources. One streams documents. The other finds ids and t
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from factory.store.store import Rejection
+from factory.wikidata.entity import Entity
 
 STAGE = "select"
 """Name of the stage in the store."""
-BROKEN_LINE = "broken line: {}"
+BROKEN_LINE = "broken line"
 """Reason to reject a line that cannot be parsed."""
 
 
@@ -24,15 +27,16 @@ class DocumentLine:
     number: int
     """Number of the line in the file, from 1. An interrupted build resumes at this position."""
     document: object
-    """Parsed JSON, or None for a broken line."""
+    """Parsed JSON, an `Entity` of own knowledge, or None for a broken line."""
     problem: str = ""
     """Reason of the rejection of a broken line."""
+    detail: str = ""
+    """Particulars of the problem, such as the parser's message."""
     asked: str = ""
     """The requested id, if documents are looked up by id."""
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedEntity:
+class SkippedEntity(NamedTuple):
     """Names of a document that cannot be selected. Claims of other entities may point to it."""
 
     number: int
@@ -41,17 +45,52 @@ class SkippedEntity:
     revision: int | None
     labels: bytes
     """Unparsed JSON of the labels."""
+    structure: bytes = b""
+    """Claims that tell what the entity is and lies in, see `structure_claims.cut`."""
+
+
+class Origin(NamedTuple):
+    """A row of own knowledge that is used, as a row of the table `statement`."""
+
+    entity: str
+    property: str
+    value: str
+    language: str
+    text: str
+    """Text of a name or of a value."""
+    file: str
+    line: int
+    author: str
+    source: str
+    license: str
+    license_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntity:
+    """An entity of own knowledge."""
+
+    number: int
+    """Number of the entity in its source, from 1."""
+    entity: Entity
+    values: list[Entity]
+    """Texts that are values of its claims."""
+    origins: list[Origin]
 
 
 @dataclass(slots=True)
 class Batch:
-    """Unparsed documents of a streamed source."""
+    """Documents of a streamed source, unparsed unless they are own knowledge."""
 
     last: int = 0
     """Number of the last line that was read."""
     skipped: list[SkippedEntity] = field(default_factory=list)
     lines: list[tuple[int, bytes]] = field(default_factory=list)
     """Candidates, each with its line number."""
+    own: list[OwnEntity] = field(default_factory=list)
+    """Entities of own knowledge."""
+    rejections: list[Rejection] = field(default_factory=list)
+    """Rows of own knowledge that are not used."""
     bytes_read: int = 0
     """Bytes of the source's files that were read so far, for progress."""
 

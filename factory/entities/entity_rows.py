@@ -1,16 +1,30 @@
 """Entities as rows of the store's tables: built per batch of documents, then passed on as Arrow tables."""
 
+import operator
 from collections import Counter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from factory.entities.base import Origin, SkippedEntity
 from factory.reference import entity_types
 from factory.store.store import Rejection, Store
-from factory.wikidata.entity import Entity
+from factory.wikidata.entity import Claim, Entity, revision
 
-TABLES = ("entity", "entity_region", "claim", "label", "unselected_entity", "unselected_claim", "unselected_label")
+_CLAIM_COLUMNS = tuple(Claim.__slots__)
+_HEAD = ("source", "number", "entity")
+COLUMNS = {
+    "entity": ("entity", "selected", "entity_type", "life", "revision", "source"),
+    "entity_region": ("entity", "region", "property", "ordinal"),
+    "claim": ("entity", *_CLAIM_COLUMNS),
+    "label": ("entity", "language", "text", "source"),
+    "unselected_entity": (*_HEAD, "revision", "structure"),
+    "unselected_claim": (*_HEAD, *_CLAIM_COLUMNS),
+    "unselected_label": (*_HEAD, "language", "text"),
+    "statement": Origin._fields,
+}
+"""Columns of the rows by table."""
 CLAIM = "claim: {}"
 """Reason of a rejected claim or label. The entity itself is not rejected."""
 
@@ -24,8 +38,9 @@ class EntityRowsBuilder:
 
     def __init__(self, source: str) -> None:
         self._source = source
-        self._tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-        self._rejections: Counter[tuple[str, str]] = Counter()
+        # Tuples: a dictionary for each row would take twice as long.
+        self._tables: dict[str, list[tuple[Any, ...]]] = {name: [] for name in COLUMNS}
+        self._rejections: Counter[Rejection] = Counter()
         self._added: set[str] = set()
         self.inputs = 0
         """Number of documents, rejected ones included."""
@@ -33,60 +48,78 @@ class EntityRowsBuilder:
     def __contains__(self, entity: str) -> bool:
         return entity in self._added
 
-    def add(self, entity: Entity, *, selected: bool, links: list[tuple[str, str]]) -> None:
-        """Add an entity with its labels and claims.
+    def add(self, entity: Entity, *, selected: bool, links: list[tuple[str, str]], life: str = "") -> None:
+        """Add an entity with its labels and claims. Its type is found when all documents have been read.
 
         Args:
             entity: the entity.
             selected: whether questions are about the entity. Otherwise it is only a value.
             links: its regions, each with the property of the link.
+            life: whether it is a living person (see life.py).
         """
         self._added.add(entity.id)
-        entity_type = entity_types.type_of(entity.best("P31")) if selected else entity_types.ANY
-        row = {"entity": entity.id, "selected": selected, "entity_type": entity_type}
-        self._tables["entity"].append(row | {"revision": entity.revision, "source": self._source})
-        for ordinal, (region, property_id) in enumerate(links):
-            self._tables["entity_region"].append(
-                {"entity": entity.id, "region": region, "property": property_id, "ordinal": ordinal}
-            )
-        for claim in entity.claims:
-            self._tables["claim"].append({"entity": entity.id} | {key: getattr(claim, key) for key in claim.__slots__})
-        for code, text in entity.labels.items():
-            self._tables["label"].append({"entity": entity.id, "language": code, "text": text, "source": self._source})
-        for name, reason in entity.dropped:
-            self.reject(f"{entity.id} {name}", CLAIM.format(reason))
+        name, source = entity.id, self._source
+        entity_type = entity.entity_type or entity_types.ANY
+        self._tables["entity"].append((name, selected, entity_type, life, entity.revision, source))
+        self._tables["entity_region"] += ((name, *link, ordinal) for ordinal, link in enumerate(links))
+        self._tables["claim"] += ((name, *_values(claim)) for claim in entity.claims)
+        self._tables["label"] += ((name, code, text, source) for code, text in entity.labels.items())
+        for item, reason in entity.dropped:
+            self.reject(f"{name} {item}", CLAIM.format(reason), unit="claim")
 
-    def add_unselected(self, number: int, entity: Entity, step_properties: frozenset[str]) -> None:
+    def add_unselected(self, number: int, entity: Entity, value_properties: frozenset[str]) -> None:
         """Keep the names and some claims of an entity that is not selected. Selected entities may point to it.
 
         Args:
             number: number of the document in its source.
             entity: the entity.
-            step_properties: properties that lead from a value to further values.
+            value_properties: properties whose claims are kept.
         """
-        head = {"source": self._source, "number": number, "entity": entity.id}
-        self._tables["unselected_entity"].append(head | {"revision": entity.revision})
-        for code, text in entity.labels.items():
-            self._tables["unselected_label"].append(head | {"language": code, "text": text})
-        for claim in entity.claims:
-            if claim.property in step_properties:
-                values = {key: getattr(claim, key) for key in claim.__slots__}
-                self._tables["unselected_claim"].append(head | values)
+        head = (self._source, number, entity.id)
+        self._tables["unselected_entity"].append((*head, entity.revision, ""))
+        self._tables["unselected_label"] += ((*head, code, text) for code, text in entity.labels.items())
+        self._tables["unselected_claim"] += (
+            (*head, *_values(claim.without_reference()))
+            for claim in entity.claims
+            if claim.property in value_properties
+        )
 
-    def reject(self, item: str, reason: str) -> None:
-        """Count a rejection."""
-        self._rejections[item, reason] += 1
+    def add_skipped(self, skipped: SkippedEntity, labels: dict[str, str]) -> None:
+        """Keep what was cut out of a document that was not parsed: an `Entity` for each would take longer."""
+        source, number, name = self._source, skipped.number, skipped.id
+        row = (source, number, name, revision(skipped.revision), skipped.structure.decode())
+        self._tables["unselected_entity"].append(row)
+        self._tables["unselected_label"] += [(source, number, name, code, text) for code, text in labels.items()]
+
+    def add_origins(self, origins: list[Origin]) -> None:
+        """Keep the rows of own knowledge that an entity is from, whether it is selected or not."""
+        self._tables["statement"] += origins
+
+    def reject(self, item: str, reason: str, detail: str = "", unit: str = "") -> None:
+        """Count a rejection, see `Store.reject`."""
+        self.count(Rejection(item, reason, detail, unit=unit))
+
+    def count(self, rejection: Rejection) -> None:
+        """Count a rejection that many documents share."""
+        self._rejections[rejection] += 1
 
     def build(self) -> "EntityRows":
         """Return the rows as Arrow tables, which are cheap to send to another process."""
-        tables = {name: pa.Table.from_pylist(rows) for name, rows in self._tables.items() if rows}
+        tables = {
+            name: pa.table(dict(zip(COLUMNS[name], map(list, zip(*rows, strict=True)), strict=True)))
+            for name, rows in self._tables.items()
+            if rows
+        }
         return EntityRows(tables, self._rejections, self.inputs)
+
+
+_values = operator.attrgetter(*_CLAIM_COLUMNS)
 
 
 class EntityRows:
     """Rows of a batch of documents."""
 
-    def __init__(self, tables: dict[str, pa.Table], rejections: Counter[tuple[str, str]], inputs: int) -> None:
+    def __init__(self, tables: dict[str, pa.Table], rejections: Counter[Rejection], inputs: int) -> None:
         self.tables = tables
         self.rejections = rejections
         self.inputs = inputs
@@ -105,13 +138,11 @@ class EntityRows:
                 rows = self.tables[name]
                 self.tables[name] = rows.filter(pc.invert(pc.is_in(rows["entity"], value_set=dropped)))
         for entity in entities:
-            self.rejections[entity, reason] += 1
+            self.rejections[Rejection(entity, reason)] += 1
 
     def write(self, store: Store, stage: str) -> None:
         """Append all rows and rejections to the store."""
         for name, table in self.tables.items():
             if table.num_rows:
                 store.append(name, table)
-        store.reject_all(
-            stage, (Rejection(item, reason, items=items) for (item, reason), items in self.rejections.items())
-        )
+        store.reject_all(stage, (rejection._replace(items=items) for rejection, items in self.rejections.items()))

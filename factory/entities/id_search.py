@@ -78,13 +78,13 @@ class _Search:
                 rows = {"source": [self._source.name] * len(ids), "region": [region] * len(ids), "entity": ids}
                 self._store.append("candidate", pa.table(rows))
             if state == FAILED:
-                self._store.reject(STAGE, slice.key, SLICE_TOO_LARGE, detail)
+                self._store.reject(STAGE, slice.key, SLICE_TOO_LARGE, detail, unit="slice")
             self._store.execute("INSERT INTO slice VALUES (?, ?, ?)", [self._source.name, slice.key, state])
         return state
 
     def _abandon(self, key: str) -> None:
         with self._store.transaction():
-            self._store.reject(STAGE, key, SLICE_ABANDONED, REMEDY)
+            self._store.reject(STAGE, key, SLICE_ABANDONED, REMEDY, unit="slice")
             self._store.execute(
                 "UPDATE slice SET state = ? WHERE source = ? AND slice = ?", [ABANDONED, self._source.name, key]
             )

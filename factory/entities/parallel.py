@@ -4,11 +4,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 
-from factory.entities.base import Batch
+from factory.entities.base import Batch, DocumentLine
 from factory.entities.entity_rows import EntityRows, EntityRowsBuilder
 from factory.entities.selector import Selector
 from factory.entities.sources import dump
 from factory.entities.sources.decompress import num_cores
+from pangea_cultural.reference import own_tables
+from pangea_cultural.reference.own_tables import OwnTables
+from pangea_cultural.utils.garbage import collect_rarely
 from pangea_cultural.utils.process_pool import pool
 
 SMALL_BYTES = 256 << 20
@@ -61,7 +64,7 @@ class Workers:
     def start(self) -> ProcessPoolExecutor:
         """Start the worker processes, if they are not running, and return their pool."""
         if self._pool is None:
-            self._pool = pool(num_cores(), _initialize, self._selector)
+            self._pool = pool(num_cores(), _initialize, self._selector, own_tables.current())
         return self._pool
 
 
@@ -72,6 +75,13 @@ def select(selector: Selector, source: str, batch: Batch) -> EntityRows:
         selector.add(dump.parse(number, text, scope.read_properties, scope.label_codes), rows)
     for entity in batch.skipped:
         selector.add_skipped(entity, rows)
+    for own in batch.own:
+        selector.add(DocumentLine(own.number, own.entity, asked=own.entity.id), rows)
+        rows.add_origins(own.origins)
+        for value in own.values:
+            rows.add_unselected(own.number, value, frozenset())
+    for rejection in batch.rejections:
+        rows.count(rejection)
     return rows.build()
 
 
@@ -80,8 +90,10 @@ def _first(pending: "deque[tuple[Batch, Future[EntityRows]]]") -> tuple[Batch, E
     return batch, future.result()
 
 
-def _initialize(selector: Selector) -> None:
+def _initialize(selector: Selector, tables: OwnTables) -> None:
     global _selector
+    collect_rarely()
+    own_tables.start(tables)
     _selector = selector
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from factory.entities import birthplace_links, id_search, value_entities
-from factory.entities.base import STAGE, DocumentLine, LookupSource, StreamSource
+from factory.entities import birthplace_links, id_search, kinds, value_entities
+from factory.entities.base import BROKEN_LINE, STAGE, DocumentLine, LookupSource, StreamSource
 from factory.entities.entity_rows import EntityRows, EntityRowsBuilder
 from factory.entities.parallel import Workers
 from factory.entities.selector import SEEN_BEFORE, Selector
@@ -19,9 +19,13 @@ from factory.net.config import NetworkConfig
 from factory.scope import Scope
 from factory.store.store import Store
 from factory.wikidata import region_names
+from factory.wikidata.entity import NOT_AN_ENTITY
 from factory.wikidata.values import by_number
+from pangea_cultural.errors import UserError
+from pangea_cultural.reference.ids import is_own
 from pangea_cultural.reference.languages import language
 from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.garbage import rare_collections
 
 MEGA = 1_000_000
 NOT_SAMPLED = "not sampled: per_region"
@@ -45,10 +49,38 @@ def run(
             else:
                 reader.stream(source)
         value_entities.look_up(store, selector, sources, reporter)
-    birthplace_links.link(store, selector)
-    _add_region_names(store, scope)
     inputs = store.value("SELECT coalesce(sum(inputs), 0)::BIGINT FROM stage WHERE starts_with(name, 'select ')")
+    if not inputs:
+        raise _nothing_read(store, ", ".join(source.name for source in sources))
+    _require_documents(store, inputs)
+    birthplace_links.link(store, selector)
+    kinds.find(store, selector)
+    _add_region_names(store, scope)
     return inputs, store.value("SELECT count(*) FROM entity WHERE selected")
+
+
+def _nothing_read(store: Store, names: str) -> UserError:
+    rows = store.rows("SELECT item, reason, detail FROM rejection WHERE stage = ? AND unit = 'row' LIMIT 1", [STAGE])
+    if not rows:
+        return UserError(f"No document in {names}. Check the recipe's sources and regions.")
+    item, reason, detail = rows[0]
+    more = f" ({detail})" if detail else ""
+    return UserError(f"No usable row in {names}: {item}: {reason}{more}. Run `pcult data reject-reasons --list`.")
+
+
+def _require_documents(store: Store, inputs: int) -> None:
+    """Refuse sources of other data, such as a table or a log. Their lines are all broken.
+
+    Raises:
+        UserError: none of the inputs is an entity document.
+    """
+    query = "SELECT coalesce(sum(items), 0) FROM rejection WHERE stage = ? AND list_contains(?, reason)"
+    if store.value(query, [STAGE, [BROKEN_LINE, NOT_AN_ENTITY]]) == inputs:
+        line, detail = store.rows("SELECT item, detail FROM rejection WHERE stage = ? LIMIT 1", [STAGE])[0]
+        raise UserError(
+            f"None of the {inputs:,} documents is one of Wikidata ({line}: {detail or NOT_AN_ENTITY}). "
+            "Check the recipe's sources."
+        )
 
 
 class _SourceReader:
@@ -57,35 +89,38 @@ class _SourceReader:
     def __init__(self, store: Store, selector: Selector, workers: Workers, reporter: Reporter, *, seed: int) -> None:
         self.store, self.selector, self.workers, self.reporter = store, selector, workers, reporter
         self.seed = str(seed)
-        # Numbers need 60 bytes per entity, less than texts.
-        self.known = {int(row[0][1:]) for row in store.rows("SELECT entity FROM entity WHERE selected")}
+        self.known = {_short(name) for (name,) in store.rows("SELECT entity FROM entity WHERE selected")}
 
     def stream(self, source: StreamSource) -> None:
         """Read a source from its last position to its end, one batch per transaction."""
-        start = self._position(source.name)
+        start, name = self._position(source.name), f"{STAGE} {source.name}"
+        if self.store.value("SELECT done FROM stage WHERE name = ?", [name]):
+            return  # the stage is repeated for another source
         megabytes = documents = 0
-        with self.reporter.bar(f"select: {source.name}", source.size_bytes // MEGA, "MB") as bar:
+        with rare_collections(), self.reporter.bar(f"select: {source.name}", source.size_bytes // MEGA, "MB") as bar:
             batches = source.batches(self.selector.is_candidate, start=start)
             for batch, rows in self.workers.select(source.name, batches):
-                self._write(rows, f"{STAGE} {source.name}", batch.last)
+                self._write(rows, source.name, batch.last)
                 documents += rows.inputs
                 bar.advance(batch.bytes_read // MEGA - megabytes, extra=f"{documents:,} documents")
                 megabytes = batch.bytes_read // MEGA
+        self.store.execute("UPDATE stage SET done = true WHERE name = ?", [name])
 
     def look_up(self, source: LookupSource) -> None:
         """Find a source's ids slice by slice, then read their documents."""
         self._position(source.name)
         id_search.find(self.store, source, self.reporter)
-        position = self._position(source.name)
         ids = self._sample(source)
+        read = {row[0] for row in self.store.rows("SELECT entity FROM read_document WHERE source = ?", [source.name])}
+        unread = [name for name in ids if name not in read]
         with self.reporter.bar(f"select: {source.name}", len(ids), "documents") as bar:
-            bar.advance(position)
-            for start in range(position, len(ids), BATCH_IDS):
-                batch = ids[start : start + BATCH_IDS]
+            bar.advance(len(ids) - len(unread))
+            for start in range(0, len(unread), BATCH_IDS):
+                batch, position = unread[start : start + BATCH_IDS], len(read) + start
                 rows = EntityRowsBuilder(source.name)
-                for number, (asked, document) in enumerate(source.documents(batch), start + 1):
-                    self.selector.add(DocumentLine(number, document, asked=asked), rows)
-                self._write(rows.build(), f"{STAGE} {source.name}", start + len(batch))
+                for number, (asked, document) in enumerate(source.documents(batch), position + 1):
+                    self.selector.add(DocumentLine(number, document, asked=asked, detail=source.name), rows)
+                self._write(rows.build(), source.name, position + len(batch), asked=batch)
                 bar.advance(len(batch))
 
     def _sample(self, source: LookupSource) -> list[str]:
@@ -108,15 +143,23 @@ class _SourceReader:
         self.store.execute("INSERT OR IGNORE INTO stage (name, fingerprint, inputs) VALUES (?, '', 0)", [name])
         return self.store.value("SELECT position FROM stage WHERE name = ?", [name])
 
-    def _write(self, rows: EntityRows, stage: str, position: int) -> None:
+    def _write(self, rows: EntityRows, source: str, position: int, *, asked: Sequence[str] = ()) -> None:
         entities = rows.entities()
-        rows.drop({name for name in entities if int(name[1:]) in self.known}, SEEN_BEFORE)
+        rows.drop({name for name in entities if _short(name) in self.known}, SEEN_BEFORE)
         with self.store.transaction():
             rows.write(self.store, STAGE)
+            if asked:
+                self.store.append("read_document", pa.table({"source": [source] * len(asked), "entity": list(asked)}))
             self.store.execute(
-                "UPDATE stage SET position = ?, inputs = inputs + ? WHERE name = ?", [position, rows.inputs, stage]
+                "UPDATE stage SET position = ?, inputs = inputs + ? WHERE name = ?",
+                [position, rows.inputs, f"{STAGE} {source}"],
             )
-        self.known.update(int(name[1:]) for name in entities)
+        self.known.update(map(_short, entities))
+
+
+def _short(name: str) -> int | str:
+    """Return the number of an item of Wikidata: numbers need 60 bytes per entity, less than texts."""
+    return name if is_own(name) else int(name[1:])
 
 
 def _add_region_names(store: Store, scope: Scope) -> None:

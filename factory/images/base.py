@@ -29,7 +29,7 @@ class Attribution:
     license: str
     """Short name, as Commons' LicenseShortName or an SPDX id."""
     license_code: str = ""
-    """Code from licenses.toml. Empty for a license of a local folder that the table lacks."""
+    """The source's machine code. After the license rule, the code in licenses.toml, or empty for other licenses."""
     license_url: str
     restrictions: str = ""
     """Limits of use besides copyright: personality, trademarked, insignia ..."""
@@ -73,6 +73,8 @@ class ImageInfo:
     """Difference between the stored copy and the original ("thumbnail 960 px"). Licenses require this statement."""
     refused: ImageError | None = None
     """Reason why the source does not provide the image."""
+    row: str = ""
+    """Place of the row of own knowledge that names the image, such as `customs.csv:7`, for its rejection."""
 
 
 FetchedImage = tuple[ImageInfo, bytes | ImageError]
@@ -93,6 +95,9 @@ class ImageSource(Protocol):
 
         A file that is `refused` comes back with that reason.
         """
+
+    def row_problems(self) -> Sequence[tuple[str, ImageError]]:
+        """Return the rows of the source's list that are not used, as `list.jsonl:3`, with the reasons."""
 
     def __enter__(self) -> Self:
         """Open the resources that fetching needs."""

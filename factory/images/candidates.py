@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 from factory.images.base import ImageInfo
 from factory.images.download import DownloadResult
-from factory.images.licenses import NO_LICENSE
 from factory.store.store import Rejection
 from pangea_cultural.errors import ImageError
 
 NO_IMAGE = "no usable image"
 """Rejection reason of an entity without candidates, or whose candidates were all rejected."""
 NOT_IN_ANY_SOURCE = "image not in any source"
+ENOUGH = "more images than max_per_entity"
 SAME_CONTENT = "same content as another file of the entity"
 
 
@@ -41,11 +41,7 @@ class Candidate:
 
     def problem(self) -> ImageError | None:
         """Return the reason why the file cannot be used, as far as it is known before fetching."""
-        if self.info is None:
-            return ImageError(NOT_IN_ANY_SOURCE)
-        if self.info.refused is None and not self.info.attribution.license:
-            return ImageError(NO_LICENSE)
-        return self.info.refused
+        return ImageError(NOT_IN_ANY_SOURCE) if self.info is None else self.info.refused
 
 
 class EntityImageCandidates:
@@ -92,7 +88,7 @@ class EntityImageCandidates:
             if problem is None:
                 batch.append(candidate)
             else:
-                self._rejected.append((candidate.title, problem))
+                self._rejected.append((candidate.title, _placed(problem, candidate)))
         return batch
 
     def record_results(self, batch: Sequence[Candidate], results: Mapping[str, DownloadResult]) -> None:
@@ -105,16 +101,30 @@ class EntityImageCandidates:
         for candidate in batch:
             outcome = results[candidate.key].outcome
             if isinstance(outcome, ImageError):
-                self._rejected.append((candidate.title, outcome))
+                self._rejected.append((candidate.title, _placed(outcome, candidate)))
             elif outcome.image in self._images:
-                self._rejected.append((candidate.title, ImageError(SAME_CONTENT)))
+                self._rejected.append((candidate.title, _placed(ImageError(SAME_CONTENT), candidate)))
             else:
                 self._images.add(outcome.image)
                 self.accepted.append(candidate)
 
     def rejections(self) -> list[Rejection]:
-        """Return the rejected candidates, and the entity itself if it has no image."""
+        """Return the rejected candidates, one for each fault, and the entity itself if it has no image."""
+        # Rows of own knowledge are used or rejected. Further files of Commons are not counted.
+        rest = [c for c in self._pending if c.info and c.info.row]
+        self._rejected += [(c.title, _placed(c.problem() or ImageError(ENOUGH), c)) for c in rest]
+        self._pending.clear()
+        by_fault = {error.subject or f"file {title}": (title, error) for title, error in reversed(self._rejected)}
         rejections = [
-            Rejection(f"{self.entity} {title}", error.reason, error.detail) for title, error in self._rejected
+            Rejection(f"{self.entity} {title}", error.reason, error.detail, unit="file")
+            for title, error in reversed(by_fault.values())
         ]
         return rejections if self.accepted else [*rejections, Rejection(self.entity, NO_IMAGE)]
+
+
+def _placed(problem: ImageError, candidate: Candidate) -> ImageError:
+    """Return a problem with the row that names the image, if there is one."""
+    row = candidate.info.row if candidate.info else ""
+    if not row:
+        return problem
+    return ImageError(problem.reason, f"{row}: {problem.detail}".removesuffix(": "), problem.subject)

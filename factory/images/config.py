@@ -1,11 +1,13 @@
 """Configuration of the stage `images`: the recipe's tables `[images]` and `[[images.sources]]`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
 from factory.images.base import COMMONS, THUMBNAIL_WIDTHS
+from factory.knowledge.config import KnowledgeConfig
 from pangea_cultural.config import Config
 
 
@@ -46,7 +48,16 @@ class CommonsConfig(Config):
         return width
 
 
+@dataclass(frozen=True)
+class OwnImages:
+    """Images that own knowledge names: the recipe's document sources of this type, not a table of their own."""
+
+    sources: tuple[KnowledgeConfig, ...]
+    type: str = "knowledge"
+
+
 ImageSourceConfig = Annotated[DrawingsConfig | FolderConfig | CommonsConfig, Field(discriminator="type")]
+AnyImageSource = DrawingsConfig | FolderConfig | CommonsConfig | OwnImages
 
 
 class ImagesConfig(Config):
@@ -54,7 +65,7 @@ class ImagesConfig(Config):
 
     sources: tuple[ImageSourceConfig, ...] = ()
     """Image sources. The first source that has a file provides it."""
-    required: bool = True
-    """Whether entities without an image are dropped. If false, their questions have no image."""
-    max_per_entity: int = Field(default=3, ge=1)
+    any_license: bool = False
+    """Keep images whose license is not free or not in the table. `pcult data check` reports them."""
+    max_per_entity: int = Field(default=3, ge=1, le=1000)
     """Maximum number of images of an entity."""

@@ -4,7 +4,7 @@ import concurrent.futures
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from factory.images.base import ImageInfo, ImageSource
@@ -48,6 +48,8 @@ def fetch_all(source: ImageSource, infos: Sequence[ImageInfo], folder: Path) -> 
 
 def _result(info: ImageInfo, future: concurrent.futures.Future[StoredImage]) -> DownloadResult:
     try:
-        return DownloadResult(info=info, outcome=future.result())
+        stored = future.result()
     except ImageError as error:
         return DownloadResult(info=info, outcome=error)
+    changes = ", ".join(filter(None, (info.changes, *stored.changes)))
+    return DownloadResult(info=replace(info, changes=changes), outcome=stored)

@@ -4,12 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pangea_cultural.utils.files import write_bytes
-from pangea_cultural.utils.images import verify
-
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "WEBP": ".webp"}
-FORMATS = ("PNG", "JPEG", "WEBP")
-"""Formats that every browser and model server reads. MPO is what Pillow calls a JPEG with further images behind it."""
+from factory.images.normalized import normalized
+from pangea_cultural.utils.sealed import is_intact, write_sealed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,17 +18,23 @@ class StoredImage:
     """Relative to the folder."""
     width: int
     height: int
+    size_bytes: int
+    changes: tuple[str, ...] = ()
+    """Changes of the pixels by the normalization."""
 
 
 def store_image(content: bytes, folder: Path) -> StoredImage:
-    """Verify an image and write it under its hash, unless the folder has it.
+    """Normalize an image and write it under its hash, unless the folder has it undamaged.
 
     Raises:
         ImageError: the image cannot be used.
     """
-    header = verify(content, FORMATS)
-    image = hashlib.sha256(content).hexdigest()
-    path = f"{image[:2]}/{image}{SUFFIXES[header.format]}"
-    if not (folder / path).is_file():
-        write_bytes(folder / path, content)
-    return StoredImage(image=image, path=path, width=header.width, height=header.height)
+    result = normalized(content)
+    image = hashlib.sha256(result.content).hexdigest()
+    path = f"{image[:2]}/{image}{result.suffix}"
+    size = len(result.content)
+    if not is_intact(folder / path, size):
+        write_sealed(folder / path, result.content)
+    return StoredImage(
+        image=image, path=path, width=result.width, height=result.height, size_bytes=size, changes=result.changes
+    )

@@ -10,11 +10,13 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator,
 from typing import Any, Self, TypeVar
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from factory.net import errors
-from factory.net.errors import EndpointDownError, FetchError, RequestError
+from factory.net.errors import EndpointDownError, FetchError, HostNotFoundError, RequestError
 from factory.net.limits import HostLimiter, HostLimiters, HostLimits
+from factory.net.proxies import HOW_TO_BYPASS, proxy_for
 from factory.net.resolver import PrivateAddressError, PublicResolver
 from factory.net.responses import Response, ResponseSpec
 from factory.net.retry import RetryPolicy
@@ -69,9 +71,10 @@ class Client:
         self._runner = asyncio.Runner()
         self._resolver: PublicResolver
         self._session: aiohttp.ClientSession
+        self._proxied: aiohttp.ClientSession
 
     def __enter__(self) -> Self:
-        self._session = self.run(self._open())
+        self.run(self._open())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -134,7 +137,10 @@ class Client:
             EndpointDownError: the host does not work at the moment.
             UserError: the host requires a contact.
         """
-        target = URL(url)
+        try:
+            target = URL(url)
+        except ValueError as error:
+            raise FetchError(errors.NOT_HTTP, f"{url} ({error})") from error
         limiter = self._limiters.for_url(target)
         for attempt in range(self._retry.tries):
             try:
@@ -163,7 +169,8 @@ class Client:
 
     def _final_error(self, url: URL, limiter: HostLimiter, error: RequestError) -> Exception:
         if error.unreachable:
-            return EndpointDownError(limiter.name, f"cannot be reached ({error.detail})")
+            kind = HostNotFoundError if error.unresolved else EndpointDownError
+            return kind(limiter.name, f"cannot be reached ({error.detail})")
         # A missing file does not mean that the host is down.
         if error.retry or error.status in (401, 403):
             limiter.consecutive_failures += 1
@@ -207,18 +214,21 @@ class Client:
         async with limiter.slot():
             try:
                 async with asyncio.timeout(self._retry.total_s):
-                    response = await self._session.request(
-                        "POST" if body else "GET", url, data=body, headers=headers, allow_redirects=False
-                    )
+                    response = await self._send(url, body, headers)
                 async with response:
                     redirect = response.status in _REDIRECTS and "Location" in response.headers
                     if redirect and spec.follow_redirects:
                         return url.join(URL(response.headers["Location"]))
-                    return await self._read(response, limiter, spec)
+                    return await self._read(response, url, limiter, spec)
+            except aiohttp.ClientProxyConnectionError as error:
+                raise _unreachable(f"{errors.PROXY_FAILED}: {error.os_error}") from error
+            except aiohttp.ClientHttpProxyError as error:
+                raise _unreachable(f"{errors.PROXY_FAILED}: {error.status} {error.message}") from error
             except aiohttp.ClientConnectorError as error:
                 if isinstance(error.os_error, PrivateAddressError):
                     raise _private(error.os_error) from error
-                raise _unreachable(str(error.os_error)) from error
+                unresolved = isinstance(error, aiohttp.ClientConnectorDNSError)
+                raise _unreachable(str(error.os_error), unresolved=unresolved) from error
             except aiohttp.ConnectionTimeoutError as error:
                 raise _unreachable("no connection in time") from error
             except TimeoutError as error:
@@ -233,14 +243,42 @@ class Client:
                 incomplete = truncated and ConnectionResetError.__name__ not in detail
                 raise RequestError(reason=reason, detail=detail, incomplete=incomplete) from error
 
-    async def _read(self, response: aiohttp.ClientResponse, limiter: HostLimiter, spec: ResponseSpec[Any]) -> Response:
+    async def _send(self, url: URL, body: Body | None, headers: Mapping[str, str] | None) -> aiohttp.ClientResponse:
+        """Send a request directly, or through a tunnel of the environment's proxy to a checked address."""
+        method = "POST" if body else "GET"
+        proxy = None if self._resolver.is_allowed(url) else proxy_for(url)
+        if proxy is None:
+            return await self._session.request(method, url, data=body, headers=headers, allow_redirects=False)
+        if url.scheme != "https":
+            detail = f"{url.host} has no https address. {HOW_TO_BYPASS}"
+            raise RequestError(reason=errors.PROXY_NEEDS_HTTPS, detail=detail, retry=False)
+        try:
+            address = await self._resolver.public_address(url)
+        except PrivateAddressError as error:
+            raise _private(error) from error
+        except OSError as error:
+            raise _unreachable(f"{url.host} has no address here, and {proxy.name} is not asked for it") from error
+        return await self._proxied.request(
+            method,
+            url.with_host(address),
+            data=body,
+            headers={"Host": url.raw_authority.rpartition("@")[2], **(headers or {})},
+            allow_redirects=False,
+            proxy=proxy.url,
+            proxy_auth=proxy.auth,
+            server_hostname=url.raw_host,
+        )
+
+    async def _read(
+        self, response: aiohttp.ClientResponse, url: URL, limiter: HostLimiter, spec: ResponseSpec[Any]
+    ) -> Response:
         if response.status != 200:
             beginning = await self._error_body(response)
             raise spec.status_error(response.status, response.headers, beginning.decode("utf-8", "replace"))
         spec.check_type(response.headers.get("Content-Type", ""))
         content = await self._body(response, limiter, spec.max_bytes)
         spec.check_content(content)
-        return Response(url=str(response.url), headers=response.headers, content=content)
+        return Response(url=str(url), headers=response.headers, content=content)
 
     async def _error_body(self, response: aiohttp.ClientResponse) -> bytes:
         """Return the beginning of an error's body, as far as it arrives. The status alone is an answer."""
@@ -274,13 +312,17 @@ class Client:
                 raise RequestError(reason=errors.TOO_SLOW, detail=detail, incomplete=True)
             await limiter.received(len(chunk))
 
-    async def _open(self) -> aiohttp.ClientSession:
+    async def _open(self) -> None:
         self._resolver = PublicResolver(self._private_hosts)
-        # The limiters count connections, so the connector does not.
-        connector = aiohttp.TCPConnector(limit=0, resolver=self._resolver, force_close=not self._keep_alive)
+        self._session = self._new_session(self._resolver)
+        # Its connections go to the proxy, which may have a private address.
+        self._proxied = self._new_session(aiohttp.ThreadedResolver())
+
+    def _new_session(self, resolver: AbstractResolver) -> aiohttp.ClientSession:
         retry = self._retry
         return aiohttp.ClientSession(
-            connector=connector,
+            # The limiters count connections, so the connector does not.
+            connector=aiohttp.TCPConnector(limit=0, resolver=resolver, force_close=not self._keep_alive),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": self._user_agent},
             timeout=aiohttp.ClientTimeout(sock_connect=retry.connect_s, sock_read=retry.stall_s),
@@ -290,6 +332,7 @@ class Client:
 
     async def _close(self) -> None:
         await self._session.close()
+        await self._proxied.close()
         await self._resolver.close()
 
 
@@ -298,8 +341,8 @@ def _private(error: PrivateAddressError) -> RequestError:
     return RequestError(reason=errors.PRIVATE_ADDRESS, detail=detail, retry=False)
 
 
-def _unreachable(detail: str) -> RequestError:
-    return RequestError(reason=errors.HOST_UNREACHABLE, detail=detail, unreachable=True)
+def _unreachable(detail: str, *, unresolved: bool = False) -> RequestError:
+    return RequestError(reason=errors.HOST_UNREACHABLE, detail=detail, unreachable=True, unresolved=unresolved)
 
 
 async def _first_done(tasks: set[asyncio.Task[T]]) -> tuple[set[asyncio.Task[T]], set[asyncio.Task[T]]]:

@@ -17,15 +17,18 @@ RESUME = "Run the same command again to resume."
 # Reasons of failed requests. They become reasons of rejections.
 BODY_TRUNCATED = "body truncated"
 CONNECTION_BROKEN = "connection broken"
-CONTENT_TYPE = "wrong content type: {}"
+CONTENT_TYPE = "wrong content type"
 HOST_UNREACHABLE = "host not reachable"
 HTTP_STATUS = "HTTP {}"
 NOT_HTTP = "not an http address"
 PRIVATE_ADDRESS = "private address"
+PROXY_FAILED = "proxy failed"
+PROXY_NEEDS_HTTPS = "plain http through a proxy"
 TIMEOUT = "timeout"
 TOO_LARGE = "file too large"
 TOO_MANY_REDIRECTS = "too many redirects"
 TOO_SLOW = "too slow"
+WRONG_SHA1 = "content differs from its SHA-1"
 
 
 class FetchError(Exception):
@@ -51,6 +54,10 @@ class EndpointDownError(UserError):
         super().__init__(f"{host} {problem}. {RESUME}")
 
 
+class HostNotFoundError(EndpointDownError):
+    """A host whose name has no address: the network is down, or the name is wrong."""
+
+
 @dataclass(kw_only=True, eq=False)
 class RequestError(Exception):
     """A failed attempt."""
@@ -65,6 +72,8 @@ class RequestError(Exception):
     """Whether the server reported too many requests or an overload. The next attempt waits longer."""
     unreachable: bool = False
     """Whether no connection was made."""
+    unresolved: bool = False
+    """Whether no connection was made because the host's name has no address."""
     incomplete: bool = False
     """Whether the response was truncated, slow or absent. `ResponseSpec.retry_incomplete` decides on a retry."""
     limiter: HostLimiter | None = None

@@ -64,6 +64,21 @@ class PublicResolver(AbstractResolver):
         """Release the resolver."""
         await self._resolver.close()
 
+    def is_allowed(self, url: URL) -> bool:
+        """Return whether a URL's host is one of the recipe's private hosts."""
+        return self._is_allowed(url.host or "", url.port or 0)
+
+    async def public_address(self, url: URL) -> str:
+        """Return an address of a URL's host, which may itself be an address.
+
+        Raises:
+            PrivateAddressError: all addresses are private.
+            OSError: the name has no address.
+        """
+        self.check(url)
+        addresses = await self.resolve(url.host or "", url.port or 0)
+        return addresses[0]["host"]
+
     def _is_allowed(self, host: str, port: int) -> bool:
         name = f"[{host}]" if ":" in host else host
         return bool({name.lower(), f"{name.lower()}:{port}"} & self._allowed)

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from factory.net.errors import CONTENT_TYPE, HTTP_STATUS, RequestError
-from factory.net.retry import retry_after_s
+from pangea_cultural.endpoint.retry_after import retry_after_s
 
 T = TypeVar("T")
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -72,7 +72,7 @@ class ResponseSpec(Generic[T]):
         if name == "text/html":
             raise self._html()
         if not name.startswith(self.types):
-            raise RequestError(reason=CONTENT_TYPE.format(name or "none"))
+            raise RequestError(reason=CONTENT_TYPE, detail=name[:200] or "none")
 
     def check_content(self, content: bytes) -> None:
         """Check that a body is not an HTML page with another content type.
@@ -104,9 +104,15 @@ def _read_mediawiki(response: Response) -> dict[str, Any]:
         raise RequestError(reason="broken JSON", detail=str(error)) from error
     if not isinstance(content, dict):
         raise RequestError(reason="not an answer of the MediaWiki API", retry=False)
+    # A gateway's own error, with status 200.
+    if isinstance(status := content.get("httpCode"), int):
+        raise status_error(status, response.headers, str(content.get("httpReason", "")))
     if "error" not in content:
         return content
-    code, info = (str(content["error"].get(key, "")) for key in ("code", "info"))
+    problem = content["error"]
+    if not isinstance(problem, dict):
+        raise RequestError(reason=API_ERROR.format("without a code"), detail=str(problem)[:200], throttled=True)
+    code, info = (str(problem.get(key, "")) for key in ("code", "info"))
     raise RequestError(
         reason=API_ERROR.format(code),
         detail=info,

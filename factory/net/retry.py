@@ -1,7 +1,5 @@
 """Retries: number of attempts, back-off and timeouts."""
 
-import datetime
-import email.utils
 import random
 
 from pydantic import Field
@@ -13,7 +11,7 @@ from pangea_cultural import config
 class RetryPolicy(config.Config):
     """Attempts, back-off and timeouts of a request. Times are in seconds."""
 
-    tries: int = Field(default=6, ge=1)
+    tries: int = Field(default=6, ge=1, le=100)
     """Attempts per request, including the first."""
     base_s: float = Field(default=5.0, ge=0)
     """Upper bound of the first back-off. It doubles with each attempt."""
@@ -53,28 +51,3 @@ class RetryPolicy(config.Config):
         """Return whether a body with `num_bytes` after `seconds` is below the minimum speed or over the timeout."""
         slow = seconds > self.min_speed_after_s and num_bytes < self.min_bytes_per_second * seconds
         return slow or seconds > self.total_s
-
-
-def retry_after_s(value: str | None, date: str | None = None) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None if it is missing or malformed.
-
-    Args:
-        value: seconds, or an HTTP date.
-        date: the response's Date header. Retry-After is relative to the server's clock.
-    """
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    until = _http_date(value)
-    now = _http_date(date or "") or datetime.datetime.now(datetime.UTC)
-    return None if until is None else max(0.0, (until - now).total_seconds())
-
-
-def _http_date(text: str) -> datetime.datetime | None:
-    """Return an HTTP date in any of its three forms (RFC 9110, 5.6.7). The oldest form has no zone: all are UTC."""
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)

@@ -1,20 +1,28 @@
-"""The stage `split`: train, dev, test and unseen images."""
+"""The stage `split`: train, dev, test and unseen images.
 
-from factory.scope import Scope
+It comes before the questions: wrong options are answers of other images of the same split. An option that is an answer
+in train would otherwise be known to be wrong in test.
+"""
+
+from factory.splits import held_out, signatures
 from factory.splits.config import SplitConfig
 from factory.store.store import Store
+from pangea_cultural.errors import UserError
 
-# The split of an image depends only on the seed and its content: an image of two entities has one split, and has the
-# same one in every build.
+# The split of an image depends only on the seed and its content, or on the first one of those that look the same: an
+# image of two entities has one split, and has the same one in every build.
 ASSIGN = """
 INSERT INTO split
-WITH subject AS (
-    SELECT DISTINCT CASE WHEN image = '' THEN entity ELSE image END AS image FROM question
+WITH keyed AS (
+    SELECT i.image, coalesce(a.first, i.image) AS key,
+           list_has_any(i.categories, $unseen_categories::VARCHAR[])
+               OR i.image IN (SELECT image FROM entity_image SEMI JOIN held_out_entity USING (entity)) AS unseen
+    FROM image i LEFT JOIN alike a USING (image)
 ),
+unseen_key AS (SELECT DISTINCT key FROM keyed WHERE unseen),
 hashed AS (
-    SELECT s.image, (md5_number(concat_ws('|', $seed, s.image)) % 1000000)::DOUBLE / 1000000 AS share,
-           list_has_any(coalesce(i.categories, []), $unseen_categories::VARCHAR[]) AS unseen
-    FROM subject s LEFT JOIN image i USING (image)
+    SELECT image, md5_number_lower(concat_ws('|', $seed, key)) % 1000000 / 1000000 AS share, u.key IS NOT NULL AS unseen
+    FROM keyed k LEFT JOIN unseen_key u USING (key)
 )
 SELECT image, CASE WHEN unseen THEN 'unseen'
                    WHEN share < $test THEN 'test'
@@ -23,30 +31,35 @@ SELECT image, CASE WHEN unseen THEN 'unseen'
 FROM hashed
 """
 
-STAGE = "split"
-HELD_OUT_LANGUAGE = "held-out language on a training image"
-"""Reason of a rejection: train must not have the question, and its image is in no other split."""
-HELD_OUT_QUESTIONS = """
-SELECT q.language AS item, count(*) AS items
-FROM question q JOIN split s ON s.image = CASE WHEN q.image = '' THEN q.entity ELSE q.image END
-WHERE s.split = 'train' AND list_contains($held_out_languages::VARCHAR[], q.language)
-GROUP BY q.language
-"""
 
+def run(store: Store, config: SplitConfig, seed: int) -> tuple[int, int]:
+    """Assign every image to a split. Return the number of images, twice: none is dropped.
 
-def run(store: Store, config: SplitConfig, scope: Scope) -> tuple[int, int]:
-    """Assign every image to a split. Return the numbers of all questions and of those that can be exported."""
-    store.execute(
-        ASSIGN,
-        {
-            "seed": str(scope.seed),
-            "unseen_categories": list(config.unseen_categories),
-            "test": config.test,
-            "dev": config.dev,
-        },
-    )
-    held_out = {"held_out_languages": list(scope.held_out_languages)}
-    store.reject_selected(STAGE, HELD_OUT_LANGUAGE, HELD_OUT_QUESTIONS, held_out)
-    questions = store.value("SELECT count(*) FROM question")
-    dropped = store.value("SELECT coalesce(sum(items), 0)::BIGINT FROM rejection WHERE stage = ?", [STAGE])
-    return questions, questions - dropped
+    `signatures.update` has computed the images' signatures; an image without one looks like no other.
+
+    Raises:
+        UserError: no image is left for train.
+    """
+    with store.transaction():
+        store.execute("DELETE FROM split")
+        store.execute("CREATE OR REPLACE TEMP TABLE alike (image VARCHAR, first VARCHAR)")
+        if config.near_duplicates:
+            store.append("alike", signatures.groups(store))
+        held_out.mark(store, config, seed)
+        store.execute(
+            ASSIGN,
+            {
+                "seed": str(seed),
+                "unseen_categories": list(config.unseen_categories),
+                "test": config.test,
+                "dev": config.dev,
+            },
+        )
+        store.execute("DROP TABLE alike")
+    images = store.value("SELECT count(*) FROM split")
+    if images and config.holds_out and not store.value("SELECT count(*) FROM split WHERE split = 'train'"):
+        raise UserError(
+            "No image is left for train: all entities are held out, or connected with held-out ones. "
+            "Hold out less in [split]."
+        )
+    return images, images

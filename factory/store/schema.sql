@@ -143,6 +143,6 @@ CREATE TABLE question (
     template VARCHAR NOT NULL
 );
 CREATE TABLE split (
-    image VARCHAR NOT NULL,               -- or the entity of a question without an image
+    image VARCHAR NOT NULL,
     split VARCHAR NOT NULL
 );

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,12 @@ class Rejection(NamedTuple):
     reason: str
     detail: str = ""
     items: int = 1
+    unit: str = ""
+    """Kind of the dropped thing: empty for an input of the stage, or a part of one, such as `claim` or `file`."""
+
+
+class StoreInUseError(UserError):
+    """A store that another process has opened."""
 
 
 class Store:
@@ -30,6 +36,8 @@ class Store:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self.on_commit: Callable[[], None] | None = None
+        """Called after each transaction."""
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> "Store":
@@ -87,6 +95,8 @@ class Store:
             self.connection.rollback()
             raise
         self.connection.commit()
+        if self.on_commit is not None:
+            self.on_commit()
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Append rows to a table; columns are matched by name."""
@@ -95,7 +105,7 @@ class Store:
         self.connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM appended")
         self.connection.unregister("appended")
 
-    def reject(self, stage: str, item: str, reason: str, detail: str = "", items: int = 1) -> None:
+    def reject(self, stage: str, item: str, reason: str, detail: str = "", items: int = 1, *, unit: str = "") -> None:
         """Record something that a stage drops.
 
         Args:
@@ -104,8 +114,9 @@ class Store:
             reason: one of the stage's constants, the same for all items with the same fault.
             detail: text that is particular to the item.
             items: number of dropped things that the row stands for.
+            unit: what is dropped, if it is a part of the stage's input: a claim of a document, a file of an entity.
         """
-        self.reject_all(stage, [Rejection(item, reason, detail, items)])
+        self.reject_all(stage, [Rejection(item, reason, detail, items, unit)])
 
     def reject_all(self, stage: str, rejections: Iterable[Rejection]) -> None:
         """Record many dropped things at once."""
@@ -119,7 +130,7 @@ class Store:
         Args:
             stage: name of the stage.
             reason: one of the stage's constants.
-            query: gives the column `item`, and optionally `items` and `detail`.
+            query: gives the column `item`, and optionally `items`, `detail` and `unit`.
             parameters: named parameters of the query, other than `stage` and `reason`.
         """
         sql = f"INSERT INTO rejection BY NAME SELECT $stage AS stage, $reason AS reason, * FROM ({query})"
@@ -170,7 +181,7 @@ def _make_empty(path: Path) -> None:
 
 def _cannot_open(path: Path, error: duckdb.IOException) -> UserError:
     if "lock" in str(error).lower():
-        return UserError(f"Another process is using the store {path}. Wait until it ends, or stop it.")
+        return StoreInUseError(f"Another process is using the store {path}. Wait until it ends, or stop it.")
     if "not a valid DuckDB database" in str(error):
         return UserError(f"{path} is not a DuckDB store. Move it away, or choose another --workspace.")
     return UserError(f"Cannot open the store {path} ({' '.join(str(error).split())}). Choose another --workspace.")

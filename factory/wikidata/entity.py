@@ -3,16 +3,18 @@
 SPARQL has no order of statements, so claims are sorted and numbered by property, rank and value.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
-from factory.wikidata import values
+from factory.wikidata import qualifiers, references, values
 
 RANKS = ("preferred", "normal", "deprecated")
 COMMONS = "commonswiki"
 """Site whose sitelink to a category is read as a claim. It has the meaning of P373."""
 CATEGORY = "Category:"
 MAX_REVISION = 2**63 - 1
+LAST_YEAR = 9999
+"""A year after all ends, so that every end counts."""
 ANSWER_TRUNCATED = "answer truncated"
 """Value of the key `error` in a document that its source could not get, and the reason to reject it."""
 # Reasons to reject a document.
@@ -29,6 +31,7 @@ SITELINK_WITHOUT_TITLE = "sitelink without a title"
 STATEMENT_WITHOUT_RANK = "statement without a rank"
 STATEMENT_WITHOUT_SNAK = "statement without a main snak"
 SNAK_WITHOUT_VALUE = "snak without a value"
+UNKNOWN_VALUE = "somevalue"
 
 
 class MalformedDocumentError(ValueError):
@@ -49,6 +52,14 @@ class Claim:
     value_type: str
     bounds: str = ""
     """Bounds of a quantity, such as `329.5/330.5`, or empty."""
+    qualified: str = ""
+    """Limit by qualifiers: a word of `qualifiers.WORDS`, or empty."""
+    referenced: bool = False
+    """Whether a reference names a source. It is read for times and quantities only (see references.py)."""
+
+    def without_reference(self) -> Self:
+        """Return the claim as values have it: a dump's values are cut out without their references."""
+        return replace(self, referenced=False) if self.referenced else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +72,38 @@ class Entity:
     claims: list[Claim]
     dropped: list[tuple[str, str]] = field(default_factory=list)
     """Rejected claims and labels: the property, or `label` with its code, and the reason."""
+    unknown: frozenset[str] = frozenset()
+    """Properties with an unknown value (`somevalue`), such as a date of death."""
+    regions: tuple[str, ...] = ()
+    """Slugs of regions that own knowledge states. Entities of Wikidata have claims that link them."""
+    entity_type: str = ""
+    """Type that own knowledge states. Entities of Wikidata have classes."""
 
     def best(self, name: str) -> list[str]:
         """Return the best-rank values of a property, sorted."""
         return [claim.value for claim in self.claims if claim.property == name and claim.best]
 
+    def current(self, name: str) -> list[str]:
+        """Return the best-rank values of a property without those of another time, sorted."""
+        past = (qualifiers.ENDED, qualifiers.NOT_STARTED, qualifiers.OTHER_TIME)
+        claims = (claim for claim in self.claims if claim.property == name and claim.best)
+        return [claim.value for claim in claims if claim.qualified not in past]
 
-def read_entity(document: Any, properties: frozenset[str] | None = None, codes: frozenset[str] | None = None) -> Entity:
+
+def read_entity(
+    document: Any,
+    properties: frozenset[str] | None = None,
+    codes: frozenset[str] | None = None,
+    *,
+    as_of: int = LAST_YEAR,
+) -> Entity:
     """Read an entity document from a dump, the API, Special:EntityData or SPARQL.
 
     Args:
         document: the parsed JSON.
         properties: properties whose claims are read, or None for all.
         codes: languages whose labels are read, or None for all.
+        as_of: the year that counts as today.
 
     Raises:
         MalformedDocumentError: the document is not an item.
@@ -88,7 +118,7 @@ def read_entity(document: Any, properties: frozenset[str] | None = None, codes: 
         raise MalformedDocumentError(NOT_AN_ITEM)
     dropped: list[tuple[str, str]] = []
     labels = read_labels(_mapping(document, "labels"), dropped, codes)
-    claims = _claims(_mapping(document, "claims"), properties, dropped)
+    claims = _claims(_mapping(document, "claims"), properties, dropped, as_of)
     claims += _commons_category(_mapping(document, "sitelinks"), dropped)
     return Entity(
         id=document["id"],
@@ -96,6 +126,7 @@ def read_entity(document: Any, properties: frozenset[str] | None = None, codes: 
         labels=labels,
         claims=claims,
         dropped=sorted(dropped),
+        unknown=frozenset(name for name, reason in dropped if reason == UNKNOWN_VALUE),
     )
 
 
@@ -133,7 +164,7 @@ def read_labels(
 
 
 def _claims(
-    by_property: dict[str, Any], properties: frozenset[str] | None, dropped: list[tuple[str, str]]
+    by_property: dict[str, Any], properties: frozenset[str] | None, dropped: list[tuple[str, str]], as_of: int
 ) -> list[Claim]:
     claims: list[Claim] = []
     known = sorted(key for key in by_property if isinstance(key, str) and values.PROPERTY.fullmatch(key))
@@ -143,13 +174,13 @@ def _claims(
             continue
         statements = by_property[name]
         if isinstance(statements, list):
-            claims.extend(_ranked(name, statements, dropped))
+            claims.extend(_ranked(name, statements, dropped, as_of))
         else:
             dropped.append((name, NOT_A_LIST))
     return claims
 
 
-def _ranked(name: str, statements: list[Any], dropped: list[tuple[str, str]]) -> list[Claim]:
+def _ranked(name: str, statements: list[Any], dropped: list[tuple[str, str]], as_of: int) -> list[Claim]:
     """Return the claims of one property. The best rank is preferred if there is any, else normal, never deprecated."""
     # novalue and somevalue count: if the preferred value is unknown, no normal value has the best rank.
     ranks = [s.get("rank") if isinstance(s, dict) else None for s in statements]
@@ -164,10 +195,12 @@ def _ranked(name: str, statements: list[Any], dropped: list[tuple[str, str]]) ->
         except values.MalformedValueError as error:
             dropped.append((name, str(error)))
             continue
-        ordered.append((RANKS.index(rank), value, value_type, bounds))
+        limit = qualifiers.limit(name, rank, statement.get("qualifiers"), as_of)
+        referenced = value_type in references.REFERENCED_TYPES and references.name_source(statement.get("references"))
+        ordered.append((RANKS.index(rank), value, value_type, bounds, limit, referenced))
     return [
-        Claim(name, ordinal, RANKS[rank] == best_rank, RANKS[rank], value, value_type, bounds)
-        for ordinal, (rank, value, value_type, bounds) in enumerate(sorted(ordered))
+        Claim(name, ordinal, RANKS[rank] == best_rank, RANKS[rank], value, value_type, bounds, limit, referenced)
+        for ordinal, (rank, value, value_type, bounds, limit, referenced) in enumerate(sorted(ordered))
     ]
 
 

@@ -19,6 +19,12 @@ _BROKEN = (msgspec.DecodeError, orjson.JSONDecodeError, UnicodeDecodeError, Recu
 """Errors of the decoders for broken JSON, keys that are not UTF-8, and thousands of nested brackets."""
 
 
+class _Label(msgspec.Struct, gc=False):
+    """A label, of which only the text is read."""
+
+    value: str
+
+
 class BrokenJsonError(ValueError):
     """Text that is not JSON."""
 
@@ -67,13 +73,31 @@ def entries(text: bytes, wanted: Collection[str]) -> Any:
         raise BrokenJsonError(str(error)) from error
 
 
+def labels(text: bytes, codes: Collection[str]) -> Any:
+    """Return some labels of a JSON object, as `entries` does, in less time. Only their texts are read.
+
+    Raises:
+        BrokenJsonError: the text is not JSON.
+    """
+    decoder, names = _decoder(frozenset(codes), _Label)
+    try:
+        found = msgspec.structs.astuple(decoder.decode(text))
+    except _BROKEN:
+        return entries(text, codes)  # another form
+    return {
+        name: {"value": label.value} for name, label in zip(names, found, strict=True) if label is not msgspec.UNSET
+    }
+
+
 @functools.lru_cache
-def _decoder(wanted: frozenset[str]) -> tuple[msgspec.json.Decoder[msgspec.Struct], list[str]]:
+def _decoder(
+    wanted: frozenset[str], value_type: Any = msgspec.Raw
+) -> tuple[msgspec.json.Decoder[msgspec.Struct], list[str]]:
     """Return a decoder that ignores other entries, and the keys of the values that it returns.
 
     It reads a document's labels in half the time of a decoder that makes a dictionary.
     """
     names = sorted(wanted)
-    fields = [(f"entry_{n}", msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for n in range(len(names))]
+    fields = [(f"entry_{n}", value_type | msgspec.UnsetType, msgspec.UNSET) for n in range(len(names))]
     keys = {field: name for (field, *_), name in zip(fields, names, strict=True)}
     return msgspec.json.Decoder(msgspec.defstruct("Entries", fields, rename=keys, gc=False)), names

@@ -20,7 +20,7 @@ def region_names(languages: list[Language]) -> Iterator[tuple[str, str, str]]:
         except UnknownLocaleError:
             continue
         for region in regions().values():
-            name = names.get(region.iso)
+            name = names.get(region.iso) if region.qid else None
             # CLDR fills gaps with English names. The Igbo file has many of them.
             if name and not (row.code == "ig" and name == region.name):
                 yield region.qid, row.code, name

@@ -26,7 +26,7 @@ _ENTITY_URL = re.compile(r"https?://www\.wikidata\.org/entity/(Q[1-9][0-9]{0,14}
 _TIME = re.compile(r"([+-])([0-9]{1,16})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,130}(\.[0-9]{1,130})?")
 
-YEAR, MONTH, DAY = 9, 10, 11
+CENTURY, DECADE, YEAR, MONTH, DAY = 7, 8, 9, 10, 11
 DEGREE_DECIMALS = 11
 """Decimals of a degree in a key, about a micrometer."""
 GREGORIAN, JULIAN = "Q1985727", "Q1985786"

@@ -28,9 +28,9 @@ COMMANDS = {
     "quickstart": LazyCommand(
         "pangea_cultural.cli.workflows.quickstart:quickstart", "all", "Run the whole pipeline on the embedded sample."
     ),
-    "build": LazyCommand("factory.cli:build", "factory", "Build a data set from a recipe."),
+    "build": LazyCommand("factory.cli.build:build", "factory", "Build a data set from a recipe."),
     "data": LazyCommand(
-        "factory.cli:data", "factory", "Inspect the store, check exports and write synthetic chat data."
+        "factory.cli.data:data", "factory", "Inspect the store, check exports and write synthetic chat data."
     ),
     "train": LazyCommand("pangea_cultural.training.cli:train", "train", "Train a checkpoint from a recipe."),
     "convert": LazyCommand(
@@ -40,10 +40,16 @@ COMMANDS = {
     ),
     "serve": LazyCommand("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
     "demo": LazyCommand("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
-    "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model on an export with lighteval."),
+    "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model on benchmarks with lighteval."),
     "report": LazyCommand("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
     "recipe": LazyCommand("pangea_cultural.cli.recipe:recipe", "all", "Describe the keys of recipes."),
 }
+SUBCOMMANDS = {
+    ("data", "browse"): LazyCommand(
+        "demos.browse.cli:browse", "demo", "Open a web page to look at the rows of an export and to mark wrong ones."
+    ),
+}
+"""Commands of a group whose packages are another's: factory and demos do not import each other."""
 NO_SPACE = os.strerror(errno.ENOSPC)
 PROJECT_PACKAGES = ("pangea_cultural", "factory", "serve", "evalsuite", "demos")
 """Top-level packages of this project. If one is missing, the installation is broken and no extra helps."""
@@ -60,13 +66,23 @@ class LazyGroup(click.Group):
         """Import a command when it is called."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name].target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        command = _imported(COMMANDS[cmd_name])
+        if isinstance(command, click.Group):
+            for (group, name), subcommand in SUBCOMMANDS.items():
+                if group == cmd_name and name not in command.commands:
+                    command.add_command(_imported(subcommand), name)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.summary) for name, command in COMMANDS.items()])
+
+
+def _imported(command: LazyCommand) -> click.Command:
+    module, _, attribute = command.target.partition(":")
+    imported: click.Command = getattr(importlib.import_module(module), attribute)
+    return imported
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,7 +114,9 @@ def main(args: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        click.echo(f"Error: {error_line(error, args)}", err=True)
+        from pangea_cultural.utils.console import without_controls
+
+        click.echo(f"Error: {without_controls(error_line(error, args))}", err=True)
         sys.exit(1)
 
 
@@ -110,13 +128,23 @@ def error_line(error: Exception, args: list[str]) -> str:
     if NO_SPACE in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         return f"The disk is full{_location(error)}. Free some space, then run the same command again to resume."
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"No permission to write{_location(error)}. Choose another folder with --workspace."
+        return f"No permission to write{_location(error)}. Choose another folder, for a workspace with --workspace."
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.strerror}{_location(error)}. Check the path, then run the same command again."
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in PROJECT_PACKAGES:
-        command = next((a for a in args if a in COMMANDS), "")
-        extra = COMMANDS[command].extra if command else "all"
+        command, extra = _command_and_extra(args)
         return f"pcult {command} needs the package {error.name}. Run: pip install 'pangea-cultural[{extra}]'"
     text = " ".join(str(error).split()) or "no message"
     return f"{type(error).__name__}: {text}. This is probably a bug. Rerun with --debug for the traceback."
+
+
+def _command_and_extra(args: list[str]) -> tuple[str, str]:
+    """Return the command of a command line, and the extra with its dependencies."""
+    command = next((a for a in args if a in COMMANDS), "")
+    for (group, name), subcommand in SUBCOMMANDS.items():
+        if group == command and name in args:
+            return f"{group} {name}", subcommand.extra
+    return command, COMMANDS[command].extra if command else "all"
 
 
 def _location(error: Exception) -> str:

@@ -80,3 +80,14 @@ quiet_option: Callable[..., Any] = click.option(
 json_option: Callable[..., Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
 )
+
+
+list_option = click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Another list of withdrawals, besides that of the workspace.",
+)
+"""Lists of what no data set may use, such as another workspace's withdrawn.json."""

@@ -71,9 +71,13 @@ class Endpoint:
 
     async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
         """Return the greedy answer to a question, with or without an image."""
+        return await self.answer_message(question(image, text), max_tokens=max_tokens)
+
+    async def answer_message(self, message: Any, *, max_tokens: int = MAX_TOKENS) -> str:
+        """Return the greedy answer to a user's message, which may have several images."""
         reply = await self._call(
             self._client.chat.completions.create(
-                model=await self.model(), messages=[question(image, text)], max_tokens=max_tokens, temperature=0
+                model=await self.model(), messages=[message], max_tokens=max_tokens, temperature=0
             )
         )
         return reply.choices[0].message.content or ""

@@ -24,6 +24,11 @@ CHAT_TEMPLATE = (
     "{{- '<|im_start|>' + message['role'] + '\\n' }}"
     "{%- if message['content'] is string %}"
     "{{- message['content'] }}"
+    "{%- elif message['content'] | selectattr('type', 'equalto', 'text') | list | length > 1"
+    " and message['content'][0]['type'] == 'text' and message['content'][-1]['type'] == 'text' %}"
+    "{%- for part in message['content'] if part['type'] in ('text', 'image', 'image_url') %}"
+    "{{- part['text'] if part['type'] == 'text' else '<image>' }}"
+    "{%- endfor %}"
     "{%- else %}"
     "{%- set ns = namespace(images=0) %}"
     "{%- for part in message['content'] if part['type'] in ('image', 'image_url') %}"
@@ -36,7 +41,11 @@ CHAT_TEMPLATE = (
     "{%- endfor %}"
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )
-"""ChatML as in Pangea's training: images first, joined by spaces, one newline, then the text."""
+"""ChatML as in Pangea's training: images first, joined by spaces, one newline, then the text.
+
+If a message begins and ends with different parts of text, also empty ones, its images stay between them, as in the
+training on texts with placeholders of images.
+"""
 
 
 def train(texts: Iterable[str], *, vocab_size: int, max_length: int) -> PreTrainedTokenizerFast:

@@ -36,10 +36,10 @@ class Region(Config):
     """Name in recipes, paths and reports: `south_korea`."""
     name: str
     """English name."""
-    qid: Item
-    """Wikidata item of the country."""
-    iso: str = Field(pattern="^[A-Z]{2}$")
-    """ISO 3166-1 alpha-2 code."""
+    qid: str = Field(default="", pattern=r"^(Q[1-9]\d*)?$")
+    """Wikidata item of the country. A region of own knowledge can do without."""
+    iso: str = Field(default="", pattern="^([A-Z]{2})?$")
+    """ISO 3166-1 alpha-2 code. Empty for a part of a country: its name is not that of the country."""
     languages: tuple[str, ...]
     """Main languages among the 39; English is added for every region."""
     also: tuple[Item, ...] = ()
@@ -52,7 +52,7 @@ class Region(Config):
     @property
     def items(self) -> tuple[str, ...]:
         """All Wikidata items that represent the region."""
-        return (self.qid, *self.also)
+        return (*([self.qid] if self.qid else ()), *self.also)
 
 
 class AmbiguousState(Config):

@@ -1,18 +1,19 @@
 """Tables that users extend: TOML files with one TOML table per row."""
 
-import functools
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Generic
+from pathlib import Path
+from typing import Any, Generic
 
 from pangea_cultural import config
 from pangea_cultural.config import ConfigType
 from pangea_cultural.errors import UserError, unknown
+from pangea_cultural.reference import own_tables
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table(Generic[ConfigType]):
-    """The rows of a TOML file, read at the first use."""
+    """The rows of a TOML file, read at the first use, and those of the user's own table (see `own_tables`)."""
 
     row_type: type[ConfigType]
     path: Traversable
@@ -23,30 +24,25 @@ class Table(Generic[ConfigType]):
     aliases: str | None = None
     """Field of a row with further codes; None if rows have none."""
 
-    @functools.cached_property
+    @property
     def rows(self) -> dict[str, ConfigType]:
-        """The rows by key, in the file's order.
+        """The rows by key, in the file's order. A row of an own table replaces a shipped one, or follows them.
 
         Raises:
             UserError: the file cannot be read, is not TOML, or a row is invalid. The message names file, row and
                 field, and near matches for an unknown field.
         """
-        rows = {}
-        for name, row in config.read_toml(self.path).items():
-            if not isinstance(row, dict):
-                raise UserError(f"{self.path}: {name} must be a table.")
-            rows[name] = config.parse(self.row_type, row | {self.key: name}, where=f"{self.path}: [{name}]")
-        return rows
+        return _rows(self)
 
-    @functools.cached_property
+    @property
     def by_code(self) -> dict[str, ConfigType]:
         """The rows by key and by alias."""
-        aliases = {code: row for row in self.rows.values() for code in getattr(row, self.aliases or "", ())}
-        return self.rows | aliases
+        return _by_code(self)
 
-    @functools.cached_property
-    def _by_lower_code(self) -> dict[str, ConfigType]:
-        return {code.lower(): row for code, row in self.by_code.items()}
+    def origin(self, key: str) -> str:
+        """Return the name of the own file that a row is from, or `shipped`."""
+        tables = own_tables.current()
+        return tables.files[self.label].name if key in tables.rows.get(self.label, {}) else "shipped"
 
     def find(self, code: str) -> ConfigType:
         """Return the row of a key or alias, in upper or lower case.
@@ -55,6 +51,44 @@ class Table(Generic[ConfigType]):
             UserError: the table has no such row; the message names near matches.
         """
         try:
-            return self._by_lower_code[code.lower()]
+            return _by_lower_code(self)[code.lower()]
         except KeyError:
             raise unknown(self.label, code, self.by_code) from None
+
+
+@own_tables.cached
+def _rows(table: Table[Any]) -> dict[str, Any]:
+    tables = own_tables.current()
+    if table.label not in tables.rows:
+        return _shipped(table)
+    return _shipped(table) | _parsed(table, tables.rows[table.label], tables.files[table.label])
+
+
+def _shipped(table: Table[Any]) -> dict[str, Any]:
+    with own_tables.using(own_tables.SHIPPED):
+        return _shipped_rows(table)
+
+
+@own_tables.cached
+def _shipped_rows(table: Table[Any]) -> dict[str, Any]:
+    return _parsed(table, config.read_toml(table.path), table.path)
+
+
+def _parsed(table: Table[Any], content: Any, path: Traversable | Path) -> dict[str, Any]:
+    rows = {}
+    for name, row in content.items():
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: {name} must be a table.")
+        rows[name] = config.parse(table.row_type, row | {table.key: name}, where=f"{path}: [{name}]")
+    return rows
+
+
+@own_tables.cached
+def _by_code(table: Table[Any]) -> dict[str, Any]:
+    aliases = {code: row for row in table.rows.values() for code in getattr(row, table.aliases or "", ())}
+    return table.rows | aliases
+
+
+@own_tables.cached
+def _by_lower_code(table: Table[Any]) -> dict[str, Any]:
+    return {code.lower(): row for code, row in table.by_code.items()}

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 @click.argument("recipe")
 @workspace_option
 @click.option("--seed", type=int, help="Seed of weights, question order and augmentation; replaces the recipe's.")
-@click.option("--steps", type=click.IntRange(min=1), help="Steps of the last stage; replaces the recipe's.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Steps of the last stage, in place of the recipe's. Earlier stages have at most as many.",
+)
 @click.option("--data", help="Name of the export to train on, in place of the recipe's exports.")
 @click.option("--resume/--restart", default=True, show_default=True, help="Resume an interrupted run, or start over.")
 @click.option("--overwrite", is_flag=True, help="Replace a finished checkpoint that was trained with other settings.")

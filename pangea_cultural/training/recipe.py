@@ -306,15 +306,19 @@ class Recipe(config.Config):
         return self.parallelism == "fsdp" or self.deepspeed is not None
 
     def with_steps(self, steps: int | None) -> "Recipe":
-        """Return the recipe with `steps` optimizer steps in its last stage.
+        """Return the recipe with `steps` optimizer steps in its last stage, and at most as many in earlier ones.
 
         Raises:
             UserError: some sources have a count and others none, which fits epochs only.
         """
         if steps is None:
             return self
-        last = self.stages[-1].model_copy(update={"steps": steps, "epochs": None})
-        changed = self.model_copy(update={"stages": (*self.stages[:-1], last)})
+        *earlier, last = self.stages
+        fewer = [
+            stage.model_copy(update={"steps": min(stage.steps, steps)}) if stage.steps else stage for stage in earlier
+        ]
+        last = last.model_copy(update={"steps": steps, "epochs": None})
+        changed = self.model_copy(update={"stages": (*fewer, last)})
         # A copy is not validated, and a recipe for epochs may be invalid for steps.
         return config.parse(Recipe, changed.model_dump(), where="with --steps")
 

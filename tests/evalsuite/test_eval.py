@@ -122,7 +122,7 @@ def test_report_is_one_file_and_escapes_html(run, workspace):
     [
         (["--tasks", "exprt"], "Unknown benchmark 'exprt'. Did you mean export"),
         (["--languages", "xx"], "Unknown language 'xx'"),
-        (["--data", "none"], "No complete export at"),
+        (["--export", "none"], "No complete export at"),
         (["--split", "unseen"], "has no questions with images"),
     ],
 )

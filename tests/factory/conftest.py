@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pangea_cultural.dataset.export import Export
 from tests.helpers import world
 
 
@@ -44,16 +45,21 @@ def serving(log, *options):
     command = [binary, "serve", "--bind", host, *options]
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
         try:
-            for _ in range(200):
-                assert process.poll() is None, log.read_text()
-                try:
-                    Oxigraph(host).load("")
-                    break
-                except OSError:
-                    time.sleep(0.02)
+            _wait(process, host, log)
             yield host
         finally:
             process.terminate()
+
+
+def _wait(process, host, log):
+    """Wait until the server answers."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return Oxigraph(host).load("")
+        except OSError:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -67,4 +73,22 @@ def castles(tmp_path_factory):
     """A folder with the recipe of `world` in world/ and its build in workspace/; tests leave the build unchanged."""
     folder = tmp_path_factory.mktemp("castles")
     world.build(world.write(folder / "world"), folder / "workspace")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def castle_export(castles):
+    return Export.open(castles / "workspace/exports/castles")
+
+
+@pytest.fixture(scope="session")
+def in_formats(castle_export, tmp_path_factory):
+    """A folder with the castles in each format, by its name."""
+    # Most tests of the factory write no other format.
+    from factory.exchange.formats.registry import FORMATS
+    from tests.factory.exchange import exported
+
+    folder = tmp_path_factory.mktemp("formats")
+    for name in FORMATS:
+        exported.write(castle_export, name, folder / name)
     return folder

@@ -4,20 +4,37 @@ import dataclasses
 import importlib
 import pkgutil
 import re
+from types import SimpleNamespace
 
 import pytest
 
 import pangea_cultural
 from factory import fingerprints, pipeline
-from factory.entities import birthplace_links, selector, value_entities
+from factory.entities import birthplace_links, demotion, kinds, value_entities
 from factory.entities import stage as select_stage
-from factory.exchange import native
+from factory.exchange import native, question_rows
 from factory.images import stage as images_stage
-from factory.questions import templates
+from factory.questions import stage as questions_stage
 from factory.recipe import load
+from factory.reference import entity_types
+from factory.reference.entity_types import EntityType
+from factory.relevance import asking, pairs, results, yes_no
+from factory.relevance import stage as relevance_stage
+from factory.splits import held_out
 from factory.splits import stage as split_stage
 from tests.helpers import world
 
+JUDGE = """
+[relevance]
+endpoints = ["http://127.0.0.1:8000/v1"]
+model = "judge"
+"""
+WRITER = """
+[refine]
+model = "writer"
+[[refine.endpoints]]
+url = "http://127.0.0.1:9000/v1"
+"""
 SPARQL = '\n[[sources]]\ntype = "sparql"\npause_s = 1\nper_region = 0\n'
 
 
@@ -25,7 +42,7 @@ SPARQL = '\n[[sources]]\ntype = "sparql"\npause_s = 1\nper_region = 0\n'
 def recipe(tmp_path):
     """Path of a recipe with a dump, a SPARQL endpoint and a folder of images."""
     path = world.write(tmp_path)
-    path.write_text(path.read_text() + SPARQL)
+    path.write_text(path.read_text() + SPARQL + JUDGE + WRITER)
     return path
 
 
@@ -55,7 +72,6 @@ def from_stage(name):
         ("select", 'languages = ["en", "de", "nl"]', 'languages = ["en", "de", "nl", "fr"]'),
         ("select", 'properties = ["P17", "P571"]', 'properties = ["P17"]'),
         ("select", 'name = "castles"', 'name = "castles"\nregions = ["japan"]'),
-        ("select", "[images]", "[images]\nrequired = false"),
         ("select", 'type = "sparql"', 'type = "sparql"\nurl = "https://qlever.example.org"'),
         ("select", "per_region = 0", "per_region = 3"),
         ("images", "max_per_entity = 5", "max_per_entity = 4"),
@@ -63,7 +79,22 @@ def from_stage(name):
         ("images", "[split]", '[[images.sources]]\ntype = "commons"\n[split]'),
         ("split", "dev = 0.15", "dev = 0.16"),
         ("split", 'unseen_categories = ["By another artist"]', ""),
-        ("split", 'held_out_languages = ["nl"]', 'held_out_languages = ["de"]'),
+        ("split", "dev = 0.15", 'dev = 0.15\nheld_out_types = ["food"]'),
+        ("split", "dev = 0.15", "dev = 0.15\nnear_duplicates = false"),
+        ("questions", "dev = 0.15", 'dev = 0.15\nheld_out_names = "drop"'),
+        ("questions", "[split]", '[balance]\nby = ["region"]\n[split]'),
+        ("questions", 'held_out_languages = ["nl"]', 'held_out_languages = ["de"]'),
+        ("questions", 'name = "castles"', 'name = "castles"\nreferenced = ["time"]'),
+        ("refine", 'model = "writer"', 'model = "other"'),
+        ("refine", 'model = "writer"', 'model = "writer"\nshare = 0.5'),
+        ("refine", 'model = "writer"', 'model = "writer"\nlimit = 9\nsplits = ["test"]'),
+        ("refine", 'model = "writer"', 'model = "writer"\nlanguages = ["de"]'),
+        ("refine", 'model = "writer"', 'model = "writer"\nregions = ["japan"]'),
+        ("refine", 'model = "writer"', 'model = "writer"\nproperties = ["P17"]'),
+        ("relevance", 'model = "judge"', 'model = "other"'),
+        ("relevance", 'model = "judge"', 'model = "judge"\nprompt_version = "relevant-1"'),
+        ("relevance", 'model = "judge"', 'model = "judge"\nlogprobs = false'),
+        ("questions", 'model = "judge"', 'model = "judge"\nthreshold = 0.5'),
         ("export", 'name = "castles"', 'name = "towers"'),
     ],
 )
@@ -74,7 +105,15 @@ def test_a_changed_recipe_changes_the_stages_that_depend_on_it(recipe, stage, ol
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("pause_s = 1", "pause_s = 2"), ("[images]", '[network]\ncontact = "a@example.org"\n[images]')]
+    ("old", "new"),
+    [
+        ("pause_s = 1", "pause_s = 2"),
+        ("[images]", '[network]\ncontact = "a@example.org"\n[images]'),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8001/v1"),
+        ("http://127.0.0.1:9000/v1", "http://127.0.0.1:9001/v1"),
+        ('model = "writer"', 'model = "writer"\nconcurrency = 2\ntimeout_s = 9\nmax_bad_share = 0.1\ninput_price = 1'),
+        ('model = "judge"', 'model = "judge"\nconcurrency = 2\ntimeout_s = 9\napi_key_env = "KEY"\nmax_failed = 0.5'),
+    ],
 )
 def test_network_manners_change_no_fingerprint(recipe, old, new):
     text = recipe.read_text()
@@ -109,22 +148,56 @@ def test_a_changed_drawing_changes_the_images(recipe, tmp_path):
 
 CHANGES = [
     ("select", fingerprints, "ambiguous_states", lambda: {"Q1": "Atlantis"}),
-    ("select", fingerprints, "entity_types", lambda: {"ruin": {"Q1": "ruin"}}),
-    ("select", selector, "NOT_CULTURE_CLASSES", {}),
+    ("select", entity_types, "TABLE", SimpleNamespace(rows={"ruin": EntityType(name="ruin", classes={"Q1": "ruin"})})),
+    ("select", fingerprints, "refused_classes", dict),
+    ("select", kinds, "COUNTRY_CLASSES", {}),
+    ("select", kinds, "CLASSES", "SELECT 1"),
+    ("select", kinds, "SET_TYPES", "SELECT 1"),
+    ("select", kinds, "REFUSED", "SELECT 1"),
+    ("select", kinds, "MARK_COUNTRIES", "SELECT 1"),
+    ("select", demotion, "DEMOTE", "SELECT 1"),
+    ("select", value_entities, "UNPARSED", "SELECT 1"),
     ("select", birthplace_links, "LINK", "SELECT 1"),
     ("select", birthplace_links, "UNLINKED", "SELECT 1"),
-    ("select", birthplace_links, "REMOVE", "SELECT 1"),
     ("select", value_entities, "NEEDED", "SELECT 1"),
     ("select", value_entities, "ADD_UNSELECTED", "SELECT 1"),
     ("select", select_stage, "SAMPLE", "SELECT 1"),
     ("images", fingerprints, "IMAGE_PROPERTIES", ("P18",)),
     ("images", images_stage, "CANDIDATES_SQL", "SELECT 1"),
-    ("questions", templates, "load", lambda code: ()),
+    ("questions", questions_stage, "GENERIC_CLASSES", {}),
+    ("questions", questions_stage, "PAST_COUNTRIES", {}),
+    ("questions", questions_stage, "QUANTITY_MARGIN", 0.5),
     ("split", split_stage, "ASSIGN", "SELECT 1"),
-    ("split", split_stage, "HELD_OUT_QUESTIONS", "SELECT 1"),
-    ("export", native, "QUESTIONS", "SELECT 1"),
+    ("split", held_out, "HELD_OUT", "SELECT 1"),
+    ("split", held_out, "NUMBERS", "SELECT 1"),
+    ("split", held_out, "EDGES", "SELECT 1"),
+    ("split", held_out, "RELATED", "SELECT 1"),
+    ("relevance", pairs, "PAIRS", "SELECT 1"),
+    ("relevance", pairs, "SUBJECTS", "SELECT 1"),
+    ("relevance", asking, "TODO", "SELECT 1"),
+    ("relevance", asking, "DROP_UNUSABLE", "SELECT 1"),
+    ("relevance", results, "RESULT", "SELECT 1"),
+    ("relevance", relevance_stage, "KEEP_FIRST", "SELECT 1"),
+    ("relevance", relevance_stage, "KEEP_SECOND", "SELECT 1"),
+    ("relevance", yes_no, "LEAST_MASS", 0.1),
+    ("export", question_rows, "ITEMS", "SELECT 1"),
+    ("export", question_rows, "DRAWN", "SELECT 1"),
+    ("export", question_rows, "VARIANTS", "SELECT 1"),
+    ("export", question_rows, "PHRASES", "SELECT 1"),
+    ("export", question_rows, "NAMES", "SELECT 1"),
+    ("export", question_rows, "ANSWERS", "SELECT 1"),
+    ("export", question_rows, "EXTRAS", "SELECT 1"),
+    ("export", question_rows, "ACCEPTED", "SELECT 1"),
+    ("export", question_rows, "REWRITTEN", "SELECT 1"),
     ("export", native, "IMAGES", "SELECT 1"),
+    ("export", native, "HELD_OUT_IMAGES", "SELECT 1"),
+    ("export", native, "STATEMENTS", "SELECT 1"),
+    ("export", native, "HELD_OUT", "SELECT 1"),
 ]
+REPAIRS = ("factory.entities.retry", "factory.images.repair")
+"""Modules whose SQL finds what is missing from a result, and does not change what the result is."""
+MEASURES = ("factory.relevance.agreement", "factory.relevance.planted", "factory.exchange.counts")
+"""Modules whose SQL is of commands that change no build."""
 
 
 @pytest.mark.parametrize(("stage", "module", "name", "value"), CHANGES)
@@ -135,13 +208,14 @@ def test_changed_tables_and_sql_change_the_stages_that_use_them(recipe, monkeypa
 def test_every_sql_constant_of_a_stage_is_in_its_fingerprint():
     statement = re.compile(r"\s*(INSERT|CREATE|SELECT|DELETE|UPDATE|WITH)\b")
     constants = set()
-    for name in ("entities", "images", "questions", "splits", "exchange"):
+    for name in ("entities", "images", "questions", "refine", "splits", "relevance", "exchange"):
         folder = importlib.import_module(f"factory.{name}")
         for module in pkgutil.iter_modules(folder.__path__, f"factory.{name}."):
             values = vars(importlib.import_module(module.name)).items()
             constants |= {
                 (module.name, key) for key, value in values if isinstance(value, str) and statement.match(value)
             }
+    constants = {(module, name) for module, name in constants if module not in REPAIRS + MEASURES}
     assert constants <= {(module.__name__, name) for _, module, name, _ in CHANGES}
 
 
@@ -168,7 +242,7 @@ def test_a_changed_property_changes_the_selection(recipe, monkeypatch):
     [
         ("images", "licenses.toml", '\n[[license]]\npattern = "mine"\ncode = "mine"\n'),
         ("images", "photo_rules.toml", "\n[more]\n"),
-        ("questions", "questions.sql", "\nSELECT 1;"),
+        ("questions", "sql/fill.sql", "\nSELECT 1;"),
     ],
 )
 def test_a_changed_package_file_changes_the_stages_that_read_it(recipe, monkeypatch, stage, file, addition):
@@ -181,7 +255,7 @@ def test_a_changed_package_file_changes_the_stages_that_read_it(recipe, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("file", "comment"), [("licenses.toml", "\n# comment\n"), ("questions.sql", "\n\n-- comment\n")]
+    ("file", "comment"), [("licenses.toml", "\n# comment\n"), ("sql/fill.sql", "\n\n-- comment\n")]
 )
 def test_comments_in_package_files_change_no_fingerprint(recipe, monkeypatch, file, comment):
     read = fingerprints.read_text

@@ -12,6 +12,7 @@ from factory.store.store import Store
 from pangea_cultural.config import find
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import SPLITS, Export
+from tests.helpers import world
 from tests.helpers.servers import rdf_export
 from tests.helpers.servers.commons_server import CommonsServer, File
 from tests.helpers.servers.wikibase_server import WikibaseServer
@@ -55,16 +56,11 @@ def localized(name, services, folder, **changes):
     return path
 
 
-def pcult(*arguments, **options):
-    command = [sys.executable, "-m", "pangea_cultural", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, **options)
-
-
 @pytest.fixture(scope="module")
 def live(services, tmp_path_factory):
     folder = tmp_path_factory.mktemp("live")
     recipe = localized("live", services, folder, **{"per_region = 80": "per_region = 2"})
-    done = pcult("build", recipe, "--workspace", folder / "workspace", "--json")
+    done = world.finish("build", recipe, "--workspace", folder / "workspace", "--json")
     assert done.returncode == 0, done.stderr
     return folder / "workspace", orjson.loads(done.stdout)
 
@@ -94,7 +90,7 @@ def test_per_region_limits_the_entities_and_counts_the_others(live):
 
 def test_a_dry_run_estimates_and_writes_nothing(services, tmp_path):
     recipe = localized("live", services, tmp_path)
-    done = pcult("build", recipe, "--workspace", tmp_path / "none", "--dry-run", "--json")
+    done = world.finish("build", recipe, "--workspace", tmp_path / "none", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
     result = orjson.loads(done.stdout)
     source = result["sources"][0]
@@ -106,7 +102,8 @@ def test_a_dry_run_estimates_and_writes_nothing(services, tmp_path):
 
 @pytest.mark.parametrize("command", [("build", "one-region"), ("build", "full"), ("quickstart", "--live")])
 def test_the_live_services_require_a_contact_before_any_request(command, tmp_path):
-    done = pcult(*command, "--workspace", tmp_path / "w", "--quiet", env={"PATH": "", "PYTHONPATH": "."})
+    arguments = [sys.executable, "-m", "pangea_cultural", *command, "--workspace", str(tmp_path / "w"), "--quiet"]
+    done = subprocess.run(arguments, capture_output=True, text=True, env={"PATH": "", "PYTHONPATH": "."})
     assert done.returncode == 1, done.stdout
     assert "Give --contact or set PCULT_CONTACT" in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path).rglob("*.duckdb"))
@@ -126,6 +123,6 @@ def test_a_dump_replaces_the_sources_of_a_recipe(services, tmp_path):
         "select",
         "--json",
     )
-    done = pcult(*arguments)
+    done = world.finish(*arguments)
     assert done.returncode == 0, done.stderr
-    assert orjson.loads(done.stdout)["entities"] == 86
+    assert orjson.loads(done.stdout)["entities"] == 85

@@ -1,6 +1,7 @@
-"""Builds that end right after a certain write to the store: a statement outside of a transaction, or a transaction."""
+"""Moments right after a write to the store: after a statement outside of a transaction, or after a transaction."""
 
 import contextlib
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -25,14 +26,26 @@ def kill():
 @contextlib.contextmanager
 def after_write(number: int, end: Callable[[], None]):
     """Call `end` after the write of this number, counted from 1. Yields a list with one entry per write."""
-    writes: list[None] = []
+    writes: list[int] = []
+
+    def count(written: int) -> None:
+        writes.append(written)
+        if written == number:
+            end()
+
+    with after_each_write(count):
+        yield writes
+
+
+@contextlib.contextmanager
+def after_each_write(call: Callable[[int], None]):
+    """Call a function after each write with its number, counted from 1."""
+    numbers = itertools.count(1)
     in_transaction = False
     execute, transaction = Store.execute, Store.transaction
 
     def count():
-        writes.append(None)
-        if len(writes) == number:
-            end()
+        call(next(numbers))
 
     def execute_and_count(store, sql, parameters=None):
         execute(store, sql, parameters)
@@ -52,6 +65,6 @@ def after_write(number: int, end: Callable[[], None]):
 
     Store.execute, Store.transaction = execute_and_count, transaction_and_count
     try:
-        yield writes
+        yield
     finally:
         Store.execute, Store.transaction = execute, transaction

@@ -4,7 +4,8 @@ import time
 
 import psutil
 
-EXIT_TIMEOUT_S = 10
+EXIT_TIMEOUT_S = 60
+"""Long, because the machine may be busy. The processes end in milliseconds."""
 
 
 def is_running(process):

@@ -18,16 +18,20 @@ STAGE = {
 }
 
 
-def train(workspace, base, *, stage=None, restart=False, overwrite=False, **fields):
-    """Train from the checkpoint `base`; `stage` and `fields` change keys of the stage and of the recipe."""
+def recipe(base, *, stage=None, **fields):
+    """Return a recipe from the checkpoint `base`; `stage` and `fields` change keys of the stage and of the recipe."""
     content = {
         "name": "micro",
         "model": {"checkpoint": str(base)},
         "sources": [{"type": "export", "path": "exports/colors"}],
         "stages": [merged(STAGE, stage or {})],
     }
-    recipe = config.parse(Recipe, content | fields, where="test")
-    return run(recipe, workspace, Reporter(quiet=True), restart=restart, overwrite=overwrite)
+    return config.parse(Recipe, content | fields, where="test")
+
+
+def train(workspace, base, *, restart=False, overwrite=False, **changes):
+    """Train from the checkpoint `base` by the `recipe` with some changes."""
+    return run(recipe(base, **changes), workspace, Reporter(quiet=True), restart=restart, overwrite=overwrite)
 
 
 def images(workspace):

@@ -2,7 +2,7 @@
 
 from pydantic import TypeAdapter
 
-from pangea_cultural.training.data.rejections import ReadReport
+from pangea_cultural.dataset.sources.rejections import ReadReport
 from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.utils.console import Reporter

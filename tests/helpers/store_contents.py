@@ -3,9 +3,10 @@
 from collections import Counter
 
 from factory.store.store import Store
+from tests.helpers.world import pcult_json
 
-TABLES = ("entity", "entity_region", "claim", "label", "image", "entity_image", "template", "value_text", "question")
-TABLES += ("split", "rejection", "slice", "candidate")
+TABLES = ("entity", "entity_region", "claim", "label", "image", "entity_image", "value_text", "item", "question")
+TABLES += ("split", "rejection", "relevance", "relevance_answer", "slice", "candidate", "read_document")
 
 
 def files(folder):
@@ -35,3 +36,16 @@ def differences(workspace, other):
 def _minus(rows, others):
     """Return the rows beyond those of the others, with their number: a repeated row differs from a single one."""
     return Counter(map(repr, rows)) - Counter(map(repr, others))
+
+
+def sums(workspace):
+    """Return the stages of a build, after checking that their numbers add up."""
+    stages = pcult_json("data", "stats", "--workspace", workspace)["stages"]
+    reasons = pcult_json("data", "reject-reasons", "--workspace", workspace)
+    for row in stages:
+        assert row["inputs"] == row["kept"] + row["rejected"], row
+        rejected = [r["items"] for r in reasons if (r["stage"], r["unit"]) == (row["stage"], row["unit"])]
+        assert sum(rejected) == row["rejected"], row
+        parts = [r["items"] for r in reasons if r["stage"] == row["stage"] and r["unit"] != row["unit"]]
+        assert sum(parts) == row["dropped parts"], row
+    return {row["stage"]: row for row in stages}

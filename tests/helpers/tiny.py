@@ -106,7 +106,9 @@ def write_export(folder: Path, *, held_out_languages=("nl",)) -> export.Export:
 def _questions(entity, image, language):
     names = NAMES[language]
     head = {"language": language, "region": "japan", "entity": entity, "image": image, "template": "t"}
-    answer = {"answer": names[entity], "answers": [names[entity]]}
+    answer = {"answer": names[entity], "answers": [names[entity]], "sentence": f"{names[entity]}."}
+    head |= {"entity_type": "object", "instruction": "?"}
+    head |= {"template_question": "", "template_sentence": "", "rewritten_by": ""}
     stem = f"{entity}-{language}-{image[7:15]}"
     options = [names[entity], *[names[other] for other in COLORS if other != entity][:3]]
     asked = {"property": "P17", "question": ASK[language]}

@@ -34,11 +34,15 @@ def monolingual(language, text):
     return {"type": "monolingualtext", "value": {"language": language, "text": text}}
 
 
-def statement(datavalue, rank="normal"):
-    """Return a statement. The strings `somevalue` and `novalue` instead of a datavalue make such a snak."""
-    if isinstance(datavalue, str):
-        return {"type": "statement", "rank": rank, "mainsnak": {"snaktype": datavalue}}
-    return {"type": "statement", "rank": rank, "mainsnak": {"snaktype": "value", "datavalue": datavalue}}
+def snak(datavalue):
+    """Return a snak. The strings `somevalue` and `novalue` instead of a datavalue make such a snak."""
+    return {"snaktype": datavalue} if isinstance(datavalue, str) else {"snaktype": "value", "datavalue": datavalue}
+
+
+def statement(datavalue, rank="normal", references=()):
+    """Return a statement with references, which are lists of snaks by property."""
+    plain = {"type": "statement", "rank": rank, "mainsnak": snak(datavalue)}
+    return plain | ({"references": [{"snaks": snaks} for snaks in references]} if references else {})
 
 
 def document(name, claims, labels=(("en", "thing"),), revision=7):
@@ -97,6 +101,24 @@ TEXTS = [
     string("\\/ and /\\"),
 ]
 
+IMPORTED = {"P143": [snak(item("Q328"))], "P813": [snak(time("+2020-01-02T00:00:00Z"))]}
+STATED = {"P248": [snak(item("Q1"))], "P813": [snak(time("+2020-01-02T00:00:00Z"))]}
+REFERENCES = [
+    (),
+    (IMPORTED,),
+    (STATED,),
+    (IMPORTED, STATED),
+    ({"P4656": [snak(string("https://de.wikipedia.org/w/index.php?oldid=1"))]},),
+    ({"P887": [snak(item("Q2"))], "P3452": [snak(item("Q3"))]},),
+    ({"P854": [snak(string("https://example.org/"))]},),
+    ({"P577": [snak(time("+1999-00-00T00:00:00Z", 9))]},),
+    ({"P248": [snak("somevalue")]},),
+    ({"P248": [snak("novalue")]},),
+    ({"P248": [snak("somevalue"), snak(item("Q1"))]},),
+    ([],),  # old documents have a list for an empty object
+]
+"""References of a statement: those at 2, 3, 6, 7 and 10 name a source."""
+
 DOCUMENTS = [
     document("Q1", {"P571": [statement(value) for value in TIMES]}),
     document("Q2", {"P2048": [statement(value) for value in QUANTITIES]}),
@@ -121,6 +143,18 @@ DOCUMENTS = [
         },
     ),
     document("Q6", {}, labels={}, revision=9),
+    document(
+        "Q7",
+        {
+            "P571": [
+                statement(time(f"+{1800 + n}-00-00T00:00:00Z", 9), references=content)
+                for n, content in enumerate(REFERENCES)
+            ],
+            "P2048": [statement(quantity(f"+{n}"), references=content) for n, content in enumerate(REFERENCES)],
+            "P625": [statement(coordinate(1, 2), references=(STATED,))],
+            "P17": [statement(item("Q142"), references=(STATED,))],
+        },
+    ),
 ]
 
 # RDF does not distinguish converted days from others around the first day of the Julian day count.
@@ -172,7 +206,10 @@ ranks = st.sampled_from(["preferred", "normal", "deprecated"])
 claims = st.fixed_dictionaries(
     {},
     optional={
-        name: st.lists(st.builds(statement, value | st.sampled_from(["novalue", "somevalue"]), ranks), max_size=4)
+        name: st.lists(
+            st.builds(statement, value | st.sampled_from(["novalue", "somevalue"]), ranks, st.sampled_from(REFERENCES)),
+            max_size=4,
+        )
         for name, value in VALUES.items()
     },
 )

@@ -1,12 +1,16 @@
 """A small data set for tests: documents, images and a recipe, in files as a user has them."""
 
+import contextlib
+import io
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from pangea_cultural.cli import pcult
+from pangea_cultural.cli import main, pcult
 
 COUNTRIES = {"Q17": "Japan", "Q142": "France", "Q183": "Germany", "Q38": "Italy", "Q155": "Brazil", "Q114": "Kenya"}
 GERMAN = {
@@ -45,7 +49,8 @@ def year(value):
         "precision": 9,
         "calendarmodel": "http://www.wikidata.org/entity/Q1985727",
     }
-    return {"type": "statement", "rank": "normal", "mainsnak": snak("time", moment)}
+    source = {"snaks": {"P248": [snak("wikibase-entityid", {"id": "Q36578"})]}}
+    return {"type": "statement", "rank": "normal", "mainsnak": snak("time", moment), "references": [source]}
 
 
 def labels(**by_language):
@@ -132,6 +137,27 @@ def write(folder: Path) -> Path:
     return lay_out(folder, RECIPE, rows)
 
 
+PHOTOS = """
+[[images.sources]]
+type = "folder"
+path = "photos.jsonl"
+"""
+
+
+def with_photos(folder: Path, documents) -> list[dict]:
+    """Give each document a photo of its own, in the list that PHOTOS names. Return the documents."""
+    folder.mkdir(parents=True, exist_ok=True)
+    illustrated, listing = [], []
+    for number, document in enumerate(documents):
+        name = f"{document['id']}.png"
+        color = (number % 256, number // 256, 90)
+        Image.new("RGB", (16, 12), color).save(folder / name)
+        listing.append(orjson.dumps({"file": name, "title": name, "author": "A. Painter", "license": "CC0-1.0"}))
+        illustrated.append(document | {"claims": document["claims"] | {"P18": [text(name)]}})
+    (folder / "photos.jsonl").write_bytes(b"\n".join(listing))
+    return illustrated
+
+
 def lay_out(folder: Path, recipe: str, documents) -> Path:
     """Write a dump of documents (or of raw lines) and a recipe that reads it; return the recipe's path."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,7 +171,46 @@ def lay_out(folder: Path, recipe: str, documents) -> Path:
 
 def build(recipe, workspace, *options):
     """Run `pcult build` in this process; return its output."""
-    arguments = map(str, ["build", recipe, "--workspace", workspace, "--quiet", *options])
-    result = CliRunner().invoke(pcult, [*arguments], catch_exceptions=False)
+    return run("build", recipe, "--workspace", workspace, "--quiet", *options)
+
+
+def run(*arguments):
+    """Run `pcult` in this process; return its output."""
+    result = CliRunner().invoke(pcult, [*map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def pcult_json(*arguments):
+    """Run a command with --json in this process; return its result."""
+    result = CliRunner().invoke(pcult, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return orjson.loads(result.stdout)
+
+
+class Finished(NamedTuple):
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def finish(*arguments):
+    """Run `pcult` in this process, as its script does.
+
+    A process of its own would take two seconds to import everything again.
+    """
+    # Streams with a buffer: JSON is written as bytes.
+    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as ended:
+        main([*map(str, arguments)])
+    return Finished(ended.value.code or 0, *(stream.buffer.getvalue().decode() for stream in (output, errors)))
+
+
+def error_of(*arguments):
+    """Run a command in this process that ends with code 1 and one line of error; return the line."""
+    finished = finish(*arguments)
+    assert finished.returncode == 1, finished.stderr
+    assert finished.stderr.count("\n") == 1, finished.stderr
+    return finished.stderr

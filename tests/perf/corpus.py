@@ -22,6 +22,7 @@ from pydantic import TypeAdapter
 
 from pangea_cultural.dataset import export
 from pangea_cultural.dataset import question as vqa
+from pangea_cultural.dataset.tables import IMAGE_SCHEMA, IMAGES
 from pangea_cultural.reference.languages import training_languages
 from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import SourceContext, open_source
@@ -98,17 +99,27 @@ def _write_export(folder: Path, rows: int) -> None:
                 "question_type": "open",
                 "region": "japan",
                 "entity": f"Q{image}",
+                "entity_type": "place",
                 "property": "P17",
             }
             asked = {"language": language, "image": f"images/ab/{image:064x}.jpg", "template": "P17-1"}
-            options = {"answers": [f"Number {number}"], "choices": []}
+            options = {
+                "answers": [f"Number {number}"],
+                "choices": [],
+                "sentence": f"Number: {number}",
+                "instruction": "A number.",
+                **dict.fromkeys(("template_question", "template_sentence", "rewritten_by"), ""),
+            }
             batch.append({**head, **asked, **options, "question": f"Where is {number}?", "answer": f"Number {number}"})
             if len(batch) == 50_000 or number == rows - 1:
                 writer.write_table(pa.Table.from_pylist(batch, schema=vqa.QUESTION_SCHEMA))
                 batch.clear()
-    write_json(
-        folder / export.MANIFEST, {"format": export.FORMAT, "held_out_languages": [], "questions": {"train": rows}}
-    )
+    for split in export.SPLITS[1:]:
+        pq.write_table(vqa.QUESTION_SCHEMA.empty_table(), folder / f"questions-{split}.parquet")
+    pq.write_table(IMAGE_SCHEMA.empty_table(), folder / IMAGES)
+    manifest = {"format": export.FORMAT, "held_out_languages": [], "recipe": {"name": "corpus"}, "files": {IMAGES: ""}}
+    manifest |= {"questions": dict.fromkeys(export.SPLITS, 0) | {"train": rows}, "entities": 0, "images": 0}
+    write_json(folder / export.MANIFEST, manifest)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -35,6 +36,8 @@ CONNECTIONS = 8
 LATENCY_S = 0.02
 FAULT_SHARE = 0.1
 NUM_BASES = 40
+FIRST_ID = 9_000_000_000
+"""Above the ids of Wikidata: regions among those are not selected."""
 RECIPE = """
 name = "download"
 languages = ["en"]
@@ -57,7 +60,7 @@ base_s = 0.5
 
 
 class Images:
-    """JPEG files of 100 to 200 kB: copies of a few, with different bytes after their end."""
+    """JPEG files of 100 to 200 kB: copies of a few, with different densities in their headers."""
 
     def __init__(self, number: int, seed: int) -> None:
         self.files = [File(title=f"{n}.jpg") for n in range(number)]
@@ -65,7 +68,9 @@ class Images:
 
     def __call__(self, file: File, width: int) -> bytes:
         number = int(file.title.removesuffix(".jpg"))
-        return self._bases[number % NUM_BASES] + f"{file.title:>16}".encode()
+        base = self._bases[number % NUM_BASES]
+        # The density of JFIF does not change the pixels, and the normalization keeps it.
+        return base[:14] + struct.pack(">I", 0x10001 + number) + base[18:]
 
     def hashes(self) -> set[str]:
         """Return the SHA-256 of every image."""
@@ -86,7 +91,7 @@ def pcult(server: CommonsServer, images: Images, folder: Path) -> set[str]:
     folder.mkdir(parents=True)
     claims = {"P17": [world.item("Q17")]}
     documents = [
-        {"id": f"Q{10_000 + n}", "type": "item", "labels": {}, "claims": claims | {"P18": [world.text(file.title)]}}
+        {"id": f"Q{FIRST_ID + n}", "type": "item", "labels": {}, "claims": claims | {"P18": [world.text(file.title)]}}
         for n, file in enumerate(images.files)
     ]
     (folder / "dump.json").write_bytes(b"\n".join(map(orjson.dumps, documents)))

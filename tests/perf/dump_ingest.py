@@ -35,8 +35,10 @@ STEPS = re.compile(rb'"(P30|P36|P37)"')
 RECIPE = """
 name = "ingest"
 languages = ["en"]
-[images]
-required = false
+[[images.sources]]
+type = "commons"
+[network]
+contact = "https://example.org"  # Commons is not asked before the stage `images`
 [[sources]]
 type = "dump"
 path = "{path}"

@@ -2,8 +2,8 @@
 
     python -m tests.perf.store_growth --folder /tmp/growth
 
-Every entity is selected, has a few claims and labels in two languages, and gets questions without an image. A slope of
-1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
+Every entity is selected, and has a few claims and labels in two languages. tests/perf/fill.py has the questions. A
+slope of 1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
 """
 
 import math
@@ -17,20 +17,22 @@ import orjson
 from isal import igzip
 
 from factory.store.store import Store
-from tests.helpers.world import COUNTRIES, GERMAN, item, labels, year
+from tests.helpers.world import COUNTRIES, GERMAN, item, labels, text, year
 from tests.perf.support import record
 
 RECIPE = """
 name = "growth"
 languages = ["en", "de"]
 properties = ["P17", "P571", "P84", "label"]
-[images]
-required = false
 [[sources]]
 type = "dump"
 path = "dump.json.gz"
+[[images.sources]]
+type = "commons"
+[network]
+contact = "https://example.org"  # Commons is not asked before the stage `images`
 """
-STAGES = ("select", "questions", "export")
+STAGES = ("select",)
 
 
 @click.command()
@@ -52,7 +54,16 @@ def _run(folder: Path, size: int) -> dict[str, float]:
         for document in _documents(size):
             stream.write(orjson.dumps(document) + b"\n")
     (folder / "recipe.toml").write_text(RECIPE)
-    command = [sys.executable, "-m", "pangea_cultural", "build", str(folder / "recipe.toml"), "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "pangea_cultural",
+        "build",
+        str(folder / "recipe.toml"),
+        "--quiet",
+        "--stage",
+        "select",
+    ]
     subprocess.run([*command, "--workspace", str(folder)], check=True, stdout=subprocess.DEVNULL)
     with Store.open(folder / "store.duckdb", read_only=True) as store:
         seconds = dict(store.rows("SELECT name, seconds FROM stage"))
@@ -72,6 +83,7 @@ def _documents(size: int):
             "P17": [item(countries[number % len(countries)])],
             "P571": [year(1000 + number % 1000)],
             "P84": [item(f"Q{7000 + number % 1000}")],
+            "P18": [text("Castle.jpg")],
         }
         names = labels(en=f"Castle {number}", de=f"Schloss {number}")
         yield {"type": "item", "id": f"Q{10**6 + number}", "labels": names, "claims": claims}

@@ -13,9 +13,16 @@ from pangea_cultural.errors import UserError
 
 BATCH = 50
 """Largest number of documents per call for clients without the bot right."""
+MAX_LANGUAGES = 50
+"""Largest number of label codes of a call. The 39 languages with templates have 51."""
 MAX_BYTES = 256_000_000
 """Size limit of a response, enough for fifty of Wikidata's largest documents."""
 UNKNOWN_ID = (API_ERROR.format("no-such-entity"), API_ERROR.format("invalid-entity-id"))
+
+
+def languages_form(codes: Sequence[str]) -> dict[str, str]:
+    """Return the field that asks for labels in some languages. All languages are asked for beyond the API's limit."""
+    return {"languages": "|".join(sorted(codes))} if len(codes) <= MAX_LANGUAGES else {}
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class ApiSource:
         self._client = client
         self._url = url
         self._ids = by_number(ids)
-        self._languages = "|".join(sorted(languages))
+        self._languages = languages_form(languages)
         self.name = name
 
     def slices(self) -> list[ListSlice]:
@@ -70,9 +77,9 @@ class ApiSource:
             "ids": "|".join(ids),
             "props": "info|labels|claims|sitelinks",
             "sitefilter": COMMONS,
-            "languages": self._languages,
             "redirects": "yes",
             "maxlag": "5",
+            **self._languages,
         }
         try:
             answer = self._client.run(self._client.fetch(self._url, mediawiki(MAX_BYTES), body=form))

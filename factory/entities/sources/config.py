@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from yarl import URL
 
+from factory.knowledge.config import KnowledgeConfig
 from pangea_cultural.config import Config
 
 
@@ -70,4 +71,6 @@ class SparqlConfig(Config):
         return f"sparql {URL(self.url).host}"
 
 
-SourceConfig = Annotated[DumpConfig | FilesConfig | ApiConfig | SparqlConfig, Field(discriminator="type")]
+SourceConfig = Annotated[
+    DumpConfig | FilesConfig | ApiConfig | SparqlConfig | KnowledgeConfig, Field(discriminator="type")
+]

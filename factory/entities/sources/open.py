@@ -15,9 +15,11 @@ from factory.entities.base import Batch, LookupSource, StreamSource
 from factory.entities.sources import dump, files
 from factory.entities.sources.config import ApiConfig, DumpConfig, FilesConfig, SourceConfig, SparqlConfig
 from factory.entities.sources.sparql.slices import BIRTHPLACE_LINK, Slice
+from factory.knowledge.config import KnowledgeConfig
 from factory.net.config import NetworkConfig
 from factory.reference.properties import IMAGE_PROPERTIES
 from factory.scope import Scope
+from factory.wikidata.values import PROPERTY
 from pangea_cultural.reference.regions import region
 
 if TYPE_CHECKING:
@@ -81,14 +83,20 @@ def open_sources(
     with contextlib.ExitStack() as stack:
         online = any(isinstance(config, ApiConfig) or getattr(config, "api_url", "") for config in configs)
         client = stack.enter_context(network.client(seed=scope.seed)) if online else None
-        yield [
-            _open(config, name, network, scope, client, stack)
-            for config, name in zip(configs, _names(configs), strict=True)
-        ]
+        named = list(zip(configs, _names(configs), strict=True))
+        own = [(config, name) for config, name in named if isinstance(config, KnowledgeConfig)]
+        sources: list[StreamSource | LookupSource] = []
+        for config, name in named:
+            if not isinstance(config, KnowledgeConfig):
+                sources.append(_open(config, name, network, scope, client, stack))
+            elif config is own[0][0]:
+                # Rows about one entity can be in several files.
+                sources.append(_knowledge([config for config, _ in own], ", ".join(name for _, name in own), scope))
+        yield sources
 
 
 def _open(
-    config: SourceConfig,
+    config: DumpConfig | FilesConfig | ApiConfig | SparqlConfig,
     name: str,
     network: NetworkConfig,
     scope: Scope,
@@ -105,6 +113,12 @@ def _open(
     if not config.api_url:
         return source
     return SparqlApiSource(source, _api(client, config.api_url, (), scope, name), name)
+
+
+def _knowledge(configs: Sequence[KnowledgeConfig], name: str, scope: Scope) -> StreamSource:
+    from factory.entities.sources.knowledge import KnowledgeSource
+
+    return KnowledgeSource(configs, name, scope)
 
 
 def _api(client: Client | None, url: str, ids: Sequence[str], scope: Scope, name: str) -> api.ApiSource:
@@ -131,15 +145,34 @@ def _sparql(
     search = sparql.SearchScope(
         regions=tuple(region(slug) for slug in scope.regions),
         links=(*scope.link_properties, BIRTHPLACE_LINK),
-        asked=tuple(sorted(scope.answer_properties)),
-        wanted=tuple(sorted(scope.read_properties)),
+        asked=tuple(sorted(filter(PROPERTY.fullmatch, scope.answer_properties))),
+        wanted=tuple(sorted(filter(PROPERTY.fullmatch, scope.read_properties))),
         labels=tuple(sorted(scope.label_codes)),
-        images=IMAGE_PROPERTIES if scope.images_required else (),
+        images=IMAGE_PROPERTIES,
     )
     return sparql.SparqlSource(stack.enter_context(endpoint), search, name, config.batch, config.per_region)
 
 
 def _names(configs: Sequence[SourceConfig]) -> list[str]:
-    """Return the name of each source. Equal names get their position in the recipe."""
+    """Return the name of each source, which is also its place in the store: no two are equal.
+
+    Files with the same name are told apart by their folders, other sources by their position in the recipe.
+    """
     labels = [config.label() for config in configs]
-    return [label if labels.count(label) == 1 else f"{label} ({n})" for n, label in enumerate(labels, 1)]
+    for length in range(2, 4):
+        labels = [
+            label if labels.count(label) == 1 else _longer(config, label, length)
+            for config, label in zip(configs, labels, strict=True)
+        ]
+    names: list[str] = []
+    for number, label in enumerate(labels, 1):
+        name = label if labels.count(label) == 1 else f"{label} ({number})"
+        while name in names or (name != label and name in labels):
+            name += f" ({number})"
+        names.append(name)
+    return names
+
+
+def _longer(config: SourceConfig, label: str, num_parts: int) -> str:
+    path = getattr(config, "path", None)
+    return "/".join(path.parts[-num_parts:]) if path is not None else label

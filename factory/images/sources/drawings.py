@@ -3,11 +3,10 @@
 The table is JSON Lines. A row has `name`, `svg`, `categories`, `author`, `license`, `license_url`, `source`, and
 `views`, the number of views. `svg` is a path relative to the table's folder, or `package:path` for a file of an
 installed package. The optional `style` is CSS for the drawing, for example to hide a layer. View 01 is the plain
-drawing.
+drawing. A wrong row and a drawing that cannot be rendered are rejections.
 """
 
 import functools
-import io
 import itertools
 import random
 import re
@@ -18,17 +17,35 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Self
 
-import orjson
 from PIL import Image
 
 from factory.images.base import Attribution, FetchedImage, ImageInfo
+from factory.images.normalized import MIN_SIDE_PX, SIDE_TOO_SHORT
 from factory.images.sources import drawing_views
-from pangea_cultural.errors import UserError
+from factory.images.sources.rows import (
+    BAD_ROW,
+    OUTSIDE,
+    TWICE,
+    UNREADABLE_FILE,
+    RowProblem,
+    checked,
+    inside,
+    read_rows,
+    text,
+    texts,
+)
+from factory.images.sources.svg import MAX_SVG_BYTES, SVG_TOO_LARGE, SvgRenderer
+from pangea_cultural.errors import ImageError, UserError
+from pangea_cultural.utils.images import decode
 from pangea_cultural.utils.process_pool import pool
 
 NUM_PROCESSES = 2
 NUM_FOR_POOL = 200
 """Number of views from which worker processes pay off."""
+MAX_VIEWS = 1000
+EMPTY = "drawing is empty"
+KEYS = ("name", "svg", "categories", "author", "license", "license_url", "source", "views", "style")
+_PACKAGE_FILE = re.compile(r"(?P<package>[A-Za-z_][\w.]*):(?P<path>[^/\\][^\\]*)")
 _TITLE = re.compile(r"(?P<name>.+) \(view (?P<number>\d\d+)\)\.png")
 
 
@@ -59,17 +76,31 @@ class DrawingsSource:
         seed: seed of the views. A view depends on the seed and its title only.
 
     Raises:
-        UserError: a row of the table is not valid.
+        UserError: nothing in the table is JSON.
     """
 
     def __init__(self, table: Path, *, seed: int) -> None:
         self._table = table
         self._seed = seed
-        self._drawings = {row.name: row for row in _read(table)}
+        self._drawings: dict[str, Drawing] = {}
         self._categories: dict[str, list[Drawing]] = {}
-        for row in self._drawings.values():
-            for category in row.categories:
-                self._categories.setdefault(category, []).append(row)
+        self._problems: list[RowProblem] = []
+        for name, row in read_rows(table):
+            try:
+                self._add(_drawing(row, table.parent))
+            except ImageError as error:
+                self._problems.append((name, error))
+
+    def _add(self, drawing: Drawing) -> None:
+        if drawing.name in self._drawings:
+            raise ImageError(TWICE, drawing.name)
+        self._drawings[drawing.name] = drawing
+        for category in drawing.categories:
+            self._categories.setdefault(category, []).append(drawing)
+
+    def row_problems(self) -> list[RowProblem]:
+        """Return the wrong rows of the table."""
+        return self._problems
 
     def files(self) -> list[Path]:
         """Return the SVG files, in the table's order."""
@@ -101,7 +132,7 @@ class DrawingsSource:
         The processes are spawned: a script that calls this needs `if __name__ == "__main__"`.
         """
         if len(infos) < NUM_FOR_POOL:
-            yield from ((info, self.draw(info.title)) for info in infos)
+            yield from ((info, self._drawn(info.title)) for info in infos)
             return
         # Views of one drawing stay together, so that only one process renders it.
         names = [info.title for info in infos]
@@ -117,19 +148,28 @@ class DrawingsSource:
 
         Raises:
             KeyError: the title is not a view.
+            ImageError: the drawing cannot be rendered.
         """
         view = self._find(title)
         if view is None:
             raise KeyError(title)
         row, number = view
         drawing = _render(self._table.parent, row.svg, row.style)
+        if isinstance(drawing, ImageError):
+            raise drawing
         if number == 1:
             return drawing_views.encoded(drawing_views.plain(drawing))
         # A string seed is hashed by SHA-512, so it is the same in every process.
         return drawing_views.encoded(drawing_views.varied(drawing, random.Random(f"{self._seed} {title}")))
 
-    def _draw_all(self, titles: list[str]) -> list[bytes]:
-        return [self.draw(title) for title in titles]
+    def _draw_all(self, titles: list[str]) -> list[bytes | ImageError]:
+        return [self._drawn(title) for title in titles]
+
+    def _drawn(self, title: str) -> bytes | ImageError:
+        try:
+            return self.draw(title)
+        except ImageError as error:
+            return error
 
     def _find(self, title: str) -> tuple[Drawing, int] | None:
         match = _TITLE.fullmatch(title)
@@ -148,38 +188,69 @@ def _info(title: str, row: Drawing) -> ImageInfo:
     )
 
 
-def _read(table: Path) -> list[Drawing]:
-    rows = []
-    for number, line in enumerate(table.read_bytes().splitlines(), 1):
-        try:
-            fields: dict[str, Any] = orjson.loads(line)
-            rows.append(Drawing(**fields | {"categories": tuple(fields["categories"])}))
-        except (orjson.JSONDecodeError, TypeError, KeyError) as error:
-            raise UserError(f"{table}:{number} is not a row of a drawings table ({error}). Correct the row.") from error
-    return rows
+def _drawing(row: Any, folder: Path) -> Drawing:
+    """Return a row of the table as a drawing.
+
+    Raises:
+        ImageError: the row is wrong.
+    """
+    fields = checked(row, KEYS, strict=True)
+    values = {key: text(fields, key) for key in KEYS if key not in ("categories", "views")}
+    views = fields.get("views")
+    if not values["name"] or not values["svg"]:
+        raise ImageError(BAD_ROW, "no `name` or no `svg`")
+    if not isinstance(views, int) or isinstance(views, bool) or not 1 <= views <= MAX_VIEWS:
+        raise ImageError(BAD_ROW, f"`views` is not a number from 1 to {MAX_VIEWS}")
+    match = _PACKAGE_FILE.fullmatch(values["svg"])
+    if match is None:
+        inside(folder, values["svg"])
+    elif ".." in match["path"].split("/"):
+        raise ImageError(OUTSIDE, values["svg"])
+    return Drawing(**values, categories=texts(fields, "categories"), views=views)
+
+
+@functools.lru_cache(maxsize=1)
+def _renderer() -> SvgRenderer:
+    """Return the renderer of this process."""
+    return SvgRenderer()
 
 
 @functools.lru_cache(maxsize=32)
-def _render(folder: Path, svg: str, style: str) -> Image.Image:
-    """Render a drawing as RGBA, cropped to its visible part."""
-    import resvg_py  # Only this source needs the package.
-
-    content = _svg_file(folder, svg).read_text("utf-8")
-    png = resvg_py.svg_to_bytes(
-        svg_string=content, width=2 * drawing_views.LONGEST_SIDE_PX, style_sheet=style or None, skip_system_fonts=True
-    )
-    drawing = Image.open(io.BytesIO(png)).convert("RGBA")
-    drawing = drawing.crop(drawing.getbbox())
-    drawing.thumbnail((drawing_views.LONGEST_SIDE_PX, drawing_views.LONGEST_SIDE_PX), Image.Resampling.BOX)
+def _render(folder: Path, svg: str, style: str) -> Image.Image | ImageError:
+    """Render a drawing as RGBA, cropped to its visible part. All views share a drawing, so an error is remembered."""
+    try:
+        png = _renderer().render(_content(folder, svg), style, 2 * drawing_views.LONGEST_SIDE_PX)
+        drawing = decode(png, ("PNG",), lambda image: image.convert("RGBA"))
+        box = drawing.getbbox()
+        if box is None:
+            raise ImageError(EMPTY)
+        drawing = drawing.crop(box)
+        drawing.thumbnail((drawing_views.LONGEST_SIDE_PX, drawing_views.LONGEST_SIDE_PX), Image.Resampling.BOX)
+        if min(drawing.size) < MIN_SIDE_PX:
+            raise ImageError(SIDE_TOO_SHORT, f"{drawing.width} × {drawing.height}")
+    except ImageError as error:
+        return ImageError(error.reason, f"{svg}: {error.detail}".removesuffix(": "), subject=svg)
     return drawing
 
 
-def _svg_file(folder: Path, svg: str) -> Traversable:
-    package, colon, inside = svg.rpartition(":")
-    if not colon:
-        return folder / svg
+def _content(folder: Path, svg: str) -> bytes:
     try:
-        return resources.files(package).joinpath(inside)
+        with _svg_file(folder, svg).open("rb") as file:
+            content = file.read(MAX_SVG_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ImageError(UNREADABLE_FILE, getattr(error, "strerror", "") or "") from error
+    if len(content) > MAX_SVG_BYTES:
+        raise ImageError(SVG_TOO_LARGE, f"more than {MAX_SVG_BYTES} bytes")
+    return content
+
+
+def _svg_file(folder: Path, svg: str) -> Traversable:
+    match = _PACKAGE_FILE.fullmatch(svg)
+    if match is None:
+        return folder / svg
+    package = match["package"]
+    try:
+        return resources.files(package).joinpath(match["path"])
     except ModuleNotFoundError as error:
         raise UserError(
             f"The drawing {svg} needs the package {package}. Run: pip install 'pangea-cultural[factory]'"

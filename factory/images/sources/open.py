@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from factory.images.base import ImageSource
-from factory.images.config import CommonsConfig, DrawingsConfig, FolderConfig, ImageSourceConfig
+from factory.images.config import AnyImageSource, CommonsConfig, DrawingsConfig, FolderConfig, OwnImages
 from factory.net.config import NetworkConfig
 from factory.net.user_agent import require_contact, user_agent
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from factory.net.client import Client
 
 
-def check_contact(configs: Sequence[ImageSourceConfig], network: NetworkConfig) -> None:
+def check_contact(configs: Sequence[AnyImageSource], network: NetworkConfig) -> None:
     """Check before the build that the recipe has a contact, if the host of an image source requires one.
 
     Raises:
@@ -32,7 +32,7 @@ def check_contact(configs: Sequence[ImageSourceConfig], network: NetworkConfig) 
 
 @contextlib.contextmanager
 def open_sources(
-    configs: Sequence[ImageSourceConfig], network: NetworkConfig, *, seed: int
+    configs: Sequence[AnyImageSource], network: NetworkConfig, *, seed: int
 ) -> Iterator[list[ImageSource]]:
     """Open the sources of a recipe in its order, and close them at the end of the block."""
     with contextlib.ExitStack() as stack:
@@ -42,7 +42,7 @@ def open_sources(
         yield [stack.enter_context(_source(config, client, seed)) for config in configs]
 
 
-def _source(config: ImageSourceConfig, client: Client | None, seed: int) -> ImageSource:
+def _source(config: AnyImageSource, client: Client | None, seed: int) -> ImageSource:
     if isinstance(config, DrawingsConfig):
         from factory.images.sources.drawings import DrawingsSource
 
@@ -51,6 +51,10 @@ def _source(config: ImageSourceConfig, client: Client | None, seed: int) -> Imag
         from factory.images.sources.folder import FolderSource
 
         return FolderSource(config.path)
+    if isinstance(config, OwnImages):
+        from factory.images.sources.knowledge import KnowledgeImages
+
+        return KnowledgeImages(config.sources)
     from factory.images.sources.commons.photo_rules import PhotoRules
     from factory.images.sources.commons.source import CommonsSource
 

@@ -108,16 +108,23 @@ def _objects(decisions: Decisions, annotations: Path) -> Iterator[Document]:
 
 
 def _values(decisions: Decisions) -> Iterator[Document]:
-    """Yield capitals, languages, continents and classes, with labels only."""
+    """Yield capitals, languages, continents and classes, with labels and their classes only."""
     for row in decisions["countries"].values():
         if "capital" in row:
-            yield document(row["capital"], cldr_names.city(row["capital_zone"]))
+            yield _classified(row["capital"], cldr_names.city(row["capital_zone"]), P31="Q5119")
     for code, qid in decisions["languages"].items():
-        yield document(qid, cldr_names.language_names(code))
+        yield _classified(qid, cldr_names.language_names(code), P31="Q34770")
     for row in decisions["continents"].values():
-        yield document(row["qid"], cldr_names.territory(row["territory"]))
+        yield _classified(row["qid"], cldr_names.territory(row["territory"]), P31="Q5107")
     for qid, name in decisions["named"].items():
-        yield document(qid, {"en": name})
+        yield _classified(qid, {"en": name}, **decisions["named_classes"].get(qid, {}))
+
+
+def _classified(qid: str, labels: dict[str, str], **classes: str) -> Document:
+    entity = document(qid, labels)
+    for name, entity_class in classes.items():
+        add(entity, item(name, entity_class))
+    return entity
 
 
 def _state(entity: Document, row: dict[str, Any]) -> None:

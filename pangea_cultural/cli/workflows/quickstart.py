@@ -25,7 +25,11 @@ PACKAGES = ("pangea-cultural", "torch", "transformers", "lighteval", "duckdb", "
 @click.command()
 @workspace_option
 @click.option("--seed", default=0, show_default=True, help="Seed of the data set, the training and the evaluation.")
-@click.option("--steps", type=int, help="Training steps of the last stage. Default: those of the recipe.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Training steps of the last stage, and the most of the first one. Default: those of the recipe.",
+)
 @click.option("--recipe", default="sample", show_default=True, help="Recipe of the data set: a name or a TOML file.")
 @click.option(
     "--live", is_flag=True, help="Build from Wikidata and Commons over the network; the same as --recipe live."
@@ -95,7 +99,7 @@ def run_pipeline(
         runner: runs the commands.
         build: arguments of `pcult build`: the recipe and its options.
         seed: seed of every command.
-        steps: training steps of the last stage; None for those of the recipe.
+        steps: training steps of the last stage, and the most of earlier ones; None for those of the recipe.
         max_questions: maximum number of questions per language and question type in the evaluation.
     """
     workspace = runner.workspace
@@ -121,7 +125,7 @@ def run_pipeline(
             "evaluation",
             "Evaluation: lighteval, with the right image and with another one",
             lambda: runner.pcult(
-                *("eval", "--endpoint", url, "--tasks", "export", "--data", export.name, *common),
+                *("eval", "--endpoint", url, "--tasks", "export", "--export", export.name, *common),
                 *("--max-questions", max_questions, *_splits(export)),
             ),
         )
@@ -187,10 +191,10 @@ def print_summary(result: dict[str, Any], workspace: Workspace) -> None:
     print_table("Accuracy of the tiny CulturalPangea", columns, rows)
     console.print("Blind: asked with the image of another entity. 4-way choice: 25 by chance.", style="dim")
     for sentence in result["statements"]:
-        console.print(f"- {sentence}", style="dim", highlight=False)
+        console.print(f"- {sentence}", style="dim", highlight=False, markup=False)
     seconds = ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items())
     console.print(f"\nSeconds: {seconds}. Peak memory: {result['peak_memory_bytes'] / 1e9:.1f} GB.", highlight=False)
-    console.print(f"Report: {result['report']}\n\nTry next:", highlight=False, soft_wrap=True)
+    console.print(f"Report: {result['report']}\n\nTry next:", highlight=False, markup=False, soft_wrap=True)
     export = workspace.exports / result["data"]
     entity = Export.open(export).table("test")["entity"][0]
     for command in (
@@ -198,7 +202,7 @@ def print_summary(result: dict[str, Any], workspace: Workspace) -> None:
         f"pcult data show {entity} --workspace {workspace.root}",
         f"pcult serve {workspace.checkpoints / RECIPE}",
     ):
-        console.print(f"  {command}", highlight=False, soft_wrap=True)
+        console.print(f"  {command}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _percent(value: float | None) -> str:

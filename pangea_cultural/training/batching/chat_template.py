@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
+from pangea_cultural.dataset.sources.types import IMAGE_PLACEHOLDER
 from pangea_cultural.model.tokenizer import END, IMAGE, START, SYSTEM
-from pangea_cultural.training.data.types import IMAGE_PLACEHOLDER
 
 Turns = tuple[tuple[str, str], ...]
 """Questions and answers of a conversation."""

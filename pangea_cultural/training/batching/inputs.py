@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pangea_cultural.dataset import withdrawn_data_sets, withdrawn_rows
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data.corpus_writer import HELD_OUT_ADVICE
 from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.utils.files import read_json
+from pangea_cultural.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class TrainingInputs:
         """Open the exports of a recipe.
 
         Raises:
-            UserError: an export is missing, or the recipe trains on a held-out language.
+            UserError: an export is missing or has withdrawn rows, or the recipe trains on a held-out language.
         """
         paths = [source.path for source in recipe.sources if source.type == "export"]
         exports = {path: Export.open(workspace / path) for path in paths}
@@ -41,4 +45,20 @@ class TrainingInputs:
         if recipe.validation:
             path = recipe.validation.path
             exports[path] = exports.get(path) or Export.open(workspace / path)
+        for export in exports.values():
+            withdrawn_rows.require_none(export, Workspace(workspace).withdrawals)
+        for source in recipe.sources:
+            if source.type != "export":
+                withdrawn_data_sets.require_none(workspace / source.path, Workspace(workspace).withdrawals)
         return cls(recipe, workspace, exports, frozenset(held_out))
+
+    @property
+    def training_exports(self) -> list[tuple[Export, str]]:
+        """Exports that are trained on, each with its split."""
+        return [(self.exports[source.path], source.split) for source in self.recipe.sources if source.type == "export"]
+
+    @property
+    def base_record(self) -> dict[str, Any]:
+        """The record of the base checkpoint's own training; empty if there is none."""
+        path = self.workspace / self.recipe.model.checkpoint / "training.json"
+        return read_json(path) if self.recipe.model.checkpoint and path.is_file() else {}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from transformers import LlavaNextProcessor
 
+from pangea_cultural.dataset import withdrawal
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths, mixture
 from pangea_cultural.training.batching.chat_template import ChatTemplate
@@ -23,6 +24,7 @@ from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
+from pangea_cultural.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,13 @@ def open_all(inputs: TrainingInputs, cache: Path, reporter: Reporter) -> list[Co
         UserError: a source is missing, does not fit the recipe, or has a row in a held-out language.
     """
     context = SourceContext(
-        inputs.workspace, cache, reporter, inputs.recipe.languages, inputs.held_out_languages, inputs.exports
+        workspace=inputs.workspace,
+        cache=cache,
+        reporter=reporter,
+        languages=inputs.recipe.languages,
+        held_out_languages=inputs.held_out_languages,
+        exports=inputs.exports,
+        withdrawn_images=withdrawal.read(Workspace(inputs.workspace).withdrawals).image_hashes,
     )
     return [open_source(source, context, index) for index, source in enumerate(inputs.recipe.sources)]
 

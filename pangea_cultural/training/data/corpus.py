@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from pangea_cultural.dataset.sources.rejections import ReadReport
+from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.training.data import corpus_writer
 from pangea_cultural.training.data.corpus_writer import BATCH_ROWS, FORMAT, MANIFEST, SEPARATOR, CorpusSpec
-from pangea_cultural.training.data.rejections import ReadReport
-from pangea_cultural.training.data.types import Conversation, Group, SourceRow
+from pangea_cultural.training.data.types import Group
 from pangea_cultural.utils.files import read_json
 
 

@@ -21,13 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pangea_cultural.dataset.sources.rejections import ReadReport, ReasonCounter
+from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data import reasons
-from pangea_cultural.training.data.rejections import ReadReport, ReasonCounter
-from pangea_cultural.training.data.types import Conversation, SourceRow
 from pangea_cultural.utils.files import atomic_folder, write_json
 
-FORMAT = 2
+FORMAT = 4
 """Version of the files. Raise it when a reader or the writer changes what a source becomes."""
 MANIFEST = "corpus.json"
 BATCH_ROWS = 8192

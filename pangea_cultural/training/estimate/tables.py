@@ -13,7 +13,7 @@ Stages = list[dict[str, Any]]
 
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the result of a dry run."""
-    console.print(f"Model: {result['model']['from']}", highlight=False)
+    console.print(f"Model: {result['model']['from']}", highlight=False, markup=False)
     stages = result["stages"]
     for part in (_sources(result["sources"]), _parameters(stages), _steps(result), _memory(stages)):
         console.print(part)

@@ -1,16 +1,19 @@
 """The text of the model card of a trained model."""
 
+from typing import Any
+
 from pangea_cultural.reference.languages import language
 from pangea_cultural.training.recipe import Recipe, Stage
 
 
-def statements(recipe: Recipe, languages: list[str], held_out_languages: list[str]) -> list[str]:
+def statements(recipe: Recipe, languages: list[str], held_out_languages: list[str], base: dict[str, Any]) -> list[str]:
     """Return facts that are needed to interpret the model's scores, one sentence each.
 
     Args:
         recipe: the recipe.
         languages: codes of the languages of the training questions.
         held_out_languages: codes of the languages without training questions.
+        base: record of the base checkpoint's training, if there is one.
     """
     sentences = [f"Trained in: {_names(languages)}."]
     if held_out_languages:
@@ -25,6 +28,9 @@ def statements(recipe: Recipe, languages: list[str], held_out_languages: list[st
             "The vision tower was pre-trained on the training images of the entities with their English names, in "
             "place of CLIP's pre-training."
         )
+    if base.get("withdrawn"):
+        names = ", ".join([*base["withdrawn"]][:3])
+        sentences.append(f"The base checkpoint was trained on rows that were withdrawn later, such as {names}.")
     return sentences
 
 

@@ -15,6 +15,7 @@ import transformers
 from safetensors.torch import load_file
 from transformers import LlavaNextProcessor
 
+from pangea_cultural.dataset import training_rows
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.checkpoint import save_checkpoint
@@ -238,7 +239,7 @@ def _finish(
     """Write the checkpoint with its logs, and the record last: it marks the checkpoint as finished."""
     recipe, checkpoint = training.recipe, training.checkpoint
     held_out = sorted(training.inputs.held_out_languages)
-    statements = model_card.statements(recipe, data.languages, held_out)
+    statements = model_card.statements(recipe, data.languages, held_out, training.inputs.base_record)
     model.to(getattr(torch, recipe.export_dtype))
     card = model_card.text(recipe, statements, data.files)
     save_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
@@ -246,6 +247,7 @@ def _finish(
     for context in training.stages:
         shutil.copy(context.log, checkpoint / LOGS)
     write_json(checkpoint / LOGS / BROKEN_IMAGES, data.broken_images)
+    training_rows.write(training.inputs.training_exports, checkpoint / training_rows.FILE)
     record = {
         "name": recipe.name,
         "fingerprint": fingerprint,

@@ -9,6 +9,7 @@ import numpy as np
 from transformers import LlavaNextProcessor
 
 from pangea_cultural.errors import ImageError
+from pangea_cultural.training import recipe as recipes
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset
 from pangea_cultural.training.batching.inputs import TrainingInputs
@@ -19,7 +20,7 @@ from pangea_cultural.training.data.sources.open import SourceContext, open_sourc
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
-from pangea_cultural.training.recipe import Stage
+from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.images import read_rgb
 from pangea_cultural.utils.sampling import evenly_spaced
@@ -103,7 +104,7 @@ def open_validation(
     recipe = inputs.recipe
     assert recipe.validation is not None, "called only for recipes with validation"
     config, export = recipe.validation, inputs.exports[recipe.validation.path]
-    source = ExportSource(type="export", path=config.path, split=config.split, question_types=config.question_types)
+    source = _source(recipe, config)
     # Validate on the languages that this export holds out, even if no training source is an export.
     held_out_languages = inputs.held_out_languages.union(export.held_out_languages)
     languages = (*recipe.languages, *sorted(held_out_languages)) if recipe.languages else ()
@@ -121,6 +122,14 @@ def open_validation(
     steps = data.step_dataset(one_epoch, collator, processes=processes, rank=rank)
     answered = [_group(corpus, conversation) for conversation in chosen[evenly_spaced(len(chosen), config.answers)]]
     return Validation(steps, left_out, data.loss_keys, answered, processor, config.max_new_tokens)
+
+
+def _source(recipe: Recipe, config: recipes.Validation) -> ExportSource:
+    """Return the source of the validation, with the style of answers that the first export of the recipe has."""
+    trained = [source for source in recipe.sources if isinstance(source, ExportSource)]
+    style = {"answer_style": trained[0].answer_style, "instructions": trained[0].instructions} if trained else {}
+    fields = {"type": "export", "path": config.path, "split": config.split, "question_types": config.question_types}
+    return ExportSource.model_validate(fields | style)
 
 
 def _choose(corpus: Corpus, usable: np.ndarray, max_per_language: int) -> np.ndarray:

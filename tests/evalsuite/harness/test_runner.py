@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from evalsuite.harness import runner
+from evalsuite.harness import pipeline, run_folder, runner
+from evalsuite.harness.subject import weights_state
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.errors import UserError
 from tests.helpers import tiny
@@ -32,7 +33,7 @@ def config(data, **changes):
 @pytest.fixture
 def finished(data, tmp_path):
     """Folder of a finished run."""
-    runner.reset_if_changed(config(data), tmp_path)
+    run_folder.reset_if_changed(config(data), tmp_path)
     (tmp_path / "answers.jsonl").write_text('{"item": "q|image", "text": "Peru"}\n')
     (tmp_path / "results.json").write_text("{}")
     return tmp_path
@@ -43,12 +44,12 @@ def names(folder):
 
 
 def test_same_config_keeps_all_files(data, finished):
-    runner.reset_if_changed(config(data), finished)
+    run_folder.reset_if_changed(config(data), finished)
     assert names(finished) == {"fingerprint", "answers.jsonl", "results.json"}
 
 
 def test_changed_config_removes_results_and_answers(data, finished):
-    runner.reset_if_changed(config(data, max_questions=7), finished)
+    run_folder.reset_if_changed(config(data, max_questions=7), finished)
     assert names(finished) == {"fingerprint"}
 
 
@@ -62,7 +63,7 @@ def test_kill_at_start_of_same_config_keeps_answers(data, finished, monkeypatch)
     monkeypatch.setattr(Path, "write_bytes", killed)
     for _ in range(2):
         with contextlib.suppress(KeyboardInterrupt):
-            runner.reset_if_changed(config(data), finished)
+            run_folder.reset_if_changed(config(data), finished)
     assert (finished / "answers.jsonl").exists()
 
 
@@ -83,25 +84,25 @@ def test_eval_rejects_out_folder_with_other_files(tmp_path):
 
 
 def test_run_folders_are_accepted_also_after_a_kill(finished, tmp_path):
-    runner.require_run_folder(finished)
+    run_folder.require_run_folder(finished)
     killed = tmp_path / "killed"
-    runner.require_run_folder(killed)
+    run_folder.require_run_folder(killed)
     killed.mkdir()
     (killed / ".fingerprint.a1b2c3d_").touch()
-    runner.require_run_folder(killed)
+    run_folder.require_run_folder(killed)
 
 
-def test_clear_lighteval_keeps_other_folders(tmp_path):
+def test_clear_keeps_other_folders(tmp_path):
     for name in ("results", "details", "data", "mine"):
         (tmp_path / name / "inside").mkdir(parents=True)
-    runner.clear_lighteval(tmp_path)
+    pipeline.clear(tmp_path)
     assert names(tmp_path) == {"mine"}
 
 
 def test_fingerprint_depends_on_the_weights(data, tmp_path):
     def state(content):
         (tmp_path / "model.safetensors").write_bytes(content)
-        return runner.weights_state(tmp_path)
+        return weights_state(tmp_path)
 
     first, second = state(b"weights"), state(b"other weights")
     assert config(data, weights=first).fingerprint() != config(data, weights=second).fingerprint()
@@ -115,3 +116,10 @@ def test_trained_languages_default_to_those_of_the_export(data):
         config(data, training={"languages": []}).trained_languages() == config(data).trained_languages() == ("de", "en")
     )
     assert config(data, training={"languages": ["en"]}).trained_languages() == ("en",)
+
+
+def test_withdrawn_questions_are_stated_beside_the_training(data):
+    training = {"statements": ["Trained in: German."]}
+    assert config(data, training=training).statements == ["Trained in: German."]
+    stated = config(data, training=training, withdrawn="File:A.png (2 rows)").statements
+    assert stated[1] == "The export with the questions has withdrawn data: File:A.png (2 rows)."

@@ -16,12 +16,16 @@ def known(title, **options):
     return Candidate(title=title, source=0, info=info(title, **options))
 
 
+def stored(image):
+    return StoredImage(image=image, path=image, width=1, height=1, size_bytes=1)
+
+
 def results(**images):
     """Return downloads by title: an image's hash, or None for a failure."""
     return {
         title: DownloadResult(
             info=info(title),
-            outcome=StoredImage(image=image, path=image, width=1, height=1) if image else ImageError("HTTP 404", title),
+            outcome=stored(image) if image else ImageError("HTTP 404", title),
         )
         for title, image in images.items()
     }
@@ -48,13 +52,23 @@ def test_next_batch_fills_the_missing_images(entity):
     entity.record_results(batch, results(c="2"))
     assert entity.next_batch() == []
     assert titles(entity.accepted) == ["a", "c"]
-    assert entity.rejections() == [("Q1 b", "HTTP 404", "b", 1)]
+    assert entity.rejections() == [("Q1 b", "HTTP 404", "b", 1, "file")]
 
 
 def test_duplicate_content_is_rejected(entity):
     entity.record_results(entity.next_batch(), results(a="1", b="1"))
     assert titles(entity.accepted) == ["a"]
     assert [row.reason for row in entity.rejections()] == ["same content as another file of the entity"]
+
+
+def test_fault_that_several_files_share_is_one_rejection(entity):
+    fault = DownloadResult(info=info("a"), outcome=ImageError("drawing is empty", "a.svg", subject="a.svg"))
+    while batch := entity.next_batch():
+        entity.record_results(batch, dict.fromkeys("abcd", fault))
+    assert [row[:3] for row in entity.rejections()] == [
+        ("Q1 a", "drawing is empty", "a.svg"),
+        ("Q1", "no usable image", ""),
+    ]
 
 
 def test_file_is_a_candidate_once(entity):
@@ -65,12 +79,10 @@ def test_file_is_a_candidate_once(entity):
 def test_unusable_candidates_are_rejected_before_fetching():
     entity = EntityImageCandidates("Q1", 1)
     entity.add(Candidate(title="missing"), "P18")
-    entity.add(known("unlicensed", license=""), "P18")
     entity.add(known("refused", refused=ImageError("no photo: video")), "P18")
     assert entity.next_batch() == []
     assert [(row.item, row.reason) for row in entity.rejections()] == [
         ("Q1 missing", "image not in any source"),
-        ("Q1 unlicensed", "no license"),
         ("Q1 refused", "no photo: video"),
         ("Q1", "no usable image"),
     ]

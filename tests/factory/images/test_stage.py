@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from factory.images import stage
+from factory.images.blocklist import Blocklist
 from factory.images.config import ImagesConfig
 from factory.store.store import Store
 from pangea_cultural.cli import pcult
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
+from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.console import Reporter
 from tests.helpers import world
 from tests.helpers.servers.commons_server import CommonsServer, File
@@ -69,13 +71,8 @@ def write(folder, server, documents=None):
     return world.lay_out(folder, recipe, documents or world.documents())
 
 
-def command(recipe, workspace, *options):
-    build = [sys.executable, "-m", "pangea_cultural", "build", str(recipe), "--workspace", str(workspace)]
-    return [*build, "--quiet", *options]
-
-
 def build(recipe, workspace, *options):
-    return subprocess.run(command(recipe, workspace, *options), capture_output=True, text=True)
+    return world.finish("build", recipe, "--workspace", workspace, "--quiet", *options)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +121,7 @@ def test_rejected_candidates_are_replaced(castles):
 
 
 def test_non_free_images_are_rejected(castles):
-    assert rejected(castles, "Q9002") == {"Castle 2 a.png": "non-free license: CC BY-NC 4.0"}
+    assert rejected(castles, "Q9002") == {"Castle 2 a.png": "non-free license"}
     assert images(castles, "Q9002") == [("Castle 2 b.png", "category")]
 
 
@@ -253,11 +250,15 @@ class EmptySource:
     def in_categories(self, names, limit):
         return {}
 
+    def row_problems(self):
+        return [("list.jsonl:1", ImageError("not a valid row of the list"))]
+
 
 CLAIMS_SQL = """
-INSERT INTO entity SELECT 'Q' || n, n != 1, 'any', 1, 'dump' FROM range(10) AS numbers (n);
-INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'string', '' FROM range(9) AS numbers (n);
-INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '' FROM range(10) AS numbers (n);
+INSERT INTO entity SELECT 'Q' || n, n != 1, 'any', 1, 'dump', '' FROM range(10) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P18', 0, n != 2, 'normal', n || '.jpg', 'string', '', '', true
+FROM range(9) AS numbers (n);
+INSERT INTO claim SELECT 'Q' || n, 'P17', 0, true, 'normal', 'Q17', 'item', '', '', true FROM range(10) AS numbers (n);
 INSERT INTO stage (name, fingerprint) VALUES ('images', '');
 """
 """Q0 and Q3 to Q8 name an image, Q1 is not selected, Q2 names a deprecated image, and Q9 names none."""
@@ -270,11 +271,15 @@ def test_interrupted_stage_handles_each_entity_once(tmp_path, monkeypatch, max_c
         store.execute(CLAIMS_SQL)
         if max_calls < 4:
             with pytest.raises(InterruptedSourceError):
-                stage.run(store, ImagesConfig(), [EmptySource(max_calls)], tmp_path, Reporter(quiet=True))
+                stage.run(store, ImagesConfig(), [EmptySource(max_calls)], tmp_path, Blocklist(), Reporter(quiet=True))
         for _ in range(2):  # The second run follows a kill before the stage was marked as done.
-            assert stage.run(store, ImagesConfig(), [EmptySource()], tmp_path, Reporter(quiet=True)) == (9, 0)
+            assert stage.run(store, ImagesConfig(), [EmptySource()], tmp_path, Blocklist(), Reporter(quiet=True)) == (
+                9,
+                0,
+            )
         found = store.rows("SELECT item, reason FROM rejection ORDER BY ALL")
     files = [(f"Q{n} {n}.jpg", "image not in any source") for n in (0, *range(3, 9))]
+    files.append(("list.jsonl:1", "not a valid row of the list"))
     assert found == sorted([*files, *((f"Q{n}", "no usable image") for n in (0, *range(2, 10)))])
 
 
@@ -294,7 +299,7 @@ def many_castles(number):
 
 
 def test_kills_and_faults_do_not_change_the_result(tmp_path):
-    """Kill builds at seeded random times while one request in ten fails, and compare with an undisturbed build."""
+    """Kill builds after seeded random numbers of requests, one in ten of which fails. Compare with a quiet build."""
     files = [castle(n, letter) for n in range(300) for letter in ("ab" if n % 3 else "bc")]
     with CommonsServer(files) as server:
         recipe = write(tmp_path / "quiet", server, many_castles(300))
@@ -303,10 +308,13 @@ def test_kills_and_faults_do_not_change_the_result(tmp_path):
     with CommonsServer(files, fault_share=0.1, seed=1, latency_s=0.01) as server:
         server.retry_after_s = 0
         recipe = write(tmp_path / "rough", server, many_castles(300))
-        arguments = command(recipe, tmp_path / "rough/workspace", "--stage", "images")
+        command = [sys.executable, "-m", "pangea_cultural", "build", str(recipe), "--stage", "images", "--quiet"]
+        command += ["--workspace", str(tmp_path / "rough/workspace")]
         for _ in range(6):
-            child = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(dice.uniform(0.5, 2))
+            asked, most = len(server.requests), dice.randrange(20, 250)
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while child.poll() is None and len(server.requests) < asked + most:
+                time.sleep(0.002)
             if child.poll() is None:
                 child.send_signal(signal.SIGKILL)
                 kills += 1
@@ -321,5 +329,5 @@ def test_candidates_do_not_hide_the_ids_of_the_sources(tmp_path):
     """A temporary table of the same name would hide the table of the stage `select`, in this connection."""
     with Store.open(tmp_path / "store.duckdb") as store:
         store.execute("INSERT INTO candidate VALUES ('sparql', '', 'Q1')")
-        store.execute(stage.CANDIDATES_SQL, {"properties": ["P18"], "batch_entities": 1})
+        stage.read_candidates(store)
         assert store.rows("SELECT entity FROM candidate") == [("Q1",)]

@@ -4,24 +4,32 @@ import pytest
 
 from pangea_cultural.dataset.export import SPLITS, Export
 from tests.helpers import world
-from tests.helpers.world import item, labels, text, year
+from tests.helpers.world import item, labels, year
 
 RECIPE = """
 name = "zh"
 languages = ["en", "zh"]
 properties = ["P84", "P571"]
-[images]
-required = false
 """
 
 
 def temple(number, country):
-    claims = {"P17": [item(country)], "P84": [item(f"Q80{number % 5}")], "P571": [year(1900)], "P18": [text("a.jpg")]}
+    claims = {
+        "P31": [item("Q23413")],
+        "P17": [item(country)],
+        "P84": [item(f"Q9980{number % 5}")],
+        "P571": [year(1900)],
+    }
     return {"type": "item", "id": f"Q70{number}", "labels": labels(en=f"Temple {number}"), "claims": claims}
 
 
 def architect(number, **names):
-    return {"type": "item", "id": f"Q80{number}", "labels": labels(en=f"Architect {number}") | names, "claims": {}}
+    return {
+        "type": "item",
+        "id": f"Q9980{number}",
+        "labels": labels(en=f"Architect {number}") | names,
+        "claims": {"P31": [item("Q5")], "P21": [item("Q6581097")], "P569": [year(1900 + number)]},
+    }
 
 
 def named(**by_code):
@@ -39,8 +47,9 @@ def answers(tmp_path_factory):
         architect(3, **named(zh_hant="龍")),
         architect(4, **named(zh_hans="龟")),
     ]
-    temples = [temple(n, "Q865" if n % 2 else "Q148") for n in range(10)]
-    world.build(world.lay_out(folder, RECIPE, [*people, *temples]), folder / "w")
+    temples = [temple(n, "Q865" if n % 2 else "Q148") for n in range(40)]
+    documents = world.with_photos(folder, [*people, *temples])
+    world.build(world.lay_out(folder, RECIPE + world.PHOTOS, documents), folder / "w")
     opened = Export.open(folder / "w/exports/zh")
     rows = [
         row for split in SPLITS for row in opened.questions(split) if row.language == "zh" and row.property == "P84"

@@ -51,14 +51,33 @@ def add_template(monkeypatch, tmp_path):
     return add
 
 
+GUARDIAN_ROW = """
+[P9990001]
+label = "guardian"
+theme = "heritage"
+value_type = "item"
+asked_of = ["building", "person"]
+"""
+GUARDIAN = """
+[P9990001]
+say = ["Guardian: {value}"]
+[P9990001.building]
+ask = ["Who guards this?"]
+[P9990001.person]
+ask = ["Who guards this person?"]
+"""
+
+
 def document(qid, names, **claims):
+    """Return a document, by default of a castle."""
+    claims = {"P31": [item("Q23413")]} | claims
     return {"type": "item", "id": qid, "lastrevid": 1, "labels": labels(**names), "claims": claims}
 
 
 def build(folder, documents, recipe):
-    """Build from documents without images, and return the questions and rejections."""
-    full_recipe = f'name = "added"\n{recipe}\n[images]\nrequired = false\n'
-    world.build(world.lay_out(folder, full_recipe, documents), folder / "workspace")
+    """Build from documents, each with a photo, and return the questions and rejections."""
+    full_recipe = f'name = "added"\n{recipe}\n{world.PHOTOS}'
+    world.build(world.lay_out(folder, full_recipe, world.with_photos(folder, documents)), folder / "workspace")
     export = Export.open(folder / "workspace/exports/added")
     with Store.open(folder / "workspace/store.duckdb", read_only=True) as store:
         rejections = store.rows("SELECT stage, item, reason, items FROM rejection")
@@ -82,19 +101,22 @@ def test_added_region_gets_questions(add_row, tmp_path):
 
 
 def test_added_property_gets_questions(add_row, add_template, tmp_path):
-    add_row(property_table, '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n')
-    add_template("en", '\n[P9990001]\nany = ["Who guards this?"]\n')
+    add_row(property_table, GUARDIAN_ROW)
+    add_template("en", GUARDIAN)
     documents = [
         document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P9990001=[item("Q2000")]),
         document("Q2000", {"en": "a dragon"}),
     ]
     rows, _ = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P9990001"]')
-    assert [(row.question, row.answer) for row in rows] == [("Who guards this?", "a dragon")]
+    assert [(row.question, row.answer, row.sentence) for row in rows] == [
+        ("Who guards this?", "a dragon", "Guardian: a dragon")
+    ]
 
 
 def test_added_link_property_links_entities_in_the_next_build(add_row, tmp_path):
     row = '[P9990002]\nlabel = "realm"\ntheme = "place"\nvalue_type = "item"\nregion_link = true\nquestion = false\n'
-    documents = [document("Q1000", {"en": "Temple"}, P9990002=[item("Q17")], P495=[item("Q142")])]
+    food = {"P31": [item("Q746549")], "P9990002": [item("Q17")], "P495": [item("Q142")]}
+    documents = [document("Q1000", {"en": "Soup"}, **food), document("Q142", {"en": "France"})]
     recipe = 'languages = ["en"]\nproperties = ["P495"]\nregions = ["japan"]'
     assert build(tmp_path, documents, recipe)[0] == []
     add_row(property_table, "\n" + row)
@@ -105,13 +127,16 @@ def test_added_link_property_links_entities_in_the_next_build(add_row, tmp_path)
 def test_added_language_gets_questions(add_row, add_template, tmp_path):
     row = '[eo]\nname = "Esperanto"\nnative = "Esperanto"\nscript = "Latn"\naliases = ["epo"]\n'
     add_row(language_table, "\n" + row)
-    add_template("eo", '[P17]\nany = ["En kiu lando ĝi estas?"]\n')
+    instructions = '[instructions]\nchoice = "Respondu per la litero."\nshort = "Respondu mallonge."\n'
+    add_template(
+        "eo", instructions + '[P17]\nsay = ["Lando: {value}"]\n[P17.place]\nask = ["En kiu lando ĝi estas?"]\n'
+    )
     documents = [
         document("Q1000", {"en": "Temple"}, P17=[item("Q17")]),
         document("Q17", {"en": "Japan", "eo": "Japanio"}),
     ]
     rows, _ = build(tmp_path, documents, 'languages = ["en", "epo"]\nproperties = ["P17"]')
-    assert {(row.language, row.answer) for row in rows} == {("en", "Japan"), ("eo", "Japanio")}
+    assert {(row.language, row.answer) for row in rows} == {("en", "Japan"), ("eo", "Japanujo")}, "CLDR names countries"
 
 
 def test_added_ambiguous_state_is_named_in_the_rejections(add_row, tmp_path):
@@ -122,6 +147,7 @@ def test_added_ambiguous_state_is_named_in_the_rejections(add_row, tmp_path):
         document("Q1001", {"en": "Tower"}, P17=[item("Q99000009"), item("Q142")]),
         document("Q1002", {"en": "Hall"}, P17=[item("Q15180")]),
         document("Q142", {"en": "France"}),
+        document("Q99000009", {"en": "Old Union"}),
     ]
     rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P17"]')
     reasons = {reason: items for stage, _, reason, items in rejections if stage == "select"}
@@ -131,9 +157,11 @@ def test_added_ambiguous_state_is_named_in_the_rejections(add_row, tmp_path):
 
 
 def test_edited_row_restarts_the_build(add_row, add_template, tmp_path):
-    row = '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\n'
+    row = (
+        '\n[P9990001]\nlabel = "guardian"\ntheme = "heritage"\nvalue_type = "item"\nasked_of = ["building", "person"]\n'
+    )
     add_row(property_table, row)
-    add_template("en", '\n[P9990001]\nany = ["Who guards this?"]\n')
+    add_template("en", GUARDIAN)
     documents = [
         document("Q1000", {"en": "A person"}, P31=[item("Q5")], P27=[item("Q17")], P9990001=[item("Q2000")]),
         document("Q2000", {"en": "a dragon"}),
@@ -146,27 +174,29 @@ def test_edited_row_restarts_the_build(add_row, add_template, tmp_path):
     assert ("questions", "Q1000 P9990001", "sensitive about a person", 1) in rejections
 
 
-def test_faith_is_asked_about_a_temple_but_not_about_a_person(add_template, tmp_path):
-    add_template("en", '\n[P140]\nany = ["Which religion is this tied to?"]\n')
+def test_faith_is_asked_about_a_temple_but_not_about_a_person(add_row, add_template, tmp_path):
+    add_row(property_table, GUARDIAN_ROW + "sensitive = true\n")
+    add_template("en", GUARDIAN)
     documents = [
-        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P140=[item("Q748")]),
-        document("Q1001", {"en": "A person"}, P31=[item("Q5")], P27=[item("Q17")], P140=[item("Q748")]),
+        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P9990001=[item("Q748")]),
+        document("Q1001", {"en": "A person"}, P31=[item("Q5")], P27=[item("Q17")], P9990001=[item("Q748")]),
         document("Q748", {"en": "Buddhism"}),
     ]
-    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P140"]')
+    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P9990001"]')
     assert {row.entity for row in rows} == {"Q1000"}
-    assert ("questions", "Q1001 P140", "sensitive about a person", 1) in rejections
+    assert ("questions", "Q1001 P9990001", "sensitive about a person", 1) in rejections
 
 
-def test_property_without_templates_is_rejected(tmp_path):
+def test_property_without_templates_is_rejected(add_row, tmp_path):
+    add_row(property_table, GUARDIAN_ROW)
     documents = [
-        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P2079=[item("Q2000")]),
+        document("Q1000", {"en": "Temple"}, P17=[item("Q17")], P9990001=[item("Q2000")]),
         document("Q17", {"en": "Japan"}),
         document("Q2000", {"en": "weaving"}),
     ]
-    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P17", "P2079"]')
+    rows, rejections = build(tmp_path, documents, 'languages = ["en"]\nproperties = ["P17", "P9990001"]')
     assert {row.property for row in rows} == {"P17"}
-    assert ("questions", "P2079 any en", "no template", 1) in rejections
+    assert ("questions", "P9990001 en", "no template", 2) in rejections
 
 
 def test_traditional_chinese_labels_are_kept_for_taiwan(tmp_path):

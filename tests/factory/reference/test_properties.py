@@ -8,11 +8,12 @@ import pytest
 from factory import recipe
 from factory.questions import templates
 from factory.reference import properties as module
+from factory.reference.entity_types import entity_types
 from factory.reference.properties import properties, property_of
 from pangea_cultural.errors import UserError
 
 PATHS = ("P17/P36", "P17/P37", "P17/P30")
-PLUTO = '[P9990001]\nlabel = "orbit"\ntheme = "place"\nvalue_type = "item"\n'
+PLUTO = '[P9990001]\nlabel = "orbit"\ntheme = "place"\nvalue_type = "item"\nasked_of = ["site"]\n'
 
 
 def test_table_has_76_properties_besides_name_paths_and_citizenship():
@@ -58,7 +59,12 @@ def test_visible_properties():
 
 
 def test_properties_for_links_and_wrong_options_are_not_asked():
-    assert {n for n, row in properties().items() if not row.question} == {"P27", "P279", "P1889"}
+    assert {n for n, row in properties().items() if not row.question} == {
+        "P27",
+        "P279",
+        "P1889",
+        "P361",
+    }
     with pytest.raises(UserError, match="Unknown property 'P1889'"):
         recipe._askable("P1889")
 
@@ -67,9 +73,54 @@ def test_faith_and_ethnicity_are_sensitive():
     assert {n for n, row in properties().items() if row.sensitive} == {"P140", "P172"}
 
 
+def test_asked_properties_name_the_types_that_they_are_asked_of():
+    for name, row in properties().items():
+        assert set(row.asked_of) <= set(entity_types()), row
+        assert bool(row.asked_of) == (row.question and name != "label"), row
+    assert len([row for row in properties().values() if row.asked_of]) == 76 - 3 + len(PATHS)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "not_asked"),
+    [
+        ("P2048", "building visual_work", "person nature"),
+        ("P577", "film text music", "event person organization"),
+        ("P19", "person", "event visual_work organization"),
+        ("P131", "building settlement nature", "organization person event"),
+        ("P407", "text film", "visual_work person"),
+        ("P17/P36", "flag", "building area"),
+        ("P1101", "building", "vehicle site"),
+        ("P571", "building organization object", "nature person event food settlement vehicle"),
+    ],
+)
+def test_property_is_asked_only_of_types_that_it_makes_sense_for(name, asked, not_asked):
+    types = set(property_of(name).asked_of)
+    assert set(asked.split()) <= types
+    assert not set(not_asked.split()) & types
+
+
+def test_private_properties_are_asked_of_people():
+    private = {name for name, row in properties().items() if row.private}
+    assert {"P569", "P106", "P19", "P69", "P1412", "P172", "P140"} <= private
+    assert not {"P800", "P166", "P119"} & private, "known works, honors and graves are public"
+    assert all(property_of(name).asked_of for name in private)
+
+
+def test_states_can_end_and_origins_cannot():
+    states = {name for name, row in properties().items() if row.state}
+    assert {"P17", "P131", "P276", "P127", "P17/P36"} <= states
+    assert not {"P495", "P19", "P170", "P571", "P106", "P69"} & states, "a study that has ended is still a study"
+
+
+def test_dates_and_measures_have_one_right_value():
+    functional = {name for name, row in properties().items() if row.functional}
+    assert functional >= {name for name, row in properties().items() if row.value_type in ("time", "quantity")}
+    assert not {"P17", "P131", "P170", "P527"} & functional
+
+
 def test_properties_with_templates_are_asked():
     for code in templates.available_languages():
-        assert all(properties()[row.property].question for row in templates.load(code)), code
+        assert all(properties()[row.property].question for row in templates.load(code).templates), code
 
 
 def test_image_properties_are_not_asked():
@@ -80,10 +131,13 @@ def test_image_properties_are_not_asked():
     ("change", "message"),
     [
         (("P9990001", "Q9990001"), "'Q9990001' is not a property"),
-        (("P9990001", '"P17/P9"'), "is not a property. Write P and a number, or a path"),
-        (('"item"', '"itme"'), "value_type: Input should be 'item', 'time' or 'quantity'"),
+        (("P9990001", '"P17/P9"'), "is not a property. Write P and a number, a path, or a word in lower case"),
+        (('"item"', '"itme"'), "value_type: Input should be 'item', 'time', 'quantity' or 'text'"),
         (("theme", "teme"), "Unknown key 'teme'. Did you mean theme"),
         (("label", 'path = ["P1", "P2"]\nlabel'), 'Name its table after them: ["P1/P2"]'),
+        (("site", "sit"), "asked_of: Unknown entity type 'sit'. Did you mean site"),
+        (('asked_of = ["site"]', ""), "Name the entity types in asked_of, or write question = false"),
+        (("label", "question = false\nlabel"), "Name the entity types in asked_of, or write question = false"),
         (("label", 'linked_by = ["P27", "country"]\nlabel'), "'country' is not a property"),
     ],
 )

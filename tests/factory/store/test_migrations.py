@@ -10,7 +10,8 @@ from factory.store.migrations import Migration
 from factory.store.store import Store
 from pangea_cultural.errors import UserError
 
-ADD_COLUMN = Migration(2, "ALTER TABLE slice ADD COLUMN seconds DOUBLE; UPDATE slice SET seconds = 0;")
+NOW = len(migrations.MIGRATIONS)
+ADD_COLUMN = Migration(NOW + 1, "ALTER TABLE slice ADD COLUMN seconds DOUBLE; UPDATE slice SET seconds = 0;")
 
 
 @pytest.fixture
@@ -38,18 +39,18 @@ def test_an_older_store_is_upgraded_and_keeps_its_rows(path, monkeypatch):
     def rename(connection):
         connection.execute("UPDATE slice SET slice = upper(slice)")
 
-    add(monkeypatch, ADD_COLUMN, Migration(3, rename))
+    add(monkeypatch, ADD_COLUMN, Migration(NOW + 2, rename))
     for _ in range(2):
         with Store.open(path) as store:
             assert store.rows("SELECT * FROM slice") == [("sparql", "JAPAN", "done", 0.0)]
-    assert number(path) == 3
+    assert number(path) == NOW + 2
 
 
 def test_a_new_store_gets_all_migrations(tmp_path, monkeypatch):
     add(monkeypatch, ADD_COLUMN)
     with Store.open(tmp_path / "new.duckdb") as store:
         assert store.rows("SELECT seconds FROM slice") == []
-    assert number(tmp_path / "new.duckdb") == 2
+    assert number(tmp_path / "new.duckdb") == NOW + 1
 
 
 def test_an_interrupted_upgrade_changes_nothing(path, monkeypatch):
@@ -57,19 +58,21 @@ def test_an_interrupted_upgrade_changes_nothing(path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        add(patch, ADD_COLUMN, Migration(3, interrupt))
+        add(patch, ADD_COLUMN, Migration(NOW + 2, interrupt))
         with pytest.raises(KeyboardInterrupt):
             Store.open(path)
-    assert number(path) == 1
+    assert number(path) == NOW
     with Store.open(path) as store:
         assert store.rows("SELECT * FROM slice") == [("sparql", "japan", "done")]
 
 
 def test_an_older_store_is_not_upgraded_for_reading(path, monkeypatch):
     add(monkeypatch, ADD_COLUMN)
-    with pytest.raises(UserError, match=re.escape("has format 1, older than 2. Run `pcult build RECIPE` first.")):
+    with pytest.raises(
+        UserError, match=re.escape(f"has format {NOW}, older than {NOW + 1}. Run `pcult build RECIPE` first.")
+    ):
         Store.open(path, read_only=True)
-    assert number(path) == 1
+    assert number(path) == NOW
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -77,9 +80,11 @@ def test_a_newer_store_is_refused(path, monkeypatch, read_only):
     with monkeypatch.context() as patch:
         add(patch, ADD_COLUMN)
         Store.open(path).connection.close()
-    with pytest.raises(UserError, match=r"has format 2, newer than 1\. Install a newer pangea-cultural\.$"):
+    with pytest.raises(
+        UserError, match=rf"has format {NOW + 1}, newer than {NOW}\. Install a newer pangea-cultural\.$"
+    ):
         Store.open(path, read_only=read_only)
-    assert number(path) == 2
+    assert number(path) == NOW + 1
 
 
 def test_a_store_without_a_number_is_refused(path):

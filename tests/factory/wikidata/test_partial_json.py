@@ -23,3 +23,27 @@ def test_other_values_are_returned_unchanged(text):
 def test_broken_json_is_an_error(text):
     with pytest.raises(partial_json.BrokenJsonError):
         partial_json.document(text, (), ("en",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"en": {"language": "en", "value": "a \\u00e9"}, "fr": {"value": "b"}}',
+        b'{"en": {"value": 7}}',
+        b'{"en": {"language": "en"}}',
+        b"{}",
+        b"[]",
+        b"7",
+    ],
+)
+def test_labels_are_those_of_entries(text):
+    found = partial_json.labels(text, ("en", "mul"))
+    general = partial_json.entries(text, ("en", "mul"))
+    if isinstance(general, dict):
+        found, general = ({code: row.get("value") for code, row in labels.items()} for labels in (found, general))
+    assert found == general
+
+
+def test_broken_labels_are_an_error():
+    with pytest.raises(partial_json.BrokenJsonError):
+        partial_json.labels(b'{"en": {"value": "a"', ("en",))

@@ -12,7 +12,6 @@ import hashlib
 import io
 import random
 import re
-import threading
 import time
 import urllib.parse
 
@@ -21,6 +20,7 @@ from PIL import Image
 
 from factory.images.base import THUMBNAIL_WIDTHS
 from tests.helpers.servers.http_faults import FAULTS, TRANSIENT
+from tests.helpers.servers.in_thread import apps_in_thread
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,8 @@ class CommonsServer:
         self.retry_after_s = 1
         self.api_answers = 50
         """Number of files in one answer for a category."""
+        self.answers = []
+        """Next answers of the API, in place of its own."""
         self.requests = []
         """Port, path with query, User-Agent and time of each request."""
         self.connections = set()
@@ -77,30 +79,16 @@ class CommonsServer:
         self._asked = collections.Counter()
 
     def __enter__(self):
-        ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
-        self._thread.start()
-        assert ready.wait(10)
+        apps = []
+        for handler in (self._api, self._file):
+            apps.append(web.Application(middlewares=[self._counted], client_max_size=10_000_000))
+            apps[-1].router.add_route("*", "/{path:.*}", handler)
+        self._serving = apps_in_thread(*apps)
+        self.api_port, self.file_port = self._serving.__enter__()
         return self
 
     def __exit__(self, *exception):
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
-
-    async def _serve(self, ready):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        runners = []
-        for handler in (self._api, self._file):
-            app = web.Application(middlewares=[self._counted], client_max_size=10_000_000)
-            app.router.add_route("*", "/{path:.*}", handler)
-            runners.append(web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True))
-            await runners[-1].setup()
-            await web.TCPSite(runners[-1], "127.0.0.1", 0).start()
-        self.api_port, self.file_port = (runner.addresses[0][1] for runner in runners)
-        ready.set()
-        await self._stop.wait()
-        for runner in runners:
-            await runner.cleanup()
+        return self._serving.__exit__(*exception)
 
     @property
     def api(self):
@@ -171,6 +159,8 @@ class CommonsServer:
         fault = self._fault("api", f"api {len(self.requests)}")
         if fault:
             return await FAULTS[fault](self, request, b"{}")
+        if self.answers:
+            return web.json_response(self.answers.pop(0))
         if "generator" in asked:
             return web.json_response(self._category(asked))
         return web.json_response(self._titles(asked))

@@ -8,7 +8,7 @@ from factory.net.client import Client
 from factory.net.retry import RetryPolicy
 from tests.helpers.servers.commons_server import CommonsServer
 
-QUICK = RetryPolicy(base_s=0.001, max_backoff_s=0.01, stall_s=0.3, min_speed_after_s=0.2, total_s=5)
+QUICK = RetryPolicy(base_s=0.001, max_backoff_s=0.01)
 
 
 @contextlib.contextmanager

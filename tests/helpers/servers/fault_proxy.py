@@ -10,6 +10,8 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 
+from tests.helpers.servers.in_thread import handler_in_thread
+
 RESULTS = "application/sparql-results+json"
 JAVA_TRACE = b"\njava.util.concurrent.TimeoutException\n\tat java.util.concurrent.FutureTask.get(FutureTask.java:205)"
 
@@ -163,15 +165,10 @@ class FaultProxy:
             def log_message(self, *_):
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        self.host = f"127.0.0.1:{server.server_port}"
-        self.url = f"http://{self.host}/sparql"
-        try:
-            yield self
-        finally:
-            self.stopping.set()
-            server.shutdown()
-            server.server_close()
-            thread.join()
+        with handler_in_thread(Handler) as port:
+            self.host = f"127.0.0.1:{port}"
+            self.url = f"http://{self.host}/sparql"
+            try:
+                yield self
+            finally:
+                self.stopping.set()

@@ -14,6 +14,7 @@ PROP = "http://www.wikidata.org/prop/"
 ONTOLOGY = "http://wikiba.se/ontology#"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 SCHEMA = "http://schema.org/"
+DERIVED = "http://www.w3.org/ns/prov#wasDerivedFrom"
 TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 LABELS = (
     "http://www.w3.org/2000/01/rdf-schema#label",
@@ -134,9 +135,23 @@ class Writer:
                 self.add(node, TYPE, iri(f"{ONTOLOGY}BestRank"))
                 self.snak(iri(WD + name), f"{PROP}direct/{prop}", None, statement["mainsnak"], prop)
             self.snak(node, f"{PROP}statement/{prop}", f"{PROP}statement/value/{prop}", statement["mainsnak"], prop)
-            # A qualifier and a reference, which a reader must ignore.
-            self.add(node, f"{PROP}qualifier/P518", iri(f"{WD}Q1"))
-            self.add(node, "http://www.w3.org/ns/prov#wasDerivedFrom", iri("http://www.wikidata.org/reference/0a"))
+            for key, snaks in statement.get("qualifiers", {}).items():
+                for snak in snaks:
+                    self.snak(node, f"{PROP}qualifier/{key}", f"{PROP}qualifier/value/{key}", snak, key)
+            for reference in statement.get("references", ()):
+                self.reference(node, reference)
+            # A qualifier and a reference without content, which a reader must ignore.
+            self.add(node, f"{PROP}qualifier/P805", iri(f"{WD}Q1"))
+            self.add(node, DERIVED, iri("http://www.wikidata.org/reference/0a"))
+
+    def reference(self, statement, reference):
+        content = json.dumps(reference, sort_keys=True)
+        node = iri(f"http://www.wikidata.org/reference/{hashlib.sha1(content.encode()).hexdigest()}")
+        self.add(statement, DERIVED, node)
+        self.add(node, TYPE, iri(f"{ONTOLOGY}Reference"))
+        for key, snaks in (reference["snaks"] or {}).items():
+            for snak in snaks:
+                self.snak(node, f"{PROP}reference/{key}", f"{PROP}reference/value/{key}", snak, key)
 
     def snak(self, subject, simple, deep, snak, prop):
         if snak["snaktype"] == "novalue":

@@ -2,10 +2,11 @@
 
 import contextlib
 import http.server
-import threading
 import urllib.parse
 
 import orjson
+
+from tests.helpers.servers.in_thread import handler_in_thread
 
 
 class WikibaseServer:
@@ -19,7 +20,7 @@ class WikibaseServer:
     def answer(self, form):
         ids = form["ids"].split("|")
         self.calls.append(ids)
-        if len(ids) > 50:
+        if len(ids) > 50 or len(form.get("languages", "").split("|")) > 50:
             return {"error": {"code": "toomanyvalues", "info": "Too many values supplied"}}
         invalid = [name for name in ids if not name.startswith("Q")]
         if invalid:
@@ -32,8 +33,9 @@ class WikibaseServer:
         if target not in self.documents:
             return {"id": name, "missing": ""}
         row = self.documents[target]
-        codes = form["languages"].split("|")
-        entity = row | {"labels": {code: label for code, label in row.get("labels", {}).items() if code in codes}}
+        labels = row.get("labels", {})
+        codes = form["languages"].split("|") if "languages" in form else labels
+        entity = row | {"labels": {code: label for code, label in labels.items() if code in codes}}
         if "sitelinks" in form["props"].split("|"):
             sites = form["sitefilter"].split("|")
             entity["sitelinks"] = {site: link for site, link in row.get("sitelinks", {}).items() if site in sites}
@@ -62,9 +64,7 @@ class WikibaseServer:
             def log_message(self, *_):
                 pass
 
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
-            threading.Thread(target=http_server.serve_forever, daemon=True).start()
-            self.host = f"127.0.0.1:{http_server.server_port}"
+        with handler_in_thread(Handler) as port:
+            self.host = f"127.0.0.1:{port}"
             self.url = f"http://{self.host}/w/api.php"
             yield self
-            http_server.shutdown()

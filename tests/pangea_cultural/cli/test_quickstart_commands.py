@@ -53,7 +53,7 @@ def finished(tmp_path):
 def test_pipeline_runs_commands_in_order(finished):
     root, runner, _ = finished
     common = f"--workspace {root} --seed 3"
-    evaluate = "eval --endpoint http://127.0.0.1:8000/v1 --tasks export --data mine"
+    evaluate = "eval --endpoint http://127.0.0.1:8000/v1 --tasks export --export mine"
     assert runner.commands == [
         f"build my.toml --contact me {common}",
         f"data synthetic-chat {root}/exports/general --seed 3",

@@ -1,3 +1,5 @@
+import pytest
+
 from pangea_cultural.model import tokenizer
 from pangea_cultural.reference.languages import languages
 from tests.helpers import tiny
@@ -33,3 +35,20 @@ def test_chat_template_continues_a_given_answer():
     turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "Jap"}]
     text = text_tokenizer.apply_chat_template(turns, tokenize=False, continue_final_message=True)
     assert text.endswith("<|im_start|>assistant\nJap")
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (["See ", None, ". Who?"], "See <image>. Who?"),
+        (["", None, " and ", None, ""], "<image> and <image>"),
+        (["Who?", None], "<image>\nWho?"),
+        ([None, None, "Who?"], "<image> <image>\nWho?"),
+        ([None, "Who", "?"], "<image>\nWho?"),
+        (["Who", "?"], "Who?"),
+    ],
+)
+def test_chat_template_keeps_images_between_texts(parts, expected):
+    content = [{"type": "image"} if part is None else {"type": "text", "text": part} for part in parts]
+    text = tiny.tokenizer().apply_chat_template([{"role": "user", "content": content}], tokenize=False)
+    assert f"user\n{expected}<|im_end|>" in text

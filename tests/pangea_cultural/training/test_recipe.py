@@ -92,12 +92,19 @@ def shrunk(source):
     return source.model_copy(update={"count": count, "estimate": SourceEstimate(questions=number, images=number)})
 
 
-@pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny"])
+@pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny", "tiny-relevance"])
 def test_every_shipped_recipe_accepts_a_number_of_steps(tmp_path, name):
     shipped = config.load(recipe.Recipe, config.find("recipe", name, recipe.RECIPES))
     small = shipped.model_copy(update={"sources": tuple(map(shrunk, shipped.sources))}).with_steps(5)
     stage = dry_run(small, tmp_path, Devices(), Reporter(quiet=True))["stages"][-1]
     assert stage["questions"] == 5 * shipped.stages[-1].batch.global_batch_size
+
+
+def test_a_number_of_steps_is_the_limit_of_earlier_stages():
+    shipped = config.load(recipe.Recipe, config.find("recipe", "tiny", recipe.RECIPES))
+    steps = [stage.steps for stage in shipped.stages]
+    assert [stage.steps for stage in shipped.with_steps(5).stages] == [5, 5]
+    assert [stage.steps for stage in shipped.with_steps(9999).stages] == [steps[0], 9999]
 
 
 def parse_sources(*sources, **stage):

@@ -14,7 +14,8 @@ from transformers import LlavaNextForConditionalGeneration
 from pangea_cultural.errors import UserError
 from pangea_cultural.training import cli
 from tests.helpers import tiny
-from tests.helpers.killing import kill_when, log_without_times
+from tests.helpers.runs.forked import Run
+from tests.helpers.runs.killing import log_without_times
 
 VOCAB_SIZE = 600
 PRETRAIN = f"""
@@ -68,13 +69,14 @@ def arguments(workspace, *options):
     return [str(workspace / "micro.toml"), "--workspace", str(workspace), "--json", *options]
 
 
-def command(workspace, *options):
-    return [sys.executable, "-m", "pangea_cultural", "train", *arguments(workspace, *options)]
+def start(workspace):
+    """Start to train in another process."""
+    return Run(["train", *arguments(workspace)], workspace)
 
 
-def train(workspace, *options):
+def train(workspace):
     """Train in another process."""
-    result = subprocess.run(command(workspace, *options), capture_output=True, text=True)
+    result = start(workspace).finish()
     assert result.returncode == 0, result.stderr
     return orjson.loads(result.stdout)
 
@@ -93,8 +95,12 @@ def write_workspace(folder, recipe=RECIPE):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
+    """A workspace and the record of its training, which a new interpreter ran."""
     workspace = write_workspace(tmp_path_factory.mktemp("trained"))
-    return workspace, train(workspace)
+    command = [sys.executable, "-m", "pangea_cultural", "train", *arguments(workspace)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return workspace, orjson.loads(result.stdout)
 
 
 def test_record_has_stages_statements_and_losses(trained):
@@ -141,7 +147,7 @@ def test_same_seed_gives_same_bits_and_another_seed_different_ones(trained, tmp_
 def kill_at(workspace, checkpoint):
     """Start a training run, and kill it as soon as a checkpoint is complete."""
     complete = workspace / "checkpoints/.micro.work" / checkpoint / "complete"
-    assert kill_when(command(workspace), complete), f"the run ended before {checkpoint} was seen"
+    assert start(workspace).kill_when(complete), f"the run ended before {checkpoint} was seen"
 
 
 def test_resume_after_kills_gives_the_same_bits(trained, tmp_path):
@@ -187,7 +193,7 @@ def test_frozen_vision_tower_is_unchanged(trained, tmp_path):
     """The vision tower after both stages equals the one after the first; everything else differs."""
     both = load_file(trained[0] / "checkpoints/micro/model.safetensors")
     workspace = write_workspace(tmp_path, PRETRAIN)
-    train(workspace)
+    train_here(workspace)
     first = load_file(workspace / "checkpoints/micro/model.safetensors")
     for name, value in first.items():
         assert torch.equal(value, both[name]) == name.startswith("vision_tower."), name
@@ -195,7 +201,7 @@ def test_frozen_vision_tower_is_unchanged(trained, tmp_path):
 
 def test_error_is_one_line_without_traceback(tmp_path):
     workspace = write_workspace(tmp_path, RECIPE.replace("learning_rate = 1e-3", "learning_rate = 1e30"))
-    result = subprocess.run(command(workspace), capture_output=True, text=True)
+    result = start(workspace).finish()
     assert result.returncode == 1, result.stderr
     assert "The loss is" in result.stderr.splitlines()[-1]
     assert "Traceback" not in result.stderr

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils import images
@@ -83,16 +83,35 @@ def test_animation_gives_its_first_frame(file, format):
     assert verify(content) == (format, 40, 30)
 
 
-def test_exif_orientation_is_not_applied(file):
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_orientation_is_applied(file, format, orientation):
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    content = encoded("JPEG", noise(), exif=exif)
-    path = file(content)
+    exif[ORIENTATION] = orientation
+    path = file(encoded(format, noise(), exif=exif))
     with Image.open(path) as image:
-        assert image.getexif()[ORIENTATION] == 6
-    assert read_size(path) == (30, 40)
-    assert verify(content) == ("JPEG", 40, 30)
-    assert read_rgb(path).tobytes() == pixels_by_pillow(path)
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    assert read_size(path) == (upright.height, upright.width)
+    assert read_rgb(path).size == upright.size
+    assert read_rgb(path).tobytes() == upright.tobytes()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 40), (40, 7), (9, 3)])
+def test_small_jpeg_is_verified(size):
+    """`draft` with a side of zero is a ZeroDivisionError."""
+    assert verify(encoded("JPEG", noise(size))) == ("JPEG", *size)
+
+
+def test_transparent_pixels_become_white(file):
+    image = noise(mode="RGBA")
+    image.putalpha(0)
+    assert read_rgb(file(encoded("PNG", image))).get_flattened_data()[0] == (255, 255, 255)
+
+
+def test_16_bits_are_scaled(file):
+    levels = np.array([[0, 128, 257, 32_896, 65_535]], dtype=np.uint16)
+    image = read_rgb(file(encoded("PNG", Image.fromarray(levels))))
+    assert [red for red, _, _ in image.get_flattened_data()] == [0, 0, 1, 128, 255]
 
 
 @pytest.mark.parametrize(
@@ -101,9 +120,9 @@ def test_exif_orientation_is_not_applied(file):
     ids=["empty", "text", "html", "truncated JPEG", "truncated PNG", "EPS"],
 )
 def test_unreadable_content_is_one_error(file, content):
-    for decode in (lambda: verify(content), lambda: read_rgb(file(content))):
+    for attempt in (lambda: verify(content), lambda: read_rgb(file(content))):
         with pytest.raises(ImageError) as caught:
-            decode()
+            attempt()
         assert (str(caught.value), caught.value.reason) == (images.UNREADABLE, images.UNREADABLE)
         assert " at 0x" not in caught.value.detail, "equal files have equal details"
 

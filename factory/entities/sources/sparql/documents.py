@@ -49,15 +49,22 @@ class Statement:
     simple: dict[tuple[tuple[str, str], ...], Term] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
     no_value: bool = False
+    qualifiers: dict[str, dict[tuple[tuple[str, str], ...], Term]] = field(default_factory=dict)
+    """Values of the qualifiers that limit a statement. `No value` is not among them: it does not limit."""
+    sources: set[str] = field(default_factory=set)
+    """Properties by which its references name a source."""
 
     def add(self, part: str, term: Term) -> None:
-        """Add a row. Qualifiers, references and normalized values are ignored."""
+        """Add a row. Other qualifiers and normalized values are ignored."""
         if part == f"{queries.ONTOLOGY}rank":
             self.ranks.add(RANKS.get(term["value"], ""))
         elif part == queries.SIMPLE + self.property:
             self.simple[tuple(sorted(term.items()))] = term
         elif part == queries.DEEP + self.property and term["value"].startswith(queries.NODE):
             self.nodes.add(term["value"].removeprefix(queries.NODE))
+        elif part.startswith(queries.QUALIFIER):
+            terms = self.qualifiers.setdefault(part.removeprefix(queries.QUALIFIER), {})
+            terms[tuple(sorted(term.items()))] = term
         elif part == queries.TYPE and term["value"] == queries.NO_VALUE + self.property:
             self.no_value = True
 
@@ -153,6 +160,7 @@ def _bodies(
     if items and properties:
         statements = _statements(ask(queries.statements(items, properties)))
         nodes = _nodes(ask, sorted({node for row in statements.values() for node in row.nodes}))
+        _add_references(ask, statements)
         for _, statement in sorted(statements.items()):
             claims = bodies[statement.item]["claims"].setdefault(statement.property, [])
             claims.append(_as_json(statement, nodes))
@@ -179,6 +187,18 @@ def _statements(rows: Iterable[Row]) -> dict[str, Statement]:
     return statements
 
 
+def _add_references(ask: Ask, statements: dict[str, Statement]) -> None:
+    """Ask for the references of statements with a value node: of times and quantities, but not of items."""
+    deep = [statement for statement in statements.values() if statement.nodes]
+    if not deep:
+        return
+    query = queries.references(sorted({row.item for row in deep}), sorted({row.property for row in deep}))
+    for row in ask(query):
+        # The server may have got a new statement since the other query.
+        if statement := statements.get(row["statement"]["value"]):
+            statement.sources.add(row["part"]["value"].removeprefix(queries.REFERENCE))
+
+
 def _nodes(ask: Ask, hashes: Sequence[str]) -> dict[str, dict[str, Term]]:
     """Return the parts of value nodes by name, by the last part of the node's IRI."""
     known = [name for name in hashes if name.isascii() and name.isalnum()]
@@ -201,7 +221,23 @@ def _as_json(statement: Statement, nodes: dict[str, dict[str, Term]]) -> dict[st
         deep = [rdf_values.deep(nodes[name]) for name in statement.nodes]
         snak["datavalue"] = deep[0] if deep else rdf_values.simple(terms[0])
     rank = statement.ranks.pop() if len(statement.ranks) == 1 else None
-    return {"type": "statement", "mainsnak": snak, "rank": rank}
+    qualifiers = {
+        name: [_qualifier(name, term) for term in terms.values()] for name, terms in statement.qualifiers.items()
+    }
+    parts: dict[str, Any] = {"type": "statement", "mainsnak": snak, "rank": rank}
+    if qualifiers:
+        parts["qualifiers"] = qualifiers
+    if statement.sources:
+        # All references are one, and their values are not asked for.
+        snaks = {name: [{"property": name, "snaktype": "value"}] for name in sorted(statement.sources)}
+        parts["references"] = [{"snaks": snaks}]
+    return parts
+
+
+def _qualifier(name: str, term: Term) -> dict[str, Any]:
+    if rdf_values.is_unknown(term):
+        return {"property": name, "snaktype": "somevalue"}
+    return {"property": name, "snaktype": "value", "datavalue": rdf_values.qualifier(term)}
 
 
 def local_name(term: Term) -> str:

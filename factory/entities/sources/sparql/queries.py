@@ -1,15 +1,20 @@
 """SPARQL queries over Wikidata's RDF: standard SPARQL 1.1 with declared prefixes, for any endpoint.
 
-Rows never multiply: heads, labels, parts of statements and parts of value nodes have separate queries, with one row per
-part.
+Rows never multiply: heads, labels, parts of statements, properties of references and parts of value nodes have separate
+queries, with one row per part.
 """
 
 from collections.abc import Iterable, Sequence
+
+from factory.wikidata.qualifiers import QUALIFIERS
+from factory.wikidata.references import IMPORTS
 
 ENTITY = "http://www.wikidata.org/entity/"
 CLAIM = "http://www.wikidata.org/prop/"
 SIMPLE = "http://www.wikidata.org/prop/statement/"
 DEEP = "http://www.wikidata.org/prop/statement/value/"
+QUALIFIER = "http://www.wikidata.org/prop/qualifier/"
+REFERENCE = "http://www.wikidata.org/prop/reference/"
 NO_VALUE = "http://www.wikidata.org/prop/novalue/"
 NODE = "http://www.wikidata.org/value/"
 ONTOLOGY = "http://wikiba.se/ontology#"
@@ -18,6 +23,9 @@ TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 PREFIXES = f"""PREFIX wd: <{ENTITY}>
 PREFIX wdt: <http://www.wikidata.org/prop/direct/>
 PREFIX p: <{CLAIM}>
+PREFIX pq: <{QUALIFIER}>
+PREFIX pr: <{REFERENCE}>
+PREFIX prov: <http://www.w3.org/ns/prov#>
 PREFIX wdv: <{NODE}>
 PREFIX wikibase: <{ONTOLOGY}>
 PREFIX rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#>
@@ -27,6 +35,8 @@ PREFIX schema: <http://schema.org/>
 """
 
 COMMONS = "https://commons.wikimedia.org/"
+UNKNOWN = "/.well-known/genid/"
+"""Part of the IRIs by which the query service replaces the blank nodes of unknown values."""
 
 NODE_PARTS = (
     "timeValue",
@@ -78,14 +88,31 @@ def labels(items: Sequence[str], codes: Sequence[str]) -> str:
 def statements(items: Sequence[str], properties: Sequence[str]) -> str:
     """Return the query for rows of `item`, `claim`, `statement`, `part` and `value`.
 
-    The parts are rank, types, simple values and value nodes.
+    The parts are rank, types, simple values, value nodes, and the qualifiers that limit statements.
     """
     return f"""{PREFIXES}SELECT ?item ?claim ?statement ?part ?value WHERE {{
   VALUES ?item {{ {names("wd", items)} }}
   VALUES ?claim {{ {names("p", properties)} }}
   ?item ?claim ?statement .
   ?statement ?part ?value .
-  FILTER(?part IN (wikibase:rank, rdf:type) || STRSTARTS(STR(?part), "{SIMPLE}"))
+  FILTER(?part IN (wikibase:rank, rdf:type, {", ".join(f"pq:{name}" for name in QUALIFIERS)})
+         || STRSTARTS(STR(?part), "{SIMPLE}"))
+}}"""
+
+
+def references(items: Sequence[str], properties: Sequence[str]) -> str:
+    """Return the query for rows of `statement` and `part`: the properties by which references name a source.
+
+    An unknown value names none. The value node of a property (`prv:`) is not a further property.
+    """
+    return f"""{PREFIXES}SELECT DISTINCT ?statement ?part WHERE {{
+  VALUES ?item {{ {names("wd", items)} }}
+  VALUES ?claim {{ {names("p", properties)} }}
+  ?item ?claim ?statement .
+  ?statement prov:wasDerivedFrom ?reference .
+  ?reference ?part ?value .
+  FILTER(STRSTARTS(STR(?part), "{REFERENCE}P") && ?part NOT IN ({", ".join(f"pr:{name}" for name in IMPORTS)})
+         && !isBlank(?value) && !CONTAINS(STR(?value), "{UNKNOWN}"))
 }}"""
 
 

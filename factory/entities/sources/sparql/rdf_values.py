@@ -17,7 +17,6 @@ Term = dict[str, str]
 
 FILE_PATH = "http://commons.wikimedia.org/wiki/Special:FilePath/"
 COMMONS_DATA = "http://commons.wikimedia.org/data/main/"
-UNKNOWN = "/.well-known/genid/"
 STRING = "http://www.w3.org/2001/XMLSchema#string"
 _DATE_TIME = re.compile(r"(-?)([0-9]{4,16})-([0-9]{2})-([0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:00)")
 LAST_JULIAN_YEAR = 1465072
@@ -27,7 +26,7 @@ MAX_DIGITS = 130
 
 def is_unknown(term: Term) -> bool:
     """Return whether a term stands for `somevalue`: a blank node, or the query service's IRI for it."""
-    return term["type"] == "bnode" or (term["type"] == "uri" and UNKNOWN in term["value"])
+    return term["type"] == "bnode" or (term["type"] == "uri" and queries.UNKNOWN in term["value"])
 
 
 def simple(term: Term) -> dict[str, Any]:
@@ -47,6 +46,19 @@ def simple(term: Term) -> dict[str, Any]:
         return _string(value)
     # A time or quantity without its value node, or a formula in MathML: rejected instead of guessed.
     return {"type": f"RDF literal {term['datatype']}"}
+
+
+def qualifier(term: Term) -> dict[str, Any]:
+    """Return the datavalue of a qualifier. Of a time, only the year is needed, so its value node is not asked for."""
+    match = _DATE_TIME.fullmatch(term["value"]) if "datatype" in term else None
+    if match is None:
+        return simple(term)
+    year = f"{match[1] or '+'}{match[2]}"
+    model = queries.ENTITY + values.GREGORIAN
+    return {
+        "type": "time",
+        "value": {"time": f"{year}-00-00T00:00:00Z", "precision": values.YEAR, "calendarmodel": model},
+    }
 
 
 def deep(parts: dict[str, Term]) -> dict[str, Any]:

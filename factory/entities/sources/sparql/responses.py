@@ -21,7 +21,8 @@ from factory.entities.sources.sparql.documents import Row
 from factory.net.errors import HTTP_STATUS, RequestError
 from factory.net.limits import HostLimits
 from factory.net.responses import THROTTLED, Response, ResponseSpec
-from factory.net.retry import RetryPolicy, retry_after_s
+from factory.net.retry import RetryPolicy
+from pangea_cultural.endpoint.retry_after import retry_after_s
 from pangea_cultural.errors import UserError
 
 _SERVER_TIMEOUT = re.compile(r"time[ds]?[ -]?out|TimeoutException|deadline", re.IGNORECASE)

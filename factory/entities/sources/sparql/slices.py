@@ -110,5 +110,5 @@ def slices(
     ordered = tuple(values.by_number(asked))
     for region in regions if ordered else ():
         for link in links:
-            items = (region.qid, *region.also)
-            yield Slice(region=region.slug, items=items, link=link, asked=ordered, images=tuple(images))
+            if region.items:
+                yield Slice(region=region.slug, items=region.items, link=link, asked=ordered, images=tuple(images))

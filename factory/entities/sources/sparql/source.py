@@ -15,6 +15,8 @@ from factory.wikidata.values import by_number
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.regions import Region
 
+MAX_COUNT = 10**15
+"""Largest number of items that counts as an answer. Ids have at most 15 digits."""
 _ENTITY_ID = re.compile("[A-Z][1-9][0-9]{0,14}")
 
 
@@ -76,7 +78,10 @@ class SparqlSource:
             UserError: the endpoint is down or refuses to answer.
         """
         try:
-            return int(self._ask(slice.count_query())[0]["n"]["value"])
+            number = int(self._ask(slice.count_query())[0]["n"]["value"])
+            if not 0 <= number <= MAX_COUNT:
+                raise ValueError(number)
+            return number
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise self._other_data() from error
 

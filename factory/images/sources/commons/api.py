@@ -1,12 +1,14 @@
 """Requests to Commons' API: metadata of files, fifty at a time."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from yarl import URL
 
+from factory.images.sources.commons import answers
+from factory.images.sources.commons.answers import Answer, Page
 from factory.net import responses
 from factory.net.client import Client
+from factory.net.errors import FetchError
 
 MAX_TITLES = 50
 """Limit of a call, and of the thumbnails in one answer."""
@@ -23,8 +25,9 @@ FIELDS = (
     "LicenseUrl",
     "Restrictions",
 )
-Page = dict[str, Any]
-"""A file's page in an answer, with `imageinfo`."""
+MAX_ATTEMPTS = 3
+"""Attempts to get an answer about all titles, each with the retries of the client."""
+MAX_CONTINUATIONS = 100
 
 
 class Api:
@@ -60,14 +63,17 @@ class Api:
         Raises:
             FetchError: there is no valid answer.
         """
-        pages: dict[str, Page] = {}
-        renamed: dict[str, str] = {}
-        for query in await self._query({"titles": "|".join(f"File:{title}" for title in titles), "redirects": "1"}):
-            for step in (*query.get("normalized", ()), *query.get("redirects", ())):
-                renamed[step["from"]] = step["to"]
-            _merge(pages, query)
-        by_title = {title: pages.get(_target(f"File:{title}", renamed)) for title in titles}
-        return {title: page for title, page in by_title.items() if page and page.get("imageinfo")}
+        parameters = {"titles": "|".join(f"File:{title}" for title in titles), "redirects": "1"}
+        for _ in range(MAX_ATTEMPTS):
+            queries = await self._query(parameters, titles=titles)
+            missing = answers.unanswered(titles, queries)
+            if not missing:
+                break
+        else:
+            raise FetchError(answers.UNANSWERED, missing[0])
+        pages, renamed = answers.merged(queries)
+        by_title = {title: pages[answers.target(f"File:{title}", renamed)] for title in titles}
+        return {title: page for title, page in by_title.items() if page.get("imageinfo")}
 
     async def category(self, name: str, limit: int) -> list[Page]:
         """Return the pages of the first files of a category, by title. A missing category is empty.
@@ -75,7 +81,6 @@ class Api:
         Raises:
             FetchError: there is no valid answer.
         """
-        pages: dict[str, Page] = {}
         parameters = {
             "generator": "categorymembers",
             "gcmtitle": f"Category:{name}",
@@ -83,43 +88,36 @@ class Api:
             "gcmlimit": str(min(limit, MAX_TITLES)),
             "gcmsort": "sortkey",
         }
-        for query in await self._query(parameters, limit=limit):
-            _merge(pages, query)
+        pages, _ = answers.merged(await self._query(parameters, limit=limit))
         # The API gives the files of one call in no particular order.
         files = sorted((page for page in pages.values() if page.get("imageinfo")), key=lambda page: page["title"])
         return files[:limit]
 
-    async def _query(self, parameters: dict[str, str], limit: int | None = None) -> list[dict[str, Any]]:
-        """Return the `query` parts of an answer and its continuations, until `limit` files are complete."""
-        parts: list[dict[str, Any]] = []
-        continuation: dict[str, str] = {}
-        while True:
-            content = await self._request(self._common | parameters | continuation)
+    async def _query(
+        self, parameters: dict[str, str], *, titles: Sequence[str] = (), limit: int | None = None
+    ) -> list[Answer]:
+        """Return the `query` parts of an answer and its continuations, until `limit` files are complete.
+
+        A server may repeat a continuation without end, so a repeated one is the last.
+        """
+        parts: list[Answer] = []
+        following: dict[str, str] = {}
+        asked: list[dict[str, str]] = []
+        while following not in asked and len(parts) < MAX_CONTINUATIONS:
+            asked.append(following)
+            # A continuation does not repeat what it said about a file.
+            spec = answers.spec(() if following else titles)
+            content = await self._request(self._common | parameters | following, spec)
             parts.append(content.get("query", {}))
-            # `iistart` leads to older versions of a file, not to more files.
-            continuation = {key: str(value) for key, value in content.get("continue", {}).items() if key != "iistart"}
+            following = answers.continuation(content)
             files = {page["title"] for part in parts for page in part.get("pages", ())}
             enough = limit is not None and "batchcomplete" in content and len(files) >= limit
-            if enough or not continuation.keys() - {"continue"}:
-                return parts
+            if enough or not following:
+                break
+        return parts
 
-    async def _request(self, parameters: dict[str, str]) -> dict[str, Any]:
+    async def _request(self, parameters: dict[str, str], spec: responses.ResponseSpec[Answer]) -> Answer:
         url = self._url.with_query(parameters)
         if len(str(url)) <= MAX_GET_CHARACTERS:
-            return await self._client.fetch(url, responses.mediawiki())
-        return await self._client.fetch(self._url, responses.mediawiki(), body=parameters)
-
-
-def _merge(pages: dict[str, Page], query: dict[str, Any]) -> None:
-    """Add the pages of a part. A continuation repeats the pages, with the fields that were missing before."""
-    for page in query.get("pages", ()):
-        pages.setdefault(page["title"], {}).update(page)
-
-
-def _target(title: str, renamed: dict[str, str]) -> str:
-    """Return the title after normalization and redirects. A redirect loop ends at any of its titles."""
-    for _ in range(len(renamed)):
-        if title not in renamed:
-            break
-        title = renamed[title]
-    return title
+            return await self._client.fetch(url, spec)
+        return await self._client.fetch(self._url, spec, body=parameters)

@@ -5,15 +5,14 @@ from typing import Any
 
 from yarl import URL
 
-from factory.images import licenses
 from factory.images.base import Attribution, ImageInfo, OriginalFile
-from factory.images.sources.commons.html_text import plain
+from factory.images.sources.commons.html_text import plain, printable
 from factory.images.sources.commons.photo_rules import PhotoRules
-from factory.images.titles import normalized
+from pangea_cultural.dataset.titles import normalized
 from pangea_cultural.errors import ImageError
 
+MAX_NUMBER = 2**31 - 1
 HIDDEN = "file hidden on Commons"
-NO_AUTHOR = "no author, but the license asks to name one"
 
 
 def read(page: dict[str, Any], rules: PhotoRules, *, in_category: bool = False) -> ImageInfo:
@@ -25,25 +24,21 @@ def read(page: dict[str, Any], rules: PhotoRules, *, in_category: bool = False) 
         in_category: the file was found in a category.
     """
     info = _read(page)
-    attribution = info.attribution
     try:
         if not info.original.url:
             raise ImageError(HIDDEN)
         rules.check(info, in_category=in_category)
-        license = licenses.find(attribution.license_code, attribution.license)
-        if license.attribution and not (attribution.requested or attribution.author):
-            raise ImageError(NO_AUTHOR, license.code)
     except ImageError as error:
-        code = licenses.code_of(attribution.license_code or attribution.license)
-        return replace(info, attribution=replace(attribution, license_code=code), refused=error)
-    return replace(info, attribution=replace(attribution, license_code=license.code))
+        return replace(info, refused=error)
+    return info
 
 
 def _read(page: dict[str, Any]) -> ImageInfo:
     entry = page["imageinfo"][0]
-    fields = entry.get("extmetadata") or {}
+    fields = entry.get("extmetadata")
+    fields = fields if isinstance(fields, dict) else {}
     author, author_url = plain(_text(fields, "Artist"))
-    code, name = _text(fields, "License"), _text(fields, "LicenseShortName")
+    code, name = _text(fields, "License"), plain(_text(fields, "LicenseShortName"))[0]
     return ImageInfo(
         title=normalized(page["title"]),
         attribution=Attribution(
@@ -55,18 +50,18 @@ def _read(page: dict[str, Any]) -> ImageInfo:
             license_code=code,
             license_url=_with_scheme(_text(fields, "LicenseUrl")),
             restrictions=_text(fields, "Restrictions"),
-            source=entry.get("descriptionurl", ""),
-            page=entry.get("descriptionurl", ""),
+            source=_string(entry, "descriptionurl"),
+            page=_string(entry, "descriptionurl"),
         ),
         original=OriginalFile(
-            url=_without_tracking(entry.get("url", "")),
-            thumbnail_url=_without_tracking(entry.get("thumburl", "")),
+            url=_without_tracking(_string(entry, "url")),
+            thumbnail_url=_without_tracking(_string(entry, "thumburl")),
             width=_positive(entry.get("width")),
             height=_positive(entry.get("height")),
             size_bytes=_positive(entry.get("size")),
-            sha1=entry.get("sha1", ""),
-            mime=entry.get("mime", ""),
-            mediatype=entry.get("mediatype", ""),
+            sha1=_string(entry, "sha1"),
+            mime=_string(entry, "mime"),
+            mediatype=_string(entry, "mediatype"),
         ),
         categories=tuple(filter(None, _text(fields, "Categories").split("|"))),
         date=plain(_text(fields, "DateTimeOriginal"))[0],
@@ -77,21 +72,30 @@ def _text(fields: dict[str, Any], name: str) -> str:
     """Return a field of `extmetadata` as text. Values are strings and sometimes numbers."""
     field = fields.get(name)
     value = field.get("value") if isinstance(field, dict) else None
-    return "" if value is None or isinstance(value, dict | list) else str(value).strip()
+    return "" if value is None or isinstance(value, dict | list) else printable(str(value)).strip()
 
 
 def _with_scheme(url: str) -> str:
     return f"https:{url}" if url.startswith("//") else url
 
 
+def _string(entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    return value if isinstance(value, str) else ""
+
+
 def _positive(value: object) -> int | None:
-    return value if isinstance(value, int) and value > 0 else None
+    """Return a positive number that the store can hold."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_NUMBER else None
 
 
 def _without_tracking(url: str) -> str:
     """Remove the `utm_` parameters that the API adds, so that a file has one URL."""
     if "?" not in url:
         return url
-    parsed = URL(url, encoded=True)
+    try:
+        parsed = URL(url, encoded=True)
+    except ValueError:
+        return url  # Fetching it gives the reason.
     kept = [(key, value) for key, value in parsed.query.items() if not key.startswith("utm_")]
     return str(parsed.with_query(kept or None))

@@ -8,7 +8,17 @@ from importlib import resources
 from typing import Any, Literal
 
 from factory.images.base import ImageInfo
+from factory.images.normalized import MAX_ASPECT, TOO_LONG
 from pangea_cultural.errors import ImageError
+
+BANNER = "no photo by its shape: banner"
+BY_NAME = "no photo by its name: {}"
+"""Reason with a word of the table."""
+DRAWING = "no photo: SVG (a drawing; the recipe does not allow drawings)"
+NO_SIZE = "no size given"
+OTHER_TYPE = "no photo: other type"
+TOO_SMALL = "a side under {} px"
+"""Reason with the limit of the recipe."""
 
 FetchAs = Literal["photo", "thumbnail", "drawing"]
 
@@ -34,9 +44,9 @@ class PhotoRules:
         """
         fetch_as = fetch_form(info.original.mime)
         if fetch_as == "drawing" and not self.drawings:
-            raise ImageError("no photo: SVG (a drawing; the recipe does not allow drawings)")
+            raise ImageError(DRAWING)
         if fetch_as == "photo" and info.original.mediatype not in ("", "BITMAP"):
-            raise ImageError(f"no photo: {info.original.mediatype.lower()}")
+            raise ImageError(OTHER_TYPE, info.original.mediatype.lower())
         if in_category:
             _check_name(info.title)
         self._check_size(info, fetch_as, in_category)
@@ -44,12 +54,14 @@ class PhotoRules:
     def _check_size(self, info: ImageInfo, fetch_as: FetchAs, in_category: bool) -> None:
         width, height = info.original.width, info.original.height
         if not width or not height:
-            raise ImageError("no size given")
+            raise ImageError(NO_SIZE)
         longer, shorter = max(width, height), min(width, height)
+        if longer > MAX_ASPECT * shorter:
+            raise ImageError(TOO_LONG, f"{width} × {height}")
         if fetch_as != "drawing" and shorter < self.min_side_px:
-            raise ImageError(f"a side under {self.min_side_px} px", f"{width} × {height}")
+            raise ImageError(TOO_SMALL.format(self.min_side_px), f"{width} × {height}")
         if in_category and longer > _table()["names"]["max_aspect"] * shorter:
-            raise ImageError("no photo by its shape: banner", f"{width} × {height}")
+            raise ImageError(BANNER, f"{width} × {height}")
 
 
 def fetch_form(mime: str) -> FetchAs:
@@ -62,14 +74,14 @@ def fetch_form(mime: str) -> FetchAs:
     if mime in table["formats"]:
         return table["formats"][mime]
     refused = table["refused"]
-    reason = refused.get(mime) or refused.get(f"{mime.partition('/')[0]}/") or f"no photo: {mime or 'unknown type'}"
-    raise ImageError(reason)
+    reason = refused.get(mime) or refused.get(f"{mime.partition('/')[0]}/") or OTHER_TYPE
+    raise ImageError(reason, mime[:200])
 
 
 def _check_name(title: str) -> None:
     stem = title.rpartition(".")[0] or title
     if match := _stop_words().search(stem.replace("_", " ").casefold()):
-        raise ImageError(f"no photo by its name: {match[0]}")
+        raise ImageError(BY_NAME.format(match[0]))
 
 
 @functools.cache

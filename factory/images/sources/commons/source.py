@@ -6,20 +6,67 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
+from yarl import URL
+
 from factory.images.base import COMMONS, FetchedImage, ImageInfo
 from factory.images.sources.commons import metadata, photo_rules, thumbnails
 from factory.images.sources.commons.api import MAX_TITLES, Api
 from factory.images.sources.commons.photo_rules import PhotoRules
-from factory.images.titles import is_valid, normalized
 from factory.net import responses
 from factory.net.client import Client
-from factory.net.errors import RESUME, FetchError, RequestError
+from factory.net.errors import HOST_UNREACHABLE, RESUME, WRONG_SHA1, FetchError, HostNotFoundError, RequestError
+from pangea_cultural.dataset.titles import is_valid, normalized
 from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.utils.images import MAX_BYTES
 
 ORIGINAL_TOO_LARGE = "original too large, and no thumbnail"
 
+MAX_LOST = 20
+"""Files lost to hosts without an address, after which the network is down if no file has arrived."""
+
 T = TypeVar("T")
+
+
+class FileHosts:
+    """Hosts of files. An address that the API gives may be wrong, so a host without an address fails its files only."""
+
+    def __init__(self) -> None:
+        self._working: set[str] = set()
+        self._unknown: dict[str, HostNotFoundError] = {}
+        self._num_lost = 0
+
+    async def fetch(self, client: Client, url: str, spec: responses.ResponseSpec[bytes]) -> bytes:
+        """Fetch a file.
+
+        Raises:
+            FetchError: the file cannot be fetched, or its host has no address.
+            EndpointDownError: a host that worked has no address, or all hosts have none.
+        """
+        host = _host(url)
+        if host in self._unknown:
+            raise self._lost(self._unknown[host])
+        try:
+            content = await client.fetch(url, spec)
+        except HostNotFoundError as error:
+            if host in self._working:
+                raise
+            self._unknown[host] = error
+            raise self._lost(error) from error
+        self._working.add(host)
+        return content
+
+    def _lost(self, error: HostNotFoundError) -> FetchError:
+        self._num_lost += 1
+        if self._num_lost >= MAX_LOST and not self._working:
+            raise error
+        return FetchError(HOST_UNREACHABLE, str(error))
+
+
+def _host(url: str) -> str:
+    try:
+        return URL(url).host or ""
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,12 +80,18 @@ class CommonsSource:
     width: int = 960
     """Width of the thumbnails in pixels, one of `THUMBNAIL_WIDTHS`."""
     rules: PhotoRules = field(default_factory=PhotoRules)
+    hosts: FileHosts = field(default_factory=FileHosts)
+    """Hosts of files, with what this run knows about them."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         return None
+
+    def row_problems(self) -> tuple[()]:
+        """Return nothing: Commons has no list."""
+        return ()
 
     def metadata(self, titles: Sequence[str]) -> dict[str, ImageInfo]:
         """Return the metadata of files by requested title, without titles that Commons does not have."""
@@ -87,7 +140,7 @@ class CommonsSource:
         problem: FetchError | None = None
         for copy in thumbnails.copies(info, photo_rules.fetch_form(info.original.mime), self.width):
             try:
-                content = await self.client.fetch(copy.url, _expected(info, copy))
+                content = await self.hosts.fetch(self.client, copy.url, _expected(info, copy))
             except FetchError as error:
                 problem = problem or error
                 if not _is_about_copy(error):
@@ -112,7 +165,7 @@ def _expected(info: ImageInfo, copy: thumbnails.Copy) -> responses.ResponseSpec[
 
     def read(response: responses.Response) -> bytes:
         if hashlib.sha1(response.content, usedforsecurity=False).hexdigest() != info.original.sha1:
-            raise RequestError(reason="content differs from its SHA-1")
+            raise RequestError(reason=WRONG_SHA1)
         return response.content
 
     return replace(expected, read=read)

@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pangea_cultural import config
 from pangea_cultural.dataset.question import QuestionType
+from pangea_cultural.dataset.sources.m3ls import Columns
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import region
-from pangea_cultural.training.data.sources.m3ls import Columns
 
 
 def _validator(look_up: Callable[[str], str]) -> Callable[[str], str]:
@@ -98,6 +98,10 @@ class ExportSource(QuestionSource):
     """Format of the source."""
     split: Literal["train", "dev", "test", "unseen"] = "train"
     """Split to read; only `train` is for training."""
+    answer_style: Literal["short", "sentence", "both"] = "short"
+    """Answers to open questions: the value's name, a sentence, or one of both by a hash of the question's id."""
+    instructions: bool = True
+    """Whether prompts end with the instruction to answer with a letter or with a short phrase."""
 
 
 class CulturalGroundSource(QuestionSource, FileSource):

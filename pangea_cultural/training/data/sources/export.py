@@ -2,48 +2,51 @@
 
 from collections.abc import Iterator
 
-import pyarrow.parquet as pq
-
 from pangea_cultural.dataset import question as vqa
+from pangea_cultural.dataset import tables
 from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.sources import reasons
+from pangea_cultural.dataset.sources.fields import RowError, image
+from pangea_cultural.dataset.sources.rejections import ReadCallbacks
+from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data import reasons
-from pangea_cultural.training.data.rejections import ReadCallbacks
-from pangea_cultural.training.data.sources.fields import RowError, image
-from pangea_cultural.training.data.types import Conversation, SourceRow
+from pangea_cultural.training.data.sources.config import ExportSource
+from pangea_cultural.utils.sampling import hash_key
 
 BATCH_ROWS = 4096
 
 
-def read(export: Export, split: str, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
+def read(export: Export, source: ExportSource, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
     """Iterate over the questions of a split.
 
     Args:
         export: the export.
-        split: one of `export.SPLITS`; only `train` is for training.
+        source: names the split and the style of the answers.
         callbacks: called for rejected rows, and for each batch with its number of questions.
 
     Raises:
         UserError: a row of `train` is in a held-out language of the export. The export is then wrong, whatever
             languages are wanted.
     """
+    split = source.split
     held_out_languages = frozenset(export.held_out_languages if split == "train" else ())
-    with pq.ParquetFile(export.path / f"questions-{split}.parquet") as file:
-        for batch in file.iter_batches(BATCH_ROWS, columns=vqa.QUESTION_SCHEMA.names):
-            for question in map(vqa.from_row, batch.to_pylist()):
-                if question.language in held_out_languages:
-                    raise UserError(
-                        f"{export.path}: row {question.id} of train is in the held-out language {question.language}. "
-                        "Build the export again."
-                    )
-                try:
-                    yield source_row(question)
-                except RowError as error:
-                    callbacks.reject(str(error), question.id)
-            callbacks.advance(batch.num_rows)
+    path = export.questions_file(split)
+    for batch in tables.batches(path, BATCH_ROWS, vqa.QUESTION_SCHEMA.names):
+        tables.require_filled(batch, path, tables.QUESTION_NEEDED)
+        for question in map(vqa.from_row, batch.to_pylist()):
+            if question.language in held_out_languages:
+                raise UserError(
+                    f"{export.path}: row {question.id} of train is in the held-out language {question.language}. "
+                    "Build the export again."
+                )
+            try:
+                yield source_row(question, source)
+            except RowError as error:
+                callbacks.reject(str(error), question.id)
+        callbacks.advance(batch.num_rows)
 
 
-def source_row(question: vqa.Question) -> SourceRow:
+def source_row(question: vqa.Question, source: ExportSource) -> SourceRow:
     """Return the row of a question. The answer to an English question for a label is the image's caption.
 
     Raises:
@@ -51,10 +54,17 @@ def source_row(question: vqa.Question) -> SourceRow:
     """
     if question.question_type == "choice" and question.answer not in question.choices:
         raise RowError(reasons.ANSWER_NOT_A_CHOICE)
-    turns = ((question.prompt(), question.target()),)
+    style = _style(question, source)
+    turns = ((question.prompt(style, instructed=source.instructions), question.target(style)),)
     is_caption = question.property == "label" and question.language == "en"
     return SourceRow(
         Conversation(question.id, question.language, turns, question.region, question.question_type),
         (image(question.image),) if question.image else (),
         question.answer if is_caption else "",
     )
+
+
+def _style(question: vqa.Question, source: ExportSource) -> vqa.AnswerStyle:
+    if source.answer_style != "both":
+        return source.answer_style
+    return "sentence" if hash_key(f"answer style {question.id}")[0] % 2 else "short"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pangea_cultural.dataset.export import MANIFEST, Export
+from pangea_cultural.dataset.sources import m3ls
+from pangea_cultural.dataset.sources.fields import readable
+from pangea_cultural.dataset.sources.json_reader import MEBIBYTE, ProgressFile, mebibytes
+from pangea_cultural.dataset.sources.rejections import Advance
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data.rejections import Advance
-from pangea_cultural.training.data.sources import m3ls
 from pangea_cultural.training.data.sources.config import ExportSource, FileSource, M3lsSource, Source
-from pangea_cultural.training.data.sources.fields import readable
-from pangea_cultural.training.data.sources.json_reader import MEBIBYTE, ProgressFile, mebibytes
 from pangea_cultural.utils.console import Reporter
 
 SUFFIXES = (".json", ".jsonl")

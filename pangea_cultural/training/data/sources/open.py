@@ -3,16 +3,19 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import orjson
 
 from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.sources import culturalground, llava_chat, m3ls
+from pangea_cultural.dataset.sources.rejections import ReadCallbacks, ReadReport
+from pangea_cultural.dataset.sources.types import SourceRow
+from pangea_cultural.dataset.withdrawal import WITHDRAWN
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.corpus_writer import FORMAT, CorpusSpec, Filters
-from pangea_cultural.training.data.rejections import ReadCallbacks, ReadReport
-from pangea_cultural.training.data.sources import culturalground, export, llava_chat, m3ls
+from pangea_cultural.training.data.sources import export
 from pangea_cultural.training.data.sources.config import (
     ChatSource,
     CulturalGroundSource,
@@ -22,7 +25,6 @@ from pangea_cultural.training.data.sources.config import (
     Source,
 )
 from pangea_cultural.training.data.sources.files import SourceFiles, locate
-from pangea_cultural.training.data.types import SourceRow
 from pangea_cultural.utils.console import Reporter
 
 MAX_LISTED_FILES = 50
@@ -43,6 +45,8 @@ class SourceContext:
     """Languages that no kept row may have; empty for a validation split."""
     exports: Mapping[Path, Export] = field(default_factory=dict)
     """Exports that are already open, by path of their source."""
+    withdrawn_images: frozenset[str] = frozenset()
+    """SHA-256 of images that no row may show. Rows of other sources than exports are rejected."""
 
 
 def open_source(source: Source, context: SourceContext, index: int = 0) -> Corpus:
@@ -60,7 +64,7 @@ def open_source(source: Source, context: SourceContext, index: int = 0) -> Corpu
     filters = _filters(source, context.languages)
     digests = files.digests(context.reporter)
     spec = CorpusSpec(
-        key=_key(source, files.path, digests, filters, context.held_out_languages),
+        key=_key(source, files.path, digests, filters, context),
         name=str(files.path),
         files=_listed(digests),
         filters=filters,
@@ -73,7 +77,9 @@ def open_source(source: Source, context: SourceContext, index: int = 0) -> Corpu
     if corpus is None:
         report = ReadReport()
         with context.reporter.bar(f"{files.path.name}: reading", *files.num_steps(source)) as bar:
-            corpus = Corpus.build(_rows(source, files, report.callbacks(bar.advance)), folder, spec, report)
+            callbacks = report.callbacks(bar.advance)
+            rows = _unless_withdrawn(_rows(source, files, callbacks), context.withdrawn_images, callbacks)
+            corpus = Corpus.build(rows, folder, spec, report)
     context.reporter.note(_summary(files.path.name, corpus))
     if not corpus.num_conversations:
         languages = ", ".join(sorted(filters.languages)) or "any language"
@@ -103,19 +109,30 @@ def _listed(digests: dict[str, str]) -> dict[str, str]:
     return {f"{len(digests):,} files": hashlib.sha256(lines.encode()).hexdigest()}
 
 
-def _key(
-    source: Source, path: Path, digests: dict[str, str], filters: Filters, held_out_languages: frozenset[str]
-) -> str:
+def _key(source: Source, path: Path, digests: dict[str, str], filters: Filters, context: SourceContext) -> str:
     """Return a hash of everything that decides the corpus: not the image folder, nor the share of the source."""
     content = {
         "format": FORMAT,
         "files": list(digests.items()),
         "source": source.model_dump(mode="json", exclude={"path", "images", "weight", "count", "estimate"}),
         "languages": sorted(filters.languages),
-        "held_out": sorted(held_out_languages),
+        "held_out": sorted(context.held_out_languages),
         "images": m3ls.image_inventory(path) if isinstance(source, M3lsSource) else [],
     }
+    if context.withdrawn_images and not isinstance(source, ExportSource):
+        content["withdrawn"] = sorted(context.withdrawn_images)
     return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _unless_withdrawn(
+    rows: Iterator[SourceRow], images: frozenset[str], callbacks: ReadCallbacks
+) -> Iterator[SourceRow]:
+    """Yield the rows without withdrawn images, as far as files are named by their hash. Exports were checked before."""
+    for row in rows:
+        if images and any(PurePosixPath(image).stem in images for image in row.images):
+            callbacks.reject(WITHDRAWN, row.conversation.id)
+        else:
+            yield row
 
 
 def _rows(source: Source, files: SourceFiles, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
@@ -123,7 +140,7 @@ def _rows(source: Source, files: SourceFiles, callbacks: ReadCallbacks) -> Itera
         match source:
             case ExportSource():
                 assert files.export is not None
-                yield from export.read(files.export, source.split, callbacks)
+                yield from export.read(files.export, source, callbacks)
             case ChatSource():
                 yield from llava_chat.read(file, callbacks, default_language=source.default_language)
             case CulturalGroundSource():

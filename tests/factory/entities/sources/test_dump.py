@@ -89,7 +89,7 @@ def test_endless_line_does_not_fill_the_memory(tmp_path, monkeypatch):
     path = tmp_path / "dump.json"
     path.write_bytes(b"x" * 5000 + b"\n" + JSON_LINES)
     first, *others = lines(path)
-    assert first.problem == "broken line: too long"
+    assert (first.problem, first.detail) == ("broken line", "more than 64 MiB")
     assert [line.document for line in others] == PARSED
 
 

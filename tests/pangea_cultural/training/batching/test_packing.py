@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pangea_cultural.dataset.sources.types import Conversation
 from pangea_cultural.model import build
 from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, visible
 from pangea_cultural.model.modeling import IGNORE_INDEX
@@ -15,7 +16,7 @@ from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.packing import distribute, row_length
-from pangea_cultural.training.data.types import Conversation, Group
+from pangea_cultural.training.data.types import Group
 from pangea_cultural.utils.images import read_size
 from tests.helpers import tiny
 from tests.helpers.packed_rows import batch_of, lengths_of, rows_of

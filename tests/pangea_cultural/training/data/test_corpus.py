@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pangea_cultural.dataset.sources.reasons import NOT_JSON
+from pangea_cultural.dataset.sources.rejections import ReadReport
+from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.data import corpus_writer, reasons
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.corpus_writer import CorpusSpec, Filters
-from pangea_cultural.training.data.rejections import ReadReport
-from pangea_cultural.training.data.types import Conversation, Group, SourceRow
+from pangea_cultural.training.data.types import Group
 
 
 def row(id, *images, language="en", region="", question_type="open", caption=""):
@@ -107,10 +109,10 @@ def test_codes_and_texts_are_in_group_order(tmp_path):
 )
 def test_filtered_rows_are_counted(tmp_path, filters, left, reason):
     report = ReadReport()
-    report.rejected.add(reasons.NOT_JSON, "row 9")
+    report.rejected.add(NOT_JSON, "row 9")
     corpus = build(tmp_path / "c", filters=filters, report=report)
     assert ids(corpus) == left
-    assert corpus.rejected == {reasons.NOT_JSON: 1, reason: len(ROWS) - len(left[0])}
+    assert corpus.rejected == {NOT_JSON: 1, reason: len(ROWS) - len(left[0])}
     assert len(corpus.examples[reason]) == 5
     assert corpus.group(0).caption == "one", "captions of rejected rows stay"
 

@@ -296,7 +296,7 @@ def test_devices_option_needs_dry_run():
 def test_tables_show_figures_and_their_basis(workspace):
     options = ["--dry-run", "--quiet", "--tflops", "0.5", "--steps", "4", "--workspace", str(workspace)]
     output = CliRunner().invoke(train, ["tiny", *options], env={"COLUMNS": "160", "WORLD_SIZE": "2"}).output
-    assert re.search(r"questions +│ +44,800 +│ +384 +│ counted", output)
+    assert re.search(r"questions +│ +256 +│ +384 +│ counted", output)
     assert re.search(r"hours on 2 device\(s\) .* at 0.5 TFLOP/s each \(given\)", output)
     assert re.search(r"projector +│ trainable +│ +0 +│ +33,152 ", output)
     assert re.search(r"general +│ +4 +│ +2 +│ counted +│ +1 ", output)

@@ -5,10 +5,11 @@ from torch.utils.checkpoint import set_checkpoint_early_stop
 from torch.utils.flop_counter import FlopCounterMode
 from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
 
+from pangea_cultural.dataset.sources.types import Conversation
 from pangea_cultural.model import build
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.collate import Collator
-from pangea_cultural.training.data.types import Conversation, Group
+from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.workload import Workload
 from tests.helpers import packed_rows, tiny

@@ -5,11 +5,14 @@ import sys
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from pangea_cultural.cli import pcult
 from pangea_cultural.utils.files import read_json, write_json
 from tests.helpers import tiny
-from tests.helpers.killing import kill_when, log_without_times
+from tests.helpers.runs.forked import Run
+from tests.helpers.runs.killing import log_without_times
 
 RECIPE = """
 name = "micro"
@@ -61,16 +64,35 @@ def write_workspace(folder, recipe=RECIPE, parallelism="ddp"):
     return folder
 
 
-def command(workspace, processes):
-    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0", "--standalone"]
-    program = ["-m", "pangea_cultural", "train", str(workspace / "micro.toml"), "--workspace", str(workspace)]
-    return [sys.executable, *(torchrun if processes > 1 else []), *program]
+def arguments(workspace):
+    return ["train", str(workspace / "micro.toml"), "--workspace", str(workspace)]
+
+
+def torchrun(workspace):
+    """Train on two processes under torchrun."""
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0", "--standalone"]
+    command = [sys.executable, *launch, "-m", "pangea_cultural", *arguments(workspace)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return record(workspace)
+
+
+def record(workspace):
+    return read_json(workspace / "checkpoints/micro/training.json")
 
 
 def train(workspace, processes):
-    result = subprocess.run(command(workspace, processes), capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return read_json(workspace / "checkpoints/micro/training.json")
+    """Train on several processes, or in this one if one is enough."""
+    if processes > 1:
+        result = Run(arguments(workspace), workspace, processes=processes).finish()
+        assert result.returncode == 0, result.stderr[-3000:]
+    else:
+        threads = torch.get_num_threads()
+        try:
+            CliRunner().invoke(pcult, [*arguments(workspace), "--quiet"], catch_exceptions=False)
+        finally:
+            torch.set_num_threads(threads)
+    return record(workspace)
 
 
 def losses(record):
@@ -85,8 +107,9 @@ def one_process(tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["ddp", "fsdp"])
 def two_processes(request, tmp_path_factory):
-    """DDP and FSDP2."""
-    return request.param, train(write_workspace(tmp_path_factory.mktemp(request.param), parallelism=request.param), 2)
+    """DDP and FSDP2. Only one of them starts torchrun, whose processes take ten seconds each to import torch."""
+    workspace = write_workspace(tmp_path_factory.mktemp(request.param), parallelism=request.param)
+    return request.param, torchrun(workspace) if request.param == "ddp" else train(workspace, 2)
 
 
 def test_two_processes_have_the_losses_of_one(one_process, two_processes):
@@ -136,7 +159,8 @@ def test_fsdp_in_bfloat16_has_the_losses_of_one_process(tmp_path):
 def kill_at(workspace, checkpoint):
     """Start two processes, and kill them as soon as a checkpoint is complete."""
     complete = workspace / "checkpoints/.micro.work" / checkpoint / "complete"
-    assert kill_when(command(workspace, 2), complete), "the run ended before the checkpoint was seen"
+    run = Run(arguments(workspace), workspace, processes=2)
+    assert run.kill_when(complete), "the run ended before the checkpoint was seen"
 
 
 def test_two_processes_resume_to_the_same_bits(two_processes, tmp_path):

@@ -282,7 +282,7 @@ def test_checkpoint_needs_a_file_of_each_process(tmp_path):
         checkpoints.require_rank_files(tmp_path, 2)
 
 
-@pytest.mark.parametrize("name", ["tiny", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
+@pytest.mark.parametrize("name", ["tiny", "tiny-relevance", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
 def test_shipped_recipe_is_valid(name):
     recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
     assert recipe.name == name and recipe.stages[-1].objective == "sft"

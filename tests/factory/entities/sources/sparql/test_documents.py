@@ -48,6 +48,26 @@ def test_any_document_is_equal_convert(oxigraph, ask, documents):
     assert [entity.read_entity(converted[d["id"]]) for d in documents] == [entity.read_entity(d) for d in documents]
 
 
+def test_references_take_one_query_and_only_for_values_with_a_node(oxigraph, ask):
+    """Check that items cause no query, and that an item with times does not make it ask for others."""
+    asked = []
+
+    def recorded(query):
+        asked.append(query)
+        return ask(query)
+
+    source = [wikibase.STATED]
+    places = [
+        wikibase.document(f"Q{n}", {"P17": [wikibase.statement(wikibase.item("Q9"), "normal", source)]}) for n in (1, 2)
+    ]
+    convert(oxigraph, recorded, places)
+    assert [query for query in asked if "wasDerivedFrom ?" in query] == []
+    places[0]["claims"]["P571"] = [wikibase.statement(value, "normal", source) for value in wikibase.TIMES]
+    convert(oxigraph, recorded, places)
+    (query,) = [query for query in asked if "wasDerivedFrom ?" in query]
+    assert query == queries.references(["Q1"], ["P571"])
+
+
 def test_only_requested_labels_and_properties_are_returned(oxigraph, ask):
     original = wikibase.DOCUMENTS[4]
     oxigraph.load(rdf_export.triples([original]))

@@ -12,6 +12,7 @@ from factory.entities.sources.sparql import queries
         queries.heads(["Q1"]),
         queries.labels(["Q1", "Q2"], ["en"]),
         queries.statements(["Q1"], ["P17"]),
+        queries.references(["Q1"], ["P571"]),
         queries.nodes(["0a"]),
         queries.PROBE,
     ],

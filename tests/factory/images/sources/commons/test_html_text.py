@@ -17,6 +17,7 @@ from factory.images.sources.commons.html_text import plain
         ("a < b", "a < b", ""),
         ("A<!-- note -->B<script>alert(1)</script> C", "AB C", ""),
         ("<a>A</a> \0", "A", ""),
+        ("<br>&#1;A<!-- -->&#2;B<i>&#xfffe;</i>", "AB", ""),
     ],
 )
 def test_plain_returns_text_and_first_link(html, text, url):

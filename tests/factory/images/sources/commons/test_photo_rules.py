@@ -2,7 +2,7 @@
 
 import pytest
 
-from factory.images.titles import normalized
+from pangea_cultural.dataset.titles import normalized
 from tests.helpers.servers.commons_server import CommonsServer, File
 from tests.helpers.servers.commons_source import info_of, open_commons
 
@@ -16,8 +16,8 @@ from tests.helpers.servers.commons_source import info_of, open_commons
         ("image/vnd.djvu", "BITMAP", "no photo: DjVu (a scanned document)"),
         ("video/webm", "VIDEO", "no photo: video"),
         ("audio/mpeg", "AUDIO", "no photo: audio"),
-        ("image/jpeg", "DRAWING", "no photo: drawing"),
-        ("text/plain", "TEXT", "no photo: text/plain"),
+        ("image/jpeg", "DRAWING", "no photo: other type"),
+        ("text/plain", "TEXT", "no photo: other type"),
     ],
 )
 def test_other_media_types_are_refused_by_name(mime, mediatype, reason):

@@ -110,8 +110,8 @@ def test_svg_is_fetched_as_png_and_tiff_as_jpeg():
 
 
 def test_refused_file_is_not_fetched():
-    _, problem, paths = fetched(File(title="A.jpg", license="cc-by-nc-2.0"))
-    assert str(problem).startswith("non-free license") and paths == []
+    _, problem, paths = fetched(File(title="A.gif", mime="image/gif"))
+    assert str(problem).startswith("no photo: GIF") and paths == []
 
 
 def test_transient_faults_lose_no_image():

@@ -3,15 +3,16 @@
 import pytest
 
 from pangea_cultural.dataset.question import Question
+from pangea_cultural.dataset.sources import fields, reasons
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data import reasons
-from pangea_cultural.training.data.sources import fields
+from pangea_cultural.training.data.sources.config import ExportSource
 from pangea_cultural.training.data.sources.export import source_row
 from pangea_cultural.utils.files import write_json
 from tests.helpers import tiny
 from tests.helpers.source_rows import conversations, open_corpus
 
 HEAD = {"id": "a", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?", "answer": "Peru"}
+SOURCE = ExportSource(type="export", path="exports/a")
 
 
 @pytest.fixture
@@ -38,13 +39,37 @@ def test_export_is_read_one_split_at_a_time(workspace):
 )
 def test_english_label_is_the_caption(property, language, caption):
     question = Question(**HEAD, question_type="open", property=property, language=language, answers=("Peru",))
-    assert source_row(question).caption == caption
+    assert source_row(question, SOURCE).caption == caption
+
+
+@pytest.mark.parametrize(
+    ("fields", "turn"),
+    [
+        ({}, ("What?\nBriefly.", "Peru")),
+        ({"instructions": False}, ("What?", "Peru")),
+        ({"answer_style": "sentence"}, ("What?", "It is Peru.")),
+    ],
+)
+def test_source_decides_the_style_of_answers(fields, turn):
+    texts = {"sentence": "It is Peru.", "instruction": "Briefly."}
+    question = Question(**HEAD, **texts, question_type="open", property="P17", language="en", answers=("Peru",))
+    source = ExportSource(type="export", path="exports/a", **fields)
+    assert source_row(question, source).conversation.turns == (turn,)
+
+
+def test_both_styles_are_equally_frequent_and_stay_the_same():
+    source = ExportSource(type="export", path="exports/a", answer_style="both")
+    texts = {"sentence": "It is Peru.", "question_type": "open", "property": "P17", "language": "en"}
+    rows = [Question(**HEAD | {"id": str(n)}, **texts, answers=("Peru",)) for n in range(400)]
+    answers = [source_row(row, source).conversation.turns[0][1] for row in rows]
+    assert 0.4 < answers.count("Peru") / 400 < 0.6
+    assert answers == [source_row(row, source).conversation.turns[0][1] for row in rows]
 
 
 def test_choice_without_its_answer_is_rejected():
     choices = {"question_type": "choice", "choices": ("Chad", "Fiji")}
     with pytest.raises(fields.RowError, match=reasons.ANSWER_NOT_A_CHOICE):
-        source_row(Question(**HEAD, **choices, property="P17", language="en", answers=("Peru",)))
+        source_row(Question(**HEAD, **choices, property="P17", language="en", answers=("Peru",)), SOURCE)
 
 
 def test_captions_are_english_whatever_languages_are_trained(workspace):

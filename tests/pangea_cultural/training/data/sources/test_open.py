@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from pangea_cultural.dataset.sources import llava_chat
+from pangea_cultural.dataset.sources.reasons import UNKNOWN_LANGUAGE
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.data import reasons
-from pangea_cultural.training.data.sources import llava_chat
+from pangea_cultural.training.data.reasons import EXCLUDED_LANGUAGE
 from tests.helpers import tiny
 from tests.helpers.source_rows import NoteReporter, chat_object, conversations, open_corpus
 
@@ -43,7 +44,7 @@ def test_folder_is_read_file_by_file(workspace):
 def test_rejected_rows_are_reported(workspace):
     reporter = NoteReporter()
     corpus = open_corpus(workspace, ["de", "nl"], reporter=reporter, type="chat", path="chat/a.json", languages=["de"])
-    assert corpus.rejected == {reasons.EXCLUDED_LANGUAGE: 2, reasons.UNKNOWN_LANGUAGE: 1}
+    assert corpus.rejected == {EXCLUDED_LANGUAGE: 2, UNKNOWN_LANGUAGE: 1}
     assert "2 rejected: language not in the recipe (e.g. b)" in reporter.notes[0]
     assert "1 rejected: unknown language (e.g. c)" in reporter.notes[0]
 

@@ -1,0 +1,148 @@
+"""The parts of a benchmark: where its rows are, what is asked, and how an answer is scored.
+
+A benchmark is a `Benchmark` with pure functions. Nothing here imports lighteval, so scores can be checked without it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalsuite.data.source import Source, Split
+from pangea_cultural.errors import UserError
+from pangea_cultural.reference.languages import language
+from pangea_cultural.utils.sampling import hash_seed
+
+Row = Mapping[str, Any]
+"""A row of the data set, with the name of its task as `split`."""
+
+IMAGE_MARK = "<image>"
+"""Place of an image in a prompt. A prompt without it follows its images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The worth of an answer."""
+
+    reference: float | None
+    """Score of the reference harness, from 0 to 1. None if it stops with an error at this row."""
+    robust: float
+    """Score without guessing, from 0 to 1."""
+    answer: str | None
+    """Part of the answer that the robust score is computed from, such as a letter. None if nothing was found."""
+    guessed: bool = False
+    """Whether the reference draws an option at random here. The draw depends on the row only."""
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Other metrics of the reference, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A published score, in percent."""
+
+    model: str
+    part: str
+    """The languages that it is about: `en`, `mul` (all others) or `all`."""
+    value: float
+    source: str
+    same_protocol: bool
+    """Whether the published score is known to have this prompt, parser and average."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideImages:
+    """Images that are in another data set than the rows, found by their address."""
+
+    source: Source
+    split: Split
+    key: str
+    """Column of the rows with the address."""
+    columns: Mapping[str, str]
+    """Columns of images in the other data set, with the columns of their addresses. Some may be absent."""
+
+
+def one_image(row: Row) -> list[Any]:
+    """Return the only image of a row, from the column `image`."""
+    return [row["image"]]
+
+
+def keep_all(row: Row) -> str | None:
+    """Drop no row."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benchmark:
+    """A benchmark over a published data set."""
+
+    name: str
+    title: str
+    groups: tuple[str, ...]
+    """`culture`, `mainstream` or `held-out`."""
+    source: Source
+    splits: Mapping[str, Split]
+    """Place of the rows of each task. A task is a language, unless languages share splits."""
+    languages_share_splits: bool = False
+    """Whether only the rows themselves say which language they are in."""
+    columns: Mapping[str, str]
+    """Kind of every column that is used (`evalsuite/data/schema.py`)."""
+    prompt: Callable[[Row], str]
+    """Text of the question. Needs no images."""
+    score: Callable[[Row, str], Score]
+    """Score of an answer to a row. Needs no images."""
+    item: Callable[[Row], str]
+    """Name of a row. Translations of a row have the same name."""
+    side_images: SideImages | None = None
+    """Place of the images, if they are not in the rows. They are then the column `image`."""
+    images: Callable[[Row], Sequence[Any]] = one_image
+    """Images of a row in the order of the prompt, not decoded."""
+    language: Callable[[Row], str]
+    """Language of a row, as the data set writes it."""
+    cluster: Callable[[Row], str | None] = lambda row: None
+    """Name that correlated rows share. None stands for the content of their images."""
+    drop: Callable[[Row], str | None] = keep_all
+    """Reason why a row is not scored, None for a row that is. Dropped rows are counted."""
+    facets: Callable[[Row], Mapping[str, str]] = lambda row: {}
+    """Region, category and other parts that figures can be split by."""
+    max_tokens: int
+    """Longest answer, in tokens."""
+    other_max_tokens: Mapping[str, int] = field(default_factory=dict)
+    """Longest answer of tasks for which it differs."""
+    chance: Callable[[Row], float] = lambda row: 0.0
+    metric: str = "accuracy"
+    """Name of the reference score."""
+    has_reference: bool = True
+    """Whether there is a reference score without a judge."""
+    score_all: Callable[[Sequence[Row], Sequence[str]], list[Score]] | None = None
+    """Scores of all answers of a task at once, for metrics that depend on all of them."""
+    max_questions: int | None = None
+    """Rows of each task that are asked without --max-questions. None for all of them."""
+    unverified: tuple[str, ...] = ()
+    """Facts that no public source states. The run repeats them."""
+    deviations: tuple[str, ...] = ()
+    """Differences between the reference score and that of the harness."""
+    anchors: tuple[Anchor, ...] = ()
+    version: int = 1
+    """Raise it when prompt or score change, so that answers are asked again."""
+
+    def tokens(self, task: str) -> int:
+        """Return the longest answer of a task, in tokens."""
+        return self.other_max_tokens.get(task, self.max_tokens)
+
+    def scores(self, rows: Sequence[Row], answers: Sequence[str]) -> list[Score]:
+        """Return the scores of all answers of a task."""
+        if self.score_all is not None:
+            return self.score_all(rows, answers)
+        return [self.score(row, answer) for row, answer in zip(rows, answers, strict=True)]
+
+
+def language_code(name: str) -> str:
+    """Return the project's code for a code of a data set, or the data set's own if the language has no row here."""
+    try:
+        return language(name).code
+    except UserError:
+        return name
+
+
+def draw(options: Sequence[str], key: str) -> str:
+    """Return the option that stands for a random draw of the reference. It depends on the key only."""
+    return options[hash_seed(key, 8) % len(options)]

@@ -1,0 +1,1 @@
+"""Benchmarks of cultural knowledge, one module each."""

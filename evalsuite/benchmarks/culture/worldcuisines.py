@@ -1,0 +1,143 @@
+"""WorldCuisines: name or origin of a dish, in 30 languages and varieties.
+
+Reference: worldcuisines/worldcuisines, `evaluation/score` (commit d4d1c44).
+"""
+
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, SideImages
+from evalsuite.data.source import Source, Split
+from evalsuite.metrics.choice import chosen_number
+from evalsuite.metrics.exact_match import normalized
+from evalsuite.metrics.whole_words import contains_words
+
+NUM_OPTIONS = 5
+_PROMPT_TYPES = {"1": "no context", "2": "origin", "3": "context", "4": "adversarial"}
+_LABEL = re.compile(r"(\d+)\.")
+_DIGITS = re.compile(r"\d+")
+_PHOTOS = 8
+"""Most photos of a dish."""
+
+
+def reference_number(answer: str) -> int | None:
+    """Return the number of the option that the reference reads; None if it reads none, which is wrong."""
+    try:
+        return int(answer)
+    except ValueError:
+        match = _LABEL.match(answer)
+        found = match[1] if match else next(iter(_DIGITS.findall(answer)), None)
+        return int(found) if found else None
+
+
+def choice_score(row: Row, answer: str) -> Score:
+    """Return the scores of an answer to the multiple-choice question."""
+    found = chosen_number(answer, NUM_OPTIONS)
+    right = row["multi_choice_answer"]
+    return Score(
+        reference=float(reference_number(answer) == right),
+        robust=float(found == right),
+        answer=None if found is None else str(found),
+    )
+
+
+def open_score(row: Row, answer: str) -> Score:
+    """Return the scores of an answer to the open question, by the right answer in the row's language."""
+    return _open_score([row["answer"]], answer)
+
+
+def _open_score(right: Sequence[str], answer: str) -> Score:
+    text = normalized(answer)
+    golds = [gold for gold in map(normalized, right) if gold]
+    return Score(
+        # An empty right answer is in every text.
+        reference=float(any(gold.lower() in answer.lower() for gold in right)),
+        robust=float(any(contains_words(text, gold) for gold in golds)),
+        answer=text or None,
+    )
+
+
+def open_scores(rows: Sequence[Row], answers: Sequence[str]) -> list[Score]:
+    """Return the scores of all answers, with the published one, which accepts the answers of all languages."""
+    accepted: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        accepted[row["qa_id"]].append(row["answer"])
+    return [
+        dataclasses.replace(
+            open_score(row, answer),
+            more={"any language": _open_score(accepted[row["qa_id"]], answer).reference or 0.0},
+        )
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+
+
+def language(row: Row) -> str:
+    """Return the language of a row without its variety: `ja` for `ja_casual`."""
+    code: str = row["lang"]
+    return code.split("_")[0]
+
+
+def facets(row: Row) -> Mapping[str, str]:
+    """Return variety and type of the prompt of a row."""
+    return {"variety": row["lang"], "prompt": _PROMPT_TYPES.get(str(row["prompt_type"]), str(row["prompt_type"]))}
+
+
+CHOICE = Benchmark(
+    name="worldcuisines",
+    title="WorldCuisines, multiple choice, small",
+    groups=("culture", "held-out"),
+    source=Source(repo="worldcuisines/vqa"),
+    splits={"dish": Split(config="task1", name="test_small"), "origin": Split(config="task2", name="test_small")},
+    languages_share_splits=True,
+    columns={
+        "qa_id": "str",
+        "lang": "str",
+        "food_id": "any",
+        "prompt_type": "any",
+        "multi_choice_prompt": "str",
+        "open_ended_prompt": "str",
+        "image_url": "str",
+        "answer": "str",
+        "multi_choice_answer": "int",
+    },
+    side_images=SideImages(
+        source=Source(repo="worldcuisines/food-kb"),
+        split=Split(name="main"),
+        key="image_url",
+        columns={f"image{number}": f"image{number}_url" for number in range(1, _PHOTOS + 1)},
+    ),
+    prompt=lambda row: row["multi_choice_prompt"],
+    score=choice_score,
+    item=lambda row: row["qa_id"],
+    cluster=lambda row: str(row["food_id"]),
+    language=language,
+    facets=facets,
+    max_tokens=50,
+    chance=lambda row: 1 / NUM_OPTIONS,
+    deviations=(
+        "Published scores are means over prompt types and over 30 varieties. Here varieties of a language are one.",
+        "Pangea-7B was asked with another instruction than the one in the data.",
+    ),
+    anchors=(
+        Anchor("Pangea-7B", "all", 56.03, "worldcuisines repository, small set", False),
+        Anchor("Qwen2-VL-7B", "all", 61.21, "worldcuisines repository, small set", False),
+        Anchor("GPT-4o", "all", 81.17, "worldcuisines repository, small set", False),
+    ),
+)
+OPEN = dataclasses.replace(
+    CHOICE,
+    name="worldcuisines_open",
+    title="WorldCuisines, open answers, small",
+    prompt=lambda row: row["open_ended_prompt"],
+    score=open_score,
+    score_all=open_scores,
+    chance=lambda row: 0.0,
+    metric="accuracy in the language of the question",
+    anchors=(
+        Anchor("Pangea-7B", "all", 4.84, "worldcuisines repository, small set, any language", False),
+        Anchor("GPT-4o", "all", 25.05, "worldcuisines repository, small set, any language", False),
+    ),
+)
+BENCHMARKS = (CHOICE, OPEN)

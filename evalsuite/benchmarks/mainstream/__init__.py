@@ -1,0 +1,1 @@
+"""Benchmarks without a cultural focus, one module each."""

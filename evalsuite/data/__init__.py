@@ -1,0 +1,1 @@
+"""Published data sets: their rows, their schema and the bytes of their images."""

@@ -1,0 +1,41 @@
+"""lighteval's pipeline over the tasks and the model of a run."""
+
+import os
+import shutil
+import types
+from pathlib import Path
+from typing import Any
+
+from evalsuite.harness import lighteval_patches
+
+
+def prepare() -> None:
+    """Patch lighteval, and keep it and `datasets` from asking the hub. Call it before either is imported."""
+    # An evaluation on local data needs nothing from the hub.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    lighteval_patches.apply_patches()
+
+
+def run(tasks: types.ModuleType, model: Any, folder: Path) -> dict[str, dict[str, float]]:
+    """Ask the model all tasks and return lighteval's scores by task and metric. Files go to `folder`."""
+    from lighteval.logging.evaluation_tracker import EvaluationTracker
+    from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
+
+    pipeline = Pipeline(
+        tasks=",".join(task.name for task in tasks.TASKS_TABLE),
+        pipeline_parameters=PipelineParameters(
+            launcher_type=ParallelismManager.NONE, custom_tasks_directory=tasks, bootstrap_iters=0
+        ),
+        evaluation_tracker=EvaluationTracker(output_dir=str(folder), save_details=True),
+        model=model,
+    )
+    pipeline.evaluate()
+    pipeline.save_and_push_results()
+    results: dict[str, dict[str, float]] = pipeline.get_results()["results"]
+    return {name.rsplit(":", 1)[0]: scores for name, scores in results.items()}
+
+
+def clear(folder: Path) -> None:
+    """Remove lighteval's files of an earlier run: their names contain the time, so a new run would not replace them."""
+    for name in ("results", "details", "data"):
+        shutil.rmtree(folder / name, ignore_errors=True)

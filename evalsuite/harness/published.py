@@ -1,0 +1,213 @@
+"""The run of one published benchmark: lighteval asks an endpoint, and the answers become scores by language.
+
+RUN/benchmarks/NAME/
+  answers.parquet    one row for each question: prompt, answer, scores
+  answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
+  lighteval/         lighteval's own results and details
+"""
+
+import hashlib
+import math
+import types
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evalsuite.benchmarks.base import Benchmark, Score
+from evalsuite.harness import pipeline
+from evalsuite.harness.questions import Item, Questions
+from evalsuite.harness.run_folder import reset_if_changed
+from evalsuite.harness.subject import Subject
+from evalsuite.metrics.language_figures import language_figures
+from pangea_cultural.utils.console import Bar, Reporter
+from pangea_cultural.utils.files import atomic_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedRun:
+    """The questions of a benchmark, and the model that is asked."""
+
+    subject: Subject
+    questions: Questions
+    data: Path | None
+    """Folder that the data came from; None for the hub."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that the answers depend on."""
+        benchmark = self.questions.benchmark
+        parts = (
+            *self.subject.identity(),
+            benchmark.name,
+            benchmark.version,
+            [(task, benchmark.tokens(task)) for task in benchmark.splits],
+            sorted(self.questions.identities().items()),
+            [(item.key, benchmark.prompt(item.row)) for item in self.questions.items],
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, Any]:
+    """Ask the questions of a benchmark, write the answers, and return its part of results.json.
+
+    Raises:
+        UserError: the endpoint does not answer.
+    """
+    questions = run.questions
+    reset_if_changed(run, folder)
+    with reporter.bar(f"{questions.benchmark.name}: {run.subject.model}", len(questions.items), "questions") as bar:
+        lighteval_scores, predictions = _ask(run, folder, bar)
+    answers = _answers(run, predictions)
+    _compare_with_lighteval(questions.benchmark, answers, lighteval_scores)
+    usable = [answer for answer in answers if not answer["error"]]
+    for answer in answers:
+        if answer["error"]:
+            questions.dropped[answer["error"]] += 1
+    with atomic_path(folder / "answers.parquet") as temporary:
+        # Parquet has no empty structs, so the other metrics are pairs.
+        pairs = [[{"name": name, "value": value} for name, value in answer["more"].items()] for answer in answers]
+        rows = [answer | {"more": more} for answer, more in zip(answers, pairs, strict=True)]
+        pq.write_table(pa.Table.from_pylist(rows), temporary)
+    return _results(run, usable)
+
+
+def _ask(run: PublishedRun, folder: Path, bar: Bar) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:
+    pipeline.prepare()
+    from evalsuite.harness.published_model import PublishedModel
+
+    items = {item.key: item for item in run.questions.items}
+    pipeline.clear(folder / "lighteval")
+    model = PublishedModel(
+        connect=run.subject.connect,
+        name=run.subject.model,
+        answers=folder / "answers.jsonl",
+        bar=bar,
+        files=lambda key: run.questions.files(items[key]),
+    )
+    scores = pipeline.run(_tasks(run, folder / "lighteval/data"), model, folder / "lighteval")
+    return scores, model.answers
+
+
+def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
+    """Write the chosen rows as Parquet files and return lighteval's tasks over them."""
+    from evalsuite.benchmarks import lighteval_tasks
+
+    by_task: dict[str, list[Item]] = defaultdict(list)
+    for item in run.questions.items:
+        by_task[item.task].append(item)
+    module = types.ModuleType("published_tasks_of_this_run")
+    table = []
+    for task, items in by_task.items():
+        data = folder / task
+        (data / "data").mkdir(parents=True, exist_ok=True)
+        config = lighteval_tasks.stored_config(run.questions.benchmark, task, data)
+        rows = [lighteval_tasks.stored_row(run.questions.benchmark, item.key, item.row) for item in items]
+        pq.write_table(pa.Table.from_pylist(rows), data / "data" / "test-00000-of-00001.parquet")
+        table.append(config)
+    vars(module)["TASKS_TABLE"] = table
+    return module
+
+
+def _answers(run: PublishedRun, predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of answers.parquet, in the order of the items."""
+    benchmark = run.questions.benchmark
+    by_task: dict[str, list[Item]] = defaultdict(list)
+    for item in run.questions.items:
+        by_task[item.task].append(item)
+    rows = []
+    for task, items in by_task.items():
+        texts = [predictions[item.key]["text"] for item in items]
+        scores = benchmark.scores([item.row for item in items], texts)
+        for item, text, score in zip(items, texts, scores, strict=True):
+            rows.append(_answer(run, task, item, text, score, predictions[item.key]))
+    return rows
+
+
+def _answer(
+    run: PublishedRun, task: str, item: Item, text: str, score: Score, stored: dict[str, Any]
+) -> dict[str, Any]:
+    benchmark = run.questions.benchmark
+    images = stored.get("images", [])
+    name = benchmark.item(item.row)
+    return {
+        "item": item.key,
+        "id": name,
+        "task": f"{benchmark.name}:{task}",
+        "language": item.language,
+        "group": run.subject.language_group(item.language),
+        # Without images, a row is a cluster of its own.
+        "cluster": benchmark.cluster(item.row) or " ".join(images) or item.key,
+        "facets": [{"name": key, "value": value} for key, value in benchmark.facets(item.row).items()],
+        "prompt": benchmark.prompt(item.row),
+        "images": images,
+        "prediction": text,
+        "extracted": score.answer,
+        "parsed": score.answer is not None,
+        "guessed": score.guessed,
+        "reference": score.reference,
+        "robust": score.robust,
+        "more": dict(score.more),
+        "chance": benchmark.chance(item.row),
+        "error": stored.get("error", ""),
+    }
+
+
+def _compare_with_lighteval(
+    benchmark: Benchmark, answers: list[dict[str, Any]], scores: dict[str, dict[str, float]]
+) -> None:
+    """Compare the mean of every task with lighteval's, because the figures are computed for finer groups.
+
+    Raises:
+        RuntimeError: the means of a task differ.
+    """
+    for task in {answer["task"] for answer in answers}:
+        for kind in ("reference", "robust") if benchmark.has_reference else ("robust",):
+            values = [answer[kind] for answer in answers if answer["task"] == task and answer[kind] is not None]
+            theirs = scores[task][f"{benchmark.name}_{kind}"]
+            if values and not math.isclose(sum(values) / len(values), theirs, abs_tol=1e-9):
+                raise RuntimeError(f"The {kind} score of {task} is not lighteval's, which is {theirs}.")
+
+
+def _results(run: PublishedRun, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    benchmark = run.questions.benchmark
+    source = benchmark.source
+    return {
+        "name": benchmark.name,
+        "title": benchmark.title,
+        "metric": benchmark.metric,
+        "version": benchmark.version,
+        "max_tokens": benchmark.max_tokens,
+        "other_max_tokens": dict(benchmark.other_max_tokens),
+        "data": {
+            "repo": source.repo,
+            "pinned": source.revision,
+            "folder": str(run.data / source.repo) if run.data else None,
+            "read": run.questions.identities(),
+        },
+        "questions": len(answers),
+        "dropped": dict(run.questions.dropped),
+        "reference_errors": sum(answer["reference"] is None for answer in answers) if benchmark.has_reference else 0,
+        "figures": language_figures(answers) if answers else [],
+        "prompt": answers[0]["prompt"] if answers else "",
+        "unverified": [*benchmark.unverified, *_unpinned(run)],
+        "deviations": list(benchmark.deviations),
+        "anchors": [
+            {
+                "model": anchor.model,
+                "part": anchor.part,
+                "value": anchor.value,
+                "source": anchor.source,
+                "same_protocol": anchor.same_protocol,
+            }
+            for anchor in benchmark.anchors
+        ],
+    }
+
+
+def _unpinned(run: PublishedRun) -> list[str]:
+    if run.data is not None or run.questions.benchmark.source.revision:
+        return []
+    return ["The revision that published scores used is not known; this run read the newest one."]

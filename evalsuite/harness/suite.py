@@ -1,0 +1,105 @@
+"""A run of several benchmarks, as one folder with one results.json."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalsuite.benchmarks.registry import PUBLISHED
+from evalsuite.harness import published, runner
+from evalsuite.harness.published import PublishedRun
+from evalsuite.harness.questions import Questions, load
+from evalsuite.harness.run_folder import FINGERPRINT
+from evalsuite.harness.subject import Subject
+from pangea_cultural.errors import UserError
+from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.environment import versions
+from pangea_cultural.utils.files import write_bytes, write_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """The published benchmarks of a run, and the part of them that is asked."""
+
+    names: tuple[str, ...]
+    data: Path | None
+    """Folder with copies of data sets, as OWNER/NAME; None for the hub."""
+    languages: tuple[str, ...]
+    """Languages to ask in; empty for all."""
+    max_questions: int | None
+    """Largest number of questions per task and language; None for the number of each benchmark."""
+    seed: int
+
+
+def load_all(selection: Selection) -> list[Questions]:
+    """Read the data of all benchmarks, so that one that is missing stops a run before it starts.
+
+    Raises:
+        UserError: a data set is missing, gated, or has other columns; or no benchmark has the languages.
+    """
+    loaded = [
+        load(
+            PUBLISHED[name],
+            selection.data,
+            languages=selection.languages,
+            max_questions=selection.max_questions,
+            seed=selection.seed,
+        )
+        for name in selection.names
+    ]
+    found = [questions for questions in loaded if questions.items]
+    if selection.names and not found:
+        raise UserError(
+            f"No question of {', '.join(selection.names)} is in {', '.join(selection.languages)}. "
+            "Choose other --languages."
+        )
+    return found
+
+
+def evaluate(
+    subject: Subject,
+    export: runner.EvalConfig | None,
+    loaded: list[Questions],
+    data: Path | None,
+    folder: Path,
+    reporter: Reporter,
+) -> dict[str, Any]:
+    """Run the benchmarks one after another and return the content of results.json.
+
+    A repeated call asks only the questions without an answer.
+
+    Args:
+        subject: the model.
+        export: settings of the benchmark `export`; None to leave it out.
+        loaded: the questions of the published benchmarks.
+        data: folder that the published data came from; None for the hub.
+        folder: folder of the run.
+        reporter: shows progress.
+
+    Raises:
+        UserError: the endpoint does not answer, or the export has no such questions.
+    """
+    if export is not None:
+        results = runner.evaluate(export, folder, reporter)
+    else:
+        results = {
+            "model": subject.model,
+            "splits": [],
+            "figures": [],
+            "statements": subject.training.get("statements", []),
+            "weights_sha256": subject.training.get("weights_sha256"),
+            "versions": versions(runner.PACKAGES),
+        }
+        if not (folder / FINGERPRINT).exists():
+            write_bytes(folder / FINGERPRINT, repr(subject.identity()).encode())
+    if loaded:
+        (folder / "results.json").unlink(missing_ok=True)
+        results["benchmarks"] = [
+            published.evaluate(
+                PublishedRun(subject=subject, questions=questions, data=data),
+                folder / "benchmarks" / questions.benchmark.name,
+                reporter,
+            )
+            for questions in loaded
+        ]
+        write_json(folder / "results.json", results)
+    return results

@@ -1,0 +1,124 @@
+"""Tables of published benchmarks, for the terminal and the HTML report."""
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from evalsuite.benchmarks.registry import GROUPS, PUBLISHED
+from pangea_cultural.errors import UserError
+from pangea_cultural.reference.languages import language
+
+MEANS = {"mul": "mean, without English", "trained": "mean, trained", "held-out": "mean, held out"}
+HEADERS = ("language", "questions", "reference", "robust", "unparsed", "drawn", "chance")
+
+
+def summary(results: dict[str, Any]) -> list[Table]:
+    """Return one table for each published benchmark of a run."""
+    tables = []
+    for benchmark in results.get("benchmarks", []):
+        table = Table(title=Text(f"{title(benchmark)}, {results['model']}, in percent"), title_justify="left")
+        for name in HEADERS:
+            table.add_column(name, justify="left" if name == "language" else "right")
+        for row in benchmark["figures"]:
+            table.add_row(*cells(row), style="bold" if row["group"] == "*" else "")
+        tables.append(table)
+    return tables
+
+
+def title(benchmark: dict[str, Any]) -> str:
+    """Return the title of a benchmark with its metric."""
+    return f"{benchmark['title']} ({benchmark['metric']})"
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """Return the cells of a row of figures, as text."""
+    return [
+        row_name(row),
+        str(row["n"]),
+        percent(row["reference"]),
+        percent(row["robust"]),
+        _share(row["unparsed"]),
+        _share(row["guessed"]),
+        _share(row["chance"]),
+    ]
+
+
+def row_name(row: dict[str, Any]) -> str:
+    """Return the language of a row with its group, or the name of a mean over languages."""
+    code = row["languages"]
+    if row["group"] == "*":
+        return MEANS[code]
+    group = {"trained": ", trained", "held-out": ", held out", "unknown": ""}[row["group"]]
+    return language_name(code) + group
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language, or the code that a data set uses if the language is not in the table."""
+    try:
+        return language(code).name
+    except UserError:
+        return code
+
+
+def percent(score: dict[str, Any]) -> str:
+    """Return a score in percent with its standard error, such as `84.1 ±1.9`, or `-` without a score."""
+    if score["mean"] is None:
+        return "-"
+    # If all scores are equal, the estimated error is zero, which is misleading.
+    error = "" if not score["stderr"] else f" ±{100 * score['stderr']:.1f}"
+    return f"{100 * score['mean']:.1f}{error}"
+
+
+def notes(benchmark: dict[str, Any]) -> list[str]:
+    """Return what a reader of the figures has to know: what is not verified, what differs, what was left out."""
+    sentences = [f"Not verified: {sentence}" for sentence in benchmark["unverified"]]
+    sentences += benchmark["deviations"]
+    sentences += [
+        f"Not scored: {count:,} {'row' if count == 1 else 'rows'} ({reason})."
+        for reason, count in benchmark["dropped"].items()
+    ]
+    if benchmark["reference_errors"]:
+        sentences.append(
+            f"The reference stops with an error at {benchmark['reference_errors']:,} answers, which have no such score."
+        )
+    return sentences
+
+
+def more_rows(benchmark: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the other metrics of the reference, one row for each language, in percent."""
+    return [
+        {"name": row_name(row), "values": {name: _share(value) for name, value in row["more"].items()}}
+        for row in benchmark["figures"]
+        if row["more"]
+    ]
+
+
+def benchmark_rows() -> list[dict[str, Any]]:
+    """Return what is known about every published benchmark, without its data."""
+    return [
+        {
+            "name": benchmark.name,
+            "title": benchmark.title,
+            "groups": [group for group, names in GROUPS.items() if benchmark.name in names],
+            "tasks": list(benchmark.splits),
+            "data": benchmark.source.repo,
+            "revision": benchmark.source.revision,
+        }
+        for benchmark in PUBLISHED.values()
+    ]
+
+
+def benchmark_table(rows: list[dict[str, Any]]) -> Table:
+    """Return the table of benchmarks for the terminal."""
+    table = Table(title="Benchmarks", title_justify="left")
+    for name in ("name", "title", "groups", "data"):
+        table.add_column(name)
+    table.add_row("export", "the questions of an export", "all", "an export of the workspace")
+    for row in rows:
+        table.add_row(row["name"], row["title"], ", ".join(row["groups"]), row["data"])
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

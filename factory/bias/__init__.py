@@ -1,0 +1,1 @@
+"""Bias: how unevenly the questions of a store are spread."""

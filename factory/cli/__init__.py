@@ -1,0 +1,1 @@
+"""The commands `pcult build` and `pcult data`."""

@@ -1,0 +1,1 @@
+"""The dataset card and the attribution of an export in any format."""

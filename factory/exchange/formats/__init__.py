@@ -1,0 +1,1 @@
+"""Formats of data sets: each module writes an export in another layout."""

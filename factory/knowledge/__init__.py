@@ -1,0 +1,1 @@
+"""Own knowledge: entities, images and statements from CSV and Parquet files of the user."""

@@ -1,0 +1,1 @@
+"""Names of values as people write them: choice of a label, cleaning, conversion of Chinese."""

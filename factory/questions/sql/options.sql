@@ -1,0 +1,22 @@
+-- Wrong options of a range of items: their candidates without those that may be right, or are far from the answer in time
+-- or size. The first three are in a random order: candidates are drawn in an order that depends on their frequency.
+INSERT INTO option
+WITH fitting AS (
+    SELECT c.item, c.draw, c.turn, w.number
+    FROM candidate c JOIN item i USING (item) JOIN fact f USING (fact) JOIN candidate_value w USING (place)
+    LEFT JOIN extent e ON e.value = i.value LEFT JOIN person_value b ON b.value = i.value
+    WHERE c.item >= $first AND c.item < $last
+      AND CASE WHEN w.born IS NOT NULL THEN abs(w.born - b.born) <= $generations
+               WHEN e.low IS NULL THEN true
+               WHEN w.is_time THEN abs(w.low - e.low) <= greatest($years, $share * (372 * $today - least(w.low, e.low)))
+               ELSE greatest(w.high, e.high) <= $ratio * least(w.high, e.high) END
+      AND NOT list_contains(f.all_values, w.value)
+      AND NOT list_has_any(w.ancestors, f.all_values)
+      AND NOT list_contains(f.kin, w.value)
+      AND (w.low IS NULL OR len(list_filter(f.extents, lambda x: x.low <= w.high AND x.high >= w.low)) = 0)
+),
+drawn AS (
+    SELECT item, list_sort(found[:3]) || found[4:] AS found
+    FROM (SELECT item, list({'turn': turn, 'number': number} ORDER BY draw) AS found FROM fitting GROUP BY item)
+)
+SELECT item, list_transform(found, lambda x: x.number), list_transform(found, lambda x: x.turn) FROM drawn;

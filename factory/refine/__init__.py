@@ -1,0 +1,1 @@
+"""The stage `refine`: questions and sentences rewritten by a language model, if guards accept them."""

@@ -1,0 +1,1 @@
+"""The stage `relevance`: a vision-language model says whether an image shows its entity."""

@@ -1,0 +1,1 @@
+"""Withdrawals: removal of images, entities, claims and licenses from a workspace."""

@@ -1,0 +1,49 @@
+"""SQL of DuckDB: texts where a parameter is not possible, and errors of damaged files in one line."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pangea_cultural.dataset.tables import NO_SPACE
+from pangea_cultural.errors import UserError
+
+GLOB = re.compile(r"[*?\[]")
+
+
+def quoted(text: object) -> str:
+    """Return a text, such as a path, as a literal with its quotes."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def parquet(path: Path, *, numbered: bool = False) -> str:
+    """Return a call that reads one Parquet file, whatever its path.
+
+    Brackets, `*` and `?` would be a pattern, and `a=b` in a folder's name a column.
+
+    Args:
+        path: the file.
+        numbered: whether the rows have a column `file_row_number`.
+    """
+    literal = quoted(GLOB.sub(r"[\g<0>]", str(path)))
+    return f"read_parquet({literal}, hive_partitioning = false, file_row_number = {numbered})"
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors about the files of a data set into one line.
+
+    Raises:
+        UserError: the files cannot be read.
+    """
+    try:
+        yield
+    # Errors within a stream of batches come as pyarrow's, or as OSError without a number.
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if NO_SPACE in str(error) or getattr(error, "errno", None) is not None:
+            raise
+        text = str(error).strip().split("\n")[0][:200]
+        raise UserError(f"{path} cannot be read ({text}). Run `pcult data check {path}`.") from error

@@ -1,0 +1,54 @@
+"""Published data sets from a local folder, and what is said if they are missing or changed."""
+
+import datasets
+import pytest
+
+from evalsuite.data.source import Source, Split, open_rows
+from pangea_cultural.errors import UserError
+from tests.evalsuite.benchmarks import made
+
+SOURCE = Source(repo="neulab/PangeaBench-xgqa", revision="41e9f2a6610433a949d9ad7b7e0ea9378bbb949b")
+COLUMNS = {"image": "image", "question": "str", "answer": "str"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    made.xgqa(folder, ("de", "en"))
+    return folder
+
+
+def test_rows_have_texts_without_images_and_images_on_request(data):
+    rows = open_rows(SOURCE, Split(name="de"), COLUMNS, data)
+    assert list(rows.texts())[1] == {"question": "de: who?", "answer": "man"}
+    assert rows.images(1)["image"]["bytes"] == made.jpeg(7)
+
+
+def test_identity_changes_with_the_files(data, tmp_path):
+    identities = {open_rows(SOURCE, Split(name=name), COLUMNS, data).identity for name in ("de", "en", "de")}
+    assert len(identities) == 2 and all(identity.startswith("sha256 ") for identity in identities)
+
+
+@pytest.mark.parametrize(
+    ("source", "split", "columns", "message"),
+    [
+        (Source(repo="a/b"), Split(name="de"), COLUMNS, r"No data at .*a/b. Download it with `hf download"),
+        (SOURCE, Split(name="fr"), COLUMNS, r"has no split fr \(splits: de, en\)"),
+        (SOURCE, Split(name="de", config="x"), COLUMNS, "has no readable files of x"),
+        (SOURCE, Split(name="de"), COLUMNS | {"id": "str"}, "default/de of .* has no column 'id'"),
+        (SOURCE, Split(name="de"), COLUMNS | {"answer": "list"}, "The column 'answer' of .* is string, not list"),
+    ],
+)
+def test_other_data_is_one_line(data, source, split, columns, message):
+    with pytest.raises(UserError, match=message) as error:
+        open_rows(source, split, columns, data)
+    assert "\n" not in str(error.value)
+
+
+def test_gated_data_set_names_its_page(monkeypatch):
+    def refuse(*arguments, **options):
+        raise datasets.exceptions.DatasetNotFoundError("Dataset 'a/b' is a gated dataset on the Hub. Visit\nthe page")
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", refuse)
+    with pytest.raises(UserError, match=r"a/b is gated. Accept its terms at https://huggingface.co/datasets/a/b"):
+        open_rows(Source(repo="a/b"), Split(name="test"), {}, None)

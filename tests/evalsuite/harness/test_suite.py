@@ -1,0 +1,152 @@
+"""Runs through lighteval's pipeline with an endpoint whose answers are known."""
+
+import pyarrow.parquet as pq
+import pytest
+
+from evalsuite.benchmarks.registry import PUBLISHED
+from evalsuite.harness import suite
+from evalsuite.harness.runner import EvalConfig
+from evalsuite.harness.subject import Subject
+from evalsuite.report import html
+from pangea_cultural.endpoint.client import Likelihood
+from pangea_cultural.errors import UserError
+from pangea_cultural.utils.console import Reporter
+from tests.evalsuite.benchmarks import made
+from tests.helpers import tiny
+
+NAMES = ("marvl", "merlin", "mmmu", "alm_bench", "worldcuisines_open")
+
+
+class Endpoint:
+    """Says yes to everything, and prefers Peru."""
+
+    asked = 0
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *exception):
+        pass
+
+    async def answer(self, image, text, *, max_tokens):
+        return "Peru"
+
+    async def answer_message(self, message, *, max_tokens):
+        Endpoint.asked += 1
+        return "Yes."
+
+    async def choose(self, image, text, choices):
+        return [Likelihood(-1.0 if choice == "Peru" else -2.0, 1) for choice in choices]
+
+
+def evaluate(folder, data, *, export=None, names=NAMES, training=None, **selected):
+    subject = Subject(connect=Endpoint, model="m", training=training or {}, weights=[])
+    chosen = {"languages": (), "max_questions": None, "seed": 0} | selected
+    loaded = suite.load_all(suite.Selection(names=names, data=data, **chosen))
+    config = export and EvalConfig(
+        **vars(subject), export=export, splits=("test",), languages=(), max_questions=4, seed=0
+    )
+    return suite.evaluate(subject, config, loaded, data, folder, Reporter(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Copies of all data sets, made small."""
+    return made.everything(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("run")
+    export = tiny.write_export(tmp_path_factory.mktemp("data") / "export")
+    results = evaluate(folder, data, export=export, training={"languages": ["en", "de", "id", "sw"]})
+    return folder, results
+
+
+def figures(results, name):
+    (part,) = [part for part in results["benchmarks"] if part["name"] == name]
+    return part, {row["languages"]: row for row in part["figures"]}
+
+
+def test_export_and_published_benchmarks_are_one_run(run):
+    folder, results = run
+    assert {row["question_type"] for row in results["figures"]} == {"choice", "open"}
+    assert [part["name"] for part in results["benchmarks"]] == list(NAMES)
+    assert (folder / "answers.parquet").is_file()
+    html.write([folder], folder / "report.html")
+    page = (folder / "report.html").read_text()
+    assert "MaRVL (accuracy)" in page and "Not scored: 5 rows (the entity has no Wikipedia article (NIL))." in page
+
+
+def test_every_benchmark_asks_its_data_set(tmp_path, data):
+    results = evaluate(tmp_path, data, names=tuple(PUBLISHED), max_questions=1)
+    found = {part["name"]: part for part in results["benchmarks"]}
+    assert list(found) == list(PUBLISHED)
+    for part in found.values():
+        languages = [row for row in part["figures"] if row["group"] != "*"]
+        assert part["questions"] == sum(row["n"] for row in languages) > 0
+        assert part["prompt"] and part["data"]["read"]
+    assert found["cvqa"]["dropped"] == {"no label in the data": 1}
+    assert len(found["xm100"]["figures"]) == 36 + 1
+
+
+def test_scores_are_those_of_the_known_answers(run):
+    part, rows = figures(run[1], "marvl")
+    # Two of three statements are true.
+    assert all(rows[code]["robust"]["mean"] == pytest.approx(2 / 3) for code in ("id", "sw", "ta", "tr", "zh"))
+    assert rows["mul"]["n"] == part["questions"] == 15
+    assert rows["trained"]["n"] == 6 and rows["held-out"]["n"] == 9
+    assert part["data"]["read"]["sw"].startswith("sha256 ")
+    assert any("merged into one image" in sentence for sentence in part["unverified"])
+
+
+def test_benchmark_without_reference_has_a_robust_score_only(run):
+    part, rows = figures(run[1], "alm_bench")
+    assert part["reference_errors"] == 0
+    assert all(row["reference"]["mean"] is None for row in rows.values())
+    assert rows["de"]["robust"]["mean"] == 0.5, "yes stands for true, and is not an option"
+
+
+def test_images_of_another_data_set_are_sent(run):
+    answers = pq.read_table(run[0] / "benchmarks/worldcuisines_open/answers.parquet").to_pylist()
+    assert {len(answer["images"]) for answer in answers} == {1} and not any(answer["error"] for answer in answers)
+    assert len({answer["images"][0] for answer in answers}) == 2
+
+
+def test_row_without_its_image_is_counted_and_not_scored(tmp_path, data, run):
+    made.worldcuisines(tmp_path / "data")
+    (tmp_path / "data/worldcuisines/food-kb/data/main-00000-of-00001.parquet").write_bytes(
+        (data / "worldcuisines/food-kb/data/main-00000-of-00001.parquet").read_bytes()
+    )
+    for path in (tmp_path / "data/worldcuisines/vqa").rglob("*.jsonl"):
+        path.write_text(path.read_text().replace("example.org/0", "example.org/lost"))
+    results = evaluate(tmp_path / "run", tmp_path / "data", names=("worldcuisines",))
+    (part,) = results["benchmarks"]
+    assert part["dropped"] == {"image: image missing": 10}
+    assert part["questions"] == 10
+
+
+def test_repeated_run_asks_nothing_and_equals_the_first(run, data):
+    folder, results = run
+    before = Endpoint.asked
+    again = evaluate(folder, data, names=("marvl",), training={"languages": ["en", "de", "id", "sw"]})
+    assert Endpoint.asked == before
+    assert again["benchmarks"] == [part for part in results["benchmarks"] if part["name"] == "marvl"]
+
+
+def test_changed_version_of_a_benchmark_asks_again(tmp_path, data, monkeypatch):
+    import dataclasses
+
+    def asked():
+        before = Endpoint.asked
+        evaluate(tmp_path, data, names=("marvl",), languages=("sw",))
+        return Endpoint.asked - before
+
+    assert [asked(), asked()] == [3, 0]
+    monkeypatch.setitem(PUBLISHED, "marvl", dataclasses.replace(PUBLISHED["marvl"], version=99))
+    assert asked() == 3
+
+
+def test_languages_without_questions_are_one_line(data):
+    with pytest.raises(UserError, match=r"No question of marvl is in br\. Choose other --languages"):
+        suite.load_all(suite.Selection(names=("marvl",), data=data, languages=("br",), max_questions=None, seed=0))

@@ -1,0 +1,81 @@
+"""Published benchmarks through lighteval's real pipeline and a real server."""
+
+import os
+
+import orjson
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from evalsuite.benchmarks.registry import PUBLISHED
+from pangea_cultural.cli.main import pcult
+from tests.evalsuite.benchmarks import made
+
+pytestmark = [
+    pytest.mark.serving,
+    pytest.mark.skipif("PCULT_PUBLISHED" not in os.environ, reason="set PCULT_PUBLISHED=1, see tests/README.md"),
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Copies of all data sets, made small."""
+    return made.everything(tmp_path_factory.mktemp("published"))
+
+
+def evaluate(server, workspace, *options):
+    key = workspace / "key"
+    key.write_text("secret\n")
+    command = ["eval", "--endpoint", server.url, "--api-key-file", key, "--workspace", workspace, *options, "--json"]
+    result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return orjson.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def run(server, workspace, data):
+    options = ("--tasks", "all", "--data", data, "--max-questions", 1, "--out", workspace / "runs/all")
+    return evaluate(server, workspace, *options)
+
+
+def test_every_benchmark_has_figures_of_its_answers(run, workspace):
+    assert [part["name"] for part in run["benchmarks"]] == list(PUBLISHED)
+    assert run["figures"], "the export is one of the benchmarks"
+    for part in run["benchmarks"]:
+        answers = pq.read_table(workspace / f"runs/all/benchmarks/{part['name']}/answers.parquet").to_pylist()
+        assert len(answers) == part["questions"] > 0
+        for row in (row for row in part["figures"] if row["group"] != "*"):
+            mine = [answer for answer in answers if answer["language"] == row["languages"]]
+            assert row["n"] == len(mine)
+            reference = [answer["reference"] for answer in mine if answer["reference"] is not None]
+            assert row["reference"]["n"] == len(reference)
+            assert not reference or row["reference"]["mean"] == pytest.approx(sum(reference) / len(reference))
+            assert row["robust"]["mean"] == pytest.approx(sum(a["robust"] for a in mine) / len(mine))
+
+
+def test_report_shows_what_is_not_verified(run, workspace):
+    result = CliRunner().invoke(pcult, ["report", run["run"]], catch_exceptions=False)
+    assert result.exit_code == 0
+    page = (workspace / "runs/all/report.html").read_text()
+    assert "MaRVL (accuracy)" in page and "no public source quotes it" in page
+    assert "http://" not in page.replace("http://www.w3.org/", "").replace("http://purl.org/", "").replace(
+        "http://creativecommons.org/ns#", ""
+    ), "nothing is loaded from elsewhere"
+
+
+def test_second_run_asks_only_what_is_missing(run, server, workspace, data):
+    path = workspace / "runs/all/benchmarks/marvl/answers.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]))
+    again = evaluate(
+        server, workspace, "--tasks", "marvl", "--data", data, "--max-questions", 1, "--out", workspace / "runs/all"
+    )
+    assert again["benchmarks"] == [part for part in run["benchmarks"] if part["name"] == "marvl"]
+    assert path.read_bytes().splitlines(keepends=True)[:2] == lines[:2]
+    assert path.read_bytes().count(b"\n") == len(lines)
+
+
+def test_languages_limit_what_is_read(server, workspace, data):
+    results = evaluate(server, workspace, "--tasks", "marvl,xgqa", "--data", data, "--languages", "de,ta")
+    found = {part["name"]: [row["languages"] for row in part["figures"]] for part in results["benchmarks"]}
+    assert found == {"marvl": ["ta"], "xgqa": ["de"]}

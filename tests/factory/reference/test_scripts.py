@@ -1,0 +1,31 @@
+import pytest
+
+from factory.reference.scripts import SCRIPTS, fits_script
+from pangea_cultural.reference.languages import languages
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "fits"),
+    [
+        ("Москва", "Cyrl", True),
+        ("Moscow", "Cyrl", False),
+        ("iPhone 15 в Москве", "Cyrl", True),
+        ("iPhone 15 Pro в Москве", "Cyrl", False),
+        ("1900", "Thai", True),
+        ("", "Thai", True),
+        ("東京タワー", "Jpan", True),
+        ("東京", "Hans", True),
+        ("서울 서울", "Kore", True),
+    ],
+)
+def test_share_of_foreign_letters_decides(text, script, fits):
+    assert fits_script(text, script) == fits
+
+
+def test_foreign_share_is_inclusive():
+    assert fits_script("аb", "Cyrl")
+    assert not fits_script("аb", "Cyrl", foreign_share=0.4)
+
+
+def test_every_language_has_a_known_script():
+    assert {row.script for row in languages().values()} <= SCRIPTS.keys()

@@ -1,0 +1,290 @@
+"""`pcult data withdraw`: from a title to its rows everywhere in a workspace, and to a clean export."""
+
+import shutil
+import subprocess
+import sys
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from filelock import FileLock
+
+from factory.store.store import Store
+from pangea_cultural.dataset import withdrawal
+from pangea_cultural.dataset.check import check
+from pangea_cultural.dataset.export import SPLITS, Export
+from pangea_cultural.dataset.withdrawal import WithdrawalList, WithdrawnEntity, WithdrawnImage
+from pangea_cultural.errors import UserError
+from pangea_cultural.training.batching.inputs import TrainingInputs
+from pangea_cultural.utils.files import read_json, write_json
+from pangea_cultural.workspace import Workspace
+from tests.factory.images import test_stage
+from tests.helpers import short_training, tiny, world
+from tests.helpers.servers.commons_server import CommonsServer
+from tests.helpers.store_contents import differences
+
+NAMED = ("--image", "File:castle_0 b.png", "--entity", "Q9001", "--claim", "Q9002 P571 1602", "--entity", "Q183")
+NAMED += (
+    "--claim",
+    "Q9003 P18 Castle 3 a.png",
+    "--claim",
+    "Q9004 P17",
+    "--date",
+    "2026-11-29",
+    "--reason",
+    "asked for",
+)
+
+
+def withdraw(workspace, *options):
+    return world.pcult_json("data", "withdraw", "--workspace", workspace, *options)
+
+
+def rows(workspace, sql):
+    with Store.open(workspace / "store.duckdb", read_only=True) as store:
+        return store.rows(sql)
+
+
+def copy(workspace, target):
+    """Copy a workspace. The images of the export stay links to those of the workspace."""
+    subprocess.run(["cp", "-a", workspace, target], check=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def withdrawn(castles, tmp_path_factory):
+    """Return a workspace after a withdrawal, before the next build, with the command's result."""
+    workspace = copy(castles / "workspace", tmp_path_factory.mktemp("withdrawn") / "workspace")
+    return workspace, withdraw(workspace, *NAMED)
+
+
+@pytest.fixture(scope="module")
+def never(castles, withdrawn, tmp_path_factory):
+    """Return the workspace of a build that had the list from the start."""
+    workspace = tmp_path_factory.mktemp("never") / "workspace"
+    workspace.mkdir()
+    shutil.copy(withdrawn[0] / "withdrawn.json", workspace)
+    world.build(castles / "world/recipe.toml", workspace)
+    return workspace
+
+
+def test_the_next_build_equals_one_that_never_had_what_is_withdrawn(castles, withdrawn, never, tmp_path):
+    workspace = copy(withdrawn[0], tmp_path / "workspace")
+    select = rows(workspace, "SELECT seconds FROM stage WHERE name = 'select'")
+    world.build(castles / "world/recipe.toml", workspace)
+    assert differences(workspace, never) == []
+    assert rows(workspace, "SELECT seconds FROM stage WHERE name = 'select'") == select, "documents are not read again"
+    export = Export.open(workspace / "exports/castles")
+    assert check(export) == []
+    assert {item["type"] for item in export.manifest["withdrawn"]} == {"image", "entity", "claim"}
+    questions = [question for split in SPLITS for question in export.questions(split)]
+    assert not [
+        q for q in questions if q.entity == "Q9001" or {"Germany", "Deutschland", "1602"} & {*q.answers, *q.choices}
+    ]
+
+
+def test_the_withdrawal_names_the_rows_and_the_check_fails_until_the_next_build(castles, withdrawn):
+    workspace, result = withdrawn
+    assert result["store"]["entities"] == 1 and result["store"]["claims"] == 4
+    (export,) = result["exports"]
+    assert export["rows"] == result["store"]["questions"] > 0, "the files tell what the store tells"
+    assert export["by_split"] == result["store"]["by_split"]
+    problems = check(Export.open(workspace / "exports/castles"))
+    assert "Q9001: withdrawn, but 34 rows have it" in problems
+    assert any(problem.startswith("images.parquet: 7 withdrawn images, such as images/") for problem in problems)
+    assert len(export["images"]) == 7 == result["store"]["images"]
+    message = world.error_of("data", "check", workspace / "exports/castles")
+    assert "failed verification" in message
+    arguments = ("data", "export", "--format", "parquet", "--data", "castles", "--workspace", workspace)
+    assert "has withdrawn data: Q9001 (34 rows)" in world.error_of(*arguments, workspace / "parquet")
+
+
+def test_the_store_has_nothing_of_it_and_counts_everything(castles, withdrawn):
+    workspace, result = withdrawn
+    before = {path.name for path in (castles / "workspace/images").rglob("*.png")}
+    gone = before - {path.name for path in (workspace / "images").rglob("*.png")}
+    # Five images of the entity, the file itself, and the one that a claim named.
+    assert len(gone) == 7 == result["store"]["images"]
+    assert rows(workspace, "SELECT count(*) FROM image") == [(len(before) - 7,)]
+    assert rows(workspace, "SELECT count(*) FROM label WHERE entity IN ('Q9001', 'Q183')") == [(0,)]
+    assert rows(workspace, "SELECT count(*) FROM question_key WHERE entity = 'Q9001'") == [(0,)]
+    adds_up = """SELECT name FROM stage s WHERE name IN ('select', 'images', 'split', 'questions') AND inputs <> kept +
+                 (SELECT coalesce(sum(items), 0) FROM rejection r WHERE r.stage = s.name AND unit = '')"""
+    assert rows(workspace, adds_up) == []
+
+
+KILLED = """
+import os, signal, sys
+from factory.withdraw import apply
+from pangea_cultural.cli import main
+apply._unlink = lambda folder, files: os.kill(os.getpid(), signal.SIGKILL)
+main(sys.argv[1:])
+"""
+
+
+def test_a_withdrawal_that_was_killed_is_completed_by_the_next_build(castles, never, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    command = [sys.executable, "-c", KILLED, "data", "withdraw", "--workspace", str(workspace), *NAMED]
+    assert subprocess.run(command, capture_output=True).returncode == -9
+    assert rows(workspace, "SELECT count(*) FROM entity WHERE entity = 'Q9001'") == [(1,)], "nothing was removed"
+    world.build(castles / "world/recipe.toml", workspace)
+    assert differences(workspace, never) == []
+    assert {path.name for path in (workspace / "images").rglob("*.png")} == {
+        path.name for path in (never / "images").rglob("*.png")
+    }
+
+
+def test_a_withdrawal_that_was_killed_at_a_note_has_changed_no_data(castles, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    title, image = train_image(workspace)
+    write_run(workspace, {"model.safetensors": "1f"}, image)
+    script = KILLED.replace("import apply", "import cards").replace(
+        "apply._unlink = lambda folder, files:", "cards.write_json = lambda path, value:"
+    )
+    command = [sys.executable, "-c", script, "data", "withdraw", "--workspace", str(workspace), "--image", title]
+    assert subprocess.run(command, capture_output=True).returncode == -9
+    assert not (workspace / "withdrawn.json").exists()
+    assert check(Export.open(workspace / "exports/castles")) == []
+    assert withdraw(workspace, "--image", title)["runs"][0]["rows"] == 1
+    assert withdraw(workspace, "--image", title)["store"]["questions"] == 0, "a second one finds nothing"
+    assert len(withdrawal.read(workspace / "withdrawn.json").withdrawn) == 1
+
+
+def test_two_withdrawals_at_once_are_refused(castles, tmp_path, monkeypatch):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    monkeypatch.setattr("factory.withdraw.cli.LOCK_TIMEOUT_S", 0)
+    with FileLock(workspace / ".withdrawn.lock"):
+        message = world.error_of("data", "withdraw", "--workspace", workspace, "--entity", "Q9001")
+    assert "Another process withdraws from" in message
+    assert not (workspace / "withdrawn.json").exists()
+
+
+def test_what_leaves_the_list_comes_back(castles, withdrawn, tmp_path):
+    workspace = copy(withdrawn[0], tmp_path / "workspace")
+    (workspace / "withdrawn.json").unlink()
+    world.build(castles / "world/recipe.toml", workspace)
+    assert differences(workspace, castles / "workspace") == []
+
+
+def test_a_list_of_another_workspace_can_name_what_the_workspace_lacks(castles, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    foreign = WithdrawalList(withdrawn=(WithdrawnEntity(entity="Q77"), WithdrawnImage(file="image:castle_5 a.png")))
+    foreign.write(tmp_path / "foreign.json")
+    result = withdraw(workspace, "--list", tmp_path / "foreign.json", "--dry-run")
+    assert result["store"]["images"] == 1 and not (workspace / "withdrawn.json").exists()
+    withdraw(workspace, "--list", tmp_path / "foreign.json")
+    assert [item.name for item in withdrawal.read(workspace / "withdrawn.json")] == ["Q77", "File:Castle 5 a.png"]
+    assert rows(workspace, "SELECT count(*) FROM image WHERE file = 'Castle 5 a.png'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--image", "File:Castle 0 x.png"], "is not in the workspace. Did you mean File:Castle 0"),
+        (["--entity", "9001"], "'9001' is not an entity. Write Q and a number"),
+        (["--claim", "Q9001 P571 1700"], "Q9001 has no P571 with the value 1700. Choose one of: +1601-00-00T"),
+        (["--claim", "P571"], "'P571' is not a claim."),
+        (["--license", "CC BY 4.0"], "license cc-by-4.0 is not in the workspace. Licenses in the store: cc0-1.0."),
+        (["--list", "/nowhere.json"], "No list at /nowhere.json."),
+    ],
+)
+def test_what_is_nowhere_is_refused_in_one_line(castles, options, message):
+    assert message in world.error_of("data", "withdraw", "--workspace", castles / "workspace", *options)
+    assert not (castles / "workspace/withdrawn.json").exists()
+
+
+def test_withdrawn_content_stays_away_under_another_title_and_its_license_too(tmp_path):
+    with CommonsServer(test_stage.FILES) as server:
+        recipe, workspace = test_stage.write(tmp_path, server), tmp_path / "workspace"
+        world.build(recipe, workspace)
+        first = rows(workspace, "SELECT image FROM image WHERE file = 'Castle 0 a.png'")[0][0]
+        # Castle 5 shows the same content as castle 4, under a title of its own.
+        options = ("--image", "File:Castle 5 a.png", "--image", "File:Castle_0 a.png", "--license", "CC BY 3.0")
+        result = withdraw(workspace, *options)
+        assert result["store"]["images"] == 3
+        assert rows(workspace, "SELECT count(*) FROM entity_image WHERE entity IN ('Q9002', 'Q9005')") == [(0,)]
+        # The file is renamed. The title of the claim redirects to the new one.
+        renamed = server.files.pop("Castle 0 a.png")
+        server.files["Castle 0 front.png"] = test_stage.File(
+            title="Castle 0 front.png", categories=renamed.categories, image="Castle 0 a.png"
+        )
+        server.redirects["Castle 0 a.png"] = "Castle 0 front.png"
+        world.build(recipe, workspace)
+    found = rows(workspace, "SELECT file FROM image WHERE file LIKE 'Castle 0%' ORDER BY file")
+    assert [file for (file,) in found] == [f"Castle 0 {letter}.png" for letter in "bcd"], "another file takes its place"
+    assert not list((workspace / "images").rglob(f"{first}*"))
+    assert rows(workspace, "SELECT count(*) FROM image WHERE license_code = 'cc-by-3.0'") == [(0,)]
+    reasons = dict(
+        rows(workspace, "SELECT item, reason FROM rejection WHERE stage = 'images' AND reason LIKE 'withdrawn%'")
+    )
+    assert reasons["Q9000 Castle 0 a.png"] == reasons["Q9005 Castle 5 a.png"] == "withdrawn"
+    assert check(Export.open(workspace / "exports/castles")) == []
+
+
+def train_image(workspace):
+    """Return the title and the hash of an image of train."""
+    export = Export.open(workspace / "exports/castles")
+    image = export.table("train")["image"][0].as_py()
+    (row,) = [row for row in export.images().to_pylist() if row["image"] == image]
+    return row["file"], image
+
+
+def write_run(workspace, weights, image):
+    """Write a finished run with two answers, as an evaluation does."""
+    answers = [
+        {"entity": f"Q900{n}", "property": "P17", "image": shown, "answers": ["x"], "choices": [], "split": "test"}
+        for n, shown in enumerate((image, "images/00/0.png"))
+    ]
+    (workspace / "runs/micro-test").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(answers), workspace / "runs/micro-test/answers.parquet")
+    write_json(workspace / "runs/micro-test/results.json", {"weights_sha256": weights})
+
+
+def test_a_checkpoint_and_a_run_are_named_and_training_waits_for_a_build(castles, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    base, source = tiny.checkpoint(tmp_path / "base"), {"type": "export", "path": "exports/castles"}
+    record = short_training.train(Workspace(workspace), base, stage={"steps": 1}, sources=[source])
+    title, image = train_image(workspace)
+    write_run(workspace, record["weights_sha256"], image)
+    derived = {"recipe": {"model": {"checkpoint": "checkpoints/micro"}}, "data": {}}
+    write_json(workspace / "checkpoints/derived/training.json", derived)
+
+    result = withdraw(workspace, "--image", title, "--reason", "deleted <b>on</b> Commons")
+    (base, checkpoint), (run,) = result["checkpoints"], result["runs"]
+    assert (base["name"], base["evidence"], base["checkpoints"]) == ("derived", "its base checkpoint", ["micro"])
+    assert "base checkpoint micro" in (workspace / "checkpoints/derived/README.md").read_text()
+    assert checkpoint["evidence"] == "its export"
+    assert checkpoint["rows"] == checkpoint["by_split"]["train"] == result["store"]["by_split"]["train"]
+    assert (run["rows"], run["checkpoints"]) == (1, ["micro"])
+    card = (workspace / "checkpoints/micro/README.md").read_text()
+    assert f"File:{title}: {checkpoint['rows']} training rows" in card and "<b>" not in card
+    assert "withdrawn after the training" in read_json(workspace / "checkpoints/micro/training.json")["statements"][-1]
+    about_run = read_json(workspace / "runs/micro-test/results.json")["statements"]
+    assert about_run == [
+        f"Withdrawn later: questions of this run ask about withdrawn data (File:{title}).",
+        "Withdrawn later: the model was trained on rows that were withdrawn.",
+    ]
+
+    recipe = short_training.recipe(base, sources=[source])
+    with pytest.raises(UserError, match=rf"has withdrawn data: File:{title} .*Run `pcult build` again\."):
+        TrainingInputs.open(recipe, workspace)
+    world.build(castles / "world/recipe.toml", workspace)
+    assert check(Export.open(workspace / "exports/castles")) == []
+    assert TrainingInputs.open(recipe, workspace)
+
+    # The export that the checkpoint was trained on is gone. Its own record of rows tells.
+    entity = Export.open(workspace / "exports/castles").table("train")["entity"][0].as_py()
+    _, checkpoint = withdraw(workspace, "--entity", entity)["checkpoints"]
+    assert checkpoint["evidence"] == "its record of rows" and checkpoint["rows"] > 0 and checkpoint["images"]
+    text = (workspace / "checkpoints/micro/README.md").read_text()
+    assert text.count("## Withdrawn data") == 1 and f"File:{title}" in text and f"{entity}:" in text
+
+
+def test_a_list_is_validated(tmp_path):
+    (tmp_path / "list.json").write_bytes(orjson.dumps([{"type": "image", "file": "A|B.png"}]))
+    with pytest.raises(UserError, match="is not a file title"):
+        withdrawal.read(tmp_path / "list.json")
+    (tmp_path / "list.json").write_text("{")
+    with pytest.raises(UserError, match="is not a withdrawal list"):
+        withdrawal.read(tmp_path / "list.json")
