@@ -16,6 +16,7 @@ from factory.wikidata.values import by_number
 from factory.withdraw.refresh.findings import Finding, Progress, proposal
 from pangea_cultural.dataset.withdrawal import WithdrawnClaim, WithdrawnEntity
 from pangea_cultural.errors import UserError
+from pangea_cultural.reference.ids import OWN
 from pangea_cultural.utils.console import Reporter
 
 DELETED = "entity deleted"
@@ -23,7 +24,7 @@ GONE, DEPRECATED = "claim gone", "claim deprecated"
 MERGED, LIMITED, CHANGED, UNREADABLE = "entity merged", "claim limited", "revision changed", "document not readable"
 RENAMED = "label changed"
 """Notes: nothing is proposed."""
-# Entities with an image, and the values of their facts.
+# Entities with an image, and the values of their facts. A wiki knows nothing about own entities.
 ENTITIES = """
 WITH used AS (
     SELECT entity FROM entity_image
@@ -31,7 +32,7 @@ WITH used AS (
     UNION SELECT c.value FROM claim c JOIN asked a ON a.first_step = c.property AND a.second_step IS NOT NULL
           WHERE c.entity IN (SELECT entity FROM entity_image) AND c.best
 )
-SELECT entity, revision FROM entity SEMI JOIN used USING (entity)
+SELECT entity, revision FROM entity SEMI JOIN used USING (entity) WHERE NOT starts_with(entity, $own)
 """
 CLAIMS = """
 SELECT entity, property, value FROM claim
@@ -70,7 +71,7 @@ class EntityRefresh:
         Raises:
             UserError: a request failed. Answers so far are kept.
         """
-        revisions = dict(self._store.rows(ENTITIES))
+        revisions = dict(self._store.rows(ENTITIES, {"own": OWN}))
         left = by_number(revisions.keys() - self._progress.answered)
         with reporter.bar("refresh: entities", len(revisions), "entities") as bar:
             bar.advance(len(revisions) - len(left))

@@ -8,6 +8,7 @@ import pytest
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
 from tests.factory.images.test_stage import FILES, RECIPE
+from tests.factory.knowledge import dishes
 from tests.factory.withdraw.test_withdraw import rows, withdraw
 from tests.helpers import world
 from tests.helpers.servers.commons_server import CommonsServer
@@ -146,6 +147,22 @@ def test_a_busy_wiki_is_asked_again(services, built):
     result = refresh(*built)
     assert result["findings"] == [] and result["asked"] == 15
     assert len(wikibase.calls[-1]) > 1, "many entities are one call"
+
+
+def test_a_wiki_is_not_asked_about_own_entities(services, tmp_path):
+    commons, wikibase = services
+    hosts = orjson.dumps([*commons.hosts, wikibase.host]).decode()
+    wikis = f'[[images.sources]]\ntype = "commons"\napi = "{commons.api}"\n[network]\nprivate_hosts = {hosts}\n'
+    source = SOURCE.format(url=wikibase.url, ids=orjson.dumps(CASTLES).decode())
+    text = dishes.RECIPE.replace('"mexico"', '"mexico", "japan"').replace('"since"', '"since", "P571"')
+    recipe = dishes.write(tmp_path / "in", recipe=text.replace("[tables]", f"{wikis}{source}[tables]"), number=4)
+    world.build(recipe, tmp_path / "workspace")
+    shown = {entity[:2] for (entity,) in rows(tmp_path / "workspace", "SELECT DISTINCT entity FROM entity_image")}
+    assert shown == {"x:", "Q9"}, "there are own entities to ask about"
+    wikibase.calls.clear()
+    result = refresh(recipe, tmp_path / "workspace")
+    assert result["findings"] == []
+    assert {name[0] for call in wikibase.calls for name in call} == {"Q"}
 
 
 def test_wikimedia_is_not_asked_without_a_contact(castles):
