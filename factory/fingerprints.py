@@ -18,6 +18,7 @@ import orjson
 from factory.entities.sources import files
 from factory.entities.sources.config import DumpConfig, FilesConfig, SourceConfig
 from factory.images.config import AnyImageSource, CommonsConfig, FolderConfig, OwnImages
+from factory.images.sources.rows import is_file
 from factory.knowledge.config import KnowledgeConfig
 from factory.recipe import Recipe
 from factory.reference import entity_types
@@ -227,7 +228,7 @@ def _image_source(config: AnyImageSource) -> list[Any]:
 
 def _file(path: Path) -> list[Any]:
     """Return a file's path, size and modification time: hashing 100 GB of dump at every start would take an hour."""
-    if not path.is_file():
+    if not is_file(path):
         return [str(path)]
     state = path.stat()
     return [str(path), state.st_size, state.st_mtime_ns]

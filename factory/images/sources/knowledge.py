@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from factory.images.base import Attribution, FetchedImage, ImageInfo
-from factory.images.sources.rows import RowProblem, inside, read_file
+from factory.images.sources.rows import RowProblem, inside, is_file, read_file
 from factory.images.sources.svg import MAX_SVG_BYTES, SVG_TOO_LARGE, SvgRenderer
 from factory.knowledge.columns import Cells
 from factory.knowledge.config import KnowledgeConfig
@@ -52,7 +52,7 @@ class KnowledgeImages:
         known = self._infos.get(title)
         if known is None:
             try:
-                self._paths[title] = _existing(inside(row.file.path.parent, cells["image"].replace("\\", "/")))
+                self._paths[title] = _path(row.file.path.parent, cells["image"].replace("\\", "/"))
             except ImageError as error:
                 info = replace(info, refused=error)
         else:
@@ -117,10 +117,17 @@ def _united(known: ImageInfo, other: ImageInfo, place: str) -> ImageInfo:
     return replace(known, attribution=replace(old, **terms))
 
 
-def _existing(path: Path) -> Path:
-    """Return a path in the spelling of the file system: names of macOS are decomposed, texts of a row are not."""
-    other = path.with_name(unicodedata.normalize("NFD", path.name))
-    return other if not path.exists() and other.exists() else path
+def _path(folder: Path, name: str) -> Path:
+    """Return the path of an image in the spelling of the file system: macOS decomposes names, rows are in NFC.
+
+    Raises:
+        ImageError: one of the two spellings leads out of the folder.
+    """
+    path = inside(folder, name)
+    if is_file(path):
+        return path
+    decomposed = inside(folder, unicodedata.normalize("NFD", name))
+    return decomposed if is_file(decomposed) else path
 
 
 def _missing(title: str) -> ImageInfo:
