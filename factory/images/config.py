@@ -53,7 +53,6 @@ class OwnImages:
     """Images that own knowledge names: the recipe's document sources of this type, not a table of their own."""
 
     sources: tuple[KnowledgeConfig, ...]
-    type: str = "knowledge"
 
 
 ImageSourceConfig = Annotated[DrawingsConfig | FolderConfig | CommonsConfig, Field(discriminator="type")]

@@ -14,8 +14,10 @@ COLUMNS = ("entity", "image", "type", "region", "relation", "value", "language",
 MAX_CHARACTERS = 500
 """Longest cell: an option of a choice question is much shorter."""
 _FORMULA = re.compile(r"[=@]|#(REF|NAME|VALUE|DIV/0|N/A|NULL|NUM|SPILL|CALC)[!?]?")
-_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""Marks that let a text look like another one."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
+"""Bytes that are not UTF-8, as they are read."""
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and marks of direction that let a text look like another one."""
 Cells = Mapping[str, str]
 
 
@@ -46,12 +48,12 @@ def cell(text: str) -> str:
     """
     if not text or text.isspace():
         return ""
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
+    if _SURROGATES.search(text):
         raise RowError(NOT_UTF8, text.encode("ascii", "backslashreplace").decode())
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     if len(text) > MAX_CHARACTERS:
         raise RowError(TOO_LONG, f"{len(text)} characters, at most {MAX_CHARACTERS}")
-    if _DIRECTIONS.search(text) or any(unicodedata.category(letter) == "Cc" for letter in text):
+    if _CONTROLS.search(text):
         raise RowError(CONTROL, text.encode("ascii", "backslashreplace").decode())
     if _FORMULA.match(text):
         raise RowError(FORMULA, text)

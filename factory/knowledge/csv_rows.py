@@ -23,7 +23,7 @@ SEPARATORS = (",", ";", "\t")
 FOREIGN = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
-    b"PK": "a spreadsheet or an archive",
+    b"PK\x03\x04": "a spreadsheet or an archive",
     b"PAR1": "Parquet",
     b"\x1f\x8b": "compressed",
 }
@@ -53,12 +53,12 @@ def read(path: Path) -> Iterator[Row]:
 
 def _rows(stream: IO[str], path: Path) -> Iterator[Row]:
     lines = _Lines(stream)
-    header = lines.row(_separator(lines.peek()))
+    header = lines.row()
     if header is None or isinstance(header[1], RowError):
         raise UserError(f"{path} has no header. Write the names of the columns into its first line.")
     yield header
-    separator, width = _separator(lines.first), len(header[1])
-    while (row := lines.row(separator)) is not None:
+    width = len(header[1])
+    while (row := lines.row()) is not None:
         number, fields = row
         if isinstance(fields, list):
             if not any(field.strip() for field in fields):
@@ -81,29 +81,25 @@ def _separator(header: str) -> str:
 
 
 class _Lines:
-    """The lines of a file, as a source of rows that can step back to the line after a broken row's first one."""
+    """The lines of a file, as a source of rows that can step back to the line after a broken row's first one.
+
+    The first line tells the separator.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-        self._pending: deque[str] = deque()
         self._row: list[str] = []
         self._size = 0
         self._number = 0
-        self.first = ""
-        """First line of the file."""
+        self._pending = deque([self._read()])
+        self._separator = _separator(self._pending[0])
 
-    def peek(self) -> str:
-        """Return the first line without reading it."""
-        self.first = self._read()
-        self._pending.append(self.first)
-        return self.first
-
-    def row(self, separator: str) -> Row | None:
+    def row(self) -> Row | None:
         """Return the next row with the number of its first line, or None at the end of the file."""
         self._row, self._size = [], 0
         start = self._number + 1
         try:
-            fields = next(csv.reader(self, delimiter=separator, strict=True))
+            fields = next(csv.reader(self, delimiter=self._separator, strict=True))
         except StopIteration:
             return None
         except csv.Error:

@@ -34,8 +34,6 @@ class Group:
     """Property, type, key of the value, and whether a row names a source, without repetition."""
     texts: dict[str, Texts] = field(default_factory=dict)
     """Texts that are values, by id."""
-    text_values: list[tuple[str, str]] = field(default_factory=list)
-    """Properties and ids of all values that are texts."""
     used: list[tuple[Stated, str, str]] = field(default_factory=list)
     """Rows with the property and the value that they state. A row with an image occurs twice."""
     rejected: list[Rejected] = field(default_factory=list)
@@ -48,7 +46,7 @@ def group(entity: str, rows: Sequence[Stated]) -> Group:
     found.regions = list(dict.fromkeys(row.statement.region for row in rows if row.statement.region))
     _add_names(rows, found)
     claims: dict[tuple[str, str, str], bool] = {}
-    ids = _text_values(rows, found)
+    ids, text_values = _text_values(rows, found)
     for row in rows:
         said = row.statement
         if row.title:
@@ -62,7 +60,7 @@ def group(entity: str, rows: Sequence[Stated]) -> Group:
             claims[key] = claims.get(key, False) or bool(said.source)
             found.used.append((row, said.relation, value))
     # Values whose texts are all repeated: a row has the first value of its text.
-    for relation, value in found.text_values:
+    for relation, value in text_values:
         claims.setdefault((relation, "item", value), False)
     found.claims = [(*key, has_source) for key, has_source in claims.items()]
     return found
@@ -110,8 +108,11 @@ def _contradicting(rows: Iterable[Stated]) -> dict[tuple[str, str], list[str]]:
     return {key: list(places.values()) for key, places in values.items() if len(places) > 1}
 
 
-def _text_values(rows: Iterable[Stated], found: Group) -> dict[tuple[str, str, str], str]:
-    """Return the ids of the values of texts, by relation, language and text. The values are added to the group."""
+def _text_values(rows: Iterable[Stated], found: Group) -> tuple[dict[tuple[str, str, str], str], list[tuple[str, str]]]:
+    """Return the ids of the values of texts, by relation, language and text, and the relations and ids of all values.
+
+    The texts are added to the group.
+    """
     texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         said = row.statement
@@ -120,12 +121,13 @@ def _text_values(rows: Iterable[Stated], found: Group) -> dict[tuple[str, str, s
             if said.value not in listed:
                 listed.append(said.value)
     ids: dict[tuple[str, str, str], str] = {}
+    values = []
     for relation, by_language in texts.items():
         for place in range(max(map(len, by_language.values()))):
             chosen = {code: listed[min(place, len(listed) - 1)] for code, listed in by_language.items()}
             value = text_id(chosen)
             found.texts[value] = chosen
-            found.text_values.append((relation, value))
+            values.append((relation, value))
             for code, text in chosen.items():
                 ids.setdefault((relation, code, text), value)
-    return ids
+    return ids, values

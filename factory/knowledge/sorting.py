@@ -133,9 +133,9 @@ class SortedRows:
             yield entity, kept, rest
 
     def _stream(self, query: str, offset: int = 0) -> Iterator[dict[str, Any]]:
-        cursor = self._connection.cursor()
-        for batch in cursor.sql(f"{query} OFFSET {offset}").to_arrow_reader(BATCH_ROWS):
-            yield from batch.to_pylist()
+        with self._connection.cursor() as cursor:
+            for batch in cursor.sql(f"{query} OFFSET {offset}").to_arrow_reader(BATCH_ROWS):
+                yield from batch.to_pylist()
 
 
 def _cells(statement: Statement) -> tuple[str, ...]:

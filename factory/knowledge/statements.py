@@ -1,6 +1,5 @@
 """Statements: rows whose cells are checked and have the form of the store."""
 
-import contextlib
 from dataclasses import dataclass
 
 from factory.knowledge import values
@@ -27,7 +26,7 @@ from factory.reference.properties import NAME, OWN_NAME, Property, properties
 from factory.scope import Scope
 from pangea_cultural.errors import ImageError, UserError, unknown
 from pangea_cultural.reference import licenses, own_tables
-from pangea_cultural.reference.languages import Language, language, languages
+from pangea_cultural.reference.languages import Language, languages
 from pangea_cultural.reference.regions import region
 
 ALL_LANGUAGES = "mul"
@@ -127,24 +126,28 @@ def _language(cells: Cells, scope: Scope) -> str:
         raise RowError(NO_LANGUAGE, cells.get("value", ""))
     if code.casefold() == ALL_LANGUAGES:
         return ALL_LANGUAGES
-    row = _found_language(code)
+    lower = code.casefold()
+    row = _languages().get(lower) or _languages().get(lower.partition("-")[0])
+    if row is None:
+        raise RowError(UNKNOWN_LANGUAGE, f"{code}: write a code of `pcult data list languages`")
     if row.code not in scope.languages:
         raise RowError(OTHER_LANGUAGE, row.code)
-    regional = {label for labels in row.regional_labels.values() for label in labels}
-    return code.lower() if code.lower() in regional.union(row.labels) else row.labels[0]
-
-
-def _found_language(code: str) -> Language:
-    """Return the language of a code, of a code of labels such as zh-hant, or of a name such as Spanish."""
-    for name in (code, code.partition("-")[0], _codes_by_name().get(code.casefold(), "")):
-        with contextlib.suppress(UserError):
-            return language(name)
-    raise RowError(UNKNOWN_LANGUAGE, f"{code}: write a code of `pcult data list languages`")
+    return lower if lower in _label_codes(row.code) else row.labels[0]
 
 
 @own_tables.cached
-def _codes_by_name() -> dict[str, str]:
-    return {name.casefold(): row.code for row in languages().values() for name in (row.name, row.native)}
+def _languages() -> dict[str, Language]:
+    """Return the languages by what people write in lower case: a code, or a name such as Spanish."""
+    rows = languages().values()
+    names = {name.casefold(): row for row in rows for name in (row.name, row.native)}
+    return names | {code.casefold(): row for row in rows for code in (*row.aliases, row.code)}
+
+
+@own_tables.cached
+def _label_codes(language: str) -> frozenset[str]:
+    """Return the label codes of a language, such as zh-hant, also those of regions."""
+    row = languages()[language]
+    return frozenset({*row.labels, *(label for labels in row.regional_labels.values() for label in labels)})
 
 
 def _region(cells: Cells) -> str:

@@ -153,3 +153,7 @@ def test_a_folder_is_read_in_the_order_of_its_files(tmp_path):
 def test_a_folder_without_tables_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"No \.csv or \.tsv or \.parquet file"):
         Files([KnowledgeConfig(type="knowledge", path=tmp_path)])
+
+
+def test_a_header_that_begins_like_an_archive_is_read(read):
+    assert read("PK,entity,relation,value\n7,a,name,Día\n") == {2: ("a", "name", "Día")}
