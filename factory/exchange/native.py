@@ -1,8 +1,6 @@
 """The native export: Parquet files and a folder of images, as `pangea_cultural.dataset.export` reads them."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,14 @@ from factory.store.store import Store
 from pangea_cultural import __version__
 from pangea_cultural.dataset import export, tables
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import RANDOM_SUFFIX, atomic_path, leftover_temporaries, sha256_file, write_json
+from pangea_cultural.utils.files import (
+    RANDOM_SUFFIX,
+    atomic_path,
+    leftover_temporaries,
+    link_or_copy,
+    sha256_file,
+    write_json,
+)
 from pangea_cultural.utils.sealed import is_intact, seal
 
 IMAGES = """
@@ -143,10 +148,7 @@ def _link(source: Path, target: Path) -> None:
     """Replace a file by a link to another one, or by a copy."""
     with atomic_path(target) as temporary:
         temporary.unlink()
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
+        if not link_or_copy(source, temporary):
             seal(temporary)
 
 

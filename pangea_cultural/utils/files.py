@@ -95,6 +95,20 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> bool:
+    """Link a file, or copy it with its time where links are not possible. A symbolic link stays one.
+
+    Returns:
+        Whether it was linked.
+    """
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+        return False
+    return True
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` atomically as indented JSON. Keys are sorted, so that equal values give equal bytes."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY

@@ -1,11 +1,11 @@
 """The image files of an export, linked or copied into another folder."""
 
-import os
 from pathlib import Path
 
 from factory.exchange.source import Source
 from factory.exchange.target import Target
-from pangea_cultural.utils.sealed import SEALED_NS
+from pangea_cultural.utils.files import link_or_copy
+from pangea_cultural.utils.sealed import seal
 
 
 def copy_images(source: Source, target: Target) -> None:
@@ -17,9 +17,5 @@ def copy_images(source: Source, target: Target) -> None:
         if copy.parent not in folders:
             copy.parent.mkdir(parents=True, exist_ok=True)
             folders.add(copy.parent)
-        try:
-            os.link(path, copy)
-        except OSError:
-            target.copy(path, name)
-            os.utime(copy, ns=(SEALED_NS, SEALED_NS))
-            del target.files[name]
+        if not link_or_copy(path, copy):
+            seal(copy)
