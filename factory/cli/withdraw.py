@@ -14,7 +14,9 @@ from pangea_cultural.workspace import Workspace
 @click.option("--image", "images", multiple=True, metavar="TITLE", help="File, as on Commons: File:NAME.jpg.")
 @click.option("--entity", "entities", multiple=True, metavar="QID", help="Entity: as a subject, answer and option.")
 @click.option("--claim", "claims", multiple=True, metavar="'QID PID [VALUE]'", help="Claim of an entity.")
-@click.option("--license", "licenses", multiple=True, metavar="CODE", help="License, with all its images.")
+@click.option(
+    "--license", "licenses", multiple=True, metavar="CODE", help="License, with all its images and statements."
+)
 @click.option(
     "--source", "sources", multiple=True, metavar="TEXT", help="Source of own knowledge, with all that it states."
 )

@@ -14,7 +14,6 @@ from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sources.fields import RowError, image
 from pangea_cultural.dataset.sql import parquet, readable
-from pangea_cultural.dataset.tables import STATEMENTS
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
 
@@ -65,7 +64,7 @@ class Source:
     @property
     def statements(self) -> Path | None:
         """The table of statements of own knowledge, if there are any."""
-        return self.export.path / STATEMENTS if STATEMENTS in self.export.manifest["files"] else None
+        return self.export.statements_file
 
     def define(self, statements: str) -> None:
         """Define SQL macros or temporary tables for queries."""

@@ -16,7 +16,7 @@ from factory.reference import published
 from factory.report import counts, models, samples
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.sql import parquet
-from pangea_cultural.dataset.tables import IMAGES, STATEMENTS
+from pangea_cultural.dataset.tables import IMAGES
 from pangea_cultural.reference import own_tables
 from pangea_cultural.utils import pages
 from pangea_cultural.utils.pages import item_address, web_address
@@ -76,9 +76,8 @@ def _content(export: Export, *, number: int, seed: int) -> dict[str, Any]:
 
 
 def _statement_licenses(connection: duckdb.DuckDBPyConnection, export: Export) -> list[dict[str, Any]]:
-    if STATEMENTS not in export.manifest["files"]:
-        return []
-    return counts.statement_licenses(connection, export.path / STATEMENTS)
+    path = export.statements_file
+    return counts.statement_licenses(connection, path) if path else []
 
 
 def _by_stage(rejections: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -19,6 +19,7 @@ from factory.reference.properties import (
     CATEGORY_PROPERTIES,
     COUNTRY,
     IMAGE_PROPERTIES,
+    OWN_NAME,
     PHOTO_PROPERTIES,
     STRUCTURE_PROPERTIES,
     properties,
@@ -39,6 +40,12 @@ from pangea_cultural.dataset.withdrawal import (
 
 APPLIED = WITHDRAWN
 """Key of the table `meta`: the digest of the list that the store follows, and the names of its withdrawals."""
+LICENSES = "SELECT license_code, license FROM image UNION SELECT license_code, license FROM statement"
+NAMED = """
+SELECT DISTINCT entity FROM statement
+WHERE property = ? AND list_contains(?, license_code || chr(31) || license) ORDER BY entity
+"""
+"""Entities with a name under a license."""
 IMAGES, RELEVANCE, EXPORT = "images", "relevance", "export"
 """Stages that withdrawals let run again, with all later ones: after images, from questions or from the export on."""
 
@@ -136,12 +143,16 @@ def find(store: Store, items: Sequence[Withdrawn]) -> dict[str, Any]:
     """Fill the temporary tables of find.sql, and return the parameters of its queries."""
     images = [item for item in items if isinstance(item, WithdrawnImage)]
     claims = [item for item in items if isinstance(item, WithdrawnClaim)]
+    entities = [item.entity for item in items if isinstance(item, WithdrawnEntity)]
+    withdrawn_licenses = licenses(store, items)
     parameters = {
         "files": [item.file for item in images if item.file],
         "images": [digest for item in images for digest in item.images],
         "originals": [digest for item in images for digest in item.sha1],
-        "licenses": _licenses(store, items),
-        "entities": [item.entity for item in items if isinstance(item, WithdrawnEntity)],
+        "licenses": withdrawn_licenses,
+        # An entity whose name is under a withdrawn license is withdrawn as a whole.
+        "entities": entities + [entity for (entity,) in store.rows(NAMED, [OWN_NAME, withdrawn_licenses])],
+        "photo": PHOTO_PROPERTIES[0],
         "photo_properties": list(PHOTO_PROPERTIES),
         "category_properties": list(CATEGORY_PROPERTIES),
         "image_properties": list(IMAGE_PROPERTIES),
@@ -160,10 +171,10 @@ def find(store: Store, items: Sequence[Withdrawn]) -> dict[str, Any]:
 _CLAIM = ("entity", "property", "value")
 
 
-def _licenses(store: Store, items: Sequence[Withdrawn]) -> list[str]:
+def licenses(store: Store, items: Sequence[Withdrawn]) -> list[str]:
     """Return the pairs of code and name of the store's licenses that are withdrawn."""
     withdrawn = [item for item in items if isinstance(item, WithdrawnLicense)]
-    rows = store.rows("SELECT DISTINCT license_code, license FROM image") if withdrawn else []
+    rows = store.rows(LICENSES) if withdrawn else []
     return [f"{code}\x1f{name}" for code, name in rows if any(item.covers(code, name) for item in withdrawn)]
 
 

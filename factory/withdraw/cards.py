@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from factory.withdraw.reach import RECORD, Found
-from pangea_cultural.dataset.withdrawal import Withdrawn
+from pangea_cultural.dataset.withdrawal import Withdrawn, few
 from pangea_cultural.utils.files import read_json, write_bytes, write_json
 
 CARD, RESULTS = "README.md", "results.json"
@@ -16,54 +19,85 @@ _BEGIN, _END = "<!-- withdrawn rows -->", "<!-- end of withdrawn rows -->"
 _SECTION = re.compile(rf"\n*{re.escape(_BEGIN)}.*?{re.escape(_END)}\n?", re.DOTALL)
 
 
-def mark(found: Found, items: Sequence[Withdrawn]) -> None:
-    """Add withdrawals to a checkpoint or a run. Earlier ones stay."""
-    if (found.path / RECORD).is_file():
-        if found.concerned.rows or found.checkpoints:
-            _mark_checkpoint(found, items)
-    else:
-        _mark_run(found)
+def mark_checkpoint(checkpoint: Found, items: Sequence[Withdrawn]) -> None:
+    """Add withdrawals to the record and the model card of a checkpoint. Earlier ones stay.
 
-
-def _mark_checkpoint(checkpoint: Found, items: Sequence[Withdrawn]) -> None:
+    Raises:
+        OSError: a file cannot be read or written.
+        ValueError: the record or the card is garbled.
+    """
+    if not (checkpoint.concerned.rows or checkpoint.checkpoints):
+        return
     reasons = {item.name: item for item in items}
-    record = read_json(checkpoint.path / RECORD)
-    known: dict[str, Any] = record.get(KEY) or {}
+    record = _read(checkpoint.path / RECORD, _Record)
+    known: dict[str, Any] = record.get(KEY, {})
     for name, rows in checkpoint.concerned.rows.items():
         item = reasons[name]
         known[name] = {"rows": rows, "reason": item.reason, "date": item.date}
     for base in checkpoint.checkpoints:
         known[f"base checkpoint {base}"] = {"rows": 0, "date": max((item.date for item in items), default="")}
-    others = [text for text in record.get("statements", []) if not text.startswith(STATEMENT)]
-    record |= {KEY: known, "statements": [*others, statement(known)]}
+    record |= {KEY: known, "statements": [*_others(record), statement(known)]}
     card = checkpoint.path / CARD
     text = card.read_text("utf-8") if card.is_file() else ""
     write_bytes(card, (_SECTION.sub("\n", text).rstrip("\n") + "\n\n" + _section(known)).encode())
     write_json(checkpoint.path / RECORD, record)
 
 
-def _mark_run(run: Found) -> None:
-    """Add withdrawals to the results of a run, whose report then says so."""
+def mark_run(run: Found) -> None:
+    """Add withdrawals to the results of a run, whose report then says so. Earlier ones stay.
+
+    Raises:
+        OSError: the results cannot be read or written.
+        ValueError: the results are garbled.
+    """
     path = run.path / RESULTS
-    results = read_json(path)
-    others = [text for text in results.get("statements", []) if not text.startswith(STATEMENT)]
-    names = listed(sorted({*results.get(KEY, ()), *run.concerned.rows}))
-    about = [f"{STATEMENT} questions of this run ask about withdrawn data ({names})."] if names else []
+    results = _read(path, _Results)
+    names = sorted({*results.get(KEY, ()), *run.concerned.rows})
+    about = [f"{STATEMENT} questions of this run ask about withdrawn data ({few(names)})."] if names else []
     about += [f"{STATEMENT} the model was trained on rows that were withdrawn."] if run.checkpoints else []
-    write_json(
-        path,
-        results | {KEY: sorted({*results.get(KEY, ()), *run.concerned.rows}), "statements": [*others, *about]},
-    )
+    write_json(path, results | {KEY: names, "statements": [*_others(results), *about]})
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
-    """Return a few names."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+class _Entry(BaseModel):
+    rows: int
+    reason: str = ""
+    date: str = ""
+
+
+class _Record(BaseModel):
+    """Keys of a checkpoint's record that are read."""
+
+    withdrawn: dict[str, _Entry] = {}
+    statements: list[str] = []
+
+
+class _Results(BaseModel):
+    """Keys of a run's results that are read."""
+
+    withdrawn: list[str] = []
+    statements: list[str] = []
+
+
+def _read(path: Path, keys: type[BaseModel]) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is garbled.
+    """
+    content = read_json(path)
+    keys.model_validate(content)
+    return dict(content)
+
+
+def _others(content: Mapping[str, Any]) -> list[str]:
+    """Return the statements about something else."""
+    return [text for text in content.get("statements", []) if not text.startswith(STATEMENT)]
 
 
 def statement(known: Mapping[str, Any]) -> str:
     """Return the sentence about a checkpoint's withdrawn rows."""
-    return f"{STATEMENT} rows of the training data were withdrawn after the training ({listed([*known])})."
+    return f"{STATEMENT} rows of the training data were withdrawn after the training ({few([*known])})."
 
 
 def _section(known: Mapping[str, Any]) -> str:

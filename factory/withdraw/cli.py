@@ -1,6 +1,7 @@
 """`pcult data withdraw`: what is concerned, the removal, and the result for people and programs."""
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from filelock import FileLock, Timeout
 from factory.store.store import Store
 from factory.withdraw import apply, caches, cards, names, reach, statements
 from factory.withdraw.apply import Counts
+from factory.withdraw.completion import completed
 from factory.withdraw.reach import Found, Reach
-from factory.withdraw.request import Request, completed, not_found
+from factory.withdraw.request import Request, not_found
 from pangea_cultural.cli.output import print_json, print_table
 from pangea_cultural.dataset import withdrawal
-from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.export import MANIFEST, Export
+from pangea_cultural.dataset.tables import in_one_line
 from pangea_cultural.dataset.withdrawal import WithdrawalList, Withdrawn, WithdrawnLicense
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import without_controls
@@ -80,12 +83,12 @@ def run(
         raise UserError("The list has no withdrawals. Name --image, --entity, --claim, --license or --source.")
     with _locked(workspace, dry_run=dry_run), _open_store(workspace) as store:
         known = withdrawal.read(workspace.withdrawals) if workspace else _of_export(export)
-        named += _of_statements(store, request, named)
+        stated = _of_statements(store, export, request, [*named, *given])
         if store is not None:
             require_finished_images(store)
-            named = [full for item in named for full in completed(store, item, strict=True)]
-            given = [full for item in given for full in completed(store, item, strict=False)]
-        items = names.complete(WithdrawalList().merged([*given, *named]), known, workspace, export)
+            named = completed(store, named, strict=True)
+            given, stated = (completed(store, items, strict=False) for items in (given, stated))
+        items = names.complete(WithdrawalList().merged([*given, *named, *stated]), known, _exports(workspace, export))
         plan = Plan(items, apply.count(store, items) if store else None, _reach(workspace, store, items, export))
         _require_found(store, named, known, plan, "the workspace" if workspace else "the export")
         if not dry_run:
@@ -116,12 +119,22 @@ def _locked(workspace: Workspace | None, *, dry_run: bool) -> Iterator[None]:
         raise UserError(f"Another process withdraws from {workspace.root}. Wait until it ends.") from error
 
 
-def _of_statements(store: Store | None, request: Request, named: Sequence[Withdrawn]) -> list[Withdrawn]:
-    """Return the withdrawals of own knowledge that sources and licenses stand for."""
+def _exports(workspace: Workspace | None, export: Export | None) -> list[Path]:
+    """Return the folders of the exports that are searched."""
+    found = [path.parent for path in sorted(workspace.exports.glob(f"*/{MANIFEST}"))] if workspace else []
+    return [*([export.path] if export else []), *found]
+
+
+def _of_statements(
+    store: Store | None, export: Export | None, request: Request, items: Sequence[Withdrawn]
+) -> list[Withdrawn]:
+    """Return the withdrawals of own knowledge that sources and licenses stand for. They need not be found again."""
     found = [
-        item for source in request.sources for item in statements.of_source(store, source, request.reason, request.date)
+        item
+        for source in request.sources
+        for item in statements.of_source(store, export, source, request.reason, request.date)
     ]
-    terms = [item for item in named if isinstance(item, WithdrawnLicense)] if store else []
+    terms = [item for item in items if isinstance(item, WithdrawnLicense)] if store else []
     return found + [item for term in terms if store for item in statements.of_license(store, term)]
 
 
@@ -196,11 +209,13 @@ def _withdraw(
     workspace: Workspace, store: Store | None, withdrawn: WithdrawalList, plan: Plan, stages: Sequence[str]
 ) -> None:
     """Write the notes first, then the list: if the rest is killed, the next build or the same command completes it."""
-    for found in (*plan.reach.checkpoints, *plan.reach.runs):
+    notes = [(found, functools.partial(cards.mark_checkpoint, found, plan.items)) for found in plan.reach.checkpoints]
+    notes += [(found, functools.partial(cards.mark_run, found)) for found in plan.reach.runs]
+    for found, write in notes:
         try:
-            cards.mark(found, plan.items)
-        except OSError as error:
-            plan.reach.problems.append(f"{found.path}: no note was written ({error.strerror})")
+            write()
+        except (OSError, ValueError) as error:
+            plan.reach.problems.append(f"{found.path}: no note was written ({in_one_line(error)})")
     withdrawn.write(workspace.withdrawals)
     if store is not None:
         apply.remove(store, withdrawn, workspace.images, stages)
@@ -238,10 +253,14 @@ def _print(plan: Plan, workspace: Workspace | None, export: Export | None, *, dr
 def _print_found(title: str, found: Sequence[Found], *, evidence: bool = False) -> None:
     if not found:
         return
-    columns = ["name", "rows", "by split", "images"] + (["known from"] if evidence else [])
+    stated = any(entry.concerned.statements for entry in found)
+    columns = ["name", "rows", "by split", "images", *(["statements"] if stated else [])]
+    columns += ["known from"] if evidence else []
     rows = []
     for entry in found:
         rows.append([entry.name, entry.concerned.total, _by(entry.concerned.splits), len(entry.concerned.images)])
+        if stated:
+            rows[-1].append(entry.concerned.statements.total())
         if evidence:
             rows[-1].append(entry.evidence)
     print_table(title, columns, rows)

@@ -16,6 +16,11 @@ CREATE OR REPLACE TEMP TABLE gone_entity AS
 SELECT entity, selected FROM entity
 WHERE entity IN (SELECT unnest($entities::VARCHAR[])) AND (selected OR entity IN (SELECT entity FROM label));
 
+-- Claims that rows of own knowledge under a withdrawn license state.
+CREATE OR REPLACE TEMP TABLE gone_statement AS
+SELECT DISTINCT entity, property, value FROM statement
+WHERE property <> $photo AND list_contains($licenses, license_code || chr(31) || license);
+
 -- Claims, and those whose value is a withdrawn entity: they still link to a region and tell a type.
 CREATE OR REPLACE TEMP TABLE gone_claim AS
 SELECT entity, property, ordinal, value, min(word) AS word
@@ -24,6 +29,9 @@ FROM (
     FROM claim c JOIN listed_claim l ON l.entity = c.entity AND l.property = c.property
     WHERE c.qualified <> $withdrawn
       AND (l.value IN ('', c.value) OR (list_contains($image_properties, c.property) AND as_title(l.value) = as_title(c.value)))
+    UNION ALL
+    SELECT entity, property, ordinal, value, $withdrawn FROM claim SEMI JOIN gone_statement USING (entity, property, value)
+    WHERE qualified <> $withdrawn
     UNION ALL
     SELECT entity, property, ordinal, value, $withdrawn_value FROM claim
     WHERE value_type = 'item' AND qualified NOT IN ($withdrawn, $withdrawn_value)

@@ -1,6 +1,5 @@
 """Removal of withdrawn rows from an export, in place: the other rows stay as they are."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,21 +15,21 @@ from factory.exchange.card import attribution, card
 from factory.exchange.formats.base import Options
 from factory.exchange.formats.registry import FORMATS
 from factory.exchange.question_files import write_parquet
-from pangea_cultural.dataset import withdrawal, withdrawn_rows
+from pangea_cultural.dataset import withdrawal, withdrawn_rows, withdrawn_statements
 from pangea_cultural.dataset.export import MANIFEST, SPLITS, Export
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sql import quoted
-from pangea_cultural.dataset.tables import IMAGES
+from pangea_cultural.dataset.tables import IMAGES, STATEMENTS
 from pangea_cultural.dataset.withdrawal import WITHDRAWN, Withdrawn, WithdrawnEntity
 from pangea_cultural.dataset.withdrawn_rows import Matcher
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import atomic_folder, restore_folder, sha256_file, write_json
+from pangea_cultural.utils.files import atomic_folder, link_or_copy, restore_folder, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 
 Audit = Callable[[Path, dict[str, Any]], dict[str, Any]]
 """Returns the figures of the audit of a folder with questions, for the settings of a manifest."""
-DESCRIBING = (MANIFEST, IMAGES, writer.DESCRIPTION, card.CARD, attribution.ATTRIBUTION)
+DESCRIBING = (MANIFEST, IMAGES, STATEMENTS, writer.DESCRIPTION, card.CARD, attribution.ATTRIBUTION)
 """Files that are written again."""
 
 
@@ -109,22 +108,22 @@ def _write(export: Export, items: Sequence[Withdrawn], audit: Audit, folder: Pat
     _copy_others(export, folder)
     names = [f"questions-{split}.parquet" for split in SPLITS]
     counts = {split: _write_questions(export, name, matcher, folder) for split, name in zip(SPLITS, names, strict=True)}
-    database = duckdb.connect()
-    tables = ", ".join(quoted(folder / name) for name in names)
-    database.execute(f"CREATE VIEW question AS FROM read_parquet([{tables}])")
-    _write_images(export, items, matcher, database, folder)
-    merged = withdrawal.of_manifest(export.manifest).merged(items)
-    by_language = database.execute(
-        "SELECT language, question_type, count(*) FROM question GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
-    manifest = export.manifest | {
-        WITHDRAWN: merged.as_json(),
-        "questions": counts,
-        "questions_by_language": {f"{language} {kind}": number for language, kind, number in by_language},
-        "entities": _distinct(database, "entity"),
-        "images": _distinct(database, "image"),
-        "files": {name: sha256_file(folder / name) for name in (*names, IMAGES)},
-    }
+    names += _write_statements(export, items, folder)
+    with duckdb.connect() as database:
+        files = ", ".join(quoted(folder / f"questions-{split}.parquet") for split in SPLITS)
+        database.execute(f"CREATE VIEW question AS FROM read_parquet([{files}])")
+        _write_images(export, items, matcher, database, folder)
+        by_language = database.execute(
+            "SELECT language, question_type, count(*) FROM question GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        manifest = export.manifest | {
+            WITHDRAWN: withdrawal.of_manifest(export.manifest).merged(items).as_json(),
+            "questions": counts,
+            "questions_by_language": {f"{language} {kind}": number for language, kind, number in by_language},
+            "entities": _distinct(database, "entity"),
+            "images": _distinct(database, "image"),
+            "files": {name: sha256_file(folder / name) for name in (*names, IMAGES)},
+        }
     if "audit" in manifest:
         manifest["audit"] = audit(folder, manifest)
     write_json(folder / MANIFEST, manifest)
@@ -141,27 +140,20 @@ def _copy_others(export: Export, folder: Path) -> None:
         if path.name in known:
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, folder / path.name, symlinks=True, copy_function=_link)
+            shutil.copytree(path, folder / path.name, symlinks=True, copy_function=link_or_copy)
         else:
-            _link(path, folder / path.name)
-
-
-def _link(source: str | Path, target: str | Path) -> None:
-    """Link a file, or copy it where links are not possible."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
+            link_or_copy(path, folder / path.name)
 
 
 def _write_questions(export: Export, name: str, matcher: Matcher, folder: Path) -> int:
     """Write the questions of a split that stay, and return their number. A file that loses none is linked."""
     source = export.path / name
-    before = pq.ParquetFile(source).metadata.num_rows
+    with pq.ParquetFile(source) as file:
+        before = file.metadata.num_rows
     number = write_parquet(_staying(source, matcher), folder / name)
     if number == before:
         (folder / name).unlink()
-        _link(source, folder / name)
+        link_or_copy(source, folder / name)
     return number
 
 
@@ -174,6 +166,20 @@ def _staying(path: Path, matcher: Matcher) -> Iterator[pa.Table]:
             yield table if batch is None else table.filter(pc.invert(matcher.mask(batch)))
         if not file.num_row_groups:
             yield QUESTION_SCHEMA.empty_table()
+
+
+def _write_statements(export: Export, items: Sequence[Withdrawn], folder: Path) -> list[str]:
+    """Write the statements of own knowledge that stay, and return the name of their file, if any do."""
+    path = export.statements_file
+    if path is None:
+        return []
+    table = export.statements()
+    staying = withdrawn_statements.staying_statements(table, items)
+    if staying.num_rows == table.num_rows:
+        link_or_copy(path, folder / path.name)
+    elif staying.num_rows:
+        pq.write_table(staying, folder / path.name, compression="zstd")
+    return [path.name] if staying.num_rows else []
 
 
 def _write_images(
@@ -192,5 +198,5 @@ def _write_images(
             row["entities"] = [entity for entity in row["entities"] if entity not in gone]
         target = folder / row["image"]
         target.parent.mkdir(parents=True, exist_ok=True)
-        _link(export.path / row["image"], target)
+        link_or_copy(export.path / row["image"], target)
     pq.write_table(pa.Table.from_pylist(kept, table.schema), folder / IMAGES, compression="zstd")

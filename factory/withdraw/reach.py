@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pangea_cultural.dataset import training_rows, withdrawn_rows
-from pangea_cultural.dataset.export import MANIFEST, Export
+from pangea_cultural.dataset.export import MANIFEST, SPLITS, Export
 from pangea_cultural.dataset.withdrawal import Withdrawn, WithdrawnImage
 from pangea_cultural.dataset.withdrawn_rows import Concerned, Matcher
 from pangea_cultural.errors import UserError
@@ -42,6 +42,7 @@ class Found:
         rows = self.concerned
         result: dict[str, Any] = {"name": self.name, "path": str(self.path), "rows": rows.total}
         result |= {"by_split": dict(rows.splits), "by_withdrawal": dict(rows.rows), "images": sorted(rows.images)}
+        result |= {"statements": rows.statements.total()} if rows.statements else {}
         result |= {"evidence": self.evidence} if self.evidence else {}
         return result | ({"checkpoints": self.checkpoints} if self.checkpoints else {})
 
@@ -61,7 +62,7 @@ class Reach:
     def names(self) -> set[str]:
         """Return the names of withdrawals that something has."""
         found = (*self.exports, *self.checkpoints, *self.runs)
-        return {name for entry in found for name in entry.concerned.rows}
+        return {name for entry in found for name in (*entry.concerned.rows, *entry.concerned.statements)}
 
 
 def find(workspace: Workspace, items: Sequence[Withdrawn], licensed: Iterable[tuple[str, str]] = ()) -> Reach:
@@ -80,7 +81,7 @@ def find(workspace: Workspace, items: Sequence[Withdrawn], licensed: Iterable[tu
     for digest, name in licensed:
         hashes[digest].append(name)
     exports, manifests = _exports(workspace, items, hashes, problems)
-    checkpoints = _with_derived(workspace, list(_checkpoints(workspace, items, hashes, manifests)))
+    checkpoints = _with_derived(workspace, list(_checkpoints(workspace, items, hashes, manifests, problems)))
     runs = list(_runs(workspace, items, hashes, checkpoints, problems))
     clean = frozenset(digest for digest, entry in manifests.items() if not entry.concerned)
     return Reach([entry for entry in exports if entry.concerned], checkpoints, runs, problems, clean)
@@ -104,7 +105,7 @@ def _exports(
             for path, names in withdrawn_rows.withdrawn_images(export, items).items():
                 hashes[PurePosixPath(path).stem] += names
         except (UserError, OSError, ValueError, KeyError, pa.ArrowException) as error:
-            problems.append(f"{manifest.parent}: cannot be read ({' '.join(str(error).split())[:200]})")
+            problems.append(_unreadable(manifest.parent, error))
             continue
         exports.append(found)
         manifests[sha256_file(manifest)] = found
@@ -112,22 +113,28 @@ def _exports(
 
 
 def _checkpoints(
-    workspace: Workspace, items: Sequence[Withdrawn], hashes: dict[str, list[str]], manifests: dict[str, Found]
+    workspace: Workspace,
+    items: Sequence[Withdrawn],
+    hashes: dict[str, list[str]],
+    manifests: dict[str, Found],
+    problems: list[str],
 ) -> Iterator[Found]:
     """Yield the checkpoints that were trained on withdrawn rows, or whose training data is unknown."""
     for path in sorted(workspace.checkpoints.glob(f"*/{RECORD}")):
         record = _json(path)
         digests = _manifests(record)
         rows = path.parent / training_rows.FILE
-        evidence = FROM_EXPORT
-        if all(digest in manifests for digest in digests):
-            concerned = _of_exports(record, [manifests[digest] for digest in digests], items)
+        concerned, evidence = Concerned(), UNKNOWN
+        if record and all(digest in manifests for digest in digests):
+            concerned, evidence = _of_exports(record, [manifests[digest] for digest in digests], items), FROM_EXPORT
         elif rows.is_file():
             short = {digest[: training_rows.HASH_DIGITS]: names for digest, names in hashes.items()}
-            concerned, evidence = Concerned(), FROM_ROWS
-            Matcher(items, short).count(withdrawn_rows.batches(rows, training_rows.COLUMNS), concerned, "train")
-        else:
-            concerned, evidence = Concerned(), UNKNOWN
+            try:
+                found = Concerned()
+                Matcher(items, short).count(withdrawn_rows.batches(rows, training_rows.COLUMNS), found, "train")
+                concerned, evidence = found, FROM_ROWS
+            except (UserError, KeyError) as error:
+                problems.append(_unreadable(path.parent, error))
         if concerned or evidence == UNKNOWN:
             yield Found(path.parent.name, path.parent, concerned, evidence)
 
@@ -162,13 +169,14 @@ def _manifests(record: dict[str, Any]) -> list[str]:
 
 def _of_exports(record: dict[str, Any], exports: Sequence[Found], items: Sequence[Withdrawn]) -> Concerned:
     """Return the rows of the splits that a training read."""
-    sources = record.get("recipe", {}).get("sources", [])
-    splits = {source.get("split", "train") for source in sources if source.get("type") == "export"} or {"train"}
+    recipe = record.get("recipe")
+    sources = recipe.get("sources") if isinstance(recipe, dict) else None
+    tables = [source for source in sources if isinstance(source, dict)] if isinstance(sources, list) else []
+    named = [source.get("split", "train") for source in tables if source.get("type") == "export"]
+    splits = [split for split in SPLITS if split in named] or ["train"]
     total = Concerned()
     for found in exports:
-        part = (
-            withdrawn_rows.in_export(Export.open(found.path), items, sorted(splits)) if found.concerned else Concerned()
-        )
+        part = withdrawn_rows.in_export(Export.open(found.path), items, splits) if found.concerned else Concerned()
         total.rows += part.rows
         total.splits += part.splits
         total.images |= part.images
@@ -196,7 +204,7 @@ def _runs(
         try:
             _count_answers(path.parent / ANSWERS, items, hashes, concerned)
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            problems.append(f"{path.parent}: cannot be read ({' '.join(str(error).split())[:200]})")
+            problems.append(_unreadable(path.parent, error))
         if concerned or used:
             yield Found(path.parent.name, path.parent, concerned, checkpoints=used)
 
@@ -218,6 +226,10 @@ _ANSWERS = ("entity", "property", "image", "answers", "choices")
 
 def _names(image: str, hashes: dict[str, list[str]]) -> list[str]:
     return hashes.get(PurePosixPath(image).stem, [])
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path}: cannot be read ({' '.join(str(error).split())[:200]})"
 
 
 def _json(path: Path) -> dict[str, Any]:

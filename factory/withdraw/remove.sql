@@ -41,7 +41,10 @@ WHERE g.entity = claim.entity AND g.property = claim.property AND g.ordinal = cl
 -- Rows of own knowledge. A new reading of the files brings back what has left the list.
 DELETE FROM statement WHERE entity IN (SELECT unnest($entities::VARCHAR[]))
     OR (entity, property, value) IN (SELECT (entity, property, value) FROM gone_claim)
-    OR (property = 'P18' AND (entity, value) IN (SELECT (entity, title) FROM gone_pair));
+    OR list_contains($licenses, license_code || chr(31) || license)
+    -- An image that the stage images has rejected is in no pair.
+    OR (property = $photo AND (as_title(value) IN (SELECT unnest($files::VARCHAR[]))
+                               OR (entity, value) IN (SELECT (entity, title) FROM gone_pair)));
 
 -- Entities. The caller demotes the selected ones.
 INSERT INTO rejection (stage, unit, item, reason) SELECT 'select', 'value', entity, $withdrawn FROM gone_entity WHERE NOT selected ORDER BY ALL;

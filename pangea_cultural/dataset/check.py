@@ -11,7 +11,7 @@ from pangea_cultural.dataset.damage import damage
 from pangea_cultural.dataset.export import MANIFEST, SPLITS, Export
 from pangea_cultural.dataset.leaks import leaks
 from pangea_cultural.dataset.tables import STATEMENTS
-from pangea_cultural.dataset.withdrawal import WithdrawalList
+from pangea_cultural.dataset.withdrawal import WithdrawalList, few
 from pangea_cultural.errors import ImageError
 from pangea_cultural.reference import licenses
 from pangea_cultural.utils.files import sha256_file
@@ -30,7 +30,7 @@ def check(export: Export, withdrawn: WithdrawalList | None = None) -> list[str]:
     - every image has a file whose content has the hash in its name;
     - every image has a free license: its code and its name are in the license table, with an author if it asks for one;
     - no guesser that sees only texts is right more often than the recipe allows (`[audit] max_guesser`);
-    - no row and no image is on the list of withdrawals.
+    - no row, no image and no statement is on the list of withdrawals.
 
     Args:
         export: the export.
@@ -103,8 +103,6 @@ def _bad_licenses(export: Export) -> Iterator[str]:
 
 def _bad_statements(export: Export) -> Iterator[str]:
     """Yield one line for each kind of wrong license among the statements of own knowledge."""
-    if STATEMENTS not in export.manifest["files"]:
-        return
     places: dict[str, list[str]] = defaultdict(list)
     for row in export.statements().to_pylist():
         # Of a text, the source may be named in place of an author.
@@ -138,6 +136,8 @@ def _withdrawn(export: Export, withdrawn: WithdrawalList) -> Iterator[str]:
             yield f"{item.name}: withdrawn, but {rows:,} rows have it"
     if found.images:
         yield f"images.parquet: {len(found.images):,} withdrawn images, such as {min(found.images)}"
+    if found.statements:
+        yield f"{STATEMENTS}: {found.statements.total():,} withdrawn statements ({few([*found.statements])})"
 
 
 def _guessable_answers(manifest: dict[str, Any]) -> Iterator[str]:

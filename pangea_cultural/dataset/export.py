@@ -122,10 +122,21 @@ class Export:
         except (RowError, OSError, RuntimeError):  # such as links in a circle
             return None
 
+    @property
+    def statements_file(self) -> Path | None:
+        """The table of statements of own knowledge, if there are any."""
+        path, files = self.path / tables.STATEMENTS, self.manifest.get("files")
+        # Data sets in other formats repeat the manifest without its files.
+        is_there = path.is_file() if files is None else tables.STATEMENTS in files
+        return path if is_there else None
+
     def statements(self) -> pa.Table:
         """Return one row per statement of own knowledge: entity, property, value, file and line, license, source.
 
         Raises:
             UserError: the file is damaged, or a column is empty in a row.
         """
-        return tables.read(self.path / tables.STATEMENTS, tables.STATEMENT_SCHEMA, tables.STATEMENT_NEEDED)
+        path = self.statements_file
+        if path is None:
+            return tables.STATEMENT_SCHEMA.empty_table()
+        return tables.read(path, tables.STATEMENT_SCHEMA, tables.STATEMENT_NEEDED)

@@ -32,7 +32,10 @@ IMAGE_SCHEMA = pa.schema(
 IMAGE_NEEDED = ("image", "license")
 STATEMENTS = "statements.parquet"
 """Statements of own knowledge with their origin; only if the export has any."""
-STATEMENT_NEEDED = ("entity", "property", "file", "line", "author", "source", "license", "license_code")
+STATEMENT_NEEDED = (
+    *("entity", "property", "value", "language", "text"),
+    *("file", "line", "author", "source", "license", "license_code"),
+)
 STATEMENT_SCHEMA = pa.schema([(name, pa.int64() if name == "line" else pa.string()) for name in STATEMENT_NEEDED])
 """Columns of statements.parquet that every row must fill."""
 QUESTION_NEEDED = tuple(QUESTION_SCHEMA.names)

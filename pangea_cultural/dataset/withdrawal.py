@@ -25,7 +25,7 @@ PropertyId = Annotated[str, Field(pattern=f"^{ids.PROPERTY}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Sha1 = Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
 NameHash = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-PathOfEntity = Annotated[str, Field(pattern=r"^Q[1-9]\d{0,14} P[1-9]\d{0,14}/P[1-9]\d{0,14}$")]
+PathOfEntity = Annotated[str, Field(pattern=f"^{ids.ENTITY} {ids.PROPERTY}/{ids.PROPERTY}$")]
 Key = tuple[str, ...]
 
 
@@ -126,7 +126,7 @@ class WithdrawnClaim(_Withdrawn):
 
 
 class WithdrawnLicense(_Withdrawn):
-    """A license, with all its images."""
+    """A license, with all its images and statements of own knowledge."""
 
     type: Literal["license"] = "license"
     license: str = Field(min_length=1, max_length=200)
@@ -184,7 +184,7 @@ class WithdrawalList(config.Config):
         known = {item.key: item for item in self}
         for item in items:
             old = known.get(item.key)
-            known[item.key] = item if old is None else _united(old, item)
+            known[item.key] = item if old is None else united(old, item)
         return WithdrawalList(withdrawn=tuple(known.values()))
 
     def missing_in(self, manifest: Any) -> list[Withdrawn]:
@@ -200,7 +200,8 @@ class WithdrawalList(config.Config):
 NOTHING = WithdrawalList()
 
 
-def _united(old: Withdrawn, new: Withdrawn) -> Withdrawn:
+def united(old: Withdrawn, new: Withdrawn) -> Withdrawn:
+    """Return a withdrawal with the hashes of another one with the same key."""
     update = {
         field: tuple(sorted({*getattr(old, field), *getattr(new, field)}))
         for field in ("images", "sha1", "names", "paths")
@@ -256,7 +257,7 @@ def beside(export: Path) -> Path:
     return export.absolute().parent.parent / "withdrawn.json"
 
 
-def listed(items: Sequence[Withdrawn], most: int = 3) -> str:
-    """Return the names of a few items, for a message."""
-    rest = f" and {len(items) - most:,} more" if len(items) > most else ""
-    return ", ".join(item.name for item in items[:most]) + rest
+def few(names: Sequence[str], most: int = 3) -> str:
+    """Return a few names, and the number of the others, for a message."""
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

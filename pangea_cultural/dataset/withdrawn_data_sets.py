@@ -7,7 +7,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pangea_cultural.dataset import withdrawal, withdrawn_rows
+from pangea_cultural.dataset import withdrawal, withdrawn_rows, withdrawn_statements
 from pangea_cultural.dataset.export import MANIFEST, Export
 from pangea_cultural.dataset.withdrawal import WithdrawalList, Withdrawn, WithdrawnClaim, WithdrawnEntity
 from pangea_cultural.dataset.withdrawn_rows import Concerned
@@ -70,7 +70,7 @@ def _opened(folder: Path) -> Export | None:
 def _in_parquet(export: Export, files: list[Path], items: list[Withdrawn]) -> Concerned:
     """Return the rows of files with embedded images. Their bytes are not read."""
     matcher = withdrawn_rows.matcher_of(export, items)
-    found = Concerned(images=set(matcher.images))
+    found = withdrawn_rows.concerned(export, items, matcher)
     for file in files:
         matcher.count(_rows(file), found, file.name.partition("-")[0])
     return found
@@ -87,10 +87,11 @@ def _rows(path: Path) -> Iterator[pa.RecordBatch]:
 def _in_chats(export: Export, items: list[Withdrawn]) -> str:
     images = withdrawn_rows.withdrawn_images(export, items)
     names = {name for found in images.values() for name in found}
+    names.update(withdrawn_statements.withdrawals(export.statements(), items).values())
     shown = set(export.images()["entity"].to_pylist()) if "entity" in export.images().column_names else None
     for item in items:
         if isinstance(item, WithdrawnEntity) or (
             isinstance(item, WithdrawnClaim) and (shown is None or item.entity in shown)
         ):
             names.add(item.name)
-    return withdrawal.listed([item for item in items if item.name in names]) if names else ""
+    return withdrawal.few([item.name for item in items if item.name in names])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pangea_cultural.dataset import tables, withdrawal
+from pangea_cultural.dataset import tables, withdrawal, withdrawn_statements
 from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.dataset.titles import normalized
 from pangea_cultural.dataset.withdrawal import (
@@ -39,6 +39,8 @@ class Concerned:
     """Paths of images that are withdrawn, or show a withdrawn entity."""
     splits: Counter[str] = field(default_factory=Counter)
     """Number of rows by split; a row of two withdrawals counts once."""
+    statements: Counter[str] = field(default_factory=Counter)
+    """Number of statements of own knowledge by the name of the withdrawal; each counts once."""
 
     @property
     def total(self) -> int:
@@ -46,15 +48,15 @@ class Concerned:
         return self.splits.total()
 
     def __bool__(self) -> bool:
-        return bool(self.total or self.images)
+        return bool(self.total or self.images or self.statements)
 
-    def named(self, most: int = 3) -> str:
+    def named(self) -> str:
         """Return the names of a few withdrawals with their rows, or the number of images that no row shows."""
-        if not self.rows:
+        if self.rows:
+            return withdrawal.few([f"{name} ({rows:,} rows)" for name, rows in self.rows.most_common()])
+        if self.images:
             return f"{len(self.images):,} images"
-        names = [f"{name} ({rows:,} rows)" for name, rows in self.rows.most_common(most)]
-        rest = f" and {len(self.rows) - most:,} more" if len(self.rows) > most else ""
-        return ", ".join(names) + rest
+        return withdrawal.few([f"{name} ({number:,} statements)" for name, number in self.statements.most_common()])
 
 
 class Matcher:
@@ -64,6 +66,7 @@ class Matcher:
         items: the withdrawals.
         images: the names of the withdrawals of each withdrawn image, by its path or hash.
         pairs: names of withdrawn claims that say that an image shows an entity, by image and entity.
+        licensed: entities and claims of statements under withdrawn licenses, with the names of the licenses.
     """
 
     def __init__(
@@ -71,20 +74,21 @@ class Matcher:
         items: Sequence[Withdrawn],
         images: Mapping[str, Sequence[str]],
         pairs: Mapping[tuple[str, str], str] | None = None,
+        licensed: Sequence[tuple[Withdrawn, str]] = (),
     ) -> None:
         self.images = images
         self._pairs = pairs or {}
-        self._entities: dict[str, list[Withdrawn]] = defaultdict(list)
+        self._entities: dict[str, list[tuple[Withdrawn, str]]] = defaultdict(list)
         self._names: dict[str, list[str]] = defaultdict(list)
         self._paths: dict[str, list[str]] = defaultdict(list)
-        for item in items:
+        for item, name in (*((item, item.name) for item in items), *licensed):
             if isinstance(item, WithdrawnEntity | WithdrawnClaim):
-                self._entities[item.entity].append(item)
+                self._entities[item.entity].append((item, name))
             if isinstance(item, WithdrawnEntity):
                 for digest in item.names:
-                    self._names[digest].append(item.name)
+                    self._names[digest].append(name)
                 for path in item.paths:
-                    self._paths[path].append(item.name)
+                    self._paths[path].append(name)
         self._subjects = {*self._entities, *(path.split()[0] for path in self._paths)}
         self._found_names: dict[str, list[str]] = {}
 
@@ -109,7 +113,7 @@ class Matcher:
         """Return whether a row's image is withdrawn, or its subject, or that the image shows it."""
         image, subjects = row["image"], self._entities.get(row["entity"], ())
         is_withdrawn = image in self.images or (image, row["entity"]) in self._pairs
-        return is_withdrawn or any(isinstance(item, WithdrawnEntity) for item in subjects)
+        return is_withdrawn or any(isinstance(item, WithdrawnEntity) for item, _ in subjects)
 
     def _candidates(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the rows with a withdrawn image, entity or name: few, so that Python can look at each."""
@@ -141,9 +145,9 @@ class Matcher:
         if (pair := (row["image"], row["entity"])) in self._pairs:
             names.add(self._pairs[pair])
         names.update(self._paths.get(f"{row['entity']} {row.get('property', '')}", ()))
-        for item in self._entities.get(row["entity"], ()):
+        for item, name in self._entities.get(row["entity"], ()):
             if isinstance(item, WithdrawnEntity) or _is_about(row, item):
-                names.add(item.name)
+                names.add(name)
         if self._names:
             texts = {*row.get("answers", ()), *row.get("choices", ())}
             names.update(name for text in texts for name in self._withdrawn_name(text))
@@ -163,10 +167,16 @@ def _is_about(row: dict[str, Any], claim: Withdrawn) -> bool:
 def in_export(export: Export, items: Sequence[Withdrawn], splits: Sequence[str] = SPLITS) -> Concerned:
     """Return the rows and images of an export that withdrawals concern."""
     matcher = matcher_of(export, items)
-    found = Concerned(images=set(matcher.images))
+    found = concerned(export, items, matcher)
     for split in splits:
         matcher.count(batches(export.path / f"questions-{split}.parquet"), found, split)
     return found
+
+
+def concerned(export: Export, items: Sequence[Withdrawn], matcher: "Matcher") -> Concerned:
+    """Return the images and statements that withdrawals concern, without rows."""
+    statements = withdrawn_statements.withdrawals(export.statements(), items)
+    return Concerned(images=set(matcher.images), statements=Counter(statements.values()))
 
 
 def matcher_of(export: Export, items: Sequence[Withdrawn]) -> "Matcher":
@@ -174,12 +184,13 @@ def matcher_of(export: Export, items: Sequence[Withdrawn]) -> "Matcher":
 
     Of a claim that the export's build knew only images are looked for: the answer to a question is another value now.
     """
+    licensed = withdrawn_statements.of_licenses(export.statements(), items)
     new = {item.key for item in withdrawal.WithdrawalList(withdrawn=tuple(items)).missing_in(export.manifest)}
     claims = [item for item in items if isinstance(item, WithdrawnClaim)]
     items = [item for item in items if item.key in new or not isinstance(item, WithdrawnClaim)]
     # A name can be that of another entity, which the build knew to tell apart.
     items = [item if item.key in new else _without_names(item) for item in items]
-    return Matcher(items, withdrawn_images(export, items), _pairs(export, claims))
+    return Matcher(items, withdrawn_images(export, items), _pairs(export, claims), licensed)
 
 
 def names_in(export: Export, entities: Iterable[str]) -> dict[str, set[str]]:

@@ -22,8 +22,8 @@ from factory.exchange.imports.rows import KEEPS_ID, ReadOptions, SourceFile, emb
 from factory.exchange.imports.withdrawn import ImageJudge, matcher
 from factory.exchange.source import CREDITS, MEMORY_LIMIT
 from pangea_cultural import __version__
-from pangea_cultural.dataset import tables, withdrawal
-from pangea_cultural.dataset.export import FORMAT, MANIFEST, SPLITS
+from pangea_cultural.dataset import tables, withdrawal, withdrawn_statements
+from pangea_cultural.dataset.export import FORMAT, MANIFEST, SPLITS, Export
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sources import json_reader, reasons
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks, ReasonCounter
@@ -36,6 +36,8 @@ from pangea_cultural.utils.files import atomic_folder, restore_folder, sha256_fi
 
 REJECTIONS = "rejections.jsonl"
 """List of all rejected rows, with reason, id and file."""
+WITHDRAWN_STATEMENT = f"{WITHDRAWN} statement"
+"""Reason of statements of own knowledge that are not kept. All other reasons are of questions."""
 BATCH_ROWS = 10_000
 READ_SCHEMA = pa.schema([("n", pa.int64()), ("split", pa.string()), ("source", pa.string()), *QUESTION_SCHEMA])
 HELD_OUT = ("entities", "held_out")
@@ -258,6 +260,7 @@ class _Import:
             result.questions[name] = database.execute(copy).fetchall()[0][0]
             hashes[name] = sha256_file(target)
         result.images = result.questions.pop(CREDITS)
+        hashes |= self._write_statements()
         result.questions = dict(zip(SPLITS, result.questions.values(), strict=True))
         result.rejected, result.remarks = self._rejected.counts, self._remarks.counts
         by_language = database.execute(
@@ -281,6 +284,19 @@ class _Import:
             },
         )
         return result
+
+    def _write_statements(self) -> dict[str, str]:
+        """Write the statements of own knowledge that stay, if any do. Return the name of the file with its SHA-256."""
+        given = Export(self._path if self._path.is_dir() else self._path.parent, self._origin)
+        table = given.statements()
+        gone = withdrawn_statements.withdrawals(table, self._known)
+        for row in table.take(pa.array(gone, pa.int64())).to_pylist():
+            self._reject(WITHDRAWN_STATEMENT, f"{row['file']}:{row['line']}", tables.STATEMENTS)
+        if len(gone) == table.num_rows:
+            return {}
+        path = self._folder / tables.STATEMENTS
+        pq.write_table(withdrawn_statements.staying_statements(table, self._known), path, compression="zstd")
+        return {path.name: sha256_file(path)}
 
     def _images(self) -> str:
         """Return the query of the table of images, without columns that the data does not have."""

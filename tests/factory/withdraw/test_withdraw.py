@@ -17,7 +17,7 @@ from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.dataset.withdrawal import WithdrawalList, WithdrawnEntity, WithdrawnImage
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.inputs import TrainingInputs
-from pangea_cultural.utils.files import read_json, write_json
+from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 from tests.factory.images import test_stage
 from tests.helpers import short_training, tiny, world
@@ -288,3 +288,72 @@ def test_a_list_is_validated(tmp_path):
     (tmp_path / "list.json").write_text("{")
     with pytest.raises(UserError, match="is not a withdrawal list"):
         withdrawal.read(tmp_path / "list.json")
+
+
+GARBLED = (
+    b"{",
+    b"[]",
+    b"\xff",
+    b'{"statements": 1}',
+    b'{"statements": [1]}',
+    b'{"withdrawn": {"a": {}}}',
+    b'{"withdrawn": 1}',
+)
+
+
+@pytest.mark.parametrize("content", GARBLED)
+def test_garbled_results_of_a_run_are_named_and_do_not_stop_a_withdrawal(castles, tmp_path, content):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    title, image = train_image(workspace)
+    write_run(workspace, {}, image)
+    (workspace / "runs/micro-test/results.json").write_bytes(content)
+    result = withdraw(workspace, "--image", title)
+    (problem,) = result["problems"]
+    assert problem.startswith(f"{workspace}/runs/micro-test: no note was written (") and "\n" not in problem
+    assert (workspace / "runs/micro-test/results.json").read_bytes() == content
+    assert [item.name for item in withdrawal.read(workspace / "withdrawn.json")] == [f"File:{title}"]
+    assert rows(workspace, f"SELECT count(*) FROM image WHERE file = '{title}'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"statements": 1}, "no note was written"),
+        ({"withdrawn": ["a"]}, "no note was written"),
+        ({"recipe": None}, ""),
+        ({"recipe": {"sources": [1, {"type": "export", "split": ["train"]}]}}, ""),
+    ],
+)
+def test_a_garbled_record_of_a_checkpoint_is_named_and_does_not_stop_a_withdrawal(castles, tmp_path, change, problem):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    title, _ = train_image(workspace)
+    manifest = sha256_file(workspace / "exports/castles/export.json")
+    record = {"data": {"castles": {"export.json": manifest}}}
+    write_json(workspace / "checkpoints/micro/training.json", record | change)
+    result = withdraw(workspace, "--image", title)
+    assert [line for line in result["problems"] if problem not in line] == [] and bool(result["problems"]) == bool(
+        problem
+    )
+    assert withdrawal.read(workspace / "withdrawn.json")
+
+
+def test_a_checkpoint_that_cannot_be_read_is_unknown_and_does_not_stop_a_withdrawal(castles, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    write_json(workspace / "checkpoints/rows/training.json", {"data": {"gone": {"export.json": "0"}}})
+    (workspace / "checkpoints/rows/training-rows.parquet").write_bytes(b"PAR1")
+    (workspace / "checkpoints/torn").mkdir()
+    (workspace / "checkpoints/torn/training.json").write_text("{")
+    result = withdraw(workspace, "--entity", "Q9001")
+    assert {found["name"]: found["evidence"] for found in result["checkpoints"]} == {
+        "rows": "unknown",
+        "torn": "unknown",
+    }
+    (problem,) = result["problems"]
+    assert "checkpoints/rows: cannot be read" in problem
+    assert withdrawal.read(workspace / "withdrawn.json")
+
+
+def test_many_names_are_a_few_and_the_number_of_the_others():
+    assert withdrawal.few(["a", "b", "c"]) == "a, b, c"
+    assert withdrawal.few([str(number) for number in range(1234)]) == "0, 1, 2 and 1,231 more"
+    assert withdrawal.few([]) == ""
