@@ -209,16 +209,34 @@ def _print_summary(results: dict[str, Any], folder: Path) -> None:
     help="File of the page. Default: report.html in the first run.",
 )
 def report(runs: tuple[Path, ...], out: Path | None) -> None:
-    """Write the HTML report of one or more runs.
+    """Write the HTML report of one or more runs, and compare the first run with each other one.
 
-    RUNS are folders that `pcult eval` has written. The report is one file and needs no network.
+    RUNS are folders that `pcult eval` has written. The report is one file and needs no network. Of several runs, the
+    verdicts are also printed, and written as JSON beside the page.
 
     \b
     Example:
-      pcult report pcult-workspace/runs/tiny-test
+      pcult report pcult-workspace/runs/tiny-test pcult-workspace/runs/other-test
     """
     from evalsuite.report.html import write
 
     path = out or runs[0] / "report.html"
     write(runs, path)
     click.echo(f"Report: {path}")
+    if len(runs) > 1:
+        _compare(runs, path.with_suffix(".json"))
+
+
+def _compare(runs: tuple[Path, ...], path: Path) -> None:
+    """Print the verdicts about runs, and write them."""
+    from rich.console import Console
+
+    from evalsuite.report.verdicts import comparison, tables
+
+    console = Console()
+    for found in comparison.write(runs, path):
+        for table in tables.tables(found):
+            console.print(table)
+        for sentence in tables.notes(found):
+            console.print(sentence, markup=False, highlight=False)
+    click.echo(f"Verdicts: {path}")

@@ -23,6 +23,7 @@ from evalsuite.harness.questions import Item, Questions
 from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.language_figures import language_figures
+from evalsuite.statistics.clusters import united
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.files import atomic_path
 
@@ -123,7 +124,8 @@ def _answers(run: PublishedRun, predictions: dict[str, dict[str, Any]]) -> list[
         scores = benchmark.scores([item.row for item in items], texts)
         for item, text, score in zip(items, texts, scores, strict=True):
             rows.append(_answer(run, task, item, text, score, predictions[item.key]))
-    return rows
+    clusters = united([row.pop("cluster_names") for row in rows])
+    return [row | {"cluster": str(cluster)} for row, cluster in zip(rows, clusters, strict=True)]
 
 
 def _answer(
@@ -132,14 +134,14 @@ def _answer(
     benchmark = run.questions.benchmark
     images = stored.get("images", [])
     name = benchmark.item(item.row)
+    cluster = benchmark.cluster(item.row)
     return {
         "item": item.key,
         "id": name,
         "task": f"{benchmark.name}:{task}",
         "language": item.language,
         "group": run.subject.language_group(item.language),
-        # Without images, a row is a cluster of its own.
-        "cluster": benchmark.cluster(item.row) or " ".join(images) or item.key,
+        "cluster_names": images if cluster is None else [cluster],
         "facets": [{"name": key, "value": value} for key, value in benchmark.facets(item.row).items()],
         "prompt": benchmark.prompt(item.row),
         "images": images,

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from evalsuite.metrics.standard_error import clustered_stderr, mean
+from evalsuite.statistics.clusters import united
+from evalsuite.statistics.figure import figure
+from evalsuite.statistics.scores import Scores
 
 CHANCE = {"choice": 0.25, "open": 0.0}
 SUBSETS = ("all", "shared", "novel")
@@ -14,14 +16,16 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
     """Return one row for each split, question type, language (or group of languages) and subset.
 
     Args:
-        answers: rows with split, question_type, language, condition, correct, image, shared.
+        answers: rows with split, question_type, language, condition, correct, image, entity, shared.
         trained: languages of the training.
 
     Returns:
-        Rows with split, question_type, language, group (`trained` or `held-out`), subset, chance, and n, accuracy and
-        stderr under both `image` and `blind`. `language` is `*` for all languages of a group.
+        Rows with split, question_type, language, group (`trained` or `held-out`), subset, chance, and under both
+        `image` and `blind` the accuracy with n, clusters, and an interval of 95 % from low to high. `language` is `*`
+        for all languages of a group.
     """
     trained = set(trained)
+    answers = [answer | {"cluster": cluster} for answer, cluster in zip(answers, clusters(answers), strict=True)]
     rows = []
     for split in _distinct(answers, "split"):
         for question_type in ("choice", "open"):
@@ -49,13 +53,19 @@ def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[s
     return rows
 
 
+def clusters(answers: list[dict[str, Any]]) -> list[int]:
+    """Return the cluster of each answer: questions about images of the same entity, in any language, share one.
+
+    A blind question belongs to the image that it showed, not to its own entity.
+    """
+    entities = {answer["image"]: answer["entity"] for answer in answers if answer["condition"] == "image"}
+    names = [[("image", a["image"]), ("entity", entities.get(a["image"], a["image"]))] for a in answers]
+    return united(names).tolist()
+
+
 def _score(answers: list[dict[str, Any]]) -> dict[str, Any]:
-    correct = [float(a["correct"]) for a in answers]
-    return {
-        "n": len(correct),
-        "accuracy": mean(correct),
-        "stderr": clustered_stderr(correct, [a["image"] for a in answers]),
-    }
+    row = figure(Scores.of([float(a["correct"]) for a in answers], [a["cluster"] for a in answers])).as_row()
+    return {"accuracy": row.pop("mean")} | row
 
 
 def find(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any] | None:

@@ -128,7 +128,7 @@ def _plot(results: dict[str, Any], split: str) -> str:
     figure, axes = plt.subplots(figsize=(8, 3.2))
     for offset, condition, label in ((-0.2, "image", "with the image"), (0.2, "blind", "blind")):
         heights = [row[condition]["accuracy"] or 0 for row in figures]
-        errors = [row[condition]["stderr"] or 0 for row in figures]
+        errors = _error_bars([row[condition] for row in figures])
         positions = [i + offset for i in range(len(figures))]
         axes.bar(positions, heights, 0.38, yerr=errors, color=COLORS[condition], label=label, ecolor="#555", capsize=2)
     axes.axhline(CHANCE["choice"], color="#555", linewidth=0.8, linestyle="--", label="chance")
@@ -137,6 +137,15 @@ def _plot(results: dict[str, Any], split: str) -> str:
     axes.set_ylabel("4-way choice accuracy")
     axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
     return _svg(figure)
+
+
+def _error_bars(scores: list[dict[str, Any]]) -> list[list[float]]:
+    """Return the lengths of the error bars below and above each accuracy."""
+    known = [score if score["low"] is not None else {"accuracy": 0.0, "low": 0.0, "high": 0.0} for score in scores]
+    return [
+        [score["accuracy"] - score["low"] for score in known],
+        [score["high"] - score["accuracy"] for score in known],
+    ]
 
 
 def _held_out_plot(results: dict[str, Any], split: str) -> str:

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.benchmarks.registry import GROUPS, PUBLISHED
+from evalsuite.report.terminal import percent
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 
@@ -17,7 +18,10 @@ def summary(results: dict[str, Any]) -> list[Table]:
     """Return one table for each published benchmark of a run."""
     tables = []
     for benchmark in results.get("benchmarks", []):
-        table = Table(title=Text(f"{title(benchmark)}, {results['model']}, in percent"), title_justify="left")
+        table = Table(
+            title=Text(f"{title(benchmark)}, {results['model']}, in percent, with intervals of 95 %"),
+            title_justify="left",
+        )
         for name in HEADERS:
             table.add_column(name, justify="left" if name == "language" else "right")
         for row in benchmark["figures"]:
@@ -36,8 +40,8 @@ def cells(row: dict[str, Any]) -> list[str]:
     return [
         row_name(row),
         str(row["n"]),
-        percent(row["reference"]),
-        percent(row["robust"]),
+        percent(row["reference"], "mean"),
+        percent(row["robust"], "mean"),
         _share(row["unparsed"]),
         _share(row["guessed"]),
         _share(row["chance"]),
@@ -61,15 +65,6 @@ def language_name(code: str) -> str:
         return code
 
 
-def percent(score: dict[str, Any]) -> str:
-    """Return a score in percent with its standard error, such as `84.1 ±1.9`, or `-` without a score."""
-    if score["mean"] is None:
-        return "-"
-    # If all scores are equal, the estimated error is zero, which is misleading.
-    error = "" if not score["stderr"] else f" ±{100 * score['stderr']:.1f}"
-    return f"{100 * score['mean']:.1f}{error}"
-
-
 def notes(benchmark: dict[str, Any]) -> list[str]:
     """Return what a reader of the figures has to know: what is not verified, what differs, what was left out."""
     sentences = [f"Not verified: {sentence}" for sentence in benchmark["unverified"]]
@@ -88,7 +83,7 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
 def more_rows(benchmark: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the other metrics of the reference, one row for each language, in percent."""
     return [
-        {"name": row_name(row), "values": {name: _share(value) for name, value in row["more"].items()}}
+        {"name": row_name(row), "values": {name: percent(score, "mean") for name, score in row["more"].items()}}
         for row in benchmark["figures"]
         if row["more"]
     ]

@@ -15,22 +15,21 @@ TITLES = {
 }
 
 
-def percent(score: dict[str, Any]) -> str:
-    """Return an accuracy with its standard error, such as `84.1 ±1.9`.
-
-    If all answers are right or all are wrong, the estimated error is zero, which is misleading. It is left out.
-    """
-    if score["accuracy"] is None:
+def percent(score: dict[str, Any], key: str = "accuracy") -> str:
+    """Return a score in percent with its interval of 95 %, such as `84.1 [80.2, 87.4]`, or `-` without a score."""
+    if score[key] is None:
         return "-"
-    error = "" if not score["stderr"] else f" ±{100 * score['stderr']:.1f}"
-    return f"{100 * score['accuracy']:.1f}{error}"
+    interval = "" if score["low"] is None else f" [{100 * score['low']:.1f}, {100 * score['high']:.1f}]"
+    return f"{100 * score[key]:.1f}{interval}"
 
 
 def summary(results: dict[str, Any]) -> list[Table]:
     """Return one table per split, with a row per language and group, and the subsets of held-out languages."""
     tables = []
     for split in results["splits"]:
-        table = Table(title=Text(f"{TITLES[split]}, {results['model']}, in percent"), title_justify="left")
+        table = Table(
+            title=Text(f"{TITLES[split]}, {results['model']}, in percent, with intervals of 95 %"), title_justify="left"
+        )
         for name in ("language", "questions", "4-way choice", "blind", "exact match", "blind "):
             table.add_column(name, justify="left" if name == "language" else "right")
         for row in rows(results, split):

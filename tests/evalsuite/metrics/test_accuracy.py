@@ -1,18 +1,12 @@
-"""Accuracies and standard errors of small sets of answers."""
-
-import math
-import statistics
+"""Accuracies and intervals of small sets of answers."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from evalsuite.metrics.accuracy import accuracies, find
-from evalsuite.metrics.standard_error import clustered_stderr, mean
+from evalsuite.metrics.accuracy import accuracies, clusters, find
 from evalsuite.report import terminal as tables
 
 
-def answer(correct, *, condition="image", language="en", image="a", shared=True, question_type="choice"):
+def answer(correct, *, condition="image", language="en", image="a", shared=True, question_type="choice", entity=None):
     return {
         "split": "test",
         "question_type": question_type,
@@ -20,28 +14,46 @@ def answer(correct, *, condition="image", language="en", image="a", shared=True,
         "condition": condition,
         "correct": correct,
         "image": image,
+        "entity": entity or image,
         "shared": shared,
     }
 
 
-@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=60))
-def test_stderr_of_single_value_clusters_is_the_ordinary_one(values):
-    expected = statistics.stdev(values) / math.sqrt(len(values))
-    assert clustered_stderr(values, range(len(values))) == pytest.approx(expected)
+def test_images_of_an_entity_are_one_cluster_in_all_languages():
+    rows = [
+        answer(True, image="a", entity="Q1"),
+        answer(True, image="b", entity="Q1", language="nl"),
+        answer(True, image="c", entity="Q2"),
+        answer(True, image="c", entity="Q2", language="nl"),
+    ]
+    assert clusters(rows) == [0, 0, 1, 1]
+    row = find(accuracies(rows, ["en", "nl"]), language="*", question_type="choice")
+    assert (row["image"]["n"], row["image"]["clusters"]) == (4, 2)
 
 
-@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=2, max_size=30), st.integers(2, 5))
-def test_repeated_values_in_a_cluster_keep_the_stderr(values, times):
-    repeated = [value for value in values for _ in range(times)]
-    clusters = [i for i in range(len(values)) for _ in range(times)]
-    alone = clustered_stderr(values, range(len(values)))
-    assert clustered_stderr(repeated, clusters) == pytest.approx(alone)
+def test_blind_questions_are_clustered_by_the_image_that_they_show():
+    shown = [answer(True, image="a", entity="Q1"), answer(True, image="b", entity="Q1"), answer(True, image="c")]
+    blind = [
+        answer(False, condition="blind", image="c", entity="Q1"),
+        answer(False, condition="blind", image="a", entity="Q2"),
+        answer(False, condition="blind", image="b", entity="Q3"),
+        answer(False, condition="blind", image="not asked about", entity="Q3"),
+    ]
+    assert clusters([*shown, *blind]) == [0, 0, 1, 1, 0, 0, 2]
 
 
-def test_stderr_needs_two_clusters():
-    assert mean([]) is None
-    assert clustered_stderr([], []) is None
-    assert clustered_stderr([1.0, 0.0], ["a", "a"]) is None
+@pytest.mark.parametrize(("correct", "text"), [(True, "100.0 [71.2, 100.0]"), (False, "0.0 [0.0, 28.8]")])
+def test_accuracies_of_0_and_100_percent_have_an_interval(correct, text):
+    rows = accuracies([answer(correct, image=str(number)) for number in range(12)], ["en"])
+    # t with 11 degrees of freedom is 2.201; its square is 4.844; 4.844 / (12 + 4.844) is 0.288.
+    assert tables.percent(rows[0]["image"]) == text
+
+
+def test_one_cluster_has_no_interval():
+    (row, _) = accuracies([answer(True), answer(False)], ["en"])
+    assert (row["image"]["low"], row["image"]["high"], row["image"]["clusters"]) == (None, None, 1)
+    assert tables.percent(row["image"]) == "50.0"
+    assert tables.percent(row["blind"]) == "-"
 
 
 def test_every_accuracy_has_its_controls():

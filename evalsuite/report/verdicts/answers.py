@@ -1,0 +1,92 @@
+"""The answers of a run with what a comparison needs: question, benchmark, language, clusters and score."""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from evalsuite.benchmarks import export
+from evalsuite.benchmarks.registry import GROUPS
+from pangea_cultural.errors import UserError
+from pangea_cultural.utils.files import read_json
+
+CULTURE, MAINSTREAM, OTHER = "culture", "mainstream", "other"
+Key = tuple[str, str]
+"""Benchmark and name of a question."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The score of a run at one question."""
+
+    benchmark: str
+    kind: str
+    """`culture`, `mainstream` or `other`. Development images of an export are `other`."""
+    language: str
+    group: str
+    """`trained`, `held-out` or `unknown`."""
+    novel: bool | None
+    """Whether no trained language has a right answer with this spelling. None if that is not known."""
+    cluster_names: tuple[Hashable, ...]
+    question: str
+    """Text that the model was asked."""
+    score: float | None
+    """Score without guessing, None if it is missing."""
+
+
+def read(run: Path) -> dict[Key, Answer]:
+    """Return the answers of a finished run, by question.
+
+    Raises:
+        UserError: the folder is not a finished run.
+    """
+    if not (run / "results.json").is_file():
+        raise UserError(f"{run} is not a finished run. Create one with `pcult eval`.")
+    results = read_json(run / "results.json")
+    answers = dict(_export(run, results)) if "export" in results else {}
+    for benchmark in results.get("benchmarks", []):
+        answers |= dict(_published(run, benchmark["name"]))
+    return answers
+
+
+def _export(run: Path, results: dict[str, Any]) -> Iterator[tuple[Key, Answer]]:
+    trained = set(results["languages"]["trained"])
+    for row in pq.read_table(run / "answers.parquet").to_pylist():
+        if row["condition"] != "image":
+            continue
+        benchmark = f"{export.NAME} {row['split']}, {row['question_type']}"
+        held_out = row["language"] not in trained
+        yield (
+            (benchmark, row["id"]),
+            Answer(
+                benchmark=benchmark,
+                kind=OTHER if row["split"] == "dev" else CULTURE,
+                language=row["language"],
+                group="held-out" if held_out else "trained",
+                novel=held_out and not row["shared"],
+                cluster_names=(("image", row["image"]), ("entity", row["entity"])),
+                question=row["question"],
+                score=None if row["correct"] is None else float(row["correct"]),
+            ),
+        )
+
+
+def _published(run: Path, benchmark: str) -> Iterator[tuple[Key, Answer]]:
+    kind = next((kind for kind in (MAINSTREAM, CULTURE) if benchmark in GROUPS[kind]), OTHER)
+    for row in pq.read_table(run / "benchmarks" / benchmark / "answers.parquet").to_pylist():
+        yield (
+            (benchmark, row["item"]),
+            Answer(
+                benchmark=benchmark,
+                kind=kind,
+                language=row["language"],
+                group=row["group"],
+                novel=None,
+                # Benchmarks share images, so the images unite clusters of several benchmarks.
+                cluster_names=((benchmark, row["cluster"]), *row["images"]),
+                question=row["prompt"],
+                score=None if row["error"] else row["robust"],
+            ),
+        )

@@ -1,0 +1,49 @@
+"""The claim that the gain of run A over run B carries over to held-out languages."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from evalsuite.report.verdicts.answers import CULTURE
+from evalsuite.report.verdicts.paired import Paired
+from evalsuite.statistics.transfer import Transfer, transfer
+
+FULL, PARTLY, NONE, NO_GAIN, UNKNOWN = (
+    "The gain carries over to held-out languages. No difference to trained languages is shown.",
+    "The gain carries over to held-out languages, but it is smaller there.",
+    "No gain in held-out languages is shown.",
+    "No gain in trained languages is shown, so there is none to carry over.",
+    "This is not known: there are too few answers of 0 or 1 in trained and in held-out languages.",
+)
+
+
+def carry_over(pairs: Paired) -> dict[str, Any]:
+    """Return the regression of all answers to culture benchmarks that are right or wrong, and its reading."""
+    chosen = [
+        one.kind == CULTURE and group in ("trained", "held-out") and {one.score, other.score} <= {0.0, 1.0}
+        for one, other, group in zip(pairs.a, pairs.b, pairs.groups, strict=True)
+    ]
+    part = pairs.where(chosen)
+    held_out = [float(group == "held-out") for group in part.groups]
+    found = transfer(
+        right=np.array([answer.score for answer in (*part.a, *part.b)], dtype=np.float64),
+        run=np.repeat([1.0, 0.0], len(part)),
+        held_out=np.array(held_out * 2),
+        novel=np.array([float(bool(answer.novel)) for answer in part.a] * 2),
+        benchmarks=[answer.benchmark for answer in part.a] * 2,
+        languages=[answer.language for answer in part.a] * 2,
+        clusters=part.clusters.tolist() * 2,
+    )
+    not_binary = len(pairs) - len(part)
+    return {"reading": _reading(found), "pairs_left_out": not_binary, "log_odds": asdict(found) if found else None}
+
+
+def _reading(found: Transfer | None) -> str:
+    if found is None:
+        return UNKNOWN
+    if found.trained.low <= 0:
+        return NO_GAIN
+    if found.held_out.low <= 0:
+        return NONE
+    return PARTLY if found.interaction.high < 0 else FULL
