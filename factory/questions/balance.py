@@ -11,7 +11,6 @@ option too often, and could be ruled out.
 
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any
 
 import pyarrow as pa
 
@@ -20,10 +19,10 @@ from factory.store.store import Store
 
 REASONS = {name: f"balance by {name}" for name in DIMENSIONS}
 IN_LANGUAGES = ("answers_of_questions", "answers_of_choices")
-"""Queries that find answers that are too frequent in a language: among all questions, and among choice questions."""
+"""Views of the answers of a language: of all questions, and of choice questions."""
 SCRIPTS = (
     *("rows", "groups", "items", "quota", "answers", "answers_of_items", *IN_LANGUAGES),
-    *("languages", "language_excess", "drop_excess"),
+    *("answer_excess", "languages", "language_excess", "drop_excess"),
 )
 """Query files in sql/balance/."""
 ITEM_GROUPS = {"region": "i.region", "property": "a.property"}
@@ -79,7 +78,10 @@ def drop_answers(store: Store, config: BalanceConfig, seed: int) -> None:
     if "answer" in config.by:
         store.execute(read("quota"))
         for name in ("answers", "answers_of_items"):
-            store.execute(read(name), {"seed": str(seed), "reason": REASONS["answer"]})
+            _find_answers(store, name, seed)
+            store.execute(
+                "INSERT INTO dropped_item SELECT item, $reason FROM excess ORDER BY item", {"reason": REASONS["answer"]}
+            )
 
 
 def drop_questions(store: Store, config: BalanceConfig, seed: int) -> None:
@@ -88,16 +90,28 @@ def drop_questions(store: Store, config: BalanceConfig, seed: int) -> None:
         splits = {"splits": list(config.splits)}
         counts = dict(store.rows(read("languages"), splits))
         _register(store, kept(counts, config.temperature, config.smallest))
-        _drop_excess(store, "language_excess", splits | {"seed": str(seed)}, REASONS["language"])
+        store.script(read("language_excess"), splits | {"seed": str(seed)})
+        _drop_excess(store, REASONS["language"])
     if "answer" in config.by:
-        # What one query drops can make another answer too frequent for the other one.
-        while sum([_drop_excess(store, name, {"seed": str(seed)}, REASONS["answer"]) for name in IN_LANGUAGES]):
+        # What is dropped for one view can make another answer too frequent in the other one.
+        while sum([_drop_answers(store, name, seed) for name in IN_LANGUAGES]):
             pass
 
 
-def _drop_excess(store: Store, name: str, parameters: dict[str, Any], reason: str) -> int:
-    """Drop the questions that a query finds. Return their number."""
-    store.script(read(name), parameters)
+def _drop_answers(store: Store, name: str, seed: int) -> int:
+    """Drop the questions of too frequent answers of a view. Return their number."""
+    _find_answers(store, name, seed)
+    return _drop_excess(store, REASONS["answer"])
+
+
+def _find_answers(store: Store, name: str, seed: int) -> None:
+    """Write what too frequent answers of a view have beyond a quarter into the table `excess`."""
+    store.execute(read(name))
+    store.script(read("answer_excess"), {"seed": str(seed)})
+
+
+def _drop_excess(store: Store, reason: str) -> int:
+    """Drop the questions of the table `excess`. Return their number."""
     number = store.value("SELECT count(*) FROM excess")
     store.script(read("drop_excess"), {"reason": reason})
     return number
