@@ -240,28 +240,19 @@ def _reject_questions(store: Store) -> None:
     """Record how many questions each reason dropped, by property and language."""
     store.execute(
         """INSERT INTO rejection (stage, item, reason, items)
-           SELECT 'questions', concat_ws(' ', a.property, v.language), t.reason, sum(t.questions)
-           FROM tally t JOIN asked a USING (asked) JOIN variant v USING (variant)
-           GROUP BY a.property, v.language, t.reason ORDER BY ALL"""
+           SELECT 'questions', concat_ws(' ', property, language) AS questions_of, reason, sum(questions)
+           FROM (
+               FROM tally
+               UNION ALL BY NAME SELECT asked, variant, reason, 2 AS questions
+               FROM dropped_question JOIN item USING (item)
+               UNION ALL BY NAME
+               SELECT asked, variant, if(value IN (SELECT value FROM person_value WHERE sex IS NULL OR born IS NULL),
+                                         $unknown, $few) AS reason, 1 AS questions
+               FROM drawn_question JOIN item USING (item) WHERE wrong1 IS NULL
+           ) JOIN asked USING (asked) JOIN variant USING (variant)
+           GROUP BY questions_of, reason ORDER BY ALL""",
+        {"unknown": UNKNOWN_PERSON, "few": TOO_FEW_WRONG_OPTIONS},
     )
-    store.execute(
-        """INSERT INTO rejection (stage, item, reason, items)
-           SELECT 'questions', concat_ws(' ', a.property, v.language), d.reason, 2 * count(*)
-           FROM dropped_question d JOIN item i USING (item) JOIN asked a USING (asked) JOIN variant v USING (variant)
-           GROUP BY a.property, v.language, d.reason ORDER BY ALL"""
-    )
-    unknown = "(SELECT value FROM person_value WHERE sex IS NULL OR born IS NULL)"
-    for reason, condition in (
-        (TOO_FEW_WRONG_OPTIONS, f"i.value NOT IN {unknown}"),
-        (UNKNOWN_PERSON, f"i.value IN {unknown}"),
-    ):
-        store.reject_selected(
-            "questions",
-            reason,
-            f"""SELECT concat_ws(' ', a.property, v.language) AS item, count(*) - count(wrong1) AS items
-                FROM drawn_question JOIN item i USING (item) JOIN asked a USING (asked) JOIN variant v USING (variant)
-                WHERE {condition} GROUP BY a.property, v.language HAVING items > 0 ORDER BY ALL""",
-        )
 
 
 def _drop_temporary(store: Store) -> None:
