@@ -54,8 +54,9 @@ def draw(items: pa.Table) -> pa.Table:
     """Return the candidates of items.
 
     Args:
-        items: `item`, `pool`, `hash` of the item, `place` (number of the answer among those of all pools, in order),
-            `value_hash`, and `ordered` (whether the answers of the pool are times or quantities).
+        items: `item`, `pool` (a small number), `hash` of the item, `place` (number of the answer among those of all
+            pools, in order and without gaps), `value_hash`, and `ordered` (whether the answers of the pool are times or
+            quantities).
 
     Returns:
         `item`, `draw` from 0, `place` of the candidate, and `turn`, a random number that orders chosen options.
@@ -64,8 +65,7 @@ def draw(items: pa.Table) -> pa.Table:
         return pa.table({name: pa.array([], pa.int32()) for name in COLUMNS})
     item, hashes = items["item"].to_numpy(), items["hash"].to_numpy().astype(np.uint64)
     place, value_hash = items["place"].to_numpy(), items["value_hash"].to_numpy().astype(np.uint64)
-    of_value = np.zeros(place.max(initial=-1) + 1, np.uint64)
-    of_value[place] = value_hash
+    of_value = _of_value(value_hash, place)
     parts: list[tuple[np.ndarray, ...]] = []
     pool, ordered = items["pool"].to_numpy(), items["ordered"].to_numpy()
     neighbors = _neighbors(pool, place, of_value)[place]
@@ -123,24 +123,23 @@ def _starts(*columns: np.ndarray) -> np.ndarray:
 
 def _buckets(pool: np.ndarray, hashes: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Return the part of a large pool that each item is in, by linear hashing: one part more or less changes two."""
-    numbers, of_item = np.unique(pool, return_inverse=True)
-    items = np.bincount(of_item, minlength=len(numbers))
-    values = np.bincount(np.searchsorted(numbers, _first(pool, place)), minlength=len(numbers))
-    parts = np.where(values <= MAX_VALUES, 1, np.maximum(items // GROUP_ITEMS, 1))[of_item].astype(np.uint64)
+    items, values = np.bincount(pool), np.bincount(_of_value(pool, place))
+    parts = np.where(values <= MAX_VALUES, 1, np.maximum(items // GROUP_ITEMS, 1))[pool].astype(np.uint64)
     level = np.uint64(1) << np.floor(np.log2(parts)).astype(np.uint64)
     bucket = _mixed(hashes) % (level * np.uint64(2))
     return np.where(bucket < parts, bucket, bucket - level).astype(np.int64)
 
 
-def _first(pool: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return the pool of each value."""
-    _, rows = np.unique(place, return_index=True)
-    return pool[rows]
+def _of_value(numbers: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return the number of each value, of which all items of the value have the same."""
+    found = np.zeros(place.max() + 1, numbers.dtype)
+    found[place] = numbers
+    return found
 
 
 def _neighbors(pool: np.ndarray, place: np.ndarray, of_value: np.ndarray) -> np.ndarray:
     """Return the group of each value among its neighbors in the order of values."""
-    pools, hashes = _first(pool, place), _mixed(of_value)
+    pools, hashes = _of_value(pool, place), _mixed(of_value)
     begins = np.zeros(len(hashes), bool)
     if len(hashes) > 2 * WINDOW:
         lowest = sliding_window_view(hashes, 2 * WINDOW + 1).min(axis=1)
