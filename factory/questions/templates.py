@@ -136,9 +136,9 @@ def load(name: str) -> TemplateFile:
     content = _content(path)
     if path == shipped or "instructions" in content or not shipped.is_file():
         return _parsed(name, content, path)
-    own = _parsed(name, content | {"instructions": _content(shipped).get("instructions")}, path)
     with own_tables.using(own_tables.SHIPPED):
         base = load(name)
+    own = _parsed(name, content | {"instructions": base.instructions}, path)
     kept = tuple(row for row in base.templates if (row.property, row.entity_type, row.kind) not in own.by_key)
     # Only a file of which all has been read counts as read.
     reviewed = f"{base.reviewed}; {own.reviewed}" if base.reviewed and own.reviewed else ""
