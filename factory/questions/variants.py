@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from factory.questions.value_names import forms
 from factory.scope import Scope
-from factory.wikidata.locales import locale_of
+from factory.wikidata.locales import nearest_locale
 
 ALL_REGIONS = -1
 OTHER_REGIONS = 0
@@ -60,8 +60,8 @@ def variants(scope: Scope) -> list[Variant]:
 
 
 def list_words(code: str) -> ListWords:
-    """Return the separators of lists in a language, from CLDR."""
-    patterns = locale_of(code).list_patterns["standard"]
+    """Return the separators of lists in a language, from CLDR: commas for a language that it lacks."""
+    patterns = nearest_locale(code).list_patterns["standard"]
     return ListWords(
         separator=_between(patterns["middle"]), last=_between(patterns["end"]), pair=_between(patterns["2"])
     )

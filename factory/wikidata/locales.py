@@ -1,15 +1,13 @@
 """CLDR's locales by language code, for the texts of times and quantities."""
 
-import copy
 import functools
 import re
-from typing import Any
 
 from babel import Locale, UnknownLocaleError, localedata
 
 LANGUAGE_MISSING = "CLDR lacks the language"
 """Reason to reject a value."""
-_OTHER_CODES = {"no": "nb", "zh-hant": "zh_Hant"}
+_OTHER_CODES = {"no": "nb"}
 _BLANKS = re.compile("[\u00a0\u202f]")
 
 
@@ -25,11 +23,19 @@ def locale_of(language: str) -> Locale:
         CannotRenderError: CLDR lacks the language.
     """
     try:
-        locale = Locale.parse(_OTHER_CODES.get(language, language))
+        locale = Locale.parse(_OTHER_CODES.get(language, language), sep="-")
     except (UnknownLocaleError, ValueError) as error:
         raise CannotRenderError(LANGUAGE_MISSING) from error
     vars(locale)["_Locale__data"] = _own_data(str(locale))
     return locale
+
+
+def nearest_locale(language: str) -> Locale:
+    """Return CLDR's locale of a language. For one that it lacks, return the locale that all others inherit from."""
+    try:
+        return locale_of(language)
+    except CannotRenderError:
+        return locale_of("root")
 
 
 def _own_data(name: str) -> localedata.LocaleDataDict:
@@ -42,8 +48,7 @@ def _own_data(name: str) -> localedata.LocaleDataDict:
         others = dict(localedata._cache)
         localedata._cache.clear()
         try:
-            data: Any = copy.deepcopy(localedata.load(name))
-            return localedata.LocaleDataDict(data)
+            return localedata.LocaleDataDict(localedata.load(name))
         finally:
             localedata._cache.clear()
             localedata._cache.update(others)

@@ -6,8 +6,7 @@ languages. They get the source `cldr`, and any label of Wikidata replaces them.
 
 from collections.abc import Iterator
 
-from babel import Locale, UnknownLocaleError
-
+from factory.wikidata.locales import CannotRenderError, locale_of
 from pangea_cultural.reference.languages import Language
 from pangea_cultural.reference.regions import regions
 
@@ -16,8 +15,8 @@ def region_names(languages: list[Language]) -> Iterator[tuple[str, str, str]]:
     """Yield region item, language code and name for each region and language that CLDR has."""
     for row in languages:
         try:
-            names = Locale.parse("nb" if row.code == "no" else row.code).territories
-        except UnknownLocaleError:
+            names = locale_of(row.code).territories
+        except CannotRenderError:
             continue
         for region in regions().values():
             name = names.get(region.iso) if region.qid else None

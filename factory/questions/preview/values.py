@@ -13,11 +13,10 @@ from factory.questions.names.roles import UNITS, role_of
 from factory.questions.variants import list_words
 from factory.reference.entity_types import group_of
 from factory.reference.properties import NAME, properties
-from factory.wikidata.locales import CannotRenderError, locale_of
+from factory.wikidata.locales import CannotRenderError, nearest_locale
 from factory.wikidata.quantities import METER, NO_UNIT
 from factory.wikidata.value_text import render
 from factory.wikidata.values import GREGORIAN, JULIAN
-from pangea_cultural.errors import UserError
 
 TIMES = {
     "day": f"+1889-03-31T00:00:00Z/11/{GREGORIAN}",
@@ -49,16 +48,7 @@ class Values:
     """The values of one template file's language."""
 
     def __init__(self, code: str) -> None:
-        """Read the names of a language.
-
-        Raises:
-            UserError: CLDR lacks the language.
-        """
-        self.code = code
-        try:
-            self.words = list_words(code)
-        except CannotRenderError as error:
-            raise UserError(f"{error} {code!r}. Choose a code that CLDR has.") from error
+        self.code, self.words = code, list_words(code)
         self.names = {row.value: row.text for row in lexicon.names([code])}
 
     def times(self) -> dict[str, str]:
@@ -95,7 +85,7 @@ class Values:
     def _of_kind(self, kind: str) -> Iterator[str]:
         table = _table()
         if kind == "month":
-            months = locale_of(self.code).months["stand-alone"]["wide"]
+            months = nearest_locale(self.code).months["stand-alone"]["wide"]
             yield from (months[number] for number in MONTHS)
             return
         if kind == "person":
