@@ -37,8 +37,6 @@ FIXED_TOKENS, MOST_TOKENS = 64, 1024
 RAW_CHARACTERS = 1000
 """Beginning of an answer with a fault that the store keeps."""
 Result = TypeVar("Result")
-Known = dict[str, "asyncio.Future[Rewriting | None]"]
-"""Answers by key. None: the request failed."""
 
 
 @dataclass
@@ -51,7 +49,6 @@ class _Chunk:
     """Keys of its inputs."""
     waiting: int
     """Inputs without a verdict."""
-    known: Known
     rows: list[dict[str, Any]] = field(default_factory=list)
     """Questions with a verdict, for the table `refinement`."""
 
@@ -80,6 +77,8 @@ class Flow:
         self._prompt = prompts.load(config.prompt)
         self._answers: list[dict[str, Any]] = []
         self._chunks: list[_Chunk] = []
+        self._known: dict[str, asyncio.Future[Rewriting | None]] = {}
+        """Answers to the inputs of these chunks, by key. None: the request failed."""
         self._written_at = time.monotonic()
         self._reads = False
         """True while a thread uses the store."""
@@ -111,29 +110,25 @@ class Flow:
             self._reads = True
             found = await _in_thread(rows.inputs, self._store, self._config, first, last)
             self._reads = False
-            keys = {row.key for row in found}
-            chunk = _Chunk(last, keys, len(found), self._known(keys))
+            chunk = _Chunk(last, {row.key for row in found}, len(found))
             self._chunks.append(chunk)
+            self._look_up(chunk.keys)
             if self._is_due():  # small chunks are read one after the other, and nothing is written meanwhile
                 self._write()
             for row in found:
                 await self._inputs.put((chunk, row))
         await self._inputs.put(None)
 
-    def _known(self, keys: set[str]) -> Known:
-        """Return the answers that the store has, and those that other chunks have asked for."""
-        known = {key: chunk.known[key] for chunk in self._chunks for key in keys & chunk.known.keys()}
-        missing = sorted(keys - known.keys())
+    def _look_up(self, keys: set[str]) -> None:
+        """Read the answers that the store has. Other chunks can have asked for some."""
         found = self._store.rows(
             """SELECT replace(key::VARCHAR, '-', ''), question, sentence, fault FROM rewrite
                WHERE key IN (SELECT unnest($keys::VARCHAR[])::UUID)""",
-            {"keys": missing},
+            {"keys": sorted(keys - self._known.keys())},
         )
-        loop = asyncio.get_running_loop()
         for key, *texts in found:
-            known[key] = loop.create_future()
-            known[key].set_result(Rewriting(*texts))
-        return known
+            self._known[key] = asyncio.get_running_loop().create_future()
+            self._known[key].set_result(Rewriting(*texts))
 
     async def _work(self) -> None:
         while (taken := await self._inputs.get()) is not None:
@@ -153,12 +148,9 @@ class Flow:
 
     async def _rewriting(self, row: Input) -> Rewriting | None:
         """Return the answer to an input. The first of those with equal texts asks for it, in whatever chunk it is."""
-        answer = next((chunk.known[row.key] for chunk in self._chunks if row.key in chunk.known), None)
+        answer = self._known.get(row.key)
         if answer is None:
-            answer = asyncio.get_running_loop().create_future()
-            for chunk in self._chunks:
-                if row.key in chunk.keys:
-                    chunk.known[row.key] = answer
+            answer = self._known[row.key] = asyncio.get_running_loop().create_future()
             answer.set_result(await self._ask(row))
         return await answer
 
@@ -215,6 +207,9 @@ class Flow:
                 self._write_chunk(chunk)
         self._answers.clear()
         del self._chunks[: len(finished)]
+        needed = {key for chunk in self._chunks for key in chunk.keys}
+        for key in {key for chunk in finished for key in chunk.keys} - needed:
+            self._known.pop(key, None)
         self._written_at = time.monotonic()
 
     def _write_chunk(self, chunk: _Chunk) -> None:
