@@ -96,14 +96,13 @@ class Correlation:
 
 def measure(store: Store) -> dict[str, Any]:
     """Return `spreads`, `answers`, `correlations`, and the numbers of each region as `regions`."""
-    counts = _counts(store)
-    return figures(counts, _regions(store)) | {"answers": _answers(store)}
+    return figures(_counts(store), _regions(store)) | {"answers": _answers(store)}
 
 
 def balance(store: Store) -> dict[str, Any]:
     """Return `spreads` and `answers`: what balance changes."""
-    counts = _counts(store)
-    return {"spreads": [spread(*key, found) for key, found in counts.items()], "answers": _answers(store)}
+    counts = _with_all_regions(_counts(store), _regions(store))
+    return {"spreads": _spreads(counts), "answers": _answers(store)}
 
 
 def _counts(store: Store) -> dict[tuple[str, str], dict[str, int]]:
@@ -134,15 +133,12 @@ def figures(counts: dict[tuple[str, str], dict[str, int]], shown: dict[str, dict
     Returns:
         `spreads`, `correlations`, and the numbers of each region as `regions`.
     """
-    stages = [stage for stage in STAGES if ("region", stage) in counts]
-    for stage in stages:
-        # A region whose questions are all in other splits counts as one without questions.
-        counts["region", stage] = dict.fromkeys(sorted(shown), 0) | counts["region", stage]
+    counts = _with_all_regions(counts, shown)
     numbers = {name: {region: row[name] for region, row in shown.items()} for name in ("entities", "images")}
-    numbers |= {f"questions {stage}": counts["region", stage] for stage in stages}
+    numbers |= {f"questions {stage}": found for (dimension, stage), found in counts.items() if dimension == "region"}
     known = {name: regions()[name] for name in sorted(shown) if name in regions()}
     return {
-        "spreads": [spread(dimension, stage, found) for (dimension, stage), found in counts.items()],
+        "spreads": _spreads(counts),
         "correlations": [
             correlation(counted, figure, found, known)
             for figure in ("GDP per capita", "population")
@@ -150,6 +146,18 @@ def figures(counts: dict[tuple[str, str], dict[str, int]], shown: dict[str, dict
         ],
         "regions": [_row(name, numbers, known.get(name)) for name in sorted(shown)],
     }
+
+
+def _with_all_regions(
+    counts: dict[tuple[str, str], dict[str, int]], shown: dict[str, dict[str, int]]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """Return counts in which a region whose questions are all in other splits is one without questions."""
+    none = dict.fromkeys(sorted(shown), 0)
+    return {key: none | found if key[0] == "region" else found for key, found in counts.items()}
+
+
+def _spreads(counts: dict[tuple[str, str], dict[str, int]]) -> list[Spread]:
+    return [spread(dimension, stage, found) for (dimension, stage), found in counts.items()]
 
 
 def _of_stage(query: str, stage: str) -> str:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from scipy import stats
 
 from factory.bias import exported
-from factory.bias.bias import correlation, gini, measure
+from factory.bias.bias import balance, correlation, gini, measure
 from factory.exchange.question_files import write_questions
 from factory.questions.config import BalanceConfig
 from factory.splits.config import SplitConfig
@@ -99,6 +99,18 @@ def test_groups_with_a_frequent_answer_are_counted(store):
     assert (before.stage, after.stage) == ("before", "after")
     assert before.groups == after.groups == 1 and before.few == after.few == 0
     assert before.over == 0, "the twelve counties have about as many buildings each"
+
+
+def test_a_region_without_questions_counts_after_a_build_as_in_the_statistics(tmp_path):
+    counties = [value(f"Q{200 + n}", f"county {n}", "Q28575") for n in range(12)]
+    buildings = [Thing(f"Q{1000 + n}", claims={"P131": [f"Q{200 + n % 12 * (n < 24)}"]}) for n in range(36)]
+    split = SplitConfig(dev=0, test=0, near_duplicates=False)
+    scope = {"split": split, "regions": ("germany", "kenya"), "properties": ("P131",)}
+    with asked(tmp_path, [*counties, *buildings, Thing("Q5000", region="kenya")], **scope) as store:
+        built, found = balance(store), measure(store)
+    assert built["spreads"] == found["spreads"] and built["answers"] == found["answers"]
+    assert {(row.groups, row.gini) for row in built["spreads"] if row.dimension == "region"} == {(2, 0.5)}
+    assert {row.over for row in built["answers"]} == {1}, "14 of the 36 buildings are in the first county"
 
 
 @pytest.mark.parametrize("as_json", [True, False])
