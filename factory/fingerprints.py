@@ -93,7 +93,7 @@ def questions(recipe: Recipe) -> list[Any]:
         scope.referenced,
         scope.held_out_languages,
         recipe.split.held_out_names,
-        recipe.relevance.threshold if recipe.relevance else 0.0,
+        recipe.threshold,
         _balance(recipe),
         [table.to_pylist() for table in (asked_rows, wordings(asked_rows, forms), variant_texts(forms))],
         [_sql(read_text("factory.questions", f"sql/{name}.sql")) for name in stage.SCRIPTS],

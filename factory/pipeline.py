@@ -134,7 +134,7 @@ def _questions(build: Build) -> tuple[int, int]:
         build.reporter,
         drop_held_out_names=recipe.split.held_out_names == "drop",
         balanced=recipe.balance,
-        threshold=recipe.relevance.threshold if recipe.relevance else 0.0,
+        threshold=recipe.threshold,
     )
 
 

@@ -120,6 +120,11 @@ class Recipe(config.Config):
         own = tuple(source for source in self.sources if isinstance(source, KnowledgeConfig))
         return (*([OwnImages(own)] if own else ()), *self.images.sources)
 
+    @property
+    def threshold(self) -> float:
+        """Least probability that an image shows its entity; 0 without a model that says so."""
+        return self.relevance.threshold if self.relevance else 0.0
+
     def published(self) -> dict[str, Any]:
         """Return the part of the recipe that an export's manifest repeats: no paths, hosts or contacts."""
         own = self.tables.read().rows

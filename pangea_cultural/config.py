@@ -5,14 +5,17 @@ from collections.abc import Callable
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pangea_cultural.errors import UserError, unknown
 
 LARGEST = 2**63 - 1
 """Largest integer of a recipe. DuckDB, Arrow and JSON libraries have no larger ones."""
+
+EnvironmentVariable = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")]
+"""Name of an environment variable, or an empty text."""
 
 
 def checked(names: tuple[str, ...], find: Callable[[str], str]) -> tuple[str, ...]:

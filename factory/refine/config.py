@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from factory.reference.properties import property_of
-from pangea_cultural.config import Config, checked
+from pangea_cultural.config import Config, EnvironmentVariable, checked
 from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import region
 
@@ -21,7 +21,7 @@ class EndpointConfig(Config):
     """Base of the API, ending in /v1."""
     model: str = ""
     """Name of the model at this endpoint, if it is another one than `model` of `[refine]`."""
-    api_key_env: str = Field(default="", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$")
+    api_key_env: EnvironmentVariable = ""
     """Environment variable with the endpoint's key; empty if it needs none."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from factory.relevance.prompts import PROMPTS
-from pangea_cultural.config import Config
+from pangea_cultural.config import Config, EnvironmentVariable
 
 
 class ModelConfig(Config):
@@ -17,7 +17,7 @@ class ModelConfig(Config):
     """Name of the model. Answers are kept by this name: a changed model needs another one."""
     served_name: str = ""
     """Name of the model at the endpoints, if it is another one than `model`."""
-    api_key_env: str = Field(default="", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$")
+    api_key_env: EnvironmentVariable = ""
     """Environment variable with the endpoints' key; empty if they need none."""
     prompt_version: str = "shows-1"
     """Version of the prompt: `shows-1`, `relevant-1`, or the name of your own `prompt`."""

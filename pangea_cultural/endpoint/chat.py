@@ -174,7 +174,7 @@ class ChatPool:
         try:
             status, body, _ = await self._send(state, "GET", "/models", None, CHECK_TIMEOUT_S)
         except RequestFailedError as error:
-            self._note_failure(state, str(error))
+            self._note_failure(state, _PassingError(str(error)))
             return False
         _raise_refused(address, status)
         if status != 200:
@@ -221,7 +221,7 @@ class ChatPool:
                     return await self._attempt(state, body, schema)
                 except _PassingError as error:
                     kind = str(error)
-                    self._note_failure(state, kind, error)
+                    self._note_failure(state, error)
                     failures += not error.is_busy
                     pauses += error.is_busy
             raise RequestFailedError(kind)
@@ -249,18 +249,18 @@ class ChatPool:
             ends = min(state.rests_until for state in self._states)
             await asyncio.sleep(max(ends - clock(), PROBE_S))
 
-    def _note_failure(self, state: _State, kind: str, error: "_PassingError | None" = None) -> None:
+    def _note_failure(self, state: _State, error: "_PassingError") -> None:
         """Let an endpoint rest, if it is down or asks for a pause. Requests that fail in its rest do not prolong it."""
         now = asyncio.get_running_loop().time()
         state.failures += 1
         if state.rests_until > now:
             return
-        is_busy, pause_s = (error.is_busy, error.pause_s) if error else (False, None)
-        if is_busy or kind == CONNECTION or state.failures >= FAILURES_IN_A_ROW:
-            state.is_busy |= is_busy
+        kind = str(error)
+        if error.is_busy or kind == CONNECTION or state.failures >= FAILURES_IN_A_ROW:
+            state.is_busy |= error.is_busy
             if kind in (CONNECTION, TIMEOUT) and state.down_since is None:
                 state.down_since = now
-            rest = _pause_s(state.rests) if pause_s is None else min(pause_s, LONGEST_ASKED_PAUSE_S)
+            rest = _pause_s(state.rests) if error.pause_s is None else min(error.pause_s, LONGEST_ASKED_PAUSE_S)
             state.rests_until = now + rest
             state.rests += 1
             if rest >= NOTED_PAUSE_S:
