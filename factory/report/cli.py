@@ -5,7 +5,7 @@ from typing import Any
 
 from factory.report import page
 from factory.store import snapshot, statistics
-from pangea_cultural.dataset import withdrawal, withdrawn_rows
+from pangea_cultural.dataset import withdrawn_rows
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.sql import readable
 from pangea_cultural.errors import UserError
@@ -26,7 +26,7 @@ def write(folder: Path, out: Path, *, stages: tuple[str, ...], number: int) -> N
         UserError: the export cannot be read or has withdrawn rows, or the file cannot be written.
     """
     export = Export.open(folder)
-    withdrawn_rows.require_none(export, withdrawal.beside(export.path))
+    withdrawn_rows.require_none(export)
     seed, rejections = export.manifest["recipe"].get("seed", 0), _rejections(export, stages)
     with readable(folder):
         text = page.render(export, rejections=rejections, number=number, seed=seed)

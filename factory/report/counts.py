@@ -13,7 +13,7 @@ from pangea_cultural.reference.regions import regions
 
 Row = dict[str, Any]
 COUNTS = """count(*) AS rows, count(*) FILTER (question_type = 'choice') AS choice_rows,
-            count(DISTINCT entity) AS entities, count(DISTINCT image) AS images"""
+            count(DISTINCT nullif(entity, '')) AS entities, count(DISTINCT nullif(image, '')) AS images"""
 
 
 def by_split(connection: duckdb.DuckDBPyConnection) -> list[Row]:
@@ -76,7 +76,7 @@ def statement_licenses(connection: duckdb.DuckDBPyConnection, path: Path) -> lis
 
 
 def _titled(connection: duckdb.DuckDBPyConnection, column: str, titles: dict[str, str]) -> list[Row]:
-    return [row | {"title": titles.get(row["name"], row["name"])} for row in _by(connection, column)]
+    return [row | {"title": titles.get(row["name"], row["name"]) or "none"} for row in _by(connection, column)]
 
 
 def _by(connection: duckdb.DuckDBPyConnection, column: str) -> list[Row]:

@@ -1,18 +1,13 @@
 """The part of a report about models: questions that one rewrote, and how surely another finds the entity in images."""
 
-import functools
 from typing import Any
 
 import duckdb
-import jinja2
-from markupsafe import Markup
 
 from factory.reference.properties import properties
 from factory.report.samples import thumbnail
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.reference.languages import languages
-from pangea_cultural.utils import pages
-from pangea_cultural.utils.pages import item_address
 
 BINS = 10
 """Bars of the probabilities of images."""
@@ -39,8 +34,8 @@ LOWEST = (
 Row = dict[str, Any]
 
 
-def render(connection: duckdb.DuckDBPyConnection, export: Export, *, seed: int) -> Markup:
-    """Return the section, which is empty if no model took part.
+def read(connection: duckdb.DuckDBPyConnection, export: Export, *, seed: int) -> Row:
+    """Return what the section shows: `rewriting` and `relevance`. It is empty if no model took part.
 
     Args:
         connection: has the views `file_row` and `image`.
@@ -48,19 +43,11 @@ def render(connection: duckdb.DuckDBPyConnection, export: Export, *, seed: int) 
         seed: seed of the sample.
     """
     found = {"rewriting": _rewriting(connection, seed), "relevance": _relevance(connection, export)}
-    recipe = export.manifest["recipe"]
-    text = (
-        _template().render(found, refine=recipe.get("refine"), judge=recipe.get("relevance"))
-        if any(found.values())
-        else ""
-    )
-    return Markup(text)  # its values are escaped
+    return found if any(found.values()) else {}
 
 
 def _rewriting(connection: duckdb.DuckDBPyConnection, seed: int) -> Row:
     """Return the counts by language and examples, or nothing if no question is rewritten."""
-    if not _has(connection, "file_row", "rewritten_by"):
-        return {}
     counts = connection.sql(REWRITTEN).to_arrow_table().to_pylist()
     if not counts:
         return {}
@@ -79,8 +66,6 @@ def _rewriting(connection: duckdb.DuckDBPyConnection, seed: int) -> Row:
 
 def _relevance(connection: duckdb.DuckDBPyConnection, export: Export) -> Row:
     """Return the numbers of images by probability and the least probable ones, or nothing without probabilities."""
-    if not _has(connection, "image", "relevance"):
-        return {}
     counts = dict(connection.sql(PROBABILITIES).fetchall())
     if not counts:
         return {}
@@ -93,14 +78,3 @@ def _relevance(connection: duckdb.DuckDBPyConnection, export: Export) -> Row:
         "unjudged": connection.sql("SELECT count(*) FROM image WHERE relevance IS NULL").fetchall()[0][0],
         "lowest": [row | thumbnail(export.file(row["image"], below="images")) for row in lowest],
     }
-
-
-def _has(connection: duckdb.DuckDBPyConnection, view: str, column: str) -> bool:
-    return column in connection.sql(f"FROM {view} LIMIT 0").columns
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    return pages.template(
-        "factory.report", "models.html", item=item_address, percent=lambda share: f"{100 * share:.1f}"
-    )

@@ -15,7 +15,7 @@ from factory.audit.headline import GUESSERS
 from factory.reference import published
 from factory.report import counts, models, samples
 from pangea_cultural.dataset.export import Export
-from pangea_cultural.dataset.sql import parquet
+from pangea_cultural.dataset.sql import images
 from pangea_cultural.dataset.tables import IMAGES
 from pangea_cultural.reference import own_tables
 from pangea_cultural.utils import pages
@@ -53,7 +53,7 @@ def render(export: Export, *, rejections: list[dict[str, Any]] | None, number: i
 def _content(export: Export, *, number: int, seed: int) -> dict[str, Any]:
     held_out = export.held_out_languages
     with rows.opened(export.path, held_out_languages=tuple(held_out), seed=seed) as connection:
-        connection.execute(f"CREATE VIEW image AS FROM {parquet(export.path / IMAGES)}")
+        connection.execute(f"CREATE VIEW image AS {images(export.path / IMAGES)}")
         languages = counts.by_language(connection, held_out)
         sampled = samples.with_images(connection, samples.draw(connection, number=number, seed=seed), export)
         return {
@@ -66,7 +66,7 @@ def _content(export: Export, *, number: int, seed: int) -> dict[str, Any]:
                 "Entity types": counts.by_entity_type(connection),
             },
             "licenses": counts.licenses(connection),
-            "models": models.render(connection, export, seed=seed),
+            "models": models.read(connection, export, seed=seed),
             "statement_licenses": _statement_licenses(connection, export),
             "samples": [(row, [s for s in sampled if s["language"] == row["name"]]) for row in languages],
             "audit": audit.audit(export.path, held_out_languages=tuple(held_out), seed=seed),
@@ -86,7 +86,7 @@ def _by_stage(rejections: list[dict[str, Any]]) -> list[tuple[str, list[dict[str
 
 
 def _totals(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    distinct = ", ".join(f"count(DISTINCT {column}) AS {name}" for column, name in DISTINCT.items())
+    distinct = ", ".join(f"count(DISTINCT nullif({column}, '')) AS {name}" for column, name in DISTINCT.items())
     return connection.sql(f"SELECT {counts.COUNTS}, {distinct} FROM file_row").to_arrow_table().to_pylist()[0]
 
 

@@ -63,9 +63,9 @@ def with_images(connection: duckdb.DuckDBPyConnection, rows: list[Row], export: 
     """
     wanted = sorted({row["image"] for row in rows})
     found = connection.sql("SELECT * FROM image WHERE list_contains(?, image)", params=[wanted]).to_arrow_table()
-    credits = {row["image"]: row for row in found.to_pylist()}
+    credits = {row["image"]: {key: value or "" for key, value in row.items()} for row in found.to_pylist()}
     thumbnails = {name: thumbnail(export.file(name, below="images")) for name in wanted}
-    return [row | thumbnails[row["image"]] | {"credit": credits.get(row["image"], {})} for row in rows]
+    return [row | thumbnails[row["image"]] | {"credit": credits.get(row["image"])} for row in rows]
 
 
 def thumbnail(path: Path | None) -> Row:

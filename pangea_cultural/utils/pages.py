@@ -1,6 +1,7 @@
 """HTML pages: templates whose values are escaped, hashes for the policy of a page, and addresses of its links."""
 
 import base64
+import functools
 import hashlib
 from collections.abc import Callable
 from importlib import resources
@@ -13,7 +14,7 @@ WIKIDATA = "https://www.wikidata.org/wiki/"
 
 
 def template(package: str, name: str, **filters: Callable[..., Any]) -> jinja2.Template:
-    """Return a template of a package. Values are escaped, and a missing one is an error.
+    """Return a template of a package, which can include others. Values are escaped, and a missing one is an error.
 
     Args:
         package: the package with the file.
@@ -21,10 +22,14 @@ def template(package: str, name: str, **filters: Callable[..., Any]) -> jinja2.T
         filters: further filters by name.
     """
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FunctionLoader(functools.partial(read, package)),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters |= filters
-    return environment.from_string(read(package, name))
+    return environment.get_template(name)
 
 
 def read(package: str, name: str) -> str:

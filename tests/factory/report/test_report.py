@@ -124,6 +124,38 @@ def test_equal_exports_give_equal_pages(castles, tmp_path):
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
+def test_an_export_with_no_optional_columns_and_keys_has_a_page(castles, tmp_path):
+    """Exports of others have the needed columns and keys alone."""
+    export = tmp_path / "others"
+    shutil.copytree(folder(castles), export)
+    images = pq.read_table(export / "images.parquet", columns=["image", "license"])
+    images = images.append_column("relevance", pa.array([0.5] * len(images)))
+    pq.write_table(images, export / "images.parquet")
+    manifest = orjson.loads((export / "export.json").read_bytes())
+    del manifest["version"]
+    manifest["recipe"]["relevance"] = {"model": "judge", "prompt": "Is it so?"}
+    (export / "export.json").write_bytes(orjson.dumps(manifest))
+    page = report(export, tmp_path / "page.html")
+    assert "None" not in page.text_content() and "No image is left out." in page.text_content()
+
+
+def test_rows_without_image_entity_and_region_count_as_none(castles, tmp_path):
+    """Imported chats have such rows."""
+    export = tmp_path / "texts"
+    shutil.copytree(folder(castles), export)
+    for split in ("train", "dev", "test", "unseen"):
+        rows = pq.read_table(export / f"questions-{split}.parquet")
+        for column in ("image", "entity", "region", "property"):
+            rows = rows.set_column(rows.column_names.index(column), column, pa.array([""] * len(rows)))
+        pq.write_table(rows, export / f"questions-{split}.parquet")
+    page = report(export, tmp_path / "page.html")
+    totals = dict(zip(*(page.xpath(f"//dl[@class='totals']//{tag}/text()") for tag in ("dt", "dd")), strict=True))
+    assert {name: totals[name] for name in ("images", "entities", "regions", "properties")} == dict.fromkeys(
+        ("images", "entities", "regions", "properties"), "0"
+    )
+    assert list(rows_of(page, "Regions")) == ["none"] and "No image" not in page.text_content()
+
+
 def test_what_is_no_export_is_refused_in_one_line(tmp_path):
     result = CliRunner().invoke(pcult, ["data", "report", str(tmp_path), "--out", str(tmp_path / "page.html")])
     assert result.exit_code == 1 and "No complete export" in str(result.exception)
