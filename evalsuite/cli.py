@@ -163,9 +163,9 @@ def _export_config(
 ) -> "EvalConfig":
     """Return the settings of an evaluation on an export. What is withdrawn of it is printed, and stated in the run."""
     from evalsuite.harness.runner import EvalConfig
-    from pangea_cultural.dataset import withdrawal, withdrawn_rows
+    from pangea_cultural.dataset import withdrawn_rows
 
-    withdrawn = withdrawn_rows.named_in(export, withdrawal.beside(export.path))
+    withdrawn = withdrawn_rows.named_in(export)
     if withdrawn:
         click.echo(f"{export.path} has withdrawn data: {withdrawn}. The results say so.", err=True)
     return EvalConfig(

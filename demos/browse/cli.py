@@ -23,7 +23,7 @@ def browse(export: Path, host: str, port: int) -> None:
     from demos.browse.page import Browser, launch, page
     from demos.browse.reviews import Reviews
     from demos.browse.rows import Rows
-    from pangea_cultural.dataset import withdrawal, withdrawn_rows
+    from pangea_cultural.dataset import withdrawn_rows
     from pangea_cultural.dataset.export import Export
     from pangea_cultural.workspace import Workspace
 
@@ -32,7 +32,7 @@ def browse(export: Path, host: str, port: int) -> None:
     workspace = Workspace(opened.path.parents[1])
     store = workspace.store if opened.path.parent == workspace.exports else None
     reviews = Reviews(opened.path.with_name(f"{opened.path.name}-reviews.jsonl"))
-    withdrawn = withdrawn_rows.named_in(opened, withdrawal.beside(opened.path))
+    withdrawn = withdrawn_rows.named_in(opened)
     blocks = page(Browser(Rows(opened), store=store, reviews=reviews), withdrawn=withdrawn)
     address = launch(blocks, host=host, port=port, allowed=[opened.path / "images", reviews.listed])
     click.echo(f"Browser: {address} (stop with Ctrl-C)")

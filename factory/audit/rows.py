@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pangea_cultural.dataset.export import SPLITS
-from pangea_cultural.dataset.sql import parquet
+from pangea_cultural.dataset.export import SPLITS, questions_name
+from pangea_cultural.dataset.sql import parquet, quoted
 from pangea_cultural.errors import UserError
 
 MEMORY = "3GB"
@@ -42,7 +42,7 @@ def opened(source: Source, *, held_out_languages: tuple[str, ...], seed: int) ->
         A connection with the view, and the table `held_out`.
     """
     with tempfile.TemporaryDirectory(prefix="pcult-audit-") as folder, duckdb.connect(":memory:") as connection:
-        connection.execute(f"SET temp_directory = '{folder}'; SET memory_limit = '{MEMORY}'")
+        connection.execute(f"SET temp_directory = {quoted(folder)}; SET memory_limit = '{MEMORY}'")
         connection.execute("SET preserve_insertion_order = false")
         languages = pa.table({"language": pa.array(held_out_languages, pa.string())})
         connection.register("held_out_languages", languages)
@@ -62,7 +62,7 @@ def script(name: str) -> str:
 def _select(connection: duckdb.DuckDBPyConnection, source: Source, split: str) -> str:
     """Return a query for the rows of a split, in which missing columns are empty."""
     if isinstance(source, Path):
-        origin = parquet(source / f"questions-{split}.parquet")
+        origin = parquet(source / questions_name(split))
     else:
         origin = f"{split}_table"
         connection.register(origin, source[split])

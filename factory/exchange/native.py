@@ -99,7 +99,7 @@ def run(
     (folder / export.MANIFEST).unlink(missing_ok=True)
     files, counts = write_questions(store, folder)
     images = store.table(HELD_OUT_IMAGES if _holds_out(store) else IMAGES)
-    files["images.parquet"] = _write_parquet(images, folder / "images.parquet")
+    files[tables.IMAGES] = _write_parquet(images, folder / tables.IMAGES)
     files |= _write_statements(store, folder / tables.STATEMENTS)
     names = images["image"].to_pylist()
     _link_images(names, image_folder, folder, reporter)
@@ -128,8 +128,8 @@ def _write_parquet(table: pa.Table, path: Path) -> str:
 
 def restore_images(image_folder: Path, folder: Path, reporter: Reporter) -> None:
     """Link the images of a finished export again that are missing or damaged."""
-    if (folder / export.MANIFEST).is_file() and (folder / "images.parquet").is_file():
-        names = pq.read_table(folder / "images.parquet", columns=["image"])["image"].to_pylist()
+    if (folder / export.MANIFEST).is_file() and (folder / tables.IMAGES).is_file():
+        names = pq.read_table(folder / tables.IMAGES, columns=["image"])["image"].to_pylist()
         _link_images(names, image_folder, folder, reporter)
 
 

@@ -1,12 +1,13 @@
 """The question files of an export: a Parquet file per split, written range by range in constant memory."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from factory.exchange.ahead import ahead
 from factory.exchange.question_rows import QuestionRows
 from factory.store.store import Store
 from pangea_cultural.dataset import export
@@ -26,7 +27,7 @@ def write_questions(store: Store, folder: Path) -> tuple[dict[str, str], dict[st
     files, counts = {}, {}
     questions = QuestionRows(store)
     for split in export.SPLITS:
-        file = f"questions-{split}.parquet"
+        file = export.questions_name(split)
         with atomic_path(folder / file) as temporary:
             counts[split] = write_parquet(_ranges(questions, split), temporary)
         files[file] = sha256_file(folder / file)
@@ -49,24 +50,14 @@ def write_parquet(tables: Iterator[pa.Table], path: Path) -> int:
         tables: at least one table.
         path: the file.
     """
-    first = next(tables)
-    num_rows = 0
-    with (
-        pq.ParquetWriter(
-            path,
-            first.schema,
-            compression="zstd",
-            use_dictionary=list(REPEATED),
-            store_schema=False,
-        ) as writer,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        written = pool.submit(writer.write_table, first, ROW_GROUP_ROWS)
-        num_rows += first.num_rows
-        del first
-        for table in tables:
-            written.result()
+    writer, num_rows = None, 0
+    with ExitStack() as stack:
+        for table in ahead(tables):
+            writer = writer or stack.enter_context(_writer(path, table.schema))
+            writer.write_table(table, ROW_GROUP_ROWS)
             num_rows += table.num_rows
-            written = pool.submit(writer.write_table, table, ROW_GROUP_ROWS)
-        written.result()
     return num_rows
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=list(REPEATED), store_schema=False)

@@ -14,6 +14,7 @@ from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sources.fields import RowError, image
 from pangea_cultural.dataset.sql import parquet, readable
+from pangea_cultural.dataset.tables import IMAGES
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
 
@@ -24,7 +25,6 @@ BUFFER = "128MB"
 """Results that DuckDB holds ready. A smaller buffer stops its second thread, whose rows follow a row group later."""
 BROKEN = "broken row: "
 """Text before the reason of an error that an expression raises."""
-CREDITS = "images.parquet"
 
 
 class Source:
@@ -59,7 +59,7 @@ class Source:
     @property
     def credits(self) -> Path:
         """The table of images."""
-        return self.export.path / CREDITS
+        return self.export.path / IMAGES
 
     @property
     def statements(self) -> Path | None:
@@ -71,7 +71,7 @@ class Source:
         self._connection.execute(statements)
 
     def keep(self, name: str, sql: str) -> None:
-        """Keep the result of a query over `question` and `image` as a temporary table."""
+        """Keep the result of a query over `question` as a temporary table."""
         with readable(self.export.path):
             self._connection.execute(f"CREATE TEMP TABLE {name} AS {self._tables} {sql}")
 
@@ -109,7 +109,7 @@ class Source:
                 raise UserError(f"{self.export.path}: {reason}. Build it again.") from error
 
     def rows(self, sql: str) -> Iterator[dict[str, Any]]:
-        """Iterate over the result of a query over `question` (all splits, with the column `split`) and `image`."""
+        """Iterate over the result of a query over `question`: all splits, with the column `split`."""
         with readable(self.export.path):
             for batch in self._connection.sql(f"{self._tables} {sql}").to_arrow_reader(10_000):
                 yield from batch.to_pylist()
@@ -140,9 +140,7 @@ class Source:
 
 
 def _tables(export: Export) -> str:
-    """Return a WITH clause for all questions and images."""
-    files = {split: parquet(export.questions_file(split), numbered=True) for split in SPLITS}
-    columns = ", ".join([*QUESTION_SCHEMA.names, "file_row_number"])
-    parts = [f"SELECT {columns}, '{split}' AS split FROM {files[split]}" for split in SPLITS]
-    images = parquet(export.path / CREDITS, numbered=True)
-    return f"WITH question AS ({' UNION ALL '.join(parts)}), image AS (FROM {images})"
+    """Return a WITH clause for all questions."""
+    columns = ", ".join(QUESTION_SCHEMA.names)
+    parts = [f"SELECT {columns}, '{split}' AS split FROM {parquet(export.questions_file(split))}" for split in SPLITS]
+    return f"WITH question AS ({' UNION ALL '.join(parts)})"

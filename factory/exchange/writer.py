@@ -8,17 +8,16 @@ from typing import Any
 
 from factory.exchange.card import attribution, card
 from factory.exchange.formats.base import Format, Options
-from factory.exchange.source import CREDITS, Source
+from factory.exchange.source import Source
 from factory.exchange.target import Target
 from pangea_cultural import __version__
-from pangea_cultural.dataset.export import MANIFEST, Export
-from pangea_cultural.dataset.tables import STATEMENTS
+from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
+from pangea_cultural.dataset.tables import IMAGES, STATEMENTS
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_folder, restore_folder, write_json
 
-DESCRIPTION = "dataset.json"
-"""File that describes a written data set: its format, its origin and the SHA-256 of its files."""
 IMAGE = "images/([0-9a-f]{2}/)?[0-9a-f]{64}[.][a-z0-9]+"
 """Pattern of the name of an image."""
 LAYOUT = 1
@@ -68,7 +67,7 @@ def write(
             target = Target(partial)
             _require_hash_names(source)
             format.write(source, target, options)
-            target.copy(source.credits, CREDITS)
+            target.copy(source.credits, IMAGES)
             if source.statements is not None:
                 target.copy(source.statements, STATEMENTS)
             credits = attribution.write(source.credits, source.statements, target)

@@ -10,11 +10,10 @@ from factory.reference.entity_types import ANY, entity_types
 from factory.wikidata.entity import COMMONS
 from pangea_cultural.config import Config
 from pangea_cultural.errors import unknown
+from pangea_cultural.reference.ids import NAME as NAME
 from pangea_cultural.reference.ids import is_own_property
 from pangea_cultural.reference.table import Table
 
-NAME = "label"
-"""Id of the entity's own name."""
 OWN_NAME = "name"
 """Relation of names in own knowledge: what `label` asks for."""
 RESERVED = (NAME, OWN_NAME, "type", "region", "image", "reviewed", "instructions")

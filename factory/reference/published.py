@@ -13,8 +13,7 @@ TABLES = (entity_types.TABLE, properties.TABLE, languages.TABLE, regions.TABLE)
 
 def tables_of(manifest: dict[str, Any]) -> OwnTables:
     """Return the own tables of an export, by its manifest. The shipped ones alone, if they do not fit this version."""
-    recipe = manifest.get("recipe")
-    rows = recipe.get("tables") if isinstance(recipe, dict) else None
+    rows = manifest["recipe"].get("tables")
     labels = {table.label for table in TABLES}
     if not isinstance(rows, dict) or not all(isinstance(row, dict) and key in labels for key, row in rows.items()):
         return SHIPPED

@@ -16,9 +16,10 @@ from factory.exchange.formats.base import Options
 from factory.exchange.formats.registry import FORMATS
 from factory.exchange.question_files import write_parquet
 from pangea_cultural.dataset import withdrawal, withdrawn_rows, withdrawn_statements
-from pangea_cultural.dataset.export import MANIFEST, SPLITS, Export
+from pangea_cultural.dataset.export import SPLITS, Export, questions_name
+from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
-from pangea_cultural.dataset.sql import quoted
+from pangea_cultural.dataset.sql import parquet
 from pangea_cultural.dataset.tables import IMAGES, STATEMENTS
 from pangea_cultural.dataset.withdrawal import WITHDRAWN, Withdrawn, WithdrawnEntity
 from pangea_cultural.dataset.withdrawn_rows import Matcher
@@ -29,7 +30,7 @@ from pangea_cultural.workspace import Workspace
 
 Audit = Callable[[Path, dict[str, Any]], dict[str, Any]]
 """Returns the figures of the audit of a folder with questions, for the settings of a manifest."""
-DESCRIBING = (MANIFEST, IMAGES, STATEMENTS, writer.DESCRIPTION, card.CARD, attribution.ATTRIBUTION)
+DESCRIBING = (MANIFEST, IMAGES, STATEMENTS, DESCRIPTION, card.CARD, attribution.ATTRIBUTION)
 """Files that are written again."""
 
 
@@ -42,7 +43,7 @@ def open_export(path: Path) -> Export:
     path = path.resolve()
     restore_folder(path)
     shutil.rmtree(_stripped(path), ignore_errors=True)
-    if (path / writer.DESCRIPTION).is_file() and not (path / MANIFEST).is_file():
+    if (path / DESCRIPTION).is_file() and not (path / MANIFEST).is_file():
         raise UserError(f"{path} is not an export. Withdraw from the export, then write it again with --overwrite.")
     return Export.open(path)
 
@@ -68,7 +69,7 @@ def remove(export: Export, items: Sequence[Withdrawn], audit: Audit, in_words: C
         UserError: the folder of the export cannot be written.
     """
     try:
-        if (export.path / writer.DESCRIPTION).is_file():
+        if (export.path / DESCRIPTION).is_file():
             _write_again(export, items, audit, in_words)
         else:
             with atomic_folder(export.path) as partial:
@@ -106,12 +107,12 @@ def _write(export: Export, items: Sequence[Withdrawn], audit: Audit, folder: Pat
     """Write an export without withdrawn rows into an empty folder, the manifest last."""
     matcher = withdrawn_rows.matcher_of(export, items)
     _copy_others(export, folder)
-    names = [f"questions-{split}.parquet" for split in SPLITS]
+    names = [*map(questions_name, SPLITS)]
     counts = {split: _write_questions(export, name, matcher, folder) for split, name in zip(SPLITS, names, strict=True)}
     names += _write_statements(export, items, folder)
     with duckdb.connect() as database:
-        files = ", ".join(quoted(folder / f"questions-{split}.parquet") for split in SPLITS)
-        database.execute(f"CREATE VIEW question AS FROM read_parquet([{files}])")
+        files = " UNION ALL ".join(f"FROM {parquet(folder / questions_name(split))}" for split in SPLITS)
+        database.execute(f"CREATE VIEW question AS {files}")
         _write_images(export, items, matcher, database, folder)
         by_language = database.execute(
             "SELECT language, question_type, count(*) FROM question GROUP BY ALL ORDER BY ALL"
@@ -135,7 +136,7 @@ def _distinct(database: duckdb.DuckDBPyConnection, column: str) -> int:
 
 def _copy_others(export: Export, folder: Path) -> None:
     """Link or copy the files that do not change, also those of the user. Images come later."""
-    known = {*DESCRIBING, "images", *(f"questions-{split}.parquet" for split in SPLITS)}
+    known = {*DESCRIBING, "images", *map(questions_name, SPLITS)}
     for path in sorted(export.path.iterdir()):
         if path.name in known:
             continue

@@ -142,21 +142,13 @@ def _withdrawn(export: Export, withdrawn: WithdrawalList) -> Iterator[str]:
 
 def _guessable_answers(manifest: dict[str, Any]) -> Iterator[str]:
     """Compare the audit that the build put into the manifest with the limit of its recipe."""
-    limit = _table(_table(manifest, "recipe"), "audit").get("max_guesser")
-    if not isinstance(limit, int | float):
+    limit, figures = manifest["recipe"].get("audit", {}).get("max_guesser"), manifest.get("audit")
+    if limit is None:
         return
-    figures = _table(manifest, "audit")
-    accuracy = figures.get("accuracy")
-    if "accuracy" not in figures:
+    if figures is None:
         yield f"{MANIFEST}: audit is missing, but the recipe limits it (max_guesser)"
-    elif isinstance(accuracy, int | float) and accuracy > limit:
+    elif figures["accuracy"] is not None and figures["accuracy"] > limit:
         yield (
-            f"questions: a guesser without images ({figures.get('guesser')}) is right in {accuracy:.1%} of the choice "
-            f"questions, but the recipe allows {limit:.1%} (max_guesser)"
+            f"questions: a guesser without images ({figures['guesser']}) is right in {figures['accuracy']:.1%} of the "
+            f"choice questions, but the recipe allows {limit:.1%} (max_guesser)"
         )
-
-
-def _table(content: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return a table of a manifest; empty if it is missing or something else."""
-    value = content.get(key)
-    return value if isinstance(value, dict) else {}

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pangea_cultural.dataset.export import SPLITS, Export
+from pangea_cultural.dataset.export import SPLITS, Export, questions_name
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.tables import (
     IMAGE_NEEDED,
@@ -38,8 +38,7 @@ def _unlisted(files: dict[str, str]) -> Iterator[str]:
 
 
 def _wrong_tables(export: Export) -> Iterator[str]:
-    files = export.manifest.get("files")
-    own = [STATEMENTS] if isinstance(files, dict) and STATEMENTS in files else []
+    own = [STATEMENTS] if STATEMENTS in export.manifest["files"] else []
     for name in (*_tables(), *own):
         path = export.path / name
         if not path.is_file():
@@ -95,4 +94,4 @@ def _wrong_count(counts: dict[str, Any], name: str, table: pa.Table) -> Iterator
 
 
 def _tables() -> list[str]:
-    return [*(f"questions-{split}.parquet" for split in SPLITS), IMAGES]
+    return [*map(questions_name, SPLITS), IMAGES]

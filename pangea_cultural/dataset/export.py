@@ -29,6 +29,11 @@ from pangea_cultural.errors import UserError
 SPLITS = ("train", "dev", "test", "unseen")
 
 
+def questions_name(split: str) -> str:
+    """Return the name of the file with a split's questions."""
+    return f"questions-{split}.parquet"
+
+
 @dataclass(frozen=True)
 class Export:
     """A complete export, opened for reading."""
@@ -69,7 +74,7 @@ class Export:
 
     def questions_file(self, split: str) -> Path:
         """Return the path of a split's questions."""
-        return self.path / f"questions-{split}.parquet"
+        return self.path / questions_name(split)
 
     def table(self, split: str) -> pa.Table:
         """Return all questions of a split; the columns are those of `question.QUESTION_SCHEMA`.

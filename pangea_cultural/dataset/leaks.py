@@ -13,11 +13,10 @@ import pyarrow.parquet as pq
 
 from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.errors import ImageError
+from pangea_cultural.reference.ids import NAME
 from pangea_cultural.utils import near_duplicates
 from pangea_cultural.utils.perceptual_hash import Signature, signature
 
-NAME = "label"
-"""Property of the questions that ask for an entity's name."""
 HASH_STEPS = 1_000_000
 """Steps of the hash of an entity, as in `factory.splits.held_out`."""
 
@@ -31,7 +30,7 @@ def leaks(export: Export) -> Iterator[str]:
     - an entity of `train` in a held-out region, of a held-out type, in the held-out share, or related to one of them;
     - more names of held-out entities among the answers of `train` than the manifest states.
     """
-    split = _recipe_split(export)
+    split = export.manifest["recipe"].get("split", {})
     trained = _distinct(export, "train", ["language", "region", "entity", "entity_type", "image"])
     yield from _languages(export, trained)
     yield from _images(export)
@@ -42,16 +41,9 @@ def leaks(export: Export) -> Iterator[str]:
     yield from _held_out_entities(export, trained, drop_names=split.get("held_out_names") == "drop")
 
 
-def _recipe_split(export: Export) -> dict[str, Any]:
-    """Return the table `split` of the recipe in the manifest."""
-    recipe = export.manifest.get("recipe")
-    split = recipe.get("split") if isinstance(recipe, dict) else None
-    return split if isinstance(split, dict) else {}
-
-
 def _distinct(export: Export, split: str, columns: list[str]) -> dict[str, set[str]]:
     """Return the distinct values of columns of a split's questions."""
-    table = pq.read_table(export.path / f"questions-{split}.parquet", columns=columns)
+    table = pq.read_table(export.questions_file(split), columns=columns)
     return {name: set(pc.unique(table[name]).to_pylist()) for name in columns}
 
 
@@ -70,7 +62,7 @@ def _images(export: Export) -> Iterator[str]:
 
 def _subjects(export: Export, split: str) -> set[str]:
     """Return the images of a split's questions, and the entities of questions without an image."""
-    table = pq.read_table(export.path / f"questions-{split}.parquet", columns=["image", "entity"])
+    table = pq.read_table(export.questions_file(split), columns=["image", "entity"])
     subjects = pc.if_else(pc.equal(table["image"], ""), table["entity"], table["image"])
     return set(pc.unique(subjects).to_pylist())
 
@@ -114,12 +106,12 @@ def _signature(export: Export, name: str) -> Signature | None:
 
 def _held_out_parts(split: dict[str, Any], trained: dict[str, set[str]]) -> Iterator[str]:
     for key, column, name in (("held_out_regions", "region", "region"), ("held_out_types", "entity_type", "type")):
-        for value in sorted(trained[column] & set(split.get(key) or ())):
+        for value in sorted(trained[column] & set(split.get(key, ()))):
             yield f"train: rows of held-out {name} {value}"
 
 
 def _held_out_share(export: Export, split: dict[str, Any], trained: dict[str, set[str]]) -> Iterator[str]:
-    share, seed = split.get("held_out_entities") or 0, export.manifest["recipe"].get("seed", 0) if split else 0
+    share, seed = split.get("held_out_entities", 0), export.manifest["recipe"].get("seed", 0)
     leaked = [entity for entity in trained["entity"] if share and _position(seed, entity) < share]
     if leaked:
         yield f"train: {len(leaked)} entities of the held-out share, such as {min(leaked)}"
@@ -144,7 +136,7 @@ def _held_out_entities(export: Export, trained: dict[str, set[str]], *, drop_nam
     if shown:
         yield f"train: {len(shown)} images of held-out entities, such as {min(shown)}"
     found = _count_names(export, _names(export, held_out))
-    stated = (export.manifest.get("held_out") or {}).get("answers_in_train", 0)
+    stated = export.manifest.get("held_out", {}).get("answers_in_train", 0)
     if drop_names and found:
         yield f"train: {found} rows with the name of a held-out entity as answer, but the recipe drops them"
     elif found > stated:
@@ -155,8 +147,8 @@ def _names(export: Export, entities: Iterable[str]) -> pa.Array:
     """Return the names of entities in each language, as keys."""
     wanted, keys = pa.array(sorted(entities), pa.string()), []
     for split in SPLITS[1:]:
-        path = export.path / f"questions-{split}.parquet"
-        table = pq.read_table(path, columns=["language", "answers", "entity"], filters=[("property", "=", NAME)])
+        columns, named = ["language", "answers", "entity"], [("property", "=", NAME)]
+        table = pq.read_table(export.questions_file(split), columns=columns, filters=named)
         table = table.filter(pc.is_in(table["entity"], wanted))
         keys += _keys(table["language"].combine_chunks(), table["answers"].combine_chunks())[0].to_pylist()
     return pa.array(sorted(set(keys)), pa.string())
@@ -167,7 +159,7 @@ def _count_names(export: Export, names: pa.Array) -> int:
     if not len(names):
         return 0
     found = 0
-    for batch in pq.ParquetFile(export.path / "questions-train.parquet").iter_batches(columns=["language", "answers"]):
+    for batch in pq.ParquetFile(export.questions_file("train")).iter_batches(columns=["language", "answers"]):
         keys, rows = _keys(batch["language"], batch["answers"])
         found += len(pc.unique(rows.filter(pc.is_in(keys, names))))
     return found

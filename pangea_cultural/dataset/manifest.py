@@ -12,6 +12,8 @@ from pangea_cultural.utils.files import read_json
 
 FORMAT = 4
 MANIFEST = "export.json"
+DESCRIPTION = "dataset.json"
+"""File that describes a data set in another format. Its key `export` repeats the manifest that it was written from."""
 
 
 class _Part(config.Config):

@@ -8,10 +8,18 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pangea_cultural.dataset.tables import NO_SPACE
+from pangea_cultural.dataset.tables import IMAGE_NEEDED, IMAGE_SCHEMA, NO_SPACE, require_columns
 from pangea_cultural.errors import UserError
 
 GLOB = re.compile(r"[*?\[]")
+TYPES = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.list_(pa.string()): "VARCHAR[]",
+}
+"""Types of DuckDB for the columns of a table of images."""
 
 
 def quoted(text: object) -> str:
@@ -30,6 +38,18 @@ def parquet(path: Path, *, numbered: bool = False) -> str:
     """
     literal = quoted(GLOB.sub(r"[\g<0>]", str(path)))
     return f"read_parquet({literal}, hive_partitioning = false, file_row_number = {numbered})"
+
+
+def images(path: Path | None) -> str:
+    """Return a query of a table of images, or of one without rows. Columns that the table lacks are NULL.
+
+    Raises:
+        UserError: the table cannot be read, or a column is missing, of another type or empty in a row.
+    """
+    found = require_columns(path, IMAGE_SCHEMA, IMAGE_NEEDED) if path else pa.schema([])
+    filled = {field.name for field in found if not pa.types.is_null(field.type)}
+    columns = [f"{f.name if f.name in filled else 'NULL'}::{TYPES[f.type]} AS {f.name}" for f in IMAGE_SCHEMA]
+    return f"SELECT {', '.join(columns)} " + (f"FROM {parquet(path)}" if path else "WHERE false")
 
 
 @contextlib.contextmanager

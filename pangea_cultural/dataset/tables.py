@@ -135,6 +135,18 @@ def batches(path: Path, rows: int, columns: Sequence[str] | None = None) -> Iter
             yield batch
 
 
+def image_texts(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Iterate over columns of a table of images. Those that it lacks are empty.
+
+    Raises:
+        UserError: the file is missing, truncated or garbled, or a column is missing, of another type or empty in a row.
+    """
+    schema = require_columns(path, IMAGE_SCHEMA, IMAGE_NEEDED)
+    for batch in batches(path, 10_000, [name for name in columns if name in schema.names]):
+        for row in batch.to_pylist():
+            yield {name: row.get(name) or "" for name in columns}
+
+
 def read(path: Path, expected: pa.Schema, needed: Sequence[str]) -> pa.Table:
     """Return a table, in which the needed columns are filled in every row.
 

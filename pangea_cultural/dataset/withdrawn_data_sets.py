@@ -9,14 +9,12 @@ import pyarrow.parquet as pq
 
 from pangea_cultural.dataset import withdrawal, withdrawn_rows, withdrawn_statements
 from pangea_cultural.dataset.export import MANIFEST, Export
+from pangea_cultural.dataset.manifest import DESCRIPTION
+from pangea_cultural.dataset.tables import IMAGES
 from pangea_cultural.dataset.withdrawal import WithdrawalList, Withdrawn, WithdrawnClaim, WithdrawnEntity
 from pangea_cultural.dataset.withdrawn_rows import Concerned
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import read_json
-
-DESCRIPTION = "dataset.json"
-"""File that describes a data set. Its key `export` repeats the manifest of the export that it was written from."""
-IMAGES = "images.parquet"
 
 
 def require_none(path: Path, listed: Path) -> None:

@@ -21,12 +21,11 @@ from pangea_cultural.dataset.withdrawal import (
     WithdrawnLicense,
 )
 from pangea_cultural.errors import UserError
+from pangea_cultural.reference.ids import NAME
 
 BATCH_ROWS = 65_536
 COLUMNS = ("entity", "property", "image", "answer", "answers", "choices")
 """Columns that are read. Only `entity` and `image` are needed."""
-NAME = "label"
-"""Property of the questions that ask for an entity's name."""
 
 
 @dataclass
@@ -169,7 +168,7 @@ def in_export(export: Export, items: Sequence[Withdrawn], splits: Sequence[str] 
     matcher = matcher_of(export, items)
     found = concerned(export, items, matcher)
     for split in splits:
-        matcher.count(batches(export.path / f"questions-{split}.parquet"), found, split)
+        matcher.count(batches(export.questions_file(split)), found, split)
     return found
 
 
@@ -197,7 +196,7 @@ def names_in(export: Export, entities: Iterable[str]) -> dict[str, set[str]]:
     """Return the hashes of entities' names, as far as the export asks for them."""
     wanted, found = pa.array(sorted(set(entities)), pa.string()), defaultdict[str, set[str]](set)
     for split in SPLITS if len(wanted) else ():
-        for batch in batches(export.path / f"questions-{split}.parquet"):
+        for batch in batches(export.questions_file(split)):
             rows = batch.filter(pc.and_(pc.equal(batch["property"], NAME), pc.is_in(batch["entity"], wanted)))
             for row in rows.select(["entity", "answers"]).to_pylist():
                 found[row["entity"]].update(map(withdrawal.name_hash, row["answers"]))
@@ -218,22 +217,24 @@ def _pairs(export: Export, claims: Iterable[WithdrawnClaim]) -> dict[tuple[str, 
     }
 
 
-def named_in(export: Export, path: Path) -> str:
+def named_in(export: Export, path: Path | None = None) -> str:
     """Return which withdrawals of a list an export has, for a message; empty for none.
 
     What its build knew is not in it, so that in most cases no row is read.
 
     Args:
         export: the export.
-        path: list of a workspace, which may not exist. That of the workspace that the export lies in counts as well.
+        path: list of another workspace than the one that the export lies in, whose list counts as well.
     """
-    withdrawn = withdrawal.read(path).merged(withdrawal.read(withdrawal.beside(export.path)))
+    withdrawn = withdrawal.read(withdrawal.beside(export.path))
+    if path is not None:
+        withdrawn = withdrawal.read(path).merged(withdrawn)
     new = withdrawn.missing_in(export.manifest)
     found = in_export(export, new) if new else None
     return found.named() if found else ""
 
 
-def require_none(export: Export, path: Path) -> None:
+def require_none(export: Export, path: Path | None = None) -> None:
     """Check an export against lists, see `named_in`.
 
     Raises:

@@ -2,6 +2,8 @@
 
 import re
 
+NAME = "label"
+"""Property of the questions that ask for an entity's name."""
 OWN = "x:"
 """Start of the id of an entity that is not on Wikidata."""
 OWN_TEXT = "x:text~"

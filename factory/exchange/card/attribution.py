@@ -1,7 +1,6 @@
 """Attribution: author, license, link and changes of each image, as licenses ask for."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,12 +33,12 @@ class Credits:
     not_free: Counter[str] = field(default_factory=Counter)
     """Number of images by license, of those that are not known to be free."""
     named: int = 0
-    """Number of images whose license asks to name the author."""
+    """Number of images whose license asks to name the author, or is not known."""
     first: list[list[str]] = field(default_factory=list)
     statements: Counter[str] = field(default_factory=Counter)
     """Number of statements of own knowledge by license."""
-    stated: list[list[str]] = field(default_factory=list)
-    """Sources of statements whose license asks to name them."""
+    stated: list[list[str | int]] = field(default_factory=list)
+    """Sources of statements whose license asks to name them, with the number of statements."""
 
 
 def write(credits: Path, statements: Path | None, target: Target) -> Credits:
@@ -53,7 +52,7 @@ def write(credits: Path, statements: Path | None, target: Target) -> Credits:
     counted = Credits()
     with target.open(ATTRIBUTION) as file:
         file.write(_head().encode())
-        for row in _rows(credits):
+        for row in tables.image_texts(credits, READ):
             license = _license(row)
             code = row["license_code"] or row["license"] or NO_LICENSE
             counted.licenses[code] += 1
@@ -81,7 +80,7 @@ def _count_statements(path: Path, counted: Credits) -> None:
         counted.statements[row["license_code"] or row["license"] or NO_LICENSE] += 1
         if license is None or license.attribution:
             sources[row["source"], row["author"], row["license"]] += 1
-    counted.stated = [[*map(escape, names), f"{count:,}"] for names, count in sorted(sources.items())]
+    counted.stated = [[*map(escape, names), count] for names, count in sorted(sources.items())]
 
 
 def _head() -> str:
@@ -101,14 +100,6 @@ def attribution(row: dict[str, Any]) -> list[str]:
         *(title, escape(row["attribution"] or row["author"]), license),
         *(escape(row["changes"]), escape(row["restrictions"])),
     ]
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Iterate over the table of images. A column that it lacks is empty."""
-    schema = tables.require_columns(path, tables.IMAGE_SCHEMA, tables.IMAGE_NEEDED)
-    for batch in tables.batches(path, 10_000, [name for name in READ if name in schema.names]):
-        for row in batch.to_pylist():
-            yield {name: row.get(name) or "" for name in READ}
 
 
 def _license(row: dict[str, Any]) -> licenses.License | None:

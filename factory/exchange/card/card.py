@@ -8,10 +8,10 @@ from huggingface_hub import DatasetCardData
 from factory.exchange.card.attribution import ATTRIBUTION, COLUMNS, SHOWN, STATED_COLUMNS, Credits
 from factory.exchange.card.markdown import escape, table
 from factory.exchange.formats.base import Format
-from factory.exchange.source import CREDITS, Source
+from factory.exchange.source import Source
 from factory.exchange.target import Target
 from pangea_cultural import __version__
-from pangea_cultural.dataset.tables import STATEMENTS
+from pangea_cultural.dataset.tables import IMAGES, STATEMENTS
 from pangea_cultural.reference.languages import languages
 
 CARD = "README.md"
@@ -91,8 +91,7 @@ def _hub_licenses(credits: Credits) -> list[str] | None:
 
 
 def _name(manifest: dict[str, Any]) -> str:
-    recipe = manifest.get("recipe")
-    return str(recipe.get("name", "data set")) if isinstance(recipe, dict) else "data set"
+    return str(manifest["recipe"]["name"])
 
 
 def _contents(source: Source, by_language: list[dict[str, Any]], target: Target) -> str:
@@ -123,16 +122,16 @@ def _contents(source: Source, by_language: list[dict[str, Any]], target: Target)
 
 def _quality(source: Source, in_words: Callable[[dict[str, Any]], str]) -> str:
     manifest, rewritten = source.export.manifest, source.rows(REWRITTEN)
-    held_out = ", ".join(map(escape, map(str, manifest["held_out_languages"]))) or "none"
+    held_out = ", ".join(map(escape, manifest["held_out_languages"])) or "none"
     unreviewed = manifest.get("unreviewed_languages")
-    if not isinstance(unreviewed, list):
+    if unreviewed is None:
         read = "It is not known which languages a native speaker has read."
     elif unreviewed:
-        read = f"No native speaker has read the templates of: {', '.join(map(escape, map(str, unreviewed)))}."
+        read = f"No native speaker has read the templates of: {', '.join(map(escape, unreviewed))}."
     else:
         read = "Native speakers have read the templates of all languages."
     audit = manifest.get("audit")
-    audited = escape_sentence(in_words(audit)) if isinstance(audit, dict) else "The texts were not audited."
+    audited = "The texts were not audited." if audit is None else escape_sentence(in_words(audit))
     rewriters = [f"- Rewritten by {escape(row['rewritten_by'])}: {row['n']:,} questions.\n" for row in rewritten]
     return (
         f"## Quality\n\n- Held-out languages, without rows in `train`: {held_out}.\n- {read}\n"
@@ -156,7 +155,7 @@ def _licenses(credits: Credits) -> str:
             f"Attribution of {credits.named:,} images is needed or not known: [{ATTRIBUTION}]({ATTRIBUTION}) has "
             f"author, license, link and changes. {more}\n\n{table(COLUMNS, credits.first)}"
         )
-    lines.append(f"`{CREDITS}` has the origin of every image.\n")
+    lines.append(f"`{IMAGES}` has the origin of every image.\n")
     return "\n".join([*lines, *_facts(credits)])
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from factory.exchange.formats import base
 from factory.exchange.formats.images import copy_images
-from factory.exchange.source import CREDITS, Source
+from factory.exchange.source import Source
 from factory.exchange.target import Target
-from pangea_cultural.dataset.export import MANIFEST, SPLITS
+from pangea_cultural.dataset.export import MANIFEST, SPLITS, questions_name
+from pangea_cultural.dataset.tables import IMAGES
 from pangea_cultural.errors import UserError
 
 SNIPPET = """
@@ -21,7 +22,7 @@ images = load_dataset(folder, "images", split="images")
 
 
 def _write(source: Source, target: Target, options: base.Options) -> None:
-    for name in (*(f"questions-{split}.parquet" for split in SPLITS), MANIFEST):
+    for name in (*map(questions_name, SPLITS), MANIFEST):
         target.copy(source.export.path / name, name)
         if name != MANIFEST and target.files[name] != source.export.manifest["files"].get(name):
             folder = source.export.path
@@ -30,12 +31,12 @@ def _write(source: Source, target: Target, options: base.Options) -> None:
 
 
 def _configs(source: Source) -> list[dict[str, Any]]:
-    return [base.config(base.by_split(source, "questions-{split}.parquet")), credits_config()]
+    return [base.config(base.by_split(source, questions_name("{split}"))), credits_config()]
 
 
 def credits_config() -> dict[str, Any]:
     """Return the configuration of the table of images."""
-    return {"config_name": "images", "data_files": [{"split": "images", "path": CREDITS}]}
+    return {"config_name": "images", "data_files": [{"split": "images", "path": IMAGES}]}
 
 
 FORMAT = base.Format(

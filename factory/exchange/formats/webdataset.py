@@ -2,7 +2,7 @@
 
     <split>-000000.tar
       <sha256>.jpg    the image, with its own suffix
-      <sha256>.json   {"questions": [the columns of each question], ...the image's row of images.parquet}
+      <sha256>.json   {"image": name of the image, "questions": [the columns of each question]}
 
 A question without an image is a sample of its own, without an image file.
 """

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from factory.exchange.hub.access import one_line, open_hub
 from factory.exchange.hub.guard import LISTING_BYTES, Guard
 from factory.exchange.hub.verify import differences, remote_files, require_safe
-from pangea_cultural.dataset.export import MANIFEST
+from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import atomic_folder, restore_folder
 
@@ -17,7 +17,7 @@ CACHE = ".cache"
 COMMIT = re.compile("[0-9a-f]{40,64}")
 SLACK = 1_000_000
 """Bytes that a response may have beyond the size of its file: compression and line ends."""
-DESCRIPTIONS = ("dataset.json", MANIFEST, ".gitattributes")
+DESCRIPTIONS = (DESCRIPTION, MANIFEST, ".gitattributes")
 """Files of which a folder that may be replaced has one."""
 
 

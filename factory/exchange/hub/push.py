@@ -6,8 +6,8 @@ from pathlib import Path
 from factory.exchange.card.card import CARD
 from factory.exchange.hub.access import TOKEN, one_line, open_hub
 from factory.exchange.hub.verify import differences, remote_files
-from factory.exchange.writer import DESCRIPTION
 from pangea_cultural.dataset import withdrawn_data_sets
+from pangea_cultural.dataset.manifest import DESCRIPTION
 from pangea_cultural.dataset.withdrawal import NOTHING, WithdrawalList
 from pangea_cultural.errors import UserError
 

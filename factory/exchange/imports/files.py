@@ -7,14 +7,15 @@ from typing import Any
 
 from factory.exchange.imports import rows
 from factory.exchange.imports.rows import ReadOptions, SourceFile
-from pangea_cultural.dataset.export import MANIFEST, SPLITS
+from pangea_cultural.dataset.export import SPLITS
+from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
 from pangea_cultural.dataset.sources import culturalground, m3ls
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.archives import SUFFIXES as ARCHIVES
 
 JSON = (".json", ".jsonl")
-IGNORED = ("dataset.json", MANIFEST)
+IGNORED = (DESCRIPTION, MANIFEST)
 Read = Callable[[SourceFile, ReadOptions, ReadCallbacks], Iterator[dict[str, Any]]]
 
 

@@ -20,14 +20,13 @@ from factory.exchange.imports import images, origin
 from factory.exchange.imports.files import LAYOUTS, files, image_places, unread
 from factory.exchange.imports.rows import KEEPS_ID, ReadOptions, SourceFile, embedded_images
 from factory.exchange.imports.withdrawn import ImageJudge, matcher
-from factory.exchange.source import CREDITS, MEMORY_LIMIT
+from factory.exchange.source import MEMORY_LIMIT
 from pangea_cultural import __version__
-from pangea_cultural.dataset import tables, withdrawal, withdrawn_statements
-from pangea_cultural.dataset.export import FORMAT, MANIFEST, SPLITS, Export
+from pangea_cultural.dataset import sql, tables, withdrawal, withdrawn_statements
+from pangea_cultural.dataset.export import FORMAT, MANIFEST, SPLITS, Export, questions_name
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sources import json_reader, reasons
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks, ReasonCounter
-from pangea_cultural.dataset.sql import parquet, quoted, readable
 from pangea_cultural.dataset.withdrawal import NOTHING, WITHDRAWN, WithdrawalList
 from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.reference import licenses
@@ -42,11 +41,6 @@ BATCH_ROWS = 10_000
 READ_SCHEMA = pa.schema([("n", pa.int64()), ("split", pa.string()), ("source", pa.string()), *QUESTION_SCHEMA])
 HELD_OUT = ("entities", "held_out")
 """Columns of images that only exports with held-out entities have."""
-NO_CREDITS = """
-SELECT '' AS image, '' AS file, '' AS author, '' AS attribution, '' AS license, '' AS license_code,
-       false AS free_license, '' AS license_url, '' AS source, '' AS page, '' AS changes, '' AS restrictions,
-       NULL::DOUBLE AS relevance, NULL::VARCHAR[] AS entities, NULL::VARCHAR[] AS held_out LIMIT 0
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,14 +133,14 @@ class _Import:
         self._options = options
         self._reporter = reporter
         self._rejected, self._remarks = ReasonCounter(), ReasonCounter()
-        self._unknown = list(HELD_OUT)
         self._origin = origin.read(path, options.format, options.name, keeps_ids=LAYOUTS[options.format].keeps_ids)
         # What the data set's own build knew is not in it, and other values may have taken its place.
         self._known = withdrawal.of_manifest(self._origin).merged(withdrawn)
         new = withdrawn.missing_in(self._origin)
-        place = path if path.is_dir() else path.parent
-        self._matcher = matcher(place, self._origin, new)
-        self._judge = ImageJudge(new, place, options.license)
+        credits = (path if path.is_dir() else path.parent) / tables.IMAGES
+        self._credits = credits if credits.is_file() else None
+        self._matcher = matcher(self._credits, self._origin, new)
+        self._judge = ImageJudge(new, self._credits, options.license)
 
     def run(self, found: list[SourceFile]) -> Imported:
         with (self._folder / REJECTIONS).open("wb") as rejections:
@@ -155,7 +149,7 @@ class _Import:
             self._read(found, rows)
             settings: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "temp_directory": str(self._temporary / "sort")}
             with duckdb.connect(self._temporary / "import.duckdb", config=settings) as database:
-                database.execute(f"CREATE VIEW read AS FROM {quoted(rows)}")
+                database.execute(f"CREATE VIEW read AS FROM {sql.parquet(rows)}")
                 self._store_images(database, found)
                 self._select(database)
                 return self._write(database)
@@ -224,13 +218,7 @@ class _Import:
 
     def _select(self, database: duckdb.DuckDBPyConnection) -> None:
         """Choose the rows and images of the export, and list the rejected rows."""
-        credits = (self._path if self._path.is_dir() else self._path.parent) / CREDITS
-        given = ""
-        if credits.is_file():
-            schema = tables.require_columns(credits, tables.IMAGE_SCHEMA, ("image",))
-            self._unknown = [name for name in HELD_OUT if name not in schema.names]
-            given = f" UNION ALL BY NAME SELECT {', '.join(_known(schema))} FROM {parquet(credits)}"
-        database.execute(f"CREATE VIEW credit AS (FROM ({NO_CREDITS})){given}")
+        database.execute(f"CREATE VIEW credit AS {sql.images(self._credits)}")
         license, code = self._options.license, ""
         if license:
             try:
@@ -241,7 +229,7 @@ class _Import:
         values = {"author": self._options.author, "license": license, "code": code, "taken": taken}
         values["source"] = self._path.name
         script = resources.files(__package__).joinpath("import.sql").read_text("utf-8")
-        with readable(credits):
+        with sql.readable(self._credits or self._path):
             for statement in duckdb.extract_statements(script):
                 database.execute(statement, {name: values[name] for name in statement.named_parameters})
         for batch in database.sql("SELECT reason, id, source FROM rejected ORDER BY n").to_arrow_reader(BATCH_ROWS):
@@ -252,14 +240,14 @@ class _Import:
         """Write the tables and the manifest, which is last."""
         result = Imported(self._folder)
         columns, hashes = ", ".join(QUESTION_SCHEMA.names), {}
-        queries = {f"questions-{split}.parquet": f"SELECT {columns} FROM question WHERE split = '{split}' ORDER BY n"
+        queries = {questions_name(split): f"SELECT {columns} FROM question WHERE split = '{split}' ORDER BY n"
                    for split in SPLITS}  # fmt: skip
-        for name, query in (queries | {CREDITS: self._images()}).items():
+        for name, query in (queries | {tables.IMAGES: self._images()}).items():
             target = self._folder / name
-            copy = f"COPY ({query}) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
+            copy = f"COPY ({query}) TO {sql.quoted(target)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)"
             result.questions[name] = database.execute(copy).fetchall()[0][0]
             hashes[name] = sha256_file(target)
-        result.images = result.questions.pop(CREDITS)
+        result.images = result.questions.pop(tables.IMAGES)
         hashes |= self._write_statements()
         result.questions = dict(zip(SPLITS, result.questions.values(), strict=True))
         result.rejected, result.remarks = self._rejected.counts, self._remarks.counts
@@ -299,19 +287,16 @@ class _Import:
         return {path.name: sha256_file(path)}
 
     def _images(self) -> str:
-        """Return the query of the table of images, without columns that the data does not have."""
-        excluded = f"EXCLUDE ({', '.join(self._unknown)})" if self._unknown else ""
-        return f"SELECT * {excluded} FROM image ORDER BY image"
+        """Return the query of the table of images. Columns about held-out entities are those of the data."""
+        known = pq.read_schema(self._credits).names if self._credits else []
+        excluded = ", ".join(name for name in HELD_OUT if name not in known)
+        return f"SELECT * {f'EXCLUDE ({excluded})' if excluded else ''} FROM image ORDER BY image"
 
     def _remove_unused(self, database: duckdb.DuckDBPyConnection) -> None:
         """Remove stored images that no kept row shows."""
         query = "SELECT DISTINCT image FROM found WHERE image <> '' AND image NOT IN (SELECT image FROM image)"
         for (name,) in database.execute(query).fetchall():
             (self._folder / name).unlink()
-
-
-def _known(schema: pa.Schema) -> list[str]:
-    return [name for name in tables.IMAGE_SCHEMA.names if name in schema.names]
 
 
 def _digest(row: dict[str, Any]) -> str:

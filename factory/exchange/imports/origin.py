@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from factory.exchange.writer import DESCRIPTION
 from pangea_cultural.dataset import manifest
-from pangea_cultural.dataset.export import MANIFEST
+from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
 from pangea_cultural.errors import UserError
 
 KEPT = ("recipe", "held_out_languages", "held_out", "unreviewed_languages", "audit", "withdrawn")

@@ -18,6 +18,7 @@ from pangea_cultural.dataset.sources import json_reader, llava_chat, reasons
 from pangea_cultural.dataset.sources.fields import RowError, image, images, language_code, text
 from pangea_cultural.dataset.sources.rejections import CountReason, ReadCallbacks
 from pangea_cultural.dataset.sources.types import Conversation, SourceRow
+from pangea_cultural.reference.ids import NAME
 from pangea_cultural.reference.regions import regions
 
 REFINED, REFINED_SUFFIX = "CulturalGround-Recipes/CulturalGround-Refined-OE", "_refined"
@@ -78,7 +79,7 @@ def fact(item: dict[str, Any]) -> Fact:
     property = item.get("property_id", of_chat)
     return Fact(
         entity if ITEM.fullmatch(entity) else "",
-        property if isinstance(property, str) and PROPERTY.fullmatch(property) else "label",
+        property if isinstance(property, str) and PROPERTY.fullmatch(property) else NAME,
         *(_optional(item.get(key)) for key in ("label", "original_question", "original_answer")),
     )
 

@@ -69,6 +69,12 @@ def test_an_export_elsewhere_loses_the_rows_and_nothing_else(castles, moved, tmp
     assert again["exports"] == [] and by_id(Export.open(moved)) == kept
 
 
+def test_an_export_at_a_path_with_quotes_and_patterns_loses_its_rows(moved, tmp_path):
+    odd = Path(shutil.copytree(moved, tmp_path / "it's [1] *" / "castles"))
+    result = remove(odd, *NAMED)
+    assert len(result["exports"]) == 1 and check(Export.open(odd)) == []
+
+
 def test_with_its_workspace_store_list_and_export_lose_the_same(castles, tmp_path):
     workspace = copy(castles / "workspace", tmp_path / "workspace")
     path = workspace / "exports/castles"

@@ -10,6 +10,7 @@ from pangea_cultural.dataset.sources.fields import RowError, image
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks
 from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.errors import UserError
+from pangea_cultural.reference.ids import NAME
 from pangea_cultural.training.data.sources.config import ExportSource
 from pangea_cultural.utils.sampling import hash_key
 
@@ -56,7 +57,7 @@ def source_row(question: vqa.Question, source: ExportSource) -> SourceRow:
         raise RowError(reasons.ANSWER_NOT_A_CHOICE)
     style = _style(question, source)
     turns = ((question.prompt(style, instructed=source.instructions), question.target(style)),)
-    is_caption = question.property == "label" and question.language == "en"
+    is_caption = question.property == NAME and question.language == "en"
     return SourceRow(
         Conversation(question.id, question.language, turns, question.region, question.question_type),
         (image(question.image),) if question.image else (),

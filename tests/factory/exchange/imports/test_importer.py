@@ -89,6 +89,41 @@ def test_parquet_round_trip_gives_equal_rows_images_and_origin(in_formats, castl
     assert check(export) == [] and imported.rejected == {}
 
 
+def test_credits_of_images_that_are_not_named_by_their_content_are_kept(castle_export, tmp_path):
+    """Exports of others name their images as they like."""
+    folder = exported.changed(castle_export, tmp_path / "others").path
+    renamed = {}
+    for number, row in enumerate(castle_export.images().to_pylist()):
+        renamed[row["image"]] = f"images/castle {number}.png"
+        (folder / row["image"]).rename(folder / renamed[row["image"]])
+    for name in ("images.parquet", *(f"questions-{split}.parquet" for split in SPLITS)):
+        table = pq.read_table(folder / name)
+        names = pa.array([renamed[image] for image in table["image"].to_pylist()], pa.string())
+        pq.write_table(table.set_column(table.column_names.index("image"), "image", names), folder / name)
+    run(folder, tmp_path / "new", "native")
+    assert Export.open(tmp_path / "new").images().to_pylist() == castle_export.images().to_pylist()
+
+
+def test_the_license_of_the_user_is_only_that_of_images_without_one(castle_export, tmp_path):
+    folder = exported.changed(castle_export, tmp_path / "others").path
+    table = castle_export.images().drop_columns(["license_code", "author"])
+    licenses = ["", *table["license"].to_pylist()[1:]]
+    table = table.set_column(table.column_names.index("license"), "license", pa.array(licenses, pa.string()))
+    pq.write_table(table, folder / "images.parquet")
+    run(folder, tmp_path / "new", "native", license="CC BY 2.0", author="N. N.")
+    first, *others = Export.open(tmp_path / "new").images().to_pylist()
+    assert (first["license"], first["license_code"], first["free_license"]) == ("CC BY 2.0", "cc-by-2.0", True)
+    assert [row["license"] for row in others] == licenses[1:] and {row["author"] for row in others} == {"N. N."}
+    assert {(row["license_code"], row["free_license"]) for row in others} == {("", False)}
+
+
+def test_a_path_with_quotes_and_patterns_is_read_and_written(in_formats, castle_export, tmp_path):
+    odd = tmp_path / "it's [1] * ?"
+    shutil.copytree(in_formats / "native", odd / "a=b")
+    run(odd / "a=b", odd / "new", "native")
+    assert Export.open(odd / "new").images().to_pylist() == castle_export.images().to_pylist()
+
+
 def test_killed_import_leaves_no_export(in_formats, tmp_path):
     command = [sys.executable, "-m", "pangea_cultural", "data", "import", "--format", "culturalground", "--quiet"]
     command += [str(in_formats / "culturalground"), "--name", "new", "--workspace", str(tmp_path)]
