@@ -1,7 +1,7 @@
--- What has an answer with more than a quarter of its group in the view `answered`: all beyond the answer's quota, in an order
+-- What has an answer with more than a quarter of its group in the view `counted_answer`: all beyond the answer's quota, in an order
 -- by hash.
 CREATE OR REPLACE TEMP TABLE excess AS
-WITH asked_rows AS MATERIALIZED (FROM answered),
+WITH asked_rows AS MATERIALIZED (FROM counted_answer),
 counted AS (SELECT asked, kind, language, split, answer, count(*) AS n FROM asked_rows GROUP BY ALL),
 capped AS (
     SELECT asked, kind, language, split, quota(list(n ORDER BY n DESC, answer)) AS quota
@@ -15,4 +15,4 @@ FROM (
     FROM asked_rows r JOIN capped q USING (asked, kind, language, split)
 )
 WHERE place > quota;
-DROP VIEW answered;
+DROP VIEW counted_answer;
