@@ -1,5 +1,5 @@
--- What has an answer with more than a quarter of its group in the view `counted_answer`: all beyond the answer's quota, in an order
--- by hash.
+-- What has an answer with more than a quarter of its group in the view `counted_answer`: all beyond the quota of the answer, in an
+-- order by hash.
 CREATE OR REPLACE TEMP TABLE excess AS
 WITH asked_rows AS MATERIALIZED (FROM counted_answer),
 counted AS (SELECT asked, kind, language, split, answer, count(*) AS n FROM asked_rows GROUP BY ALL),
