@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 from babel import Locale, UnknownLocaleError, localedata
 
@@ -48,7 +49,8 @@ def _own_data(name: str) -> localedata.LocaleDataDict:
         others = dict(localedata._cache)
         localedata._cache.clear()
         try:
-            return localedata.LocaleDataDict(localedata.load(name))
+            data: Any = localedata.load(name)
+            return localedata.LocaleDataDict(data)
         finally:
             localedata._cache.clear()
             localedata._cache.update(others)
