@@ -1,6 +1,7 @@
 """Image augmentation with per-image seeds."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 
@@ -30,14 +31,23 @@ class Augmentation:
         values = self._uniform("light", number, 6)
         return pixels * (1 + GAIN * values[:3, None, None]) + BIAS * values[3:, None, None]
 
-    def affine(self, pixels: torch.Tensor, number: int) -> torch.Tensor:
-        """Return pixels [3, height, width] with random rotation, scale and shift. Edges are repeated."""
+    def affine(self, pixels: torch.Tensor, numbers: Sequence[int]) -> torch.Tensor:
+        """Return pixels [images, 3, height, width] with random rotation, scale and shift. Edges are repeated.
+
+        Args:
+            pixels: [images, 3, height, width].
+            numbers: number of each image.
+        """
+        matrices = torch.tensor([self._affine_matrix(number) for number in numbers])
+        # One call for all images: calls on single tiles spend most of their time on waking threads.
+        grid = torch.nn.functional.affine_grid(matrices, list(pixels.shape), align_corners=False)
+        return torch.nn.functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+    def _affine_matrix(self, number: int) -> list[list[float]]:
         turn, scale, x, y = self._uniform("place", number, 4).tolist()
         cos, sin = math.cos(turn * ROTATION_RADIANS), math.sin(turn * ROTATION_RADIANS)
         size = 1 + scale * SCALE
-        matrix = torch.tensor([[cos * size, -sin * size, x * SHIFT], [sin * size, cos * size, y * SHIFT]])
-        grid = torch.nn.functional.affine_grid(matrix[None], [1, *pixels.shape], align_corners=False)
-        return torch.nn.functional.grid_sample(pixels[None], grid, padding_mode="border", align_corners=False)[0]
+        return [[cos * size, -sin * size, x * SHIFT], [sin * size, cos * size, y * SHIFT]]
 
     def _uniform(self, purpose: str, number: int, count: int) -> torch.Tensor:
         """Return random numbers [count], uniform in -1 to 1."""

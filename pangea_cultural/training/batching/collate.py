@@ -13,7 +13,7 @@ from pangea_cultural.model.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.chat_template import ChatTemplate, Span
-from pangea_cultural.training.batching.images import ImageTokenCounter, TileReader, Tiles
+from pangea_cultural.training.batching.images import ImageTokenCounter, OverviewReader, TileReader, Tiles
 from pangea_cultural.training.batching.packing import PackedRow, Segment
 from pangea_cultural.training.data.types import Group
 
@@ -239,7 +239,7 @@ class CaptionCollator:
         keys: dict[tuple[int, str], int],
         augmentation: Augmentation | None,
     ) -> None:
-        self._images = TileReader(processor)
+        self._images = OverviewReader(processor)
         self._augmentation = augmentation
         self._labels = {caption: label for label, caption in enumerate(captions)}
         self._keys = keys
@@ -259,26 +259,29 @@ class CaptionCollator:
         Returns:
             pixel_values [images, 3, height, width]; labels, keys [images]; normalizer, the number of images.
         """
-        tiles, labels, keys = [], [], []
+        tiles, numbers, labels, keys = [], [], [], []
         for row, row_groups in zip(rows, groups, strict=True):
             for segment, group in zip(row, row_groups, strict=True):
                 try:
-                    tiles.append(self._overview(group, segment.chunk.number))
+                    tiles.append(self._images.overview(group.images[0]))
                 except ImageError as error:
                     skipped.append([str(group.images[0]), error.reason])
                     continue
+                numbers.append(segment.chunk.number)
                 labels.append(self._labels[group.caption])
                 keys.append(self._keys[group.source, "en"])
         return {
             "normalizer": float(len(labels)),
             "keys": torch.tensor(keys, dtype=torch.long),
-            # A process without images takes part with an empty one, which is ignored.
-            "pixel_values": torch.stack(tiles or [self._empty_tile]),
+            "pixel_values": self._pixel_values(tiles, numbers),
             "labels": torch.tensor(labels or [IGNORE_INDEX]),
         }
 
-    def _overview(self, group: Group, chunk_number: int) -> torch.Tensor:
-        tile = self._images.tiles(group.images[0]).pixel_values[0]
+    def _pixel_values(self, tiles: list[torch.Tensor], numbers: list[int]) -> torch.Tensor:
+        if not tiles:
+            # A process without images takes part with an empty one, which is ignored.
+            return self._empty_tile[None]
         if self._augmentation is None:
-            return tile
-        return self._augmentation.affine(self._augmentation.color_jitter(tile, chunk_number), chunk_number)
+            return torch.stack(tiles)
+        jittered = map(self._augmentation.color_jitter, tiles, numbers)
+        return self._augmentation.affine(torch.stack([*jittered]), numbers)

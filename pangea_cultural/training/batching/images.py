@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import torch
 from cachetools import LRUCache, cachedmethod
-from transformers import LlavaNextProcessor
+from transformers import CLIPImageProcessorPil, LlavaNextProcessor
 
 from pangea_cultural.utils.images import read_rgb
 
-DEFAULT_CACHE_BYTES = 1 << 28
+DEFAULT_CACHE_BYTES = 1 << 29
 
 
 class Tiles(NamedTuple):
@@ -47,6 +47,38 @@ class TileReader:
 
 def _num_bytes(tiles: Tiles) -> int:
     return tiles.pixel_values.nbytes
+
+
+class OverviewReader:
+    """A reader of overview tiles only, for training without detail tiles. It caches recent images.
+
+    The overview is CLIP's view of an image that is stretched to the size of a tile. The model's own processor would
+    make all tiles first, which takes several times as long.
+
+    Args:
+        processor: processor of the model.
+        cache_bytes: limit of the cached pixel values.
+    """
+
+    def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
+        settings = processor.image_processor
+        self._processor = CLIPImageProcessorPil(
+            size={name: settings.crop_size[name] for name in ("height", "width")},
+            do_center_crop=False,
+            resample=settings.resample,
+            image_mean=settings.image_mean,
+            image_std=settings.image_std,
+        )
+        self._cache: LRUCache[Path, torch.Tensor] = LRUCache(cache_bytes, getsizeof=lambda tile: tile.nbytes)
+
+    @cachedmethod(lambda self: self._cache)
+    def overview(self, path: Path) -> torch.Tensor:
+        """Return the first tile [3, height, width] that `TileReader` returns for an image.
+
+        Raises:
+            ImageError: the image is missing or not readable.
+        """
+        return self._processor(read_rgb(path), return_tensors="pt")["pixel_values"][0]
 
 
 class ImageTokenCounter:

@@ -2,12 +2,14 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from pangea_cultural.errors import ImageError
-from pangea_cultural.training.batching.images import TileReader
+from pangea_cultural.training.batching.images import OverviewReader, TileReader
+from tests.helpers import tiny
 
 IMAGE_BYTES = 3 * 4 * 4 * 4
 
@@ -92,3 +94,14 @@ def test_missing_image_is_an_error_until_it_exists(paths):
         images.tiles(paths[0])
     paths[0].write_bytes(content)
     assert images.tiles(paths[0]).size == (2, 1)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (64, 64), (200, 31), (31, 200), (640, 480)])
+def test_overview_equals_the_first_tile(tmp_path, size):
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype="uint8")
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    _, processor = tiny.model_and_processor()
+    overview = OverviewReader(processor).overview(tmp_path / "noise.png")
+    tiles = TileReader(processor).tiles(tmp_path / "noise.png").pixel_values
+    assert torch.equal(overview, tiles[0])
+    assert overview.std() > 0.01 or size == (1, 1)
