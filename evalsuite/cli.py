@@ -97,6 +97,7 @@ def evaluate(
     """
     from evalsuite.benchmarks.registry import resolve
     from evalsuite.harness import suite
+    from evalsuite.harness.questions import Selection
     from evalsuite.harness.run_folder import require_run_folder
     from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.console import Reporter
@@ -113,9 +114,7 @@ def evaluate(
     source = _export(names, workspace.exports / export, data)
     codes = _codes(languages)
     published = tuple(name for name in names if name != EXPORT)
-    loaded = suite.load_all(
-        suite.Selection(names=published, data=data, languages=codes, max_questions=max_questions, seed=seed)
-    )
+    loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
         subject = _subject(served, model or workspace.checkpoints / served.model, api_key)
         limit = max_questions or EXPORT_QUESTIONS

@@ -3,13 +3,15 @@
 A benchmark is a `Benchmark` with pure functions. Nothing here imports lighteval, so scores can be checked without it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalsuite.data.side_images import SideImages
 from evalsuite.data.source import Source, Split
 from pangea_cultural.errors import UserError
-from pangea_cultural.reference.languages import language
+from pangea_cultural.reference import own_tables
+from pangea_cultural.reference.languages import language, languages
 from pangea_cultural.utils.sampling import hash_seed
 
 Row = Mapping[str, Any]
@@ -48,18 +50,6 @@ class Anchor:
     """Whether the published score is known to have this prompt, parser and average."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideImages:
-    """Images that are in another data set than the rows, found by their address."""
-
-    source: Source
-    split: Split
-    key: str
-    """Column of the rows with the address."""
-    columns: Mapping[str, str]
-    """Columns of images in the other data set, with the columns of their addresses. Some may be absent."""
-
-
 def one_image(row: Row) -> list[Any]:
     """Return the only image of a row, from the column `image`."""
     return [row["image"]]
@@ -68,6 +58,12 @@ def one_image(row: Row) -> list[Any]:
 def keep_all(row: Row) -> str | None:
     """Drop no row."""
     return None
+
+
+def split_name(row: Row) -> str:
+    """Return the name of a row's task, which is a language where languages have splits of their own."""
+    name: str = row["split"]
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +91,7 @@ class Benchmark:
     """Place of the images, if they are not in the rows. They are then the column `image`."""
     images: Callable[[Row], Sequence[Any]] = one_image
     """Images of a row in the order of the prompt, not decoded."""
-    language: Callable[[Row], str]
+    language: Callable[[Row], str] = split_name
     """Language of a row, as the data set writes it."""
     cluster: Callable[[Row], str | None] = lambda row: None
     """Name that correlated rows share. None stands for the content of their images."""
@@ -112,6 +108,8 @@ class Benchmark:
     """Name of the reference score."""
     has_reference: bool = True
     """Whether there is a reference score without a judge."""
+    from_all: Callable[[Iterable[Row]], Callable[[Row], Any]] | None = None
+    """Value of the column `from_all`, which depends on all rows of a task, also on those that are not asked."""
     score_all: Callable[[Sequence[Row], Sequence[str]], list[Score]] | None = None
     """Scores of all answers of a task at once, for metrics that depend on all of them."""
     max_questions: int | None = None
@@ -141,6 +139,16 @@ def language_code(name: str) -> str:
         return language(name).code
     except UserError:
         return name
+
+
+@own_tables.cached
+def _codes_of_names() -> dict[str, str]:
+    return {row.name: code for code, row in languages().items()}
+
+
+def code_of(name: str) -> str:
+    """Return the code of a language by its English name; the name itself if it is not in the table."""
+    return _codes_of_names().get(name, name)
 
 
 def draw(options: Sequence[str], key: str) -> str:

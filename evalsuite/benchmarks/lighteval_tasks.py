@@ -18,6 +18,8 @@ from lighteval.tasks.requests import Doc, SamplingMethod
 from evalsuite.benchmarks.base import Benchmark, Row
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.images import opened
+from evalsuite.data.side_images import ImagesByAddress
+from evalsuite.data.source import DataSets
 
 KINDS = ("reference", "robust", "unparsed")
 
@@ -81,7 +83,25 @@ def prompt(line: dict[str, Any], task_name: str, *, benchmark: str, task: str) -
     row = line | {"split": task, "number": int(line.get("__index", 0))}
     if found.drop(row):
         return None
-    return document(found, row, task_name, images=[opened(value) for value in found.images(row)])
+    if found.side_images is not None:
+        images = [_side_image(benchmark, row[found.side_images.key])]
+    else:
+        images = [opened(value) for value in found.images(row)]
+    return document(found, row, task_name, images=images)
+
+
+@functools.cache
+def _side_images(benchmark: str) -> ImagesByAddress:
+    place = PUBLISHED[benchmark].side_images
+    assert place is not None, "only asked for benchmarks with images in another data set"
+    return ImagesByAddress(place, DataSets(None))
+
+
+@functools.cache
+def _side_image(benchmark: str, address: str) -> Any:
+    """Return an image of another data set. lighteval keeps all images, so that rows have to share them."""
+    images = _side_images(benchmark)
+    return opened(images.find(address))
 
 
 def document(benchmark: Benchmark, row: Row, task_name: str, *, images: list[Any], item: str = "") -> Doc:
@@ -99,7 +119,7 @@ def document(benchmark: Benchmark, row: Row, task_name: str, *, images: list[Any
 def without_images(benchmark: Benchmark, row: Row) -> Mapping[str, Any]:
     """Return the columns of a row that prompt and scores use."""
     names = [name for name, kind in benchmark.columns.items() if not kind.startswith("image") and name in row]
-    return {name: row[name] for name in (*names, "split", "number")}
+    return {name: row[name] for name in (*names, "split", "number", *(["from_all"] if "from_all" in row else []))}
 
 
 def stored_row(benchmark: Benchmark, item: str, row: Row) -> dict[str, str]:
@@ -135,10 +155,4 @@ def _metric(benchmark: str, kind: str) -> SampleLevelMetric:
     )
 
 
-# lighteval reads one data set for each task, so benchmarks whose images are in another one are left out.
-TASKS_TABLE = [
-    task_config(benchmark, task)
-    for benchmark in PUBLISHED.values()
-    if benchmark.side_images is None
-    for task in benchmark.splits
-]
+TASKS_TABLE = [task_config(benchmark, task) for benchmark in PUBLISHED.values() for task in benchmark.splits]

@@ -57,7 +57,7 @@ def reference_bytes(original: bytes) -> bytes:
             return original
         buffer = io.BytesIO()
         # Level 1: half of the time of the default for a tenth more bytes.
-        ImageOps.exif_transpose(image).convert("RGB").save(buffer, "PNG", compress_level=1)
+        _as_reference(image).save(buffer, "PNG", compress_level=1)
         return buffer.getvalue()
 
     return decode(original, FORMATS, convert)
@@ -74,7 +74,11 @@ def opened(value: Any) -> Image.Image:
     original = content(value)
     if original is None:
         raise ImageError(MISSING)
-    return decode(reference_bytes(original), FORMATS, lambda image: image.convert("RGB"))
+    return decode(original, FORMATS, _as_reference)
+
+
+def _as_reference(image: Image.Image) -> Image.Image:
+    return ImageOps.exif_transpose(image).convert("RGB")
 
 
 def media_type(file: bytes) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,47 +45,66 @@ class Rows:
     """
 
     def __init__(self, table: Any, images: tuple[str, ...], identity: str) -> None:
-        self._table = table
-        self._images = [name for name in images if name in table.column_names]
+        names = [name for name in images if name in table.column_names]
+        self._texts = table.remove_columns(names)
+        self._images = table.select_columns(names) if names else None
         self.identity = identity
 
     def texts(self) -> Iterator[dict[str, Any]]:
         """Iterate over the rows without their images."""
-        yield from self._table.remove_columns(self._images)
+        yield from self._texts
 
     def images(self, index: int) -> dict[str, Any]:
         """Return the columns with images of one row, not decoded."""
-        row: dict[str, Any] = self._table.select_columns(self._images)[index] if self._images else {}
+        row: dict[str, Any] = {} if self._images is None else self._images[index]
         return row
 
 
-def open_rows(source: Source, split: Split, columns: Mapping[str, str], data: Path | None) -> Rows:
-    """Open one split of a data set.
+class DataSets:
+    """The data sets of a run. Each split is opened once, also if several benchmarks use it.
 
     Args:
-        source: the data set.
-        split: the split to read. Files of other splits are not downloaded.
-        columns: kind of every column that is used; see `evalsuite/data/schema.py`.
-        data: folder that holds a copy as OWNER/NAME; None to read from the hub.
-
-    Raises:
-        UserError: the data set is missing, gated, or has other columns.
+        data: folder with copies of data sets, as OWNER/NAME; None to read from the hub.
     """
-    if data is not None:
+
+    def __init__(self, data: Path | None) -> None:
+        self._data = data
+        self._opened: dict[tuple[Source, Split], tuple[Any, str]] = {}
+
+    def open(self, source: Source, split: Split, columns: Mapping[str, str]) -> Rows:
+        """Open one split of a data set.
+
+        Args:
+            source: the data set.
+            split: the split to read. Files of other splits are not downloaded.
+            columns: kind of every column that is used; see `evalsuite/data/schema.py`.
+
+        Raises:
+            UserError: the data set is missing, gated, or has other columns.
+        """
+        where = source.repo if self._data is None else str(self._data / source.repo)
+        key = (source, split)
+        if key not in self._opened:
+            self._opened[key] = _open(source, split, where, local=self._data is not None)
+        table, identity = self._opened[key]
+        check_schema(table.features.arrow_schema, columns, f"{split.config}/{split.name} of {where}")
+        return Rows(table, tuple(name for name, kind in columns.items() if kind.startswith(IMAGE)), identity)
+
+
+def _open(source: Source, split: Split, where: str, *, local: bool) -> tuple[Any, str]:
+    """Return the rows of a split as a `datasets.Dataset` without decoded images, and what they are."""
+    if local:
         # A local copy needs nothing from the hub. The variable is read when `datasets` is imported.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import datasets
 
     datasets.disable_progress_bars()
-    where = source.repo if data is None else str(data / source.repo)
-    files, module = _files(source, split, where, local=data is not None)
+    files, module = _files(source, split, where, local=local)
     table = datasets.load_dataset(module, data_files={split.name: files}, split=split.name)
-    check_schema(table.features.arrow_schema, columns, f"{split.config}/{split.name} of {where}")
     for name, feature in table.features.items():
         if isinstance(feature, datasets.Image):
             table = table.cast_column(name, datasets.Image(decode=False))
-    images = tuple(name for name, kind in columns.items() if kind.startswith(IMAGE))
-    return Rows(table, images, _identity(files))
+    return table, _identity(files)
 
 
 def _files(source: Source, split: Split, where: str, *, local: bool) -> tuple[list[str], str]:
@@ -131,6 +150,3 @@ def _identity(files: list[str]) -> str:
         return f"commit {commits.pop()}"
     hashes = "".join(sha256_file(Path(file)) for file in files)
     return f"sha256 {hashlib.sha256(hashes.encode()).hexdigest()}"
-
-
-Reader = Callable[[Source, Split, Mapping[str, str]], Rows]

@@ -7,9 +7,8 @@ RUN/benchmarks/NAME/
 """
 
 import hashlib
-import math
 import types
-from collections import defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.base import Benchmark, Score
 from evalsuite.harness import pipeline
+from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.questions import Item, Questions
 from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
@@ -64,15 +64,13 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
     answers = _answers(run, predictions)
     _compare_with_lighteval(questions.benchmark, answers, lighteval_scores)
     usable = [answer for answer in answers if not answer["error"]]
-    for answer in answers:
-        if answer["error"]:
-            questions.dropped[answer["error"]] += 1
     with atomic_path(folder / "answers.parquet") as temporary:
         # Parquet has no empty structs, so the other metrics are pairs.
         pairs = [[{"name": name, "value": value} for name, value in answer["more"].items()] for answer in answers]
         rows = [answer | {"more": more} for answer, more in zip(answers, pairs, strict=True)]
         pq.write_table(pa.Table.from_pylist(rows), temporary)
-    return _results(run, usable)
+    errors = Counter(answer["error"] for answer in answers if answer["error"])
+    return _results(run, usable, dropped=dict(Counter(questions.dropped) + errors))
 
 
 def _ask(run: PublishedRun, folder: Path, bar: Bar) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:
@@ -96,12 +94,9 @@ def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
     """Write the chosen rows as Parquet files and return lighteval's tasks over them."""
     from evalsuite.benchmarks import lighteval_tasks
 
-    by_task: dict[str, list[Item]] = defaultdict(list)
-    for item in run.questions.items:
-        by_task[item.task].append(item)
     module = types.ModuleType("published_tasks_of_this_run")
     table = []
-    for task, items in by_task.items():
+    for task, items in run.questions.by_task().items():
         data = folder / task
         (data / "data").mkdir(parents=True, exist_ok=True)
         config = lighteval_tasks.stored_config(run.questions.benchmark, task, data)
@@ -115,11 +110,8 @@ def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
 def _answers(run: PublishedRun, predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of answers.parquet, in the order of the items."""
     benchmark = run.questions.benchmark
-    by_task: dict[str, list[Item]] = defaultdict(list)
-    for item in run.questions.items:
-        by_task[item.task].append(item)
     rows = []
-    for task, items in by_task.items():
+    for task, items in run.questions.by_task().items():
         texts = [predictions[item.key]["text"] for item in items]
         scores = benchmark.scores([item.row for item in items], texts)
         for item, text, score in zip(items, texts, scores, strict=True):
@@ -160,21 +152,14 @@ def _answer(
 def _compare_with_lighteval(
     benchmark: Benchmark, answers: list[dict[str, Any]], scores: dict[str, dict[str, float]]
 ) -> None:
-    """Compare the mean of every task with lighteval's, because the figures are computed for finer groups.
-
-    Raises:
-        RuntimeError: the means of a task differ.
-    """
     for task in {answer["task"] for answer in answers}:
         for kind in ("reference", "robust") if benchmark.has_reference else ("robust",):
             values = [answer[kind] for answer in answers if answer["task"] == task and answer[kind] is not None]
-            theirs = scores[task][f"{benchmark.name}_{kind}"]
-            if values and not math.isclose(sum(values) / len(values), theirs, abs_tol=1e-9):
-                raise RuntimeError(f"The {kind} score of {task} is not lighteval's, which is {theirs}.")
+            require_equal(f"{task}, {kind}", values, scores[task][f"{benchmark.name}_{kind}"])
 
 
-def _results(run: PublishedRun, answers: list[dict[str, Any]]) -> dict[str, Any]:
-    benchmark = run.questions.benchmark
+def _results(run: PublishedRun, answers: list[dict[str, Any]], *, dropped: dict[str, int]) -> dict[str, Any]:
+    benchmark, selection = run.questions.benchmark, run.questions.selection
     source = benchmark.source
     return {
         "name": benchmark.name,
@@ -190,7 +175,12 @@ def _results(run: PublishedRun, answers: list[dict[str, Any]]) -> dict[str, Any]
             "read": run.questions.identities(),
         },
         "questions": len(answers),
-        "dropped": dict(run.questions.dropped),
+        "selection": {
+            "languages": list(selection.languages),
+            "max_questions": selection.limit(benchmark),
+            "seed": selection.seed,
+        },
+        "dropped": dropped,
         "reference_errors": sum(answer["reference"] is None for answer in answers) if benchmark.has_reference else 0,
         "figures": language_figures(answers) if answers else [],
         "prompt": answers[0]["prompt"] if answers else "",

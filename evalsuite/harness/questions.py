@@ -1,14 +1,14 @@
 """The rows of a published benchmark that a run asks, and why it leaves out others."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from evalsuite.benchmarks.base import Benchmark, Row, SideImages, language_code
+from evalsuite.benchmarks.base import Benchmark, Row, language_code
 from evalsuite.data.images import content
-from evalsuite.data.source import Rows, open_rows
+from evalsuite.data.side_images import ImagesByAddress
+from evalsuite.data.source import DataSets, Rows
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.images import MISSING
 from pangea_cultural.utils.sampling import hash_key
@@ -34,9 +34,17 @@ class Questions:
     items: list[Item]
     rows: Mapping[str, Rows]
     """The splits that were read, by task."""
-    side_images: "ImagesByAddress | None" = None
-    dropped: Counter[str] = field(default_factory=Counter)
-    """Number of rows that are not asked, by reason."""
+    selection: "Selection"
+    dropped: Mapping[str, int]
+    """Number of rows in the languages of the run that are not asked, by reason."""
+    side_images: ImagesByAddress | None = None
+
+    def by_task(self) -> dict[str, list[Item]]:
+        """Return the questions by task, in their order."""
+        found: dict[str, list[Item]] = defaultdict(list)
+        for item in self.items:
+            found[item.task].append(item)
+        return found
 
     def identities(self) -> dict[str, str]:
         """Return the commit or the hash of the data, by task."""
@@ -51,7 +59,7 @@ class Questions:
         """
         row = {**item.row, **self.rows[item.task].images(item.row["number"])}
         if self.side_images is not None:
-            row["image"] = self.side_images.find(row)
+            row["image"] = self.side_images.find(row[self.side_images.key])
         files = [content(value) for value in self.benchmark.images(row)]
         found = [file for file in files if file is not None]
         if len(found) < len(files):
@@ -59,86 +67,69 @@ class Questions:
         return found
 
 
-class ImagesByAddress:
-    """Images of another data set by their address.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """The part of a benchmark that is asked."""
 
-    Args:
-        place: the data set and its columns.
-        data: folder with copies of data sets; None for the hub.
-    """
+    languages: tuple[str, ...]
+    """Codes of the languages to ask in; empty for all."""
+    max_questions: int | None
+    """Largest number of questions per task and language; None for the number of each benchmark."""
+    seed: int
+    """Seed of the choice of questions."""
 
-    def __init__(self, place: SideImages, data: Path | None) -> None:
-        kinds = dict.fromkeys(place.columns, "image?") | dict.fromkeys(place.columns.values(), "str?")
-        self._rows = open_rows(place.source, place.split, kinds, data)
-        self._key = place.key
-        self._places = {
-            address: (number, column)
-            for number, row in enumerate(self._rows.texts())
-            for column, name in place.columns.items()
-            if (address := row.get(name))
-        }
-
-    @property
-    def identity(self) -> str:
-        """The commit or the hash of the data."""
-        return self._rows.identity
-
-    def find(self, row: Row) -> Any:
-        """Return the image of a row, None if there is none of its address."""
-        number, column = self._places.get(row[self._key], (None, ""))
-        return None if number is None else self._rows.images(number).get(column)
+    def limit(self, benchmark: Benchmark) -> int | None:
+        """Return the largest number of questions per task and language of a benchmark; None for all."""
+        return self.max_questions or benchmark.max_questions
 
 
-def load(
-    benchmark: Benchmark, data: Path | None, *, languages: tuple[str, ...], max_questions: int | None, seed: int
-) -> Questions:
+def load(benchmark: Benchmark, data_sets: DataSets, selection: Selection) -> Questions:
     """Read a benchmark and choose its questions.
 
-    Args:
-        benchmark: the benchmark.
-        data: folder with copies of data sets; None for the hub.
-        languages: codes of the languages to ask in; empty for all.
-        max_questions: largest number of rows of each task and language; None for the benchmark's own number. Rows are
-            chosen by the hash of their names, so that translations of a row are chosen together.
-        seed: seed of the choice.
+    Rows are chosen by the hash of their names, so that translations of a row are chosen together.
 
     Raises:
         UserError: the data set is missing, gated, or has other columns.
     """
-    limit = max_questions or benchmark.max_questions
     rows: dict[str, Rows] = {}
     items: list[Item] = []
     dropped: Counter[str] = Counter()
     for task, split in benchmark.splits.items():
-        if languages and not _may_have(benchmark, task, languages):
+        if not _may_have(benchmark, task, selection.languages):
             continue
-        rows[task] = open_rows(benchmark.source, split, benchmark.columns, data)
+        rows[task] = data_sets.open(benchmark.source, split, benchmark.columns)
         by_language: dict[str, list[Item]] = defaultdict(list)
-        for item in _scored(benchmark, task, rows[task], dropped):
-            if not languages or item.language in languages:
+        for item in _wanted(benchmark, task, rows[task], selection.languages):
+            reason = benchmark.drop(item.row)
+            if reason:
+                dropped[reason] += 1
+            else:
                 by_language[item.language].append(item)
         for part in by_language.values():
-            items += _sample(benchmark, part, limit, seed)
-    side = ImagesByAddress(benchmark.side_images, data) if benchmark.side_images and items else None
-    return Questions(benchmark=benchmark, items=items, rows=rows, side_images=side, dropped=dropped)
+            items += _sample(benchmark, part, selection.limit(benchmark), selection.seed)
+    side = ImagesByAddress(benchmark.side_images, data_sets) if benchmark.side_images and items else None
+    return Questions(
+        benchmark=benchmark, items=items, rows=rows, selection=selection, side_images=side, dropped=dict(dropped)
+    )
 
 
 def _may_have(benchmark: Benchmark, task: str, languages: tuple[str, ...]) -> bool:
     """Return whether a split can have rows in some languages, without reading it."""
-    return benchmark.languages_share_splits or language_code(benchmark.language({"split": task})) in languages
+    if not languages or benchmark.languages_share_splits:
+        return True
+    return language_code(benchmark.language({"split": task})) in languages
 
 
-def _scored(benchmark: Benchmark, task: str, rows: Rows, dropped: Counter[str]) -> list[Item]:
-    items = []
+def _wanted(benchmark: Benchmark, task: str, rows: Rows, languages: tuple[str, ...]) -> Iterator[Item]:
+    """Yield the rows of a task in some languages, also those that are dropped later."""
+    from_all = benchmark.from_all(rows.texts()) if benchmark.from_all else None
     for number, texts in enumerate(rows.texts()):
         row: dict[str, Any] = texts | {"split": task, "number": number}
-        reason = benchmark.drop(row)
-        if reason:
-            dropped[reason] += 1
-            continue
+        if from_all is not None:
+            row["from_all"] = from_all(row)
         code = language_code(benchmark.language(row))
-        items.append(Item(key=f"{benchmark.name}:{task}/{number}", task=task, row=row, language=code))
-    return items
+        if not languages or code in languages:
+            yield Item(key=f"{benchmark.name}:{task}/{number}", task=task, row=row, language=code)
 
 
 def _sample(benchmark: Benchmark, items: list[Item], limit: int | None, seed: int) -> list[Item]:

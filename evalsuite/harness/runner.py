@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
 from evalsuite.harness import pipeline
+from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
@@ -158,16 +159,9 @@ def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict[
 
 
 def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, float]) -> None:
-    """Compare the accuracy of every task with lighteval's, because the report computes its own for finer groups.
-
-    Raises:
-        RuntimeError: the accuracies of a task differ.
-    """
     for task in {answer["task"] for answer in answers}:
         correct = [float(answer["correct"]) for answer in answers if answer["task"] == task]
-        accuracy = sum(correct) / len(correct)
-        if abs(accuracy - scores[task]) > 1e-9:
-            raise RuntimeError(f"The accuracy of {task} is {accuracy}, but lighteval computes {scores[task]}.")
+        require_equal(task, correct, scores[task])
 
 
 def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """A run of several benchmarks, as one folder with one results.json."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalsuite.benchmarks.registry import PUBLISHED
+from evalsuite.data.source import DataSets
 from evalsuite.harness import published, runner
 from evalsuite.harness.published import PublishedRun
-from evalsuite.harness.questions import Questions, load
+from evalsuite.harness.questions import Questions, Selection, load
 from evalsuite.harness.run_folder import FINGERPRINT
 from evalsuite.harness.subject import Subject
 from pangea_cultural.errors import UserError
@@ -16,41 +16,23 @@ from pangea_cultural.utils.environment import versions
 from pangea_cultural.utils.files import write_bytes, write_json
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """The published benchmarks of a run, and the part of them that is asked."""
-
-    names: tuple[str, ...]
-    data: Path | None
-    """Folder with copies of data sets, as OWNER/NAME; None for the hub."""
-    languages: tuple[str, ...]
-    """Languages to ask in; empty for all."""
-    max_questions: int | None
-    """Largest number of questions per task and language; None for the number of each benchmark."""
-    seed: int
-
-
-def load_all(selection: Selection) -> list[Questions]:
+def load_all(names: tuple[str, ...], data: Path | None, selection: Selection) -> list[Questions]:
     """Read the data of all benchmarks, so that one that is missing stops a run before it starts.
+
+    Args:
+        names: the published benchmarks.
+        data: folder with copies of data sets, as OWNER/NAME; None for the hub.
+        selection: the part of each benchmark that is asked.
 
     Raises:
         UserError: a data set is missing, gated, or has other columns; or no benchmark has the languages.
     """
-    loaded = [
-        load(
-            PUBLISHED[name],
-            selection.data,
-            languages=selection.languages,
-            max_questions=selection.max_questions,
-            seed=selection.seed,
-        )
-        for name in selection.names
-    ]
+    data_sets = DataSets(data)
+    loaded = [load(PUBLISHED[name], data_sets, selection) for name in names]
     found = [questions for questions in loaded if questions.items]
-    if selection.names and not found:
+    if names and not found:
         raise UserError(
-            f"No question of {', '.join(selection.names)} is in {', '.join(selection.languages)}. "
-            "Choose other --languages."
+            f"No question of {', '.join(names)} is in {', '.join(selection.languages)}. Choose other --languages."
         )
     return found
 

@@ -1,5 +1,6 @@
 """The robust reading of answers to yes-no questions, in 39 languages and without guessing."""
 
+import functools
 from typing import NamedTuple
 
 from evalsuite.metrics.answer_words import fold, words
@@ -53,6 +54,7 @@ def _between_letters(text: str, position: int) -> bool:
     return text[max(0, position - 1) : position].isalpha() or text[position + 1 : position + 2].isalpha()
 
 
+@functools.cache
 def _vocabulary() -> list[tuple[str, str]]:
     """Return the words with their values, the longest first.
 

@@ -67,7 +67,8 @@ def language_name(code: str) -> str:
 
 def notes(benchmark: dict[str, Any]) -> list[str]:
     """Return what a reader of the figures has to know: what is not verified, what differs, what was left out."""
-    sentences = [f"Not verified: {sentence}" for sentence in benchmark["unverified"]]
+    sentences = _selection(benchmark["selection"])
+    sentences += [f"Not verified: {sentence}" for sentence in benchmark["unverified"]]
     sentences += benchmark["deviations"]
     sentences += [
         f"Not scored: {count:,} {'row' if count == 1 else 'rows'} ({reason})."
@@ -77,6 +78,18 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
         sentences.append(
             f"The reference stops with an error at {benchmark['reference_errors']:,} answers, which have no such score."
         )
+    return sentences
+
+
+def _selection(selection: dict[str, Any]) -> list[str]:
+    """Return which part of a benchmark was asked; nothing for all of it."""
+    sentences = []
+    if selection["max_questions"]:
+        limit, seed = selection["max_questions"], selection["seed"]
+        sentences.append(f"Part of the benchmark: at most {limit:,} questions per task and language, seed {seed}.")
+    if selection["languages"]:
+        names = ", ".join(language_name(code) for code in selection["languages"])
+        sentences.append(f"Part of the benchmark: questions in {names}.")
     return sentences
 
 

@@ -7,31 +7,29 @@ project's own: shuffled options with letters, and true-false questions with the 
 """
 
 import dataclasses
-import functools
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score
+from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, code_of
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import normalized
 from evalsuite.metrics.whole_words import contains_words
 from evalsuite.metrics.yes_no import yes_or_no
-from pangea_cultural.reference.languages import languages
 from pangea_cultural.utils.sampling import hash_key
 
 CHOICE = "Multiple Choice Questions"
 TRUE_FALSE = "True False Question"
 LETTERS = "ABCDEFGH"
 VARIETIES = {
-    "Egyptian Arabic": "ar",
-    "Emirati Arabic": "ar",
-    "Saudi Arabic": "ar",
-    "Chinese (Simplified)": "zh",
-    "Chinese (Traditional)": "zh",
-    "Myanmar (Burmese)": "my",
-    "Odia (Oriya)": "or",
+    "Egyptian Arabic": "Arabic",
+    "Emirati Arabic": "Arabic",
+    "Saudi Arabic": "Arabic",
+    "Chinese (Simplified)": "Chinese",
+    "Chinese (Traditional)": "Chinese",
+    "Myanmar (Burmese)": "Burmese",
+    "Odia (Oriya)": "Odia",
 }
 _TOWERVISION = (
     "For the given Multiple Choice Question Answer below, analyze the question and answer strictly from one of the "
@@ -167,15 +165,10 @@ def towervision_drop(row: Row) -> str | None:
     return None if choices(row["Translated_Answer"]) else "options or right answer are not readable"
 
 
-@functools.cache
-def _codes() -> dict[str, str]:
-    return {row.name: code for code, row in languages().items()} | VARIETIES
-
-
 def language(row: Row) -> str:
     """Return the code of a row's language, or the data set's name of one that is not known here."""
     name: str = row["Language"]
-    return _codes().get(name, name)
+    return code_of(VARIETIES.get(name, name))
 
 
 def facets(row: Row) -> Mapping[str, str]:

@@ -8,59 +8,33 @@ import ast
 import dataclasses
 from collections.abc import Mapping
 
-from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, draw
+from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, code_of, draw
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.reference_letter import DRAWN_FROM, reference_letter
 
 LETTERS = "ABCD"
 INSTRUCTION = "Answer with the option's letter from the given choices directly."
-SUBSET_LANGUAGES = {
-    "Amharic": "am",
-    "Bengali": "bn",
-    "Breton": "br",
-    "Bulgarian": "bg",
-    "Chinese": "zh",
-    # Egyptian Arabic is a variety of Arabic, which is in training.
-    "Egyptian_Arabic": "ar",
-    "Filipino": "fil",
-    "Hindi": "hi",
-    "Igbo": "ig",
-    "Indonesian": "id",
-    "Irish": "ga",
-    "Japanese": "ja",
-    "Javanese": "jv",
-    "Kinyarwanda": "rw",
-    "Korean": "ko",
-    "Malay": "ms",
-    "Marathi": "mr",
-    "Minangkabau": "min",
-    "Mongolian": "mn",
-    "Norwegian": "no",
-    "Oromo": "om",
-    "Portuguese": "pt",
-    "Romanian": "ro",
-    "Russian": "ru",
-    "Sinhala": "si",
-    "Spanish": "es",
-    "Sundanese": "su",
-    "Swahili": "sw",
-    "Tamil": "ta",
-    "Telugu": "te",
-    "Urdu": "ur",
-}
+VARIETIES = {"Egyptian_Arabic": "Arabic"}
+"""Languages of subsets that are varieties of a language in the table."""
 
 
 def subset(row: Row) -> tuple[str, str]:
-    """Return language and country of a row, as the data set writes them."""
-    language, country = ast.literal_eval(row["Subset"])
-    return language, country
+    """Return language and country of a row, as the data set writes them; the column and no country if it has no pair.
+
+    The column is the text of a Python pair.
+    """
+    try:
+        name, country = ast.literal_eval(row["Subset"])
+    except (ValueError, SyntaxError, TypeError):
+        return row["Subset"], ""
+    return str(name), str(country)
 
 
 def language(row: Row) -> str:
     """Return the code of a row's language; the data set's own name for one that is not known here."""
     name, _ = subset(row)
-    return SUBSET_LANGUAGES.get(name, name)
+    return code_of(VARIETIES.get(name, name))
 
 
 def prompt(row: Row) -> str:
@@ -104,6 +78,8 @@ def _score(row: Row, answer: str, options: list[str]) -> Score:
 
 def drop(row: Row) -> str | None:
     """Return why a row cannot be scored. The harness takes the last option where a label is missing."""
+    if not subset(row)[1]:
+        return "language and country are not readable"
     if not 0 <= row["Label"] < len(row["Options"]):
         return "no label in the data"
     return None

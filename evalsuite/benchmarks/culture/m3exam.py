@@ -10,21 +10,13 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from evalsuite.benchmarks.base import IMAGE_MARK, Anchor, Benchmark, Row, Score, draw
+from evalsuite.benchmarks.base import IMAGE_MARK, Anchor, Benchmark, Row, Score, code_of, draw
 from evalsuite.data.images import ABSENT
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.reference_letter import DRAWN_FROM, reference_letter
 
-LANGUAGES = {
-    "afrikaans": "af",
-    "chinese": "zh",
-    "english": "en",
-    "italian": "it",
-    "portuguese": "pt",
-    "thai": "th",
-    "vietnamese": "vi",
-}
+LANGUAGES = ("afrikaans", "chinese", "english", "italian", "portuguese", "thai", "vietnamese")
 NUM_IMAGES = 10
 _PLACEHOLDER = re.compile(r"\(image\)\[[^\]]+\]")
 _OPTION_LABEL = re.compile(r"^[\(（]?[A-Da-d\d][\)）\.\s]+\s*")
@@ -135,7 +127,7 @@ M3EXAM = Benchmark(
     score=score,
     drop=drop,
     item=lambda row: f"{row['language']} {row['id']}",
-    language=lambda row: LANGUAGES[row["split"]],
+    language=lambda row: code_of(row["split"].capitalize()),
     facets=facets,
     max_tokens=16,
     other_max_tokens={"chinese": 32},

@@ -60,7 +60,6 @@ MARVL = Benchmark(
     score=score,
     drop=drop,
     item=lambda row: row["id"],
-    language=lambda row: row["split"],
     max_tokens=16,
     chance=lambda row: 0.5,
     unverified=(

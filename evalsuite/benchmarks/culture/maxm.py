@@ -11,23 +11,16 @@ from evalsuite.metrics.exact_match import normalized
 from evalsuite.metrics.vqa_cleaning import cleaned
 from evalsuite.metrics.whole_words import contains_words
 from evalsuite.metrics.yes_no import yes_or_no
+from pangea_cultural.reference.languages import language
 
-LANGUAGES = {
-    "en": "English",
-    "fr": "French",
-    "hi": "Hindi",
-    "iw": "Hebrew",
-    "ro": "Romanian",
-    "th": "Thai",
-    "zh": "Chinese",
-}
+LANGUAGES = ("en", "fr", "hi", "iw", "ro", "th", "zh")
 
 
 def prompt(row: Row) -> str:
     """Return the question between the harness's instructions."""
     return (
         f"Given the image and the question, provide a concise answer. {row['question'].strip()}\n"
-        f"Answer the question using a single word or phrase in {LANGUAGES[row['split']]}."
+        f"Answer the question using a single word or phrase in {language(row['split']).name}."
     )
 
 
@@ -72,7 +65,6 @@ MAXM = Benchmark(
     # An image has several questions, and the data set has no ids of questions that are known to exist.
     item=lambda row: f"{row['image_id']} {row['question']}",
     cluster=lambda row: row["image_id"],
-    language=lambda row: row["split"],
     max_tokens=64,
     metric="relaxed accuracy",
     unverified=("Whether published scores are exact match or relaxed accuracy.",),

@@ -61,7 +61,6 @@ MERLIN = Benchmark(
     images=lambda row: [row["Image Name"]],
     drop=drop,
     item=lambda row: f"{row['Wikidata ID']} {row['Article Title']}",
-    language=lambda row: row["split"],
     max_tokens=32,
     unverified=("The prompt of published scores.", "How many mentions have no article."),
     deviations=("The prompt is this project's own, so scores are not comparable with published ones.",),

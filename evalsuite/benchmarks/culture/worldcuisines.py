@@ -6,9 +6,10 @@ Reference: worldcuisines/worldcuisines, `evaluation/score` (commit d4d1c44).
 import dataclasses
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, SideImages
+from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score
+from evalsuite.data.side_images import SideImages
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_number
 from evalsuite.metrics.exact_match import normalized
@@ -18,6 +19,7 @@ NUM_OPTIONS = 5
 _PROMPT_TYPES = {"1": "no context", "2": "origin", "3": "context", "4": "adversarial"}
 _LABEL = re.compile(r"(\d+)\.")
 _DIGITS = re.compile(r"\d+")
+_MOST_DIGITS = 100
 _PHOTOS = 8
 """Most photos of a dish."""
 
@@ -27,9 +29,10 @@ def reference_number(answer: str) -> int | None:
     try:
         return int(answer)
     except ValueError:
-        match = _LABEL.match(answer)
-        found = match[1] if match else next(iter(_DIGITS.findall(answer)), None)
-        return int(found) if found else None
+        match = _LABEL.match(answer) or _DIGITS.search(answer)
+    # Python converts no more than 4,300 digits. The harness stops there; such a number is no option.
+    number = match[match.lastindex or 0] if match else ""
+    return int(number) if 0 < len(number) <= _MOST_DIGITS else None
 
 
 def choice_score(row: Row, answer: str) -> Score:
@@ -44,8 +47,14 @@ def choice_score(row: Row, answer: str) -> Score:
 
 
 def open_score(row: Row, answer: str) -> Score:
-    """Return the scores of an answer to the open question, by the right answer in the row's language."""
-    return _open_score([row["answer"]], answer)
+    """Return the scores of an answer to the open question, by the right answer in the row's language.
+
+    The published score accepts the right answers of all languages. They are known where all rows are.
+    """
+    score = _open_score([row["answer"]], answer)
+    if "from_all" not in row:
+        return score
+    return dataclasses.replace(score, more={"any language": _open_score(row["from_all"], answer).reference or 0.0})
 
 
 def _open_score(right: Sequence[str], answer: str) -> Score:
@@ -59,18 +68,12 @@ def _open_score(right: Sequence[str], answer: str) -> Score:
     )
 
 
-def open_scores(rows: Sequence[Row], answers: Sequence[str]) -> list[Score]:
-    """Return the scores of all answers, with the published one, which accepts the answers of all languages."""
-    accepted: dict[str, list[str]] = defaultdict(list)
+def answers_of_all_languages(rows: Iterable[Row]) -> Callable[[Row], list[str]]:
+    """Return a function from a row to the right answers of all languages."""
+    answers: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows:
-        accepted[row["qa_id"]].append(row["answer"])
-    return [
-        dataclasses.replace(
-            open_score(row, answer),
-            more={"any language": _open_score(accepted[row["qa_id"]], answer).reference or 0.0},
-        )
-        for row, answer in zip(rows, answers, strict=True)
-    ]
+        answers[row["qa_id"]][row["answer"]] = None
+    return lambda row: list(answers[row["qa_id"]])
 
 
 def language(row: Row) -> str:
@@ -132,7 +135,7 @@ OPEN = dataclasses.replace(
     title="WorldCuisines, open answers, small",
     prompt=lambda row: row["open_ended_prompt"],
     score=open_score,
-    score_all=open_scores,
+    from_all=answers_of_all_languages,
     chance=lambda row: 0.0,
     metric="accuracy in the language of the question",
     anchors=(

@@ -13,51 +13,16 @@ from evalsuite.metrics.captions.cider import Cider
 from evalsuite.metrics.captions.rouge_l import rouge_l
 from evalsuite.metrics.captions.script_words import script_words
 from evalsuite.metrics.captions.treebank import treebank_words
+from pangea_cultural.reference.languages import language
 
-LANGUAGES = {
-    "ar": "Arabic",
-    "bn": "Bengali",
-    "cs": "Czech",
-    "da": "Danish",
-    "de": "German",
-    "el": "Greek",
-    "en": "English",
-    "es": "Spanish",
-    "fa": "Persian",
-    "fi": "Finnish",
-    "fil": "Filipino",
-    "fr": "French",
-    "he": "Hebrew",
-    "hi": "Hindi",
-    "hr": "Croatian",
-    "hu": "Hungarian",
-    "id": "Indonesian",
-    "it": "Italian",
-    "ja": "Japanese",
-    "ko": "Korean",
-    "mi": "Maori",
-    "nl": "Dutch",
-    "no": "Norwegian",
-    "pl": "Polish",
-    "pt": "Portuguese",
-    "quz": "Quechua",
-    "ro": "Romanian",
-    "ru": "Russian",
-    "sv": "Swedish",
-    "sw": "Swahili",
-    "te": "Telugu",
-    "th": "Thai",
-    "tr": "Turkish",
-    "uk": "Ukrainian",
-    "vi": "Vietnamese",
-    "zh": "Chinese",
-}
+_CODES = "ar bn cs da de el en es fa fi fil fr he hi hr hu id it ja ko mi nl no pl pt quz ro ru sv sw te th tr uk vi zh"
+LANGUAGES = tuple(_CODES.split())
 
 
 def prompt(row: Row) -> str:
     """Return the instruction of the harness, which names the language except for English."""
-    language = LANGUAGES[row["split"]]
-    where = "" if language == "English" else f" in {language}"
+    code = row["split"]
+    where = "" if code == "en" else f" in {language(code).name}"
     return f"Provide a one-sentence caption for the provided image{where}."
 
 
@@ -99,7 +64,6 @@ XM100 = Benchmark(
     score_all=score_all,
     item=lambda row: row["image_id"],
     cluster=lambda row: row["image_id"],
-    language=lambda row: row["split"],
     max_tokens=128,
     metric="ROUGE-L",
     unverified=("Whether published scores are ROUGE-L; their scale fits.",),

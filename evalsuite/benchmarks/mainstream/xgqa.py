@@ -42,7 +42,6 @@ XGQA = Benchmark(
     score=score,
     # The data set has no ids. The number is that of the row in its split.
     item=lambda row: str(row["number"]),
-    language=lambda row: row["split"],
     max_tokens=16,
     anchors=(
         Anchor("Pangea-7B", "en", 64.7, "Pangea project page", True),

@@ -159,7 +159,6 @@ XMMMU = Benchmark(
     drop=drop,
     item=lambda row: row["id"],
     cluster=lambda row: row["id"],
-    language=lambda row: row["split"],
     facets=facets,
     max_tokens=16,
     chance=chance,

@@ -1,8 +1,8 @@
 """ROUGE-L of captions (Lin, 2004), as pycocoevalcap computes it."""
 
+import functools
 from collections.abc import Sequence
-
-from rouge_score.rouge_scorer import RougeScorer
+from typing import Any
 
 BETA = 1.2
 """Weight of recall against precision."""
@@ -16,7 +16,12 @@ class _Lines:
         return text.split("\n")
 
 
-_SCORER = RougeScorer(["rougeL"], tokenizer=_Lines())
+@functools.cache
+def _scorer() -> Any:
+    # It imports nltk, which the list of benchmarks and the report do not need.
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], tokenizer=_Lines())
 
 
 def rouge_l(words: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -24,7 +29,7 @@ def rouge_l(words: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 
     As in pycocoevalcap, a text without words has one empty word, so that two empty texts are equal.
     """
-    scores = [_SCORER.score("\n".join(reference), "\n".join(words))["rougeL"] for reference in references]
+    scores = [_scorer().score("\n".join(reference), "\n".join(words))["rougeL"] for reference in references]
     precision = max(score.precision for score in scores)
     recall = max(score.recall for score in scores)
     if not precision or not recall:

@@ -1,13 +1,19 @@
 """Words of captions in every script: characters where a script writes no spaces, words elsewhere."""
 
+import functools
 import unicodedata
-
-from sacrebleu.tokenizers.tokenizer_char import TokenizerChar
-from sacrebleu.tokenizers.tokenizer_intl import TokenizerV14International
+from typing import Any
 
 WITHOUT_SPACES = frozenset(("ja", "km", "lo", "my", "th", "zh"))
-_CHARACTERS = TokenizerChar()
-_WORDS = TokenizerV14International()
+
+
+@functools.cache
+def _tokenizer(*, characters: bool) -> Any:
+    # The list of benchmarks and the report do not need the package.
+    from sacrebleu.tokenizers.tokenizer_char import TokenizerChar
+    from sacrebleu.tokenizers.tokenizer_intl import TokenizerV14International
+
+    return TokenizerChar() if characters else TokenizerV14International()
 
 
 def script_words(caption: str, language: str) -> list[str]:
@@ -20,5 +26,5 @@ def script_words(caption: str, language: str) -> list[str]:
         language: code of its language.
     """
     text = unicodedata.normalize("NFKC", caption).casefold()
-    tokenize = _CHARACTERS if language in WITHOUT_SPACES else _WORDS
+    tokenize = _tokenizer(characters=language in WITHOUT_SPACES)
     return [word for word in tokenize(text).split() if any(unicodedata.category(c)[0] in "LMN" for c in word)]

@@ -4,12 +4,13 @@ from collections import defaultdict
 
 import pytest
 
-from evalsuite.benchmarks.culture import m3exam, maxm, worldcuisines, xm100
+from evalsuite.benchmarks.culture import cvqa, m3exam, maxm, worldcuisines, xm100
 from evalsuite.benchmarks.culture.cvqa import CVQA, ENGLISH
 from evalsuite.benchmarks.culture.marvl import MARVL, NLVR2
 from evalsuite.benchmarks.mainstream import xmmmu
 from evalsuite.benchmarks.mainstream.xgqa import XGQA
 from evalsuite.metrics.captions.treebank import treebank_words
+from evalsuite.metrics.reference_letter import reference_letter
 from tests.evalsuite.benchmarks import golden
 
 BENCHMARKS = {
@@ -59,6 +60,15 @@ def test_reference_scores_equal_those_of_the_harness(task):
         assert score.guessed == pair.get("random", False), pair
         if not score.guessed:
             assert score.reference == expected_score(pair), pair
+
+
+def test_letters_equal_those_that_the_harness_reads():
+    """CVQA's harness writes letters and computes no score."""
+    read = [(row, pair) for row, pair in golden.pairs("cvqa") if "pred" in pair]
+    assert len(read) == 223
+    for row, pair in read:
+        assert reference_letter(pair["response"], row["Options"]) == pair["pred"], pair
+        assert cvqa.LETTERS.index(pair["pred"]) == pair["pred_index"]
 
 
 # The reference computes no mean for CVQA.

@@ -64,6 +64,15 @@ def test_original_is_sent_only_if_it_is_a_plain_jpeg(name):
     assert media_type(sent) == ("image/jpeg" if sent == FILES[name] else "image/png")
 
 
+@pytest.mark.parametrize("name", ["jpeg", "transparent png"])
+def test_image_is_opened_once(name, monkeypatch):
+    opens = []
+    open_image = Image.open
+    monkeypatch.setattr(Image, "open", lambda *options, **more: opens.append(1) or open_image(*options, **more))
+    opened({"bytes": FILES[name], "path": None})
+    assert len(opens) == 1
+
+
 def test_turned_jpeg_would_be_wrong_without_a_copy():
     """The check can fail: vLLM decodes these originals to other pixels."""
     for name in ("turned jpeg", "transparent png"):

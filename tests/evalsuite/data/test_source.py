@@ -3,7 +3,7 @@
 import datasets
 import pytest
 
-from evalsuite.data.source import Source, Split, open_rows
+from evalsuite.data.source import DataSets, Source, Split
 from pangea_cultural.errors import UserError
 from tests.evalsuite.benchmarks import made
 
@@ -19,13 +19,36 @@ def data(tmp_path_factory):
 
 
 def test_rows_have_texts_without_images_and_images_on_request(data):
-    rows = open_rows(SOURCE, Split(name="de"), COLUMNS, data)
+    rows = DataSets(data).open(SOURCE, Split(name="de"), COLUMNS)
     assert list(rows.texts())[1] == {"question": "de: who?", "answer": "man"}
     assert rows.images(1)["image"]["bytes"] == made.jpeg(7)
 
 
+def test_split_is_opened_once_for_several_benchmarks(data, monkeypatch):
+    loaded = []
+    load = datasets.load_dataset
+    monkeypatch.setattr(
+        datasets, "load_dataset", lambda *options, **more: loaded.append(more) or load(*options, **more)
+    )
+    data_sets = DataSets(data)
+    first = data_sets.open(SOURCE, Split(name="de"), {"question": "str"})
+    second = data_sets.open(SOURCE, Split(name="de"), COLUMNS)
+    assert len(loaded) == 1 and first.identity == second.identity
+    assert first.images(0) == {} and second.images(0)["image"]["bytes"]
+    with pytest.raises(UserError, match="has no column 'id'"):
+        data_sets.open(SOURCE, Split(name="de"), {"id": "str"})
+
+
+def test_images_are_read_from_one_view_of_the_rows(data, monkeypatch):
+    rows = DataSets(data).open(SOURCE, Split(name="de"), COLUMNS)
+    monkeypatch.setattr(datasets.Dataset, "select_columns", None)
+    monkeypatch.setattr(datasets.Dataset, "remove_columns", None)
+    assert [rows.images(number)["image"]["bytes"] for number in (0, 1)] == [made.jpeg(7)] * 2
+    assert len(list(rows.texts())) == 2
+
+
 def test_identity_changes_with_the_files(data, tmp_path):
-    identities = {open_rows(SOURCE, Split(name=name), COLUMNS, data).identity for name in ("de", "en", "de")}
+    identities = {DataSets(data).open(SOURCE, Split(name=name), COLUMNS).identity for name in ("de", "en", "de")}
     assert len(identities) == 2 and all(identity.startswith("sha256 ") for identity in identities)
 
 
@@ -41,7 +64,7 @@ def test_identity_changes_with_the_files(data, tmp_path):
 )
 def test_other_data_is_one_line(data, source, split, columns, message):
     with pytest.raises(UserError, match=message) as error:
-        open_rows(source, split, columns, data)
+        DataSets(data).open(source, split, columns)
     assert "\n" not in str(error.value)
 
 
@@ -51,4 +74,4 @@ def test_gated_data_set_names_its_page(monkeypatch):
 
     monkeypatch.setattr(datasets, "load_dataset_builder", refuse)
     with pytest.raises(UserError, match=r"a/b is gated. Accept its terms at https://huggingface.co/datasets/a/b"):
-        open_rows(Source(repo="a/b"), Split(name="test"), {}, None)
+        DataSets(None).open(Source(repo="a/b"), Split(name="test"), {})

@@ -1,10 +1,13 @@
 """Runs through lighteval's pipeline with an endpoint whose answers are known."""
 
+from dataclasses import replace
+
 import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.harness import suite
+from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
@@ -14,6 +17,7 @@ from pangea_cultural.utils.console import Reporter
 from tests.evalsuite.benchmarks import made
 from tests.helpers import tiny
 
+EVERYTHING = Selection(languages=(), max_questions=None, seed=0)
 NAMES = ("marvl", "merlin", "mmmu", "alm_bench", "worldcuisines_open")
 
 
@@ -39,10 +43,9 @@ class Endpoint:
         return [Likelihood(-1.0 if choice == "Peru" else -2.0, 1) for choice in choices]
 
 
-def evaluate(folder, data, *, export=None, names=NAMES, training=None, **selected):
+def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=None, **selected):
     subject = Subject(connect=Endpoint, model="m", training=training or {}, weights=[])
-    chosen = {"languages": (), "max_questions": None, "seed": 0} | selected
-    loaded = suite.load_all(suite.Selection(names=names, data=data, **chosen))
+    loaded = loaded or suite.load_all(names, data, replace(EVERYTHING, **selected))
     config = export and EvalConfig(
         **vars(subject), export=export, splits=("test",), languages=(), max_questions=4, seed=0
     )
@@ -90,6 +93,23 @@ def test_every_benchmark_asks_its_data_set(tmp_path, data):
     assert len(found["xm100"]["figures"]) == 36 + 1
 
 
+def test_part_of_a_benchmark_is_recorded_and_shown(tmp_path, data):
+    results = evaluate(tmp_path, data, names=("marvl", "nlvr2"), languages=("sw", "en"), max_questions=2, seed=3)
+    found = {part["name"]: part for part in results["benchmarks"]}
+    for part in found.values():
+        assert part["selection"] == {"languages": ["sw", "en"], "max_questions": 2, "seed": 3}
+    html.write([tmp_path], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "Part of the benchmark: at most 2 questions per task and language, seed 3." in page
+    assert "Part of the benchmark: questions in Swahili, English." in page
+
+
+def test_largest_number_of_a_benchmark_is_recorded(run, tmp_path, data):
+    (part,) = evaluate(tmp_path, data, names=("nlvr2",))["benchmarks"]
+    assert part["selection"]["max_questions"] == 1000
+    assert all(part["selection"]["max_questions"] is None for part in run[1]["benchmarks"])
+
+
 def test_scores_are_those_of_the_known_answers(run):
     part, rows = figures(run[1], "marvl")
     # Two of three statements are true.
@@ -120,10 +140,12 @@ def test_row_without_its_image_is_counted_and_not_scored(tmp_path, data, run):
     )
     for path in (tmp_path / "data/worldcuisines/vqa").rglob("*.jsonl"):
         path.write_text(path.read_text().replace("example.org/0", "example.org/lost"))
-    results = evaluate(tmp_path / "run", tmp_path / "data", names=("worldcuisines",))
-    (part,) = results["benchmarks"]
-    assert part["dropped"] == {"image: image missing": 10}
-    assert part["questions"] == 10
+    loaded = suite.load_all(("worldcuisines",), tmp_path / "data", EVERYTHING)
+    for _ in range(2):
+        results = evaluate(tmp_path / "run", tmp_path / "data", loaded=loaded)
+        (part,) = results["benchmarks"]
+        assert part["dropped"] == {"image: image missing": 10}
+        assert part["questions"] == 10
 
 
 def test_repeated_run_asks_nothing_and_equals_the_first(run, data):
@@ -149,4 +171,4 @@ def test_changed_version_of_a_benchmark_asks_again(tmp_path, data, monkeypatch):
 
 def test_languages_without_questions_are_one_line(data):
     with pytest.raises(UserError, match=r"No question of marvl is in br\. Choose other --languages"):
-        suite.load_all(suite.Selection(names=("marvl",), data=data, languages=("br",), max_questions=None, seed=0))
+        suite.load_all(("marvl",), data, Selection(languages=("br",), max_questions=None, seed=0))

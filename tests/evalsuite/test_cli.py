@@ -1,0 +1,45 @@
+"""Commands of the evaluation with an endpoint whose answers are known."""
+
+import subprocess
+import sys
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from pangea_cultural.cli.main import pcult
+from tests.evalsuite.benchmarks import made
+from tests.helpers.servers.scripted_endpoint import ScriptedEndpoint
+
+
+@pytest.fixture
+def endpoint():
+    with ScriptedEndpoint(lambda body, number: "1", models=["m"]) as server:
+        yield server
+
+
+def evaluate(endpoint, workspace, *options):
+    command = ["eval", "--endpoint", endpoint.url, "--workspace", workspace, *options, "--json", "--quiet"]
+    result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return orjson.loads(result.stdout)
+
+
+def test_languages_are_chosen_where_rows_name_them(endpoint, tmp_path):
+    """Languages of WorldCuisines share splits, and some are in no other benchmark."""
+    made.worldcuisines(tmp_path / "data")
+    results = evaluate(
+        endpoint, tmp_path, "--tasks", "worldcuisines", "--data", tmp_path / "data", "--languages", "nan,yo,tl"
+    )
+    (part,) = results["benchmarks"]
+    assert {row["languages"]: row["n"] for row in part["figures"] if row["group"] != "*"} == {"yo": 4, "nan": 4}
+    assert part["selection"]["languages"] == ["nan", "yo", "fil"]
+    assert part["questions"] == len(endpoint.bodies) == 8
+
+
+@pytest.mark.parametrize("code", ["from evalsuite.report import html", "from evalsuite.benchmarks import registry"])
+def test_list_and_report_do_not_import_the_metrics_of_captions(code):
+    heavy = "{'nltk', 'sacrebleu', 'rouge_score', 'lighteval', 'torch'}"
+    ask = f"import sys; {code}; print(sorted({heavy} & set(sys.modules)))"
+    shown = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
