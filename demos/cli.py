@@ -39,13 +39,14 @@ def demo(
     from demos.ask.examples import load
     from demos.ask.page import launch, page
     from pangea_cultural.cli.serving import open_endpoint
-    from pangea_cultural.utils.files import read_json
+    from pangea_cultural.endpoint.client import Endpoint
+    from pangea_cultural.endpoint.identity import identity_of, training_record
 
     serving.end_with_interrupt()
     workspace.create()
     with open_endpoint(endpoint, workspace.checkpoints / checkpoint, workspace, api_key=api_key, quiet=quiet) as served:
-        record = workspace.checkpoints / served.model / "training.json"
-        notes = read_json(record)["statements"] if record.is_file() else []
+        identity = identity_of(lambda: Endpoint(served.url, api_key=api_key, model=served.model))
+        notes = training_record(sorted(workspace.checkpoints.glob("*")), identity).get("statements", [])
         blocks = page(served.url, load(workspace.exports / data), model=served.model, notes=notes, api_key=api_key)
         address = launch(blocks, host=host, port=port, allowed=[workspace.exports / data / "images"])
         click.echo(f"Demo: {address} (stop with Ctrl-C)")

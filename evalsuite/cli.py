@@ -116,7 +116,7 @@ def evaluate(
     published = tuple(name for name in names if name != EXPORT)
     loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
-        subject = _subject(served, model or workspace.checkpoints / served.model, api_key)
+        subject = _subject(served, [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))], api_key)
         limit = max_questions or EXPORT_QUESTIONS
         config = _export_config(subject, source, splits, codes, limit, seed) if source else None
         folder = out or workspace.runs / f"{served.model}-{'-'.join(tasks if published else splits)}"
@@ -146,15 +146,11 @@ def _export(names: tuple[str, ...], path: Path, data: Path | None) -> "Export | 
     return Export.open(path) if EXPORT in names else None
 
 
-def _subject(served: "ServedModel", checkpoint: Path, api_key: str | None) -> "Subject":
+def _subject(served: "ServedModel", checkpoints: list[Path], api_key: str | None) -> "Subject":
     from evalsuite.harness.subject import Subject
     from pangea_cultural.endpoint.client import Endpoint
 
-    return Subject.for_checkpoint(
-        checkpoint,
-        connect=lambda: Endpoint(served.url, api_key=api_key, model=served.model),
-        model=served.model,
-    )
+    return Subject.ask(lambda: Endpoint(served.url, api_key=api_key, model=served.model), checkpoints)
 
 
 def _export_config(

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from types import TracebackType
 
+from pangea_cultural.endpoint import identity
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.child_process import tied_to_parent
 from pangea_cultural.utils.console import Reporter
@@ -99,7 +100,8 @@ class Server:
         return [
             *tied_to_parent(sys.executable, "-m", VLLM_MODULE),
             f"--model={self._checkpoint}",
-            f"--served-model-name={self.model}",
+            # The second name tells an evaluation which weights these are.
+            *("--served-model-name", self.model, identity.alias(self.model, self._checkpoint)),
             f"--host={self.host}",
             f"--port={self.port}",
             *vllm_flags.flags(self._config),

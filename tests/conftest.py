@@ -4,6 +4,7 @@ import psutil
 import pytest
 
 from pangea_cultural.dataset.export import Export
+from pangea_cultural.utils.files import sha256_file, write_json
 from tests.helpers import tiny
 from tests.helpers.processes import still_running
 
@@ -26,7 +27,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory):
-    """A workspace with an export and a checkpoint with random weights.
+    """A workspace with an export and a checkpoint with random weights, whose record names languages of a training.
 
     The checkpoint was converted to the original layout and back, so that serving it tests converted checkpoints.
     """
@@ -35,7 +36,11 @@ def workspace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workspace")
     tiny.write_export(folder / "exports/sample")
     convert(tiny.checkpoint(folder / "random"), folder / "original")
-    convert(folder / "original", folder / "checkpoints/tiny")
+    checkpoint = folder / "checkpoints/tiny"
+    convert(folder / "original", checkpoint)
+    weights = {path.name: sha256_file(path) for path in checkpoint.glob("*.safetensors")}
+    record = {"languages": ["de", "en"], "statements": ["Trained in: German, English."], "weights_sha256": weights}
+    write_json(checkpoint / "training.json", record)
     return folder
 
 

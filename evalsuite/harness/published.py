@@ -41,7 +41,7 @@ class PublishedRun:
         """Return a hash of everything that the answers depend on."""
         benchmark = self.questions.benchmark
         parts = (
-            *self.subject.identity(),
+            *self.subject.identity.parts(),
             benchmark.name,
             benchmark.version,
             [(task, benchmark.tokens(task)) for task in benchmark.splits],

@@ -1,7 +1,7 @@
 """The run of an evaluation: lighteval asks an endpoint, and the answers become accuracies in a folder.
 
 runs/NAME/
-  results.json       accuracies with and without the image, settings and versions
+  results.json       accuracies with and without the image, settings and versions; `suite.py` writes it
   answers.parquet    one row per question and condition
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details
@@ -26,11 +26,7 @@ from evalsuite.metrics.exact_match import exact_match
 from pangea_cultural.dataset.export import MANIFEST, Export
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.environment import versions
-from pangea_cultural.utils.files import (
-    atomic_path,
-    sha256_file,
-    write_json,
-)
+from pangea_cultural.utils.files import atomic_path, sha256_file
 
 PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
 """Packages whose versions are recorded."""
@@ -51,29 +47,24 @@ class EvalConfig(Subject):
     """Withdrawals that the export has, for a statement; empty for none."""
 
     def trained_languages(self) -> tuple[str, ...]:
-        """Return the languages of the training: those of its record, or else those of the export's train split.
-
-        Older records name no languages if the training used all languages of its data.
-        """
-        if self.training.get("languages"):
-            return tuple(self.training["languages"])
-        rows = self.export.table("train")["language"].unique().to_pylist()
-        return tuple(sorted(rows))
+        """Return the languages of the training by its record; none if it is not known."""
+        return tuple(self.training.get("languages", ()))
 
     def asked_languages(self) -> tuple[str, ...]:
-        """Return the languages to ask in."""
-        return self.languages or (*self.trained_languages(), *self.export.held_out_languages)
+        """Return the languages to ask in. Without a record of the training, all of the export are asked."""
+        known = self.trained_languages() or sorted(self.export.table("train")["language"].unique().to_pylist())
+        return self.languages or tuple(dict.fromkeys((*known, *self.export.held_out_languages)))
 
     @property
     def statements(self) -> list[str]:
         """Facts that are needed to interpret the scores, one sentence each."""
         about = f"The export with the questions has withdrawn data: {self.withdrawn}."
-        return [*self.training.get("statements", []), *([about] if self.withdrawn else [])]
+        return [*super().statements, *([about] if self.withdrawn else [])]
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the answers depend on."""
         parts = (
-            *self.identity(),
+            *self.identity.parts(),
             sha256_file(self.export.path / MANIFEST),
             self.splits,
             self.asked_languages(),
@@ -105,9 +96,7 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     _compare_with_lighteval(answers, scores)
     with atomic_path(folder / "answers.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(answers), temporary)
-    results = _results(config, answers)
-    write_json(folder / "results.json", results)
-    return results
+    return _results(config, answers)
 
 
 def _run_pipeline(
@@ -166,15 +155,13 @@ def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, flo
 
 def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "model": config.model,
+        **config.about(),
         "benchmark": benchmark.NAME,
         "splits": list(config.splits),
         "max_questions": config.max_questions,
         "seed": config.seed,
         "languages": {"trained": list(config.trained_languages()), "held_out": config.export.held_out_languages},
         "figures": accuracies(answers, config.trained_languages()),
-        "statements": config.statements,
-        "weights_sha256": config.training.get("weights_sha256"),
         "export": {"path": str(config.export.path), "manifest_sha256": sha256_file(config.export.path / MANIFEST)},
         "versions": versions(PACKAGES),
     }

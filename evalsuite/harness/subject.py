@@ -1,12 +1,15 @@
-"""The model that is evaluated: how to reach it, and what its record says about its training."""
+"""The model that is evaluated: how to reach it, what it is, and what the record of its training says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from pangea_cultural.endpoint.client import Endpoint
-from pangea_cultural.utils.files import read_json
+from pangea_cultural.endpoint.identity import Identity, identity_of, training_record
+
+UNKNOWN = "unknown"
+"""Group of the languages of a model whose training is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,36 +18,54 @@ class Subject:
 
     connect: Callable[[], Endpoint]
     """Creates the client of the endpoint; called in the event loop that uses it."""
-    model: str
-    """The model's name at the endpoint."""
+    identity: Identity
+    """What the endpoint says about its model."""
     training: dict[str, Any]
-    """The checkpoint's training.json; empty if the checkpoint is unknown."""
-    weights: list[list[Any]]
-    """The `weights_state` of the checkpoint; empty if the checkpoint is unknown."""
+    """The training.json of the checkpoint with these weights; empty if there is none here."""
 
     @classmethod
-    def for_checkpoint(cls, checkpoint: Path, **settings: Any) -> Self:
-        """Return the model with the training record and the weights state of a checkpoint folder, if it exists."""
-        path = checkpoint / "training.json"
-        training = read_json(path) if path.is_file() else {}
-        return cls(training=training, weights=weights_state(checkpoint), **settings)
+    def ask(cls, connect: Callable[[], Endpoint], checkpoints: Iterable[Path]) -> Self:
+        """Ask an endpoint for its identity, and look for the training record of its weights.
+
+        Args:
+            connect: creates the client of the endpoint.
+            checkpoints: folders of checkpoints on this machine.
+
+        Raises:
+            UserError: the endpoint does not answer, refuses the key or serves no model.
+        """
+        identity = identity_of(connect)
+        return cls(connect=connect, identity=identity, training=training_record(checkpoints, identity))
+
+    @property
+    def model(self) -> str:
+        """The model's name at the endpoint."""
+        return self.identity.model
 
     def language_group(self, code: str) -> str:
         """Return `trained` or `held-out` by the record of the training, `unknown` without one."""
         trained = self.training.get("languages")
         if not trained:
-            return "unknown"
+            return UNKNOWN
         return "trained" if code in trained else "held-out"
 
-    def identity(self) -> list[Any]:
-        """Return what tells this model from another one, as far as it is known."""
-        return [self.model, self.training.get("weights_sha256") or self.weights]
+    @property
+    def statements(self) -> list[str]:
+        """Facts that are needed to interpret the scores, one sentence each."""
+        if self.training:
+            return list(self.training.get("statements", []))
+        if self.identity.weights is not None:
+            return ["No record of the training of these weights was found: the languages of the training are unknown."]
+        return [
+            "The endpoint does not tell its weights: it was identified by the model's name, the server's version and "
+            f"answers to {len(self.identity.probes)} probes. The languages of the training are unknown."
+        ]
 
-
-def weights_state(checkpoint: Path) -> list[list[Any]]:
-    """Return name, size in bytes and modification time of a checkpoint's weight files.
-
-    They identify the weights without a hash, which takes long for 15 GB.
-    """
-    files = [(path.name, path.stat()) for path in sorted(checkpoint.glob("*.safetensors"))]
-    return [[name, state.st_size, state.st_mtime_ns] for name, state in files]
+    def about(self) -> dict[str, Any]:
+        """Return what results.json says about the model."""
+        return {
+            "model": self.model,
+            "identity": self.identity.record(),
+            "statements": self.statements,
+            "weights_sha256": self.training.get("weights_sha256"),
+        }

@@ -1,5 +1,6 @@
 """A run of several benchmarks, as one folder with one results.json."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
 from evalsuite.harness.run_folder import FINGERPRINT
 from evalsuite.harness.subject import Subject
+from pangea_cultural.endpoint.identity import require_same
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.environment import versions
@@ -63,16 +65,9 @@ def evaluate(
     if export is not None:
         results = runner.evaluate(export, folder, reporter)
     else:
-        results = {
-            "model": subject.model,
-            "splits": [],
-            "figures": [],
-            "statements": subject.training.get("statements", []),
-            "weights_sha256": subject.training.get("weights_sha256"),
-            "versions": versions(runner.PACKAGES),
-        }
+        results = {**subject.about(), "splits": [], "figures": [], "versions": versions(runner.PACKAGES)}
         if not (folder / FINGERPRINT).exists():
-            write_bytes(folder / FINGERPRINT, repr(subject.identity()).encode())
+            write_bytes(folder / FINGERPRINT, repr(subject.identity.parts()).encode())
     if loaded:
         (folder / "results.json").unlink(missing_ok=True)
         results["benchmarks"] = [
@@ -83,5 +78,12 @@ def evaluate(
             )
             for questions in loaded
         ]
-        write_json(folder / "results.json", results)
+    asyncio.run(_require_same(subject))
+    # It marks the run as finished.
+    write_json(folder / "results.json", results)
     return results
+
+
+async def _require_same(subject: Subject) -> None:
+    async with subject.connect() as endpoint:
+        await require_same(endpoint, subject.identity)

@@ -16,13 +16,12 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
     """Return one row for each split, question type, language (or group of languages) and subset.
 
     Args:
-        answers: rows with split, question_type, language, condition, correct, image, entity, shared.
-        trained: languages of the training.
+        trained: languages of the training; none if they are not known.
 
     Returns:
-        Rows with split, question_type, language, group (`trained` or `held-out`), subset, chance, and under both
-        `image` and `blind` the accuracy with n, clusters, and an interval of 95 % from low to high. `language` is `*`
-        for all languages of a group.
+        Rows with split, question_type, language, group (`trained`, `held-out` or `unknown`), subset, chance, and under
+        both `image` and `blind` the accuracy with n, clusters, and an interval of 95 % from low to high. `language` is
+        `*` for all languages of a group.
     """
     trained = set(trained)
     answers = [answer | {"cluster": cluster} for answer, cluster in zip(answers, clusters(answers), strict=True)]
@@ -30,8 +29,8 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
     for split in _distinct(answers, "split"):
         for question_type in ("choice", "open"):
             part = [a for a in answers if a["split"] == split and a["question_type"] == question_type]
-            for group in ("trained", "held-out"):
-                in_group = [a for a in part if (a["language"] in trained) == (group == "trained")]
+            for group in ("trained", "held-out") if trained else ("unknown",):
+                in_group = [a for a in part if group == "unknown" or (a["language"] in trained) == (group == "trained")]
                 for language in [*_distinct(in_group, "language"), "*"] if in_group else []:
                     chosen = in_group if language == "*" else [a for a in in_group if a["language"] == language]
                     rows += _subsets(
@@ -41,7 +40,8 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
 
 
 def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    # In a trained language, all answers occur in training, so only held-out languages have subsets.
+    # In a trained language, all answers occur in training, so only held-out languages have subsets. Without a record
+    # of the training, nobody knows which answers occur in it.
     subsets = SUBSETS if head["group"] == "held-out" else SUBSETS[:1]
     rows = []
     for subset in subsets:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from evalsuite.metrics.accuracy import CHANCE, find
 from evalsuite.report import published, terminal
 from pangea_cultural.dataset.export import Export
+from pangea_cultural.endpoint.identity import Identity, training_record
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.utils import pages
@@ -61,7 +62,7 @@ def _published(results: dict[str, Any]) -> list[dict[str, Any]]:
 def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
     answers = pq.read_table(run / "answers.parquet").to_pylist()
     export = Export.open(Path(results["export"]["path"]))
-    training = _training(export, results["model"])
+    training = _training(export, results)
     examples = _examples(answers, export)
     return {
         "headline": _headline(results),
@@ -83,9 +84,13 @@ def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _training(export: Export, model: str) -> dict[str, Any]:
-    path = export.path.parent.parent / "checkpoints" / model / "training.json"
-    return read_json(path) if path.is_file() else {}
+def _training(export: Export, results: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of the training, if it is still beside the export and about the weights of the run."""
+    if results["weights_sha256"] is None:
+        return {}
+    checkpoints = sorted((export.path.parent.parent / "checkpoints").glob("*"))
+    identity = Identity(model=results["model"], weights=results["identity"]["weights"])
+    return training_record(checkpoints, identity)
 
 
 def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
@@ -94,6 +99,8 @@ def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
     for split, group, subset, title in (
         ("test", "trained", "all", "Trained languages"),
         ("unseen", "trained", "all", "Unseen images, trained languages"),
+        ("test", "unknown", "all", "All languages"),
+        ("unseen", "unknown", "all", "Unseen images, all languages"),
         ("test", "held-out", "shared", "Held-out languages, answer also in a trained language"),
         ("test", "held-out", "novel", "Held-out languages, novel answer"),
     ):
@@ -124,7 +131,7 @@ def _plot(results: dict[str, Any], split: str) -> str:
         and row["subset"] == "all"
         and row["language"] != "*"
     ]
-    names = [language(row["language"]).name + ("" if row["group"] == "trained" else "\n(held out)") for row in figures]
+    names = [language(row["language"]).name + ("\n(held out)" if row["group"] == "held-out" else "") for row in figures]
     figure, axes = plt.subplots(figsize=(8, 3.2))
     for offset, condition, label in ((-0.2, "image", "with the image"), (0.2, "blind", "blind")):
         heights = [row[condition]["accuracy"] or 0 for row in figures]

@@ -68,5 +68,7 @@ def row_name(figure: dict[str, Any]) -> str:
         return "  answer also in a trained language"
     if figure["subset"] == "novel":
         return "  novel answer"
-    group = "trained" if figure["group"] == "trained" else "held out"
-    return f"all {group}" if figure["language"] == "*" else f"{language(figure['language']).name}, {group}"
+    group = {"trained": "trained", "held-out": "held out", "unknown": ""}[figure["group"]]
+    if figure["language"] == "*":
+        return f"all {group or 'languages'}"
+    return ", ".join(filter(None, (language(figure["language"]).name, group)))

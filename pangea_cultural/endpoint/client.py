@@ -69,6 +69,21 @@ class Endpoint:
             self._model = models.data[0].id
         return self._model
 
+    async def models(self) -> list[str]:
+        """Return the names of all models; none if the endpoint has no list of them."""
+        listed = await self._call(self._client.models.list())
+        return [model.id for model in listed.data or []]
+
+    async def server_version(self) -> str | None:
+        """Return the version of the server, as vLLM tells it; None if the endpoint does not tell it."""
+        url = self.url.removesuffix("/v1") + "/version"
+        try:
+            reply = await self._client.get(url, cast_to=dict[str, Any])
+        except openai.OpenAIError:
+            return None
+        version = reply.get("version") if isinstance(reply, dict) else None
+        return version if isinstance(version, str) else None
+
     async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
         """Return the greedy answer to a question, with or without an image."""
         return await self.answer_message(question(image, text), max_tokens=max_tokens)

@@ -1,16 +1,21 @@
 """Reuse of a run folder, and the fingerprint of an evaluation."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from evalsuite.harness import pipeline, run_folder, runner
-from evalsuite.harness.subject import weights_state
+from evalsuite.harness.subject import Subject
 from pangea_cultural.cli.main import pcult
+from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.identity import Identity, digest
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.files import sha256_file, write_json
 from tests.helpers import tiny
+from tests.helpers.servers.scripted_endpoint import ScriptedEndpoint
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +25,8 @@ def data(tmp_path_factory):
 
 def config(data, **changes):
     settings = {
-        "model": "tiny",
+        "identity": Identity(model="tiny", weights="1f", files="2f", server="0.1"),
         "training": {},
-        "weights": [],
         "splits": ("test",),
         "languages": (),
         "max_questions": 6,
@@ -99,23 +103,51 @@ def test_clear_keeps_other_folders(tmp_path):
     assert names(tmp_path) == {"mine"}
 
 
-def test_fingerprint_depends_on_the_weights(data, tmp_path):
-    def state(content):
-        (tmp_path / "model.safetensors").write_bytes(content)
-        return weights_state(tmp_path)
-
-    first, second = state(b"weights"), state(b"other weights")
-    assert config(data, weights=first).fingerprint() != config(data, weights=second).fingerprint()
-    # The hashes of a training record stay the same if the files are moved or copied.
-    record = {"languages": ["en"], "weights_sha256": {"model.safetensors": "1f"}}
-    assert config(data, weights=first, training=record).fingerprint() == config(data, training=record).fingerprint()
+@pytest.mark.parametrize("part", ["weights", "files", "server", "model", "probes"])
+def test_fingerprint_depends_on_what_the_endpoint_serves(data, part):
+    other = dataclasses.replace(config(data).identity, **{part: ("a",) if part == "probes" else "3f"})
+    assert config(data, identity=other).fingerprint() != config(data).fingerprint()
+    # A record on this machine changes nothing.
+    assert config(data, training={"seed": 1}).fingerprint() == config(data).fingerprint()
 
 
-def test_trained_languages_default_to_those_of_the_export(data):
-    assert (
-        config(data, training={"languages": []}).trained_languages() == config(data).trained_languages() == ("de", "en")
-    )
-    assert config(data, training={"languages": ["en"]}).trained_languages() == ("en",)
+def asked_subject(endpoint, checkpoints):
+    return Subject.ask(lambda: Endpoint(endpoint.url, model="tiny"), checkpoints)
+
+
+def test_record_is_that_of_the_served_weights_and_not_of_the_name(tmp_path):
+    for name, weights in (("tiny", b"trained"), ("other", b"random")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(weights)
+        hashes = {"model.safetensors": sha256_file(tmp_path / name / "model.safetensors")}
+        write_json(tmp_path / name / "training.json", {"name": name, "languages": ["en"], "weights_sha256": hashes})
+    served = {"model.safetensors": sha256_file(tmp_path / "other/model.safetensors")}
+    with ScriptedEndpoint(lambda body, number: "x", models=["tiny", f"tiny@{digest(served)}.{'0' * 32}"]) as endpoint:
+        subject = asked_subject(endpoint, sorted(tmp_path.glob("*")))
+        assert endpoint.bodies == [], "weights need no probes"
+    assert subject.training["name"] == "other"
+    assert subject.about()["weights_sha256"] == served and subject.language_group("de") == "held-out"
+
+
+def test_endpoint_that_does_not_tell_its_weights_is_unknown(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    write_json(tmp_path / "tiny/training.json", {"languages": ["en"], "weights_sha256": {}})
+    with ScriptedEndpoint(lambda body, number: "first", models=["tiny"]) as endpoint:
+        subject = asked_subject(endpoint, [tmp_path / "tiny"])
+        assert asked_subject(endpoint, []).identity == subject.identity
+    with ScriptedEndpoint(lambda body, number: "second", models=["tiny"]) as endpoint:
+        assert asked_subject(endpoint, []).identity != subject.identity, "other answers are another model"
+    assert subject.training == {} and subject.language_group("en") == "unknown"
+    assert subject.about()["weights_sha256"] is None
+    (sentence,) = subject.statements
+    assert "does not tell its weights" in sentence and "languages of the training are unknown" in sentence
+
+
+def test_languages_of_an_unknown_training_are_unknown(data):
+    assert config(data).trained_languages() == ()
+    assert config(data).asked_languages() == ("de", "en", "nl")
+    known = config(data, training={"languages": ["en"]})
+    assert known.trained_languages() == ("en",) and known.asked_languages() == ("en", "nl")
 
 
 def test_withdrawn_questions_are_stated_beside_the_training(data):

@@ -12,6 +12,7 @@ from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
 from pangea_cultural.endpoint.client import Likelihood
+from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from tests.evalsuite.benchmarks import made
@@ -25,12 +26,24 @@ class Endpoint:
     """Says yes to everything, and prefers Peru."""
 
     asked = 0
+    name = "m"
+    url = "http://endpoint/v1"
+    listed = (f"m@{'1f' * 16}.{'2f' * 16}",)
 
     async def __aenter__(self):
         return self
 
     async def __aexit__(self, *exception):
         pass
+
+    async def model(self):
+        return Endpoint.name
+
+    async def models(self):
+        return [Endpoint.name, *Endpoint.listed]
+
+    async def server_version(self):
+        return None
 
     async def answer(self, image, text, *, max_tokens):
         return "Peru"
@@ -44,7 +57,8 @@ class Endpoint:
 
 
 def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=None, **selected):
-    subject = Subject(connect=Endpoint, model="m", training=training or {}, weights=[])
+    identity = Identity(model=Endpoint.name, weights="1f" * 16, files="2f" * 16)
+    subject = Subject(connect=Endpoint, identity=identity, training=training or {})
     loaded = loaded or suite.load_all(names, data, replace(EVERYTHING, **selected))
     config = export and EvalConfig(
         **vars(subject), export=export, splits=("test",), languages=(), max_questions=4, seed=0
@@ -154,6 +168,13 @@ def test_repeated_run_asks_nothing_and_equals_the_first(run, data):
     again = evaluate(folder, data, names=("marvl",), training={"languages": ["en", "de", "id", "sw"]})
     assert Endpoint.asked == before
     assert again["benchmarks"] == [part for part in results["benchmarks"] if part["name"] == "marvl"]
+
+
+def test_model_that_changes_during_the_run_is_an_error(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(Endpoint, "listed", (f"m@{'3f' * 16}.{'2f' * 16}",))
+    with pytest.raises(UserError, match="has changed its model during the run"):
+        evaluate(tmp_path, data, names=("marvl",), languages=("sw",))
+    assert not (tmp_path / "results.json").exists()
 
 
 def test_changed_version_of_a_benchmark_asks_again(tmp_path, data, monkeypatch):

@@ -82,6 +82,17 @@ def test_every_accuracy_has_its_controls():
     assert find(rows, split="test", question_type="open", group="trained", language="en", subset="all") is None
 
 
+def test_languages_of_an_unknown_training_are_one_group_without_subsets():
+    rows = accuracies([answer(True), answer(False, language="nl", image="b", shared=False)], trained=[])
+    assert [(row["group"], row["language"], row["subset"]) for row in rows] == [
+        ("unknown", "en", "all"),
+        ("unknown", "nl", "all"),
+        ("unknown", "*", "all"),
+    ]
+    names = [row["cells"][0] for row in tables.rows({"figures": rows}, "test")]
+    assert names == ["English", "Dutch", "all languages"]
+
+
 def test_tables_print_controls_next_to_accuracies():
     rows = accuracies(
         [answer(True), answer(False, condition="blind"), answer(True, language="nl", shared=False)], ["en"]
