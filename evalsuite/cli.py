@@ -87,9 +87,9 @@ def evaluate(
 ) -> None:
     """Evaluate a model on benchmarks with lighteval.
 
-    Every question of an export is asked twice: with its image, and blind, with the image of another entity. A score is
-    only meaningful next to its blind score. Published benchmarks have the score of their reference harness, and a
-    robust score without guessing. Give either --endpoint or --model.
+    Every question of an export is asked with its image and under controls: with another image, a gray one and none. A
+    score is only meaningful next to its strongest control. Published benchmarks have the score of their reference
+    harness, and a robust score without guessing. Give either --endpoint or --model.
 
     \b
     Example:

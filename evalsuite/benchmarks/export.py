@@ -1,4 +1,4 @@
-"""The benchmark `export`: the questions of an export, with the right image and with another one.
+"""The benchmark `export`: the questions of an export, with the right image and with controls.
 
 Two families of tasks, one task per language:
 
@@ -6,11 +6,16 @@ Two families of tasks, one task per language:
              compared by mean log-probability per token
     open     the greedy answer, right if it equals one of the right answers after normalization
 
-Each question is asked twice: with its image, and *blind*, with the image of another entity of the same property and
-question type. The blind score shows what the model can answer from the question or from common answers alone.
+Each question is asked with its image, and under three conditions that show what needs no image:
+
+    blind    the image of another entity of the same property and question type, none of whose answers is an option
+    gray     a gray image
+    text     no image
+
+A fourth control asks nothing: the answer that is most frequent in training (`frequent`).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +35,14 @@ class Item:
     question: Question
     split: str
     condition: str
-    """`image` or `blind`."""
-    image: Path
-    """The image that is shown: under `blind` the image of another entity."""
+    """`image`, or a control: `blind`, `gray` or `text`."""
+    image: Path | None
+    """The image that is shown; None under `text`."""
+
+    @property
+    def key(self) -> str:
+        """Name of the item in the files of a run."""
+        return f"{self.question.id}|{self.condition}"
 
     @property
     def task(self) -> str:
@@ -40,8 +50,10 @@ class Item:
         return f"{NAME}_{self.split}_{self.question.question_type}_{self.condition}:{self.question.language}"
 
 
-def items(export: Export, split: str, languages: Iterable[str], *, max_questions: int, seed: int) -> list[Item]:
-    """Return the questions of a split, under both conditions.
+def items(
+    export: Export, split: str, languages: Iterable[str], *, max_questions: int, seed: int, gray: Path
+) -> list[Item]:
+    """Return the questions of a split, under all conditions.
 
     Args:
         export: the data.
@@ -49,6 +61,7 @@ def items(export: Export, split: str, languages: Iterable[str], *, max_questions
         languages: codes of the languages to ask in; languages without questions are left out.
         max_questions: maximum number of questions per language and question type, evenly spread over properties.
         seed: seed of the selection; equal seeds select the same questions for every model.
+        gray: file of the gray image.
 
     Raises:
         UserError: the split has no questions in these languages.
@@ -67,18 +80,17 @@ def items(export: Export, split: str, languages: Iterable[str], *, max_questions
     for language in codes:
         for question_type in ("choice", "open"):
             rows = questions.get((language, question_type), [])
-            chosen += _conditions(export, split, sample_by_property(rows, max_questions, seed), rows, seed)
+            sample = sample_by_property(rows, max_questions, seed)
+            blind = {key: export.image_file(image) for key, image in blind_images(sample, rows, seed).items()}
+            for row in sample:
+                chosen += _conditions(export, split, row, {"blind": blind.get(row.id), "gray": gray})
     return chosen
 
 
-def _conditions(
-    export: Export, split: str, sample: list[Question], candidates: list[Question], seed: int
-) -> Iterator[Item]:
-    images = blind_images(sample, candidates, seed)
-    for row in sample:
-        yield Item(question=row, split=split, condition="image", image=export.image_file(row.image))
-        if row.id in images:
-            yield Item(question=row, split=split, condition="blind", image=export.image_file(images[row.id]))
+def _conditions(export: Export, split: str, row: Question, controls: dict[str, Path | None]) -> Iterator[Item]:
+    shown = {"image": export.image_file(row.image)} | {name: image for name, image in controls.items() if image}
+    for condition, image in [*shown.items(), ("text", None)]:
+        yield Item(question=row, split=split, condition=condition, image=image)
 
 
 def sample_by_property(rows: list[Question], max_questions: int, seed: int) -> list[Question]:
@@ -101,26 +113,58 @@ def sample_by_property(rows: list[Question], max_questions: int, seed: int) -> l
 def blind_images(rows: list[Question], candidates: list[Question], seed: int) -> dict[str, str]:
     """Return for each row the image of another entity with a question about the same property, by question id.
 
-    An entity that shares a right answer is excluded, because its image would help. Rows without another image are left
-    out.
+    An entity with an answer that is right here, or an option, is excluded: its image would help, or it would lure the
+    model to a wrong option. Rows without another image are left out.
     """
     by_property: dict[str, list[Question]] = defaultdict(list)
     for row in candidates:
         by_property[row.property].append(row)
     images = {}
     for row in rows:
-        others = [
-            o for o in by_property[row.property] if o.entity != row.entity and not set(o.answers) & set(row.answers)
-        ]
+        told = {*row.answers, *row.choices}
+        others = [o for o in by_property[row.property] if o.entity != row.entity and not told & set(o.answers)]
         if others:
             images[row.id] = min(others, key=lambda other: hash_key(f"{seed} {row.id} {other.id}")).image
     return images
 
 
-def trained_answers(export: Export, languages: Iterable[str]) -> set[str]:
-    """Return the answer strings of the training split in some languages.
+class FrequentAnswers:
+    """How often answers occur in training, by language, property and entity type.
 
-    A model can give such an answer in another language without knowing that language.
+    Args:
+        rows: questions of the training split.
     """
-    codes = set(languages)
-    return {text for row in export.questions("train") if row.language in codes for text in row.answers}
+
+    def __init__(self, rows: Iterable[Question]) -> None:
+        self._answers: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        for row in rows:
+            for key in _frequency_keys(row):
+                self._answers[key][row.answer] += 1
+
+    def guess(self, row: Question) -> str:
+        """Return the option, or the answer to an open question, that is most frequent in training; empty if none is.
+
+        What is asked about the same type of entity counts first. Languages without training take the counts of all
+        languages. The order of equally frequent options depends on the question only.
+        """
+        counters = [self._answers[key] for key in _frequency_keys(row) if key in self._answers]
+        answers = row.choices or [answer for counter in counters[:1] for answer in counter]
+        return max(
+            answers,
+            key=lambda answer: ([counter[answer] for counter in counters], hash_key(f"{row.id} {answer}")),
+            default="",
+        )
+
+
+def _frequency_keys(row: Question) -> list[tuple[str, ...]]:
+    """Return the groups of questions that a question belongs to, the narrowest first."""
+    narrow = [(row.language, row.property, row.entity_type), (row.language, row.property)]
+    return [*narrow, ("*", row.property, row.entity_type), ("*", row.property)]
+
+
+def answers_of(rows: Iterable[Question]) -> set[str]:
+    """Return the answer strings of questions.
+
+    A model can give an answer of its training in another language without knowing that language.
+    """
+    return {text for row in rows for text in row.answers}

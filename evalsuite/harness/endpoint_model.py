@@ -110,8 +110,8 @@ def _key(doc: Doc) -> str:
     return doc.specific["item"]
 
 
-def _image(doc: Doc) -> Path:
-    return Path(doc.images[0])
+def _image(doc: Doc) -> Path | None:
+    return Path(doc.images[0]) if doc.images else None
 
 
 def _end_last_line(path: Path) -> None:

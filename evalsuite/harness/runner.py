@@ -3,17 +3,20 @@
 runs/NAME/
   results.json       accuracies with and without the image, settings and versions; `suite.py` writes it
   answers.parquet    one row per question and condition
+  gray.png           the image of a control
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details
 """
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
@@ -24,12 +27,15 @@ from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
 from evalsuite.metrics.exact_match import exact_match
 from pangea_cultural.dataset.export import MANIFEST, Export
+from pangea_cultural.dataset.question import Question
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.environment import versions
-from pangea_cultural.utils.files import atomic_path, sha256_file
+from pangea_cultural.utils.files import atomic_path, sha256_file, write_bytes
 
 PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
 """Packages whose versions are recorded."""
+GRAY_SIZE = 336
+"""Height and width of the gray image: one tile of the vision tower."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +88,21 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     Raises:
         UserError: the endpoint does not answer, or the export has no such questions.
     """
+    gray = folder / "gray.png"
     items = [
         item
         for split in config.splits
         for item in benchmark.items(
-            config.export, split, config.asked_languages(), max_questions=config.max_questions, seed=config.seed
+            config.export,
+            split,
+            config.asked_languages(),
+            max_questions=config.max_questions,
+            seed=config.seed,
+            gray=gray,
         )
     ]
     reset_if_changed(config, folder)
+    write_bytes(gray, _gray_image())
     with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
         scores, predictions = _run_pipeline(config, items, folder, bar)
     answers = _answers(config, items, predictions)
@@ -114,42 +127,55 @@ def _run_pipeline(
     return {name: next(iter(scores.values())) for name, scores in results.items()}, model.answers
 
 
+def _gray_image() -> bytes:
+    """Return the gray image of a control, as PNG."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (GRAY_SIZE, GRAY_SIZE), (127, 127, 127)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of answers.parquet, in the order of the items."""
-    trained = benchmark.trained_answers(config.export, config.trained_languages())
+    """Return the rows of answers.parquet: the items in their order, each question with its most frequent answer."""
+    codes = set(config.trained_languages() or config.asked_languages())
+    train = [row for row in config.export.questions("train") if row.language in codes]
+    trained, frequent = benchmark.answers_of(train), benchmark.FrequentAnswers(train)
     rows = []
     for item in items:
         row = item.question
-        prediction = predictions[f"{row.id}|{item.condition}"]
+        prediction = predictions[item.key]
         logprobs = prediction.get("logprobs", [])
         answer = row.choices[max(range(len(logprobs)), key=logprobs.__getitem__)] if logprobs else prediction["text"]
-        rows.append(
-            {
-                "id": row.id,
-                "task": item.task,
-                "split": item.split,
-                "question_type": row.question_type,
-                "condition": item.condition,
-                "language": row.language,
-                "region": row.region,
-                "entity": row.entity,
-                "property": row.property,
-                "image": str(item.image.relative_to(config.export.path)),
-                "question": row.question,
-                "choices": list(row.choices),
-                "answers": list(row.answers),
-                "prediction": answer,
-                "logprobs": logprobs,
-                "correct": answer == row.answer if logprobs else exact_match(answer, list(row.answers)),
-                "shared": bool(trained & set(row.answers)),
-            }
-        )
+        shown = item.image is not None and item.image.is_relative_to(config.export.path)
+        about = {
+            "id": row.id,
+            "task": item.task,
+            "split": item.split,
+            "question_type": row.question_type,
+            "language": row.language,
+            "region": row.region,
+            "entity": row.entity,
+            "property": row.property,
+            "question": row.question,
+            "choices": list(row.choices),
+            "answers": list(row.answers),
+            "shared": bool(trained & set(row.answers)),
+        }
+        image = str(item.image.relative_to(config.export.path)) if item.image and shown else ""
+        rows.append(about | _scored(row, item.condition, image, answer, logprobs))
+        if item.condition == "image":
+            rows.append(about | _scored(row, "frequent", "", frequent.guess(row), []))
     return rows
 
 
+def _scored(row: Question, condition: str, image: str, answer: str, logprobs: list[float]) -> dict[str, Any]:
+    right = answer == row.answer if row.choices else exact_match(answer, list(row.answers))
+    return {"condition": condition, "image": image, "prediction": answer, "logprobs": logprobs, "correct": right}
+
+
 def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, float]) -> None:
-    for task in {answer["task"] for answer in answers}:
-        correct = [float(answer["correct"]) for answer in answers if answer["task"] == task]
+    for task in scores:
+        asked = [answer for answer in answers if answer["task"] == task and answer["condition"] != "frequent"]
+        correct = [float(answer["correct"]) for answer in asked]
         require_equal(task, correct, scores[task])
 
 

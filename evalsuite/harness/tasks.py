@@ -62,7 +62,7 @@ def prompt(line: dict[str, Any], task_name: str) -> Doc:
         query=line["question"],
         choices=line["choices"] if choice else line["answers"],
         gold_index=line["choices"].index(line["answer"]) if choice else list(range(len(line["answers"]))),
-        images=[line["image"]],
+        images=[line["image"]] if line["image"] else [],
         specific={"item": line["item"]},
     )
 
@@ -104,13 +104,13 @@ def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType
 def _write(items: list[Item], folder: Path) -> None:
     rows = [
         {
-            "item": f"{item.question.id}|{item.condition}",
+            "item": item.key,
             "question_type": item.question.question_type,
             "question": item.question.question,
             "answer": item.question.answer,
             "answers": list(item.question.answers),
             "choices": list(item.question.choices),
-            "image": str(item.image),
+            "image": str(item.image or ""),
         }
         for item in items
     ]

@@ -1,13 +1,16 @@
-"""Accuracies by split, question type and language, with the right image and blind."""
+"""Accuracies by split, question type and language, with the right image and under controls."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from evalsuite.statistics.clusters import united
+from evalsuite.statistics.difference import compare, differences
 from evalsuite.statistics.figure import figure
 from evalsuite.statistics.scores import Scores
 
 CHANCE = {"choice": 0.25, "open": 0.0}
+CONTROLS = ("blind", "gray", "text", "frequent")
+"""The image of another entity, a gray image, no image, and the answer that is most frequent in training."""
 SUBSETS = ("all", "shared", "novel")
 """`shared`: questions with a right answer that also occurs in a trained language. `novel`: the others."""
 
@@ -16,12 +19,15 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
     """Return one row for each split, question type, language (or group of languages) and subset.
 
     Args:
+        answers: rows with id, split, question_type, language, condition, correct, image, entity, shared.
         trained: languages of the training; none if they are not known.
 
     Returns:
         Rows with split, question_type, language, group (`trained`, `held-out` or `unknown`), subset, chance, and under
-        both `image` and `blind` the accuracy with n, clusters, and an interval of 95 % from low to high. `language` is
-        `*` for all languages of a group.
+        `image` and each of `CONTROLS` the accuracy with n, clusters, and an interval of 95 % from low to high.
+        `strongest` is the control with the highest accuracy (`control`), and how much higher the accuracy with the
+        image is on the questions of both (`n`, `gain`, `low`, `high`); None without controls. `language` is `*` for
+        all languages of a group.
     """
     trained = set(trained)
     answers = [answer | {"cluster": cluster} for answer, cluster in zip(answers, clusters(answers), strict=True)]
@@ -46,9 +52,9 @@ def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[s
     rows = []
     for subset in subsets:
         chosen = [a for a in answers if subset == "all" or a["shared"] == (subset == "shared")]
-        scores = {
-            condition: _score([a for a in chosen if a["condition"] == condition]) for condition in ("image", "blind")
-        }
+        by_condition = {name: [a for a in chosen if a["condition"] == name] for name in ("image", *CONTROLS)}
+        scores: dict[str, Any] = {name: _score(part) for name, part in by_condition.items()}
+        scores["strongest"] = _strongest(by_condition, scores)
         rows.append(head | {"subset": subset, "chance": CHANCE[head["question_type"]]} | scores)
     return rows
 
@@ -56,16 +62,35 @@ def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[s
 def clusters(answers: list[dict[str, Any]]) -> list[int]:
     """Return the cluster of each answer: questions about images of the same entity, in any language, share one.
 
-    A blind question belongs to the image that it showed, not to its own entity.
+    A blind question belongs to the image that it showed, not to its own entity. Other controls show no image of one.
     """
     entities = {answer["image"]: answer["entity"] for answer in answers if answer["condition"] == "image"}
-    names = [[("image", a["image"]), ("entity", entities.get(a["image"], a["image"]))] for a in answers]
+    names = [
+        [("image", a["image"]), ("entity", entities.get(a["image"], a["image"]))]
+        if a["image"]
+        else [("entity", a["entity"])]
+        for a in answers
+    ]
     return united(names).tolist()
 
 
 def _score(answers: list[dict[str, Any]]) -> dict[str, Any]:
     row = figure(Scores.of([float(a["correct"]) for a in answers], [a["cluster"] for a in answers])).as_row()
     return {"accuracy": row.pop("mean")} | row
+
+
+def _strongest(answers: dict[str, list[dict[str, Any]]], scores: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    known = [name for name in CONTROLS if scores[name]["n"]]
+    if not known:
+        return None
+    control = max(known, key=lambda name: scores[name]["accuracy"])
+    right = {a["id"]: float(a["correct"]) for a in answers[control]}
+    both = [a for a in answers["image"] if a["id"] in right]
+    found = differences(
+        [float(a["correct"]) for a in both], [right[a["id"]] for a in both], [a["cluster"] for a in both]
+    )
+    row = compare(*found).as_row()
+    return {"control": control, "n": row["n"], "gain": row["difference"], "low": row["low"], "high": row["high"]}
 
 
 def find(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any] | None:

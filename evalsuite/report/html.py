@@ -22,7 +22,8 @@ from pangea_cultural.utils.sampling import hash_key
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-COLORS = {"image": "#0b6e4f", "blind": "#c9b79c", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
+COLORS = {"image": "#0b6e4f", "blind": "#c9b79c", "gray": "#9aa5a0", "text": "#d7c36a", "frequent": "#8f6f8f"}
+COLORS |= {"shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
 NUM_EXAMPLES = 12
 
 
@@ -34,7 +35,12 @@ def write(runs: Sequence[Path], path: Path) -> None:
     """
     sections = [_section(run) for run in runs]
     template = pages.template("evalsuite.report", "templates/report.html")
-    write_bytes(path, template.render(sections=sections, language=language, headers=published.HEADERS).encode())
+    write_bytes(
+        path,
+        template.render(
+            sections=sections, language=language, headers=published.HEADERS, columns=terminal.HEADERS
+        ).encode(),
+    )
 
 
 def _section(run: Path) -> dict[str, Any]:
@@ -70,7 +76,10 @@ def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
             {
                 "name": split,
                 "title": terminal.TITLES[split],
-                "rows": terminal.rows(results, split),
+                "tables": [
+                    {"metric": metric, "rows": terminal.rows(results, split, question_type)}
+                    for question_type, metric in terminal.METRICS.items()
+                ],
                 "plot": _plot(results, split),
             }
             for split in results["splits"]
@@ -94,7 +103,7 @@ def _training(export: Export, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the cards at the top of the page: accuracies, each with its blind accuracy."""
+    """Return the cards at the top of the page: accuracies, each with its strongest control."""
     cards = []
     for split, group, subset, title in (
         ("test", "trained", "all", "Trained languages"),
@@ -111,18 +120,30 @@ def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
             cards.append(
                 {
                     "title": title,
-                    "value": f"{100 * choice['image']['accuracy']:.0f} %",
-                    "control": f"4-way choice; blind {100 * (choice['blind']['accuracy'] or 0):.0f} %, "
+                    "value": f"{100 * choice['image']['accuracy']:.1f} %",
+                    "control": f"4-way choice of {choice['image']['n']:,} questions; {_control(choice)}; "
                     f"by chance {100 * CHANCE['choice']:.0f} %",
-                    "exact": f"exact match {terminal.percent(exact['image'])} %, "
-                    f"blind {terminal.percent(exact['blind'])} %",
+                    "exact": f"exact match {terminal.percent(exact['image'])} % of {exact['image']['n']:,}; "
+                    f"{_control(exact)}",
                 }
             )
     return cards
 
 
+def _control(figure: dict[str, Any]) -> str:
+    """Return what a card says about the strongest control."""
+    strongest = figure["strongest"]
+    if strongest is None:
+        return "no control was asked"
+    name = terminal.CONTROL_NAMES[strongest["control"]]
+    score = f"{name} {100 * figure[strongest['control']]['accuracy']:.1f} %"
+    if terminal.is_shown(figure):
+        return f"{score}, {terminal.gain(figure)[0]} points with the image"
+    return f"{score}: no gain by the image is shown"
+
+
 def _plot(results: dict[str, Any], split: str) -> str:
-    """Return a plot of the choice accuracy of each language, with the image and blind, and chance as a line."""
+    """Return a plot of the choice accuracy of each language, with the image and under each control."""
     figures = [
         row
         for row in results["figures"]
@@ -133,16 +154,19 @@ def _plot(results: dict[str, Any], split: str) -> str:
     ]
     names = [language(row["language"]).name + ("\n(held out)" if row["group"] == "held-out" else "") for row in figures]
     figure, axes = plt.subplots(figsize=(8, 3.2))
-    for offset, condition, label in ((-0.2, "image", "with the image"), (0.2, "blind", "blind")):
+    bars = {"image": "with the image"} | terminal.CONTROL_NAMES
+    width = 0.8 / len(bars)
+    for number, (condition, label) in enumerate(bars.items()):
         heights = [row[condition]["accuracy"] or 0 for row in figures]
         errors = _error_bars([row[condition] for row in figures])
-        positions = [i + offset for i in range(len(figures))]
-        axes.bar(positions, heights, 0.38, yerr=errors, color=COLORS[condition], label=label, ecolor="#555", capsize=2)
+        positions = [place + (number - (len(bars) - 1) / 2) * width for place in range(len(figures))]
+        color = COLORS[condition]
+        axes.bar(positions, heights, width, yerr=errors, color=color, label=label, ecolor="#555", capsize=1)
     axes.axhline(CHANCE["choice"], color="#555", linewidth=0.8, linestyle="--", label="chance")
     axes.set_xticks(range(len(figures)), names)
     axes.set_ylim(0, 1)
     axes.set_ylabel("4-way choice accuracy")
-    axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.18))
+    axes.legend(frameon=False, ncols=6, loc="upper center", bbox_to_anchor=(0.5, 1.18), fontsize=8)
     return _svg(figure)
 
 

@@ -1,11 +1,11 @@
-"""Tables of accuracies and blind accuracies for the terminal."""
+"""Tables of accuracies with their controls, for the terminal and the HTML report."""
 
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
-from evalsuite.metrics.accuracy import find
+from evalsuite.metrics.accuracy import CONTROLS
 from pangea_cultural.reference.languages import language
 
 TITLES = {
@@ -13,6 +13,10 @@ TITLES = {
     "test": "Test: images that are not in training",
     "unseen": "Unseen: images of categories that are not in training",
 }
+
+METRICS = {"choice": "4-way choice", "open": "exact match"}
+CONTROL_NAMES = {"blind": "other image", "gray": "gray image", "text": "no image", "frequent": "most frequent"}
+HEADERS = ("language", "questions", "image", *(CONTROL_NAMES[name] for name in CONTROLS), "gain", "over")
 
 
 def percent(score: dict[str, Any], key: str = "accuracy") -> str:
@@ -24,42 +28,61 @@ def percent(score: dict[str, Any], key: str = "accuracy") -> str:
 
 
 def summary(results: dict[str, Any]) -> list[Table]:
-    """Return one table per split, with a row per language and group, and the subsets of held-out languages."""
+    """Return one table per split and question type, with a row per language and group, and the subsets of groups."""
     tables = []
     for split in results["splits"]:
-        table = Table(
-            title=Text(f"{TITLES[split]}, {results['model']}, in percent, with intervals of 95 %"), title_justify="left"
-        )
-        for name in ("language", "questions", "4-way choice", "blind", "exact match", "blind "):
-            table.add_column(name, justify="left" if name == "language" else "right")
-        for row in rows(results, split):
-            table.add_row(*row["cells"], style="bold" if row["is_group"] else "", end_section=row["is_group"])
-        tables.append(table)
+        for question_type, metric in METRICS.items():
+            title = f"{TITLES[split]}: {metric} of {results['model']}, in percent, with intervals of 95 %"
+            table = Table(title=Text(title), title_justify="left")
+            for name in HEADERS:
+                table.add_column(name, justify="left" if name in ("language", "over") else "right")
+            for row in rows(results, split, question_type):
+                table.add_row(*row["cells"], style="bold" if row["is_group"] else "", end_section=row["is_group"])
+            tables.append(table)
     return tables
 
 
-def rows(results: dict[str, Any], split: str) -> list[dict[str, Any]]:
-    """Return the rows of a split's table: cells, figure, and whether the row is for a group of languages."""
-    figures = [row for row in results["figures"] if row["split"] == split]
-    table_rows = []
-    for choice in (row for row in figures if row["question_type"] == "choice"):
-        keys = {key: choice[key] for key in ("split", "group", "language", "subset")}
-        open_ = find(figures, **keys, question_type="open")
-        table_rows.append(
-            {
-                "cells": [
-                    row_name(choice),
-                    str(choice["image"]["n"]),
-                    percent(choice["image"]),
-                    percent(choice["blind"]),
-                    percent(open_["image"]) if open_ else "-",
-                    percent(open_["blind"]) if open_ else "-",
-                ],
-                "is_group": choice["language"] == "*" and choice["subset"] in ("all", "novel"),
-                "figure": choice,
-            }
-        )
-    return table_rows
+def rows(results: dict[str, Any], split: str, question_type: str) -> list[dict[str, Any]]:
+    """Return the rows of a table: cells, figure, and whether the row is for a group of languages."""
+    figures = [row for row in results["figures"] if row["split"] == split and row["question_type"] == question_type]
+    return [
+        {
+            "cells": [
+                row_name(figure),
+                str(figure["image"]["n"]),
+                percent(figure["image"]),
+                *(_control(figure, name) for name in CONTROLS),
+                *gain(figure),
+            ],
+            "is_group": figure["language"] == "*" and figure["subset"] in ("all", "novel"),
+            "figure": figure,
+        }
+        for figure in figures
+    ]
+
+
+def _control(figure: dict[str, Any], name: str) -> str:
+    """Return the accuracy under a control, with its number of questions if that differs."""
+    score = figure[name]
+    if score["accuracy"] is None:
+        return "-"
+    other = "" if score["n"] == figure["image"]["n"] else f" (of {score['n']})"
+    return f"{100 * score['accuracy']:.1f}{other}"
+
+
+def gain(figure: dict[str, Any]) -> tuple[str, str]:
+    """Return how much higher the accuracy with the image is than under the strongest control, and that control."""
+    strongest = figure["strongest"]
+    if strongest is None or strongest["gain"] is None:
+        return "-", "-"
+    interval = "" if strongest["low"] is None else f" [{100 * strongest['low']:+.1f}, {100 * strongest['high']:+.1f}]"
+    return f"{100 * strongest['gain']:+.1f}{interval}", CONTROL_NAMES[strongest["control"]]
+
+
+def is_shown(figure: dict[str, Any]) -> bool:
+    """Return whether the image helps beyond the strongest control: the interval of the gain is above zero."""
+    strongest = figure["strongest"]
+    return strongest is not None and strongest["low"] is not None and strongest["low"] > 0
 
 
 def row_name(figure: dict[str, Any]) -> str:

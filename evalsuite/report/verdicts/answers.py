@@ -52,20 +52,21 @@ def read(run: Path) -> dict[Key, Answer]:
 
 
 def _export(run: Path, results: dict[str, Any]) -> Iterator[tuple[Key, Answer]]:
+    # Without a record of the training, nobody knows which languages and answers are new.
     trained = set(results["languages"]["trained"])
     for row in pq.read_table(run / "answers.parquet").to_pylist():
         if row["condition"] != "image":
             continue
         benchmark = f"{export.NAME} {row['split']}, {row['question_type']}"
-        held_out = row["language"] not in trained
+        held_out = bool(trained) and row["language"] not in trained
         yield (
             (benchmark, row["id"]),
             Answer(
                 benchmark=benchmark,
                 kind=OTHER if row["split"] == "dev" else CULTURE,
                 language=row["language"],
-                group="held-out" if held_out else "trained",
-                novel=held_out and not row["shared"],
+                group="unknown" if not trained else "held-out" if held_out else "trained",
+                novel=held_out and not row["shared"] if trained else None,
                 cluster_names=(("image", row["image"]), ("entity", row["entity"])),
                 question=row["question"],
                 score=None if row["correct"] is None else float(row["correct"]),

@@ -167,7 +167,7 @@ SUMMARY = (
 
 
 def summary_rows(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the summary: accuracies with the image and blind, for both question types."""
+    """Return the rows of the summary: accuracies with the image and under controls, for both question types."""
     rows = []
     for name, wanted in SUMMARY:
         row: dict[str, Any] = {"name": name}
@@ -177,19 +177,22 @@ def summary_rows(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for condition in ("image", "blind"):
                 row[f"{question_type}_{condition}"] = figure[condition]["accuracy"] if figure else None
                 row[f"{question_type}_n"] = figure["image"]["n"] if figure else 0
+            strongest = figure and figure.get("strongest")
+            row[f"{question_type}_control"] = figure[strongest["control"]]["accuracy"] if strongest else None
         rows.append(row)
     return rows
 
 
 def print_summary(result: dict[str, Any], workspace: Workspace) -> None:
     """Print accuracies, times and commands to try next."""
-    columns = ["in percent", "questions", "4-way choice", "blind", "exact match", "blind"]
-    keys = ("choice_image", "choice_blind", "open_image", "open_blind")
+    columns = ["in percent", "questions", "4-way choice", "blind", "control", "exact match", "blind", "control"]
+    keys = ("choice_image", "choice_blind", "choice_control", "open_image", "open_blind", "open_control")
     rows = [[row["name"], row["choice_n"], *[_percent(row[key]) for key in keys]] for row in result["accuracy"]]
     console = Console()
     console.print()
     print_table("Accuracy of the tiny CulturalPangea", columns, rows)
     console.print("Blind: asked with the image of another entity. 4-way choice: 25 by chance.", style="dim")
+    console.print("Control: the strongest of blind, a gray image, no image and the most frequent answer.", style="dim")
     for sentence in result["statements"]:
         console.print(f"- {sentence}", style="dim", highlight=False, markup=False)
     seconds = ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items())

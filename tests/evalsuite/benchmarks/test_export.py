@@ -1,33 +1,76 @@
-"""The benchmark over an export: its questions and its blind images."""
+"""The benchmark over an export: its questions and its controls."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from evalsuite.benchmarks import export as benchmark
 from pangea_cultural.errors import UserError
 
+ALL = ["image", "blind", "gray", "text"]
+WITHOUT_BLIND = ["image", "gray", "text"]
+
 
 def benchmark_items(export, split="test", languages=("en", "de", "nl"), max_questions=64, seed=0):
-    return benchmark.items(export, split, languages, max_questions=max_questions, seed=seed)
+    gray = Path("gray.png")
+    return benchmark.items(export, split, languages, max_questions=max_questions, seed=seed, gray=gray)
 
 
-def test_each_question_has_both_conditions(export):
-    conditions = Counter(item.question.id for item in benchmark_items(export))
-    assert conditions and set(conditions.values()) == {2}
-
-
-def test_blind_image_shows_another_entity_with_another_answer(export):
-    entity_of = {row.image: row.entity for row in export.questions("test")}
-    names = {}
-    for row in export.questions("test"):
-        names.setdefault((row.language, row.entity, row.property), set()).update(row.answers)
+def test_each_question_has_all_conditions(export):
+    conditions = defaultdict(list)
     for item in benchmark_items(export):
-        shown = entity_of[str(item.image.relative_to(export.path))]
+        conditions[item.question.id].append(item.condition)
+    # Three options are the names of other entities, so only one image shares no option.
+    assert conditions and all(found in (ALL, WITHOUT_BLIND) for found in conditions.values())
+    assert sum(found == ALL for found in conditions.values()) > len(conditions) / 2
+
+
+def test_blind_image_shows_an_entity_none_of_whose_answers_is_right_or_an_option(export):
+    entity_of = {row.image: row.entity for row in export.questions("test")}
+    names = defaultdict(set)
+    for row in export.questions("test"):
+        names[row.language, row.entity, row.property].update(row.answers)
+    blind = [item for item in benchmark_items(export) if item.condition == "blind"]
+    assert {item.question.question_type for item in blind} == {"choice", "open"}
+    for item in blind:
         row = item.question
-        assert (shown == row.entity) == (item.condition == "image")
-        if item.condition == "blind":
-            assert not names[row.language, shown, row.property] & set(row.answers)
+        shown = entity_of[str(item.image.relative_to(export.path))]
+        assert shown != row.entity
+        assert not names[row.language, shown, row.property] & {*row.answers, *row.choices}
+
+
+def test_other_conditions_show_the_own_image_a_gray_one_and_none(export):
+    for item in benchmark_items(export):
+        own = export.image_file(item.question.image)
+        shown = {"image": own, "gray": Path("gray.png"), "text": None}
+        assert item.condition == "blind" or item.image == shown[item.condition]
+
+
+def question(export, **changes):
+    row = next(row for row in export.questions("test") if row.question_type == "choice" and row.language == "en")
+    return replace(row, **changes)
+
+
+def test_most_frequent_answer_is_that_of_the_same_property_and_language(export):
+    rows = [question(export, answer=answer) for answer in ("Chad", "Chad", "Peru")]
+    rows += [question(export, answer=answer, property="label") for answer in ("Fiji",) * 3]
+    rows += [question(export, answer=answer, entity_type="city") for answer in ("Peru",) * 9]
+    frequent = benchmark.FrequentAnswers(rows)
+    asked = question(export, choices=("Fiji", "Peru", "Chad", "Togo"))
+    assert frequent.guess(asked) == "Chad"
+    assert frequent.guess(replace(asked, choices=())) == "Chad"
+    assert frequent.guess(replace(asked, entity_type="river")) == "Peru"
+    assert frequent.guess(replace(asked, language="nl", choices=("Fiji", "Peru", "Tsjaad"))) == "Peru"
+
+
+def test_without_training_rows_no_option_is_more_frequent(export):
+    frequent = benchmark.FrequentAnswers([])
+    asked = [question(export, id=str(number), choices=tuple("abcd")) for number in range(200)]
+    guesses = Counter(frequent.guess(row) for row in asked)
+    assert set(guesses) == set("abcd") and max(guesses.values()) < 80
+    assert frequent.guess(question(export, choices=())) == ""
 
 
 def test_sample_is_evenly_spread_over_properties(export):
@@ -48,6 +91,6 @@ def test_items_reject_split_without_questions(export):
         benchmark_items(export, languages=["fr"])
 
 
-def test_trained_answers_are_those_of_the_given_languages(export):
-    assert benchmark.trained_answers(export, ["de"]) == {"Peru", "Tschad", "Fidschi", "Togo", "Kuba"}
-    assert benchmark.trained_answers(export, ["nl"]) == set()
+def test_answers_of_rows_are_their_strings(export):
+    german = [row for row in export.questions("train") if row.language == "de"]
+    assert benchmark.answers_of(german) == {"Peru", "Tschad", "Fidschi", "Togo", "Kuba"}

@@ -6,8 +6,11 @@ from evalsuite.metrics.accuracy import accuracies, clusters, find
 from evalsuite.report import terminal as tables
 
 
-def answer(correct, *, condition="image", language="en", image="a", shared=True, question_type="choice", entity=None):
+def answer(
+    correct, *, condition="image", language="en", image="a", shared=True, question_type="choice", entity=None, id="q"
+):
     return {
+        "id": id,
         "split": "test",
         "question_type": question_type,
         "language": language,
@@ -89,8 +92,52 @@ def test_languages_of_an_unknown_training_are_one_group_without_subsets():
         ("unknown", "nl", "all"),
         ("unknown", "*", "all"),
     ]
-    names = [row["cells"][0] for row in tables.rows({"figures": rows}, "test")]
+    names = [row["cells"][0] for row in tables.rows({"figures": rows}, "test", "choice")]
     assert names == ["English", "Dutch", "all languages"]
+
+
+def test_strongest_control_is_the_one_with_the_highest_accuracy_on_the_same_questions():
+    right = {
+        "image": [1, 1, 1, 0],
+        "blind": [0, 0],
+        "gray": [0, 0, 0, 1],
+        "text": [1, 1, 0, 0],
+        "frequent": [0, 1, 0, 0],
+    }
+    rows = accuracies(
+        [
+            answer(bool(value), condition=condition, image=str(number), id=str(number))
+            for condition, values in right.items()
+            for number, value in enumerate(values)
+        ],
+        ["en"],
+    )
+    row = find(rows, question_type="choice", language="*")
+    assert {name: row[name]["accuracy"] for name in right} == {
+        **{"image": 0.75, "blind": 0, "gray": 0.25},
+        **{"text": 0.5, "frequent": 0.25},
+    }
+    strongest = row["strongest"]
+    assert (strongest["control"], strongest["n"], strongest["gain"]) == ("text", 4, 0.25)
+    assert strongest["low"] < 0.25 < strongest["high"]
+    gain, control = tables.gain(row)
+    assert gain.startswith("+25.0 [") and control == "no image" and not tables.is_shown(row)
+    cells = next(row["cells"] for row in tables.rows({"figures": rows}, "test", "choice"))
+    assert cells[1:] == ["4", cells[2], "0.0 (of 2)", "25.0", "50.0", "25.0", gain, "no image"]
+    assert cells[2].startswith("75.0 [")
+
+
+def test_gain_is_shown_if_its_interval_is_above_zero_and_never_without_a_control():
+    answers = [answer(True, image=str(number), id=str(number)) for number in range(20)]
+    controls = [
+        answer(number < 4, condition="gray", image="", entity=str(number), id=str(number)) for number in range(20)
+    ]
+    (row, _) = accuracies([*answers, *controls], ["en"])
+    assert row["gray"]["clusters"] == 20, "gray images are no cluster"
+    assert tables.is_shown(row)
+    (row, _) = accuracies(answers, ["en"])
+    assert row["strongest"] is None and not tables.is_shown(row)
+    assert tables.gain(row) == ("-", "-")
 
 
 def test_tables_print_controls_next_to_accuracies():
@@ -98,15 +145,11 @@ def test_tables_print_controls_next_to_accuracies():
         [answer(True), answer(False, condition="blind"), answer(True, language="nl", shared=False)], ["en"]
     )
     results = {"figures": rows, "splits": ["test"], "model": "m"}
-    names = [row["cells"][0] for row in tables.rows(results, "test")]
+    names = [row["cells"][0] for row in tables.rows(results, "test", "choice")]
     assert names[:2] == ["English, trained", "all trained"]
     assert "Dutch, held out" in names and "  novel answer" in names
-    (table,) = tables.summary(results)
-    assert [column.header.strip() for column in table.columns] == [
-        "language",
-        "questions",
-        "4-way choice",
-        "blind",
-        "exact match",
-        "blind",
+    choice, exact = tables.summary(results)
+    assert "4-way choice of m" in str(choice.title) and "exact match of m" in str(exact.title)
+    assert [column.header for column in choice.columns] == [
+        *("language", "questions", "image", "other image", "gray image", "no image", "most frequent", "gain", "over")
     ]

@@ -18,6 +18,8 @@ FIGURE = {
     "question_type": "choice",
     "image": {"n": 8, "accuracy": 0.75},
     "blind": {"n": 8, "accuracy": 0.25},
+    "text": {"n": 8, "accuracy": 0.375},
+    "strongest": {"control": "text", "n": 8, "gain": 0.375, "stderr": 0.1},
 }
 RESULTS = {
     "train": {"stages": [{"stage": "answers", "questions": 120}], "weights_sha256": {"model.safetensors": "1f"}},
@@ -73,7 +75,8 @@ def test_result_has_the_rows_of_the_summary(finished):
     assert result["questions_trained"] == {"answers": 120}
     trained, *others = result["accuracy"]
     assert (trained["choice_image"], trained["choice_blind"], trained["choice_n"]) == (0.75, 0.25, 8)
-    assert trained["open_image"] is None and trained["open_n"] == 0
+    assert trained["choice_control"] == 0.375
+    assert trained["open_image"] is trained["open_control"] is None and trained["open_n"] == 0
     assert all(row["choice_n"] == 0 for row in others)
 
 
@@ -82,6 +85,6 @@ def test_printed_summary_ends_with_commands_for_the_export(finished, capsys):
     result |= {"seconds": {"total": 12.0}, "peak_memory_bytes": 2e9}
     quickstart.print_summary(result, Workspace(root))
     printed = capsys.readouterr().out
-    assert "75.0" in printed and "Report: runs/tiny-test/report.html" in printed
+    assert "75.0" in printed and "37.5" in printed and "Report: runs/tiny-test/report.html" in printed
     assert f"pcult demo --workspace {root} --data mine\n" in printed
     assert f"--workspace {root}\n" in printed.split("pcult data show Q", 1)[1]
