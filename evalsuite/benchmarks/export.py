@@ -3,7 +3,8 @@
 Two families of tasks, one task per language:
 
     choice   which of four options the model finds most likely, given the open question (chance 0.25); options are
-             compared by mean log-probability per token
+             compared by mean log-probability per token. From an endpoint that gives no likelihoods, the letter of an
+             option in the greedy answer
     open     the greedy answer, right if it equals one of the right answers after normalization
 
 Each question is asked with its image, and under three conditions that show what needs no image:
@@ -26,6 +27,9 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.sampling import hash_key
 
 NAME = "export"
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LIKELIHOOD, LETTER = "likelihood", "letter"
+"""Ways to find the option that a model chooses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +164,12 @@ def _frequency_keys(row: Question) -> list[tuple[str, ...]]:
     """Return the groups of questions that a question belongs to, the narrowest first."""
     narrow = [(row.language, row.property, row.entity_type), (row.language, row.property)]
     return [*narrow, ("*", row.property, row.entity_type), ("*", row.property)]
+
+
+def lettered(row: Question) -> str:
+    """Return a choice question with its options, for an endpoint that gives no likelihoods."""
+    lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, row.choices, strict=False))
+    return f"{row.question}\n{lines}\nAnswer with the option's letter from the given choices directly."
 
 
 def answers_of(rows: Iterable[Question]) -> set[str]:

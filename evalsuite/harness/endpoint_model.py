@@ -10,6 +10,7 @@ from lighteval.models.abstract_model import LightevalModel, ModelConfig
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
+from evalsuite.harness.export_answers import means
 from pangea_cultural.endpoint.client import Endpoint, gather
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
@@ -65,9 +66,10 @@ class EndpointModel(LightevalModel):
 
         async def ask(endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
             likelihoods = await endpoint.choose(_image(doc), doc.query, doc.choices)
-            return {"logprobs": [likelihood.mean for likelihood in likelihoods]}
+            sums, tokens = zip(*likelihoods, strict=True)
+            return {"sums": sums, "tokens": tokens}
 
-        return [ModelResponse(logprobs=answer["logprobs"]) for answer in self._ask_all(docs, ask)]
+        return [ModelResponse(logprobs=means(answer)) for answer in self._ask_all(docs, ask)]
 
     def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
         """Reject perplexity tasks.

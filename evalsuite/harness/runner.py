@@ -8,9 +8,10 @@ runs/NAME/
   lighteval/         lighteval's own results and details
 """
 
+import asyncio
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,20 @@ from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
 from evalsuite.harness import pipeline
 from evalsuite.harness.comparison import require_equal
+from evalsuite.harness.export_answers import KnownAnswers, rows_of
 from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
-from evalsuite.metrics.exact_match import exact_match
 from pangea_cultural.dataset.export import MANIFEST, Export
-from pangea_cultural.dataset.question import Question
+from pangea_cultural.endpoint.client import NoAnswerError
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.environment import versions
 from pangea_cultural.utils.files import atomic_path, sha256_file, write_bytes
 
 PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
 """Packages whose versions are recorded."""
+NO_LIKELIHOODS = frozenset(("no likelihoods", "status 400", "status 422", "status 501"))
+"""Kinds of failure of an endpoint that cannot give likelihoods."""
 GRAY_SIZE = 336
 """Height and width of the gray image: one tile of the vision tower."""
 
@@ -49,6 +52,8 @@ class EvalConfig(Subject):
     max_questions: int
     """Maximum number of questions per language and question type."""
     seed: int
+    choose_by: str = benchmark.LIKELIHOOD
+    """How the options of choice questions are compared: by `likelihood`, or by the `letter` in the answer."""
     withdrawn: str = ""
     """Withdrawals that the export has, for a statement; empty for none."""
 
@@ -76,6 +81,7 @@ class EvalConfig(Subject):
             self.asked_languages(),
             self.max_questions,
             self.seed,
+            self.choose_by,
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -89,10 +95,24 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
         UserError: the endpoint does not answer, or the export has no such questions.
     """
     gray = folder / "gray.png"
-    items = [
-        item
-        for split in config.splits
-        for item in benchmark.items(
+    items = _items(config, gray)
+    config = replace(config, choose_by=asyncio.run(_choose_by(config, items, reporter)))
+    reset_if_changed(config, folder)
+    write_bytes(gray, _gray_image())
+    with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
+        scores, predictions = _run_pipeline(config, items, folder, bar)
+    known = KnownAnswers(config.export, config.trained_languages() or config.asked_languages())
+    answers = rows_of(items, predictions, config.export, known)
+    _compare_with_lighteval(answers, scores)
+    with atomic_path(folder / "answers.parquet") as temporary:
+        pq.write_table(pa.Table.from_pylist(answers), temporary)
+    return _results(config, answers)
+
+
+def _items(config: EvalConfig, gray: Path) -> list[Item]:
+    chosen: list[Item] = []
+    for split in config.splits:
+        chosen += benchmark.items(
             config.export,
             split,
             config.asked_languages(),
@@ -100,16 +120,23 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
             seed=config.seed,
             gray=gray,
         )
-    ]
-    reset_if_changed(config, folder)
-    write_bytes(gray, _gray_image())
-    with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
-        scores, predictions = _run_pipeline(config, items, folder, bar)
-    answers = _answers(config, items, predictions)
-    _compare_with_lighteval(answers, scores)
-    with atomic_path(folder / "answers.parquet") as temporary:
-        pq.write_table(pa.Table.from_pylist(answers), temporary)
-    return _results(config, answers)
+    return chosen
+
+
+async def _choose_by(config: EvalConfig, items: list[Item], reporter: Reporter) -> str:
+    """Return how the options of choice questions are compared: the endpoint is asked whether it gives likelihoods."""
+    row = next((item.question for item in items if item.question.choices), None)
+    if row is None:
+        return benchmark.LIKELIHOOD
+    async with config.connect() as endpoint:
+        try:
+            await endpoint.choose(None, row.question, row.choices)
+        except NoAnswerError as error:
+            if error.kind not in NO_LIKELIHOODS:
+                raise
+            reporter.note(f"evaluate: {error}")
+            return benchmark.LETTER
+    return benchmark.LIKELIHOOD
 
 
 def _run_pipeline(
@@ -122,7 +149,8 @@ def _run_pipeline(
 
     pipeline.clear(folder / "lighteval")
     model = EndpointModel(config.connect, name=config.model, answers=folder / "answers.jsonl", bar=bar)
-    tasks = lighteval_tasks.module(items, folder / "lighteval" / "data", version=config.fingerprint()[:8])
+    version = config.fingerprint()[:8]
+    tasks = lighteval_tasks.module(items, folder / "lighteval/data", version=version, choose_by=config.choose_by)
     results = pipeline.run(tasks, model, folder / "lighteval")
     return {name: next(iter(scores.values())) for name, scores in results.items()}, model.answers
 
@@ -132,44 +160,6 @@ def _gray_image() -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (GRAY_SIZE, GRAY_SIZE), (127, 127, 127)).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _answers(config: EvalConfig, items: list[Item], predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of answers.parquet: the items in their order, each question with its most frequent answer."""
-    codes = set(config.trained_languages() or config.asked_languages())
-    train = [row for row in config.export.questions("train") if row.language in codes]
-    trained, frequent = benchmark.answers_of(train), benchmark.FrequentAnswers(train)
-    rows = []
-    for item in items:
-        row = item.question
-        prediction = predictions[item.key]
-        logprobs = prediction.get("logprobs", [])
-        answer = row.choices[max(range(len(logprobs)), key=logprobs.__getitem__)] if logprobs else prediction["text"]
-        shown = item.image is not None and item.image.is_relative_to(config.export.path)
-        about = {
-            "id": row.id,
-            "task": item.task,
-            "split": item.split,
-            "question_type": row.question_type,
-            "language": row.language,
-            "region": row.region,
-            "entity": row.entity,
-            "property": row.property,
-            "question": row.question,
-            "choices": list(row.choices),
-            "answers": list(row.answers),
-            "shared": bool(trained & set(row.answers)),
-        }
-        image = str(item.image.relative_to(config.export.path)) if item.image and shown else ""
-        rows.append(about | _scored(row, item.condition, image, answer, logprobs))
-        if item.condition == "image":
-            rows.append(about | _scored(row, "frequent", "", frequent.guess(row), []))
-    return rows
-
-
-def _scored(row: Question, condition: str, image: str, answer: str, logprobs: list[float]) -> dict[str, Any]:
-    right = answer == row.answer if row.choices else exact_match(answer, list(row.answers))
-    return {"condition": condition, "image": image, "prediction": answer, "logprobs": logprobs, "correct": right}
 
 
 def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, float]) -> None:
@@ -183,6 +173,7 @@ def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any
     return {
         **config.about(),
         "benchmark": benchmark.NAME,
+        "choose_by": config.choose_by,
         "splits": list(config.splits),
         "max_questions": config.max_questions,
         "seed": config.seed,

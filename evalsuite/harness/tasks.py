@@ -14,7 +14,8 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
 from lighteval.tasks.requests import Doc, SamplingMethod
 
-from evalsuite.benchmarks.export import Item
+from evalsuite.benchmarks.export import LETTER, LETTERS, LIKELIHOOD, Item, lettered
+from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import exact_match
 
 MAX_ANSWER_TOKENS = 32
@@ -28,6 +29,15 @@ class LikeliestOption(SampleLevelComputation):
         return float(int(np.argmax(model_response.logprobs)) == doc.gold_index)
 
 
+class LetterOfOption(SampleLevelComputation):
+    """Score of a choice question: 1 if the answer has the letter of the right option, else 0."""
+
+    def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
+        """Score one document."""
+        letter = chosen_letter(model_response.final_text[0], LETTERS[: len(doc.choices)], doc.choices)
+        return float(letter == LETTERS[doc.gold_index])
+
+
 class ExactMatch(SampleLevelComputation):
     """Score of an open question: 1 if the answer equals a right one after normalization, else 0."""
 
@@ -37,11 +47,18 @@ class ExactMatch(SampleLevelComputation):
 
 
 METRICS = {
-    "choice": SampleLevelMetric(
+    LIKELIHOOD: SampleLevelMetric(
         metric_name="choice_accuracy",
         higher_is_better=True,
         category=SamplingMethod.LOGPROBS,
         sample_level_fn=LikeliestOption(),
+        corpus_level_fn=np.mean,
+    ),
+    LETTER: SampleLevelMetric(
+        metric_name="letter_accuracy",
+        higher_is_better=True,
+        category=SamplingMethod.GENERATIVE,
+        sample_level_fn=LetterOfOption(),
         corpus_level_fn=np.mean,
     ),
     "open": SampleLevelMetric(
@@ -67,13 +84,14 @@ def prompt(line: dict[str, Any], task_name: str) -> Doc:
     )
 
 
-def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType:
+def module(items: list[Item], folder: Path, *, version: str, choose_by: str) -> types.ModuleType:
     """Write the items as Parquet folders and return the module of tasks for lighteval.
 
     Args:
         items: the questions of the run.
         folder: parent of the Parquet folders.
         version: hash of the settings; lighteval separates results of different versions.
+        choose_by: `likelihood`, or `letter` for an endpoint that gives no likelihoods.
     """
     by_task: dict[str, list[Item]] = defaultdict(list)
     for item in items:
@@ -81,8 +99,8 @@ def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType
     configs = []
     for name, task_items in by_task.items():
         data = folder / name.replace(":", "-")
-        _write(task_items, data)
-        question_type = task_items[0].question.question_type
+        is_choice = task_items[0].question.question_type == "choice"
+        _write(task_items, data, letters=is_choice and choose_by == LETTER)
         configs.append(
             LightevalTaskConfig(
                 name=name,
@@ -91,7 +109,7 @@ def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType
                 hf_subset="default",
                 hf_avail_splits=["test"],
                 evaluation_splits=["test"],
-                metrics=[METRICS[question_type]],
+                metrics=[METRICS[choose_by if is_choice else "open"]],
                 generation_size=MAX_ANSWER_TOKENS,
                 version=version,
             )
@@ -101,12 +119,12 @@ def module(items: list[Item], folder: Path, *, version: str) -> types.ModuleType
     return tasks
 
 
-def _write(items: list[Item], folder: Path) -> None:
+def _write(items: list[Item], folder: Path, *, letters: bool) -> None:
     rows = [
         {
             "item": item.key,
             "question_type": item.question.question_type,
-            "question": item.question.question,
+            "question": lettered(item.question) if letters else item.question.question,
             "answer": item.question.answer,
             "answers": list(item.question.answers),
             "choices": list(item.question.choices),

@@ -24,10 +24,11 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
 
     Returns:
         Rows with split, question_type, language, group (`trained`, `held-out` or `unknown`), subset, chance, and under
-        `image` and each of `CONTROLS` the accuracy with n, clusters, and an interval of 95 % from low to high.
-        `strongest` is the control with the highest accuracy (`control`), and how much higher the accuracy with the
-        image is on the questions of both (`n`, `gain`, `low`, `high`); None without controls. `language` is `*` for
-        all languages of a group.
+        `image` and each of `CONTROLS` the accuracy with n, clusters, and an interval of 95 % from low to high;
+        `accuracy_by_sum` is that of the option with the highest sum of log-probabilities instead of the highest mean,
+        None without likelihoods. `strongest` is the control with the highest accuracy (`control`), and how much higher
+        the accuracy with the image is on the questions of both (`n`, `gain`, `low`, `high`); None without controls.
+        `language` is `*` for all languages of a group.
     """
     trained = set(trained)
     answers = [answer | {"cluster": cluster} for answer, cluster in zip(answers, clusters(answers), strict=True)]
@@ -76,7 +77,9 @@ def clusters(answers: list[dict[str, Any]]) -> list[int]:
 
 def _score(answers: list[dict[str, Any]]) -> dict[str, Any]:
     row = figure(Scores.of([float(a["correct"]) for a in answers], [a["cluster"] for a in answers])).as_row()
-    return {"accuracy": row.pop("mean")} | row
+    by_sum = [float(a["correct_by_sum"]) for a in answers if a.get("correct_by_sum") is not None]
+    accuracy_by_sum = sum(by_sum) / len(by_sum) if by_sum else None
+    return {"accuracy": row.pop("mean"), "accuracy_by_sum": accuracy_by_sum} | row
 
 
 def _strongest(answers: dict[str, list[dict[str, Any]]], scores: dict[str, dict[str, Any]]) -> dict[str, Any] | None:

@@ -16,7 +16,8 @@ TITLES = {
 
 METRICS = {"choice": "4-way choice", "open": "exact match"}
 CONTROL_NAMES = {"blind": "other image", "gray": "gray image", "text": "no image", "frequent": "most frequent"}
-HEADERS = ("language", "questions", "image", *(CONTROL_NAMES[name] for name in CONTROLS), "gain", "over")
+HEADERS = ("language", "questions", "image", "by sum", *(CONTROL_NAMES[name] for name in CONTROLS), "gain", "over")
+"""`by sum`: the accuracy with the image if options are compared by the sum of log-probabilities, not by the mean."""
 
 
 def percent(score: dict[str, Any], key: str = "accuracy") -> str:
@@ -51,6 +52,7 @@ def rows(results: dict[str, Any], split: str, question_type: str) -> list[dict[s
                 row_name(figure),
                 str(figure["image"]["n"]),
                 percent(figure["image"]),
+                _share(figure["image"]["accuracy_by_sum"]),
                 *(_control(figure, name) for name in CONTROLS),
                 *gain(figure),
             ],
@@ -68,6 +70,10 @@ def _control(figure: dict[str, Any], name: str) -> str:
         return "-"
     other = "" if score["n"] == figure["image"]["n"] else f" (of {score['n']})"
     return f"{100 * score['accuracy']:.1f}{other}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def gain(figure: dict[str, Any]) -> tuple[str, str]:

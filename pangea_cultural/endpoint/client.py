@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import mimetypes
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import openai
 
+from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
 from pangea_cultural.errors import UserError
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -33,6 +34,34 @@ class Likelihood(NamedTuple):
         return self.logprob / self.num_tokens
 
 
+class NoAnswerError(UserError):
+    """A request that has no answer. Others may have one.
+
+    Args:
+        kind: kind of the failure, such as `timeout` or `status 500`, for counts.
+        message: the fact and an instruction.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class NoLikelihoodsError(NoAnswerError):
+    """An endpoint that gives no likelihoods of answers, or none that can be assigned to them.
+
+    Args:
+        message: the fact and an instruction.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("no likelihoods", message)
+
+
+class _MissingError(UserError):
+    """An address that the endpoint does not have."""
+
+
 class Endpoint:
     """One model at an endpoint.
 
@@ -51,7 +80,7 @@ class Endpoint:
             base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
         )
         self._model = model
-        self._counts: dict[str, asyncio.Task[int]] = {}
+        self._tokens: dict[tuple[str, str | None], asyncio.Task[list[int]]] = {}
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def __aenter__(self) -> "Endpoint":
@@ -63,7 +92,7 @@ class Endpoint:
     async def model(self) -> str:
         """Return the name of the model."""
         if self._model is None:
-            models = await self._call(self._client.models.list())
+            models = await self._call(self._client.models.list)
             if not models.data:
                 raise UserError(f"The endpoint {self.url} serves no model. Choose another with --endpoint.")
             self._model = models.data[0].id
@@ -71,7 +100,7 @@ class Endpoint:
 
     async def models(self) -> list[str]:
         """Return the names of all models; none if the endpoint has no list of them."""
-        listed = await self._call(self._client.models.list())
+        listed = await self._call(self._client.models.list)
         return [model.id for model in listed.data or []]
 
     async def server_version(self) -> str | None:
@@ -90,9 +119,10 @@ class Endpoint:
 
     async def answer_message(self, message: Any, *, max_tokens: int = MAX_TOKENS) -> str:
         """Return the greedy answer to a user's message, which may have several images."""
+        model = await self.model()
         reply = await self._call(
-            self._client.chat.completions.create(
-                model=await self.model(), messages=[message], max_tokens=max_tokens, temperature=0
+            lambda: self._client.chat.completions.create(
+                model=model, messages=[message], max_tokens=max_tokens, temperature=0
             )
         )
         return reply.choices[0].message.content or ""
@@ -101,9 +131,10 @@ class Endpoint:
         self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS
     ) -> AsyncIterator[str]:
         """Yield the pieces of the greedy answer as they arrive."""
+        model = await self.model()
         pieces: Any = await self._call(
-            self._client.chat.completions.create(
-                model=await self.model(),
+            lambda: self._client.chat.completions.create(
+                model=model,
                 messages=[question(image, text)],
                 max_tokens=max_tokens,
                 temperature=0,
@@ -117,61 +148,96 @@ class Endpoint:
     async def likelihood(self, image: Path | bytes | None, text: str, answer: str) -> Likelihood:
         """Return the likelihood of an answer to a question about an image.
 
-        The prompt ends with the answer. vLLM returns the log-probability of every prompt token, and the last ones are
-        those of the answer.
+        Raises:
+            NoLikelihoodsError: the endpoint gives none, or its tokens are not those of the answer.
         """
-        length = await self._answer_length(answer)
+        (likelihood,) = await self.choose(image, text, [answer])
+        return likelihood
+
+    async def choose(self, image: Path | bytes | None, text: str, choices: Sequence[str]) -> list[Likelihood]:
+        """Return the likelihoods of several answers, in their order. All begin at the same token.
+
+        Raises:
+            NoLikelihoodsError: the endpoint gives none, or its tokens are not those of the answers.
+        """
+        asked = [("?", None), ("1", None), *(("?", answer) for answer in choices)]
+        header, other, *tokens = await asyncio.gather(*[self._chat_tokens(*chat) for chat in asked])
+        boundary = shared_boundary(header, other, tokens)
+        if boundary is None:
+            raise self._no_likelihoods(UNALIGNED)
+        scored = [
+            self._score(image, text, answer, boundary.of(part)) for answer, part in zip(choices, tokens, strict=True)
+        ]
+        return list(await asyncio.gather(*scored))
+
+    async def _score(self, image: Path | bytes | None, text: str, answer: str, boundary: Boundary) -> Likelihood:
+        """Return the likelihood of an answer. vLLM returns a value for every token of a prompt, which ends with it."""
         messages: Any = [question(image, text), {"role": "assistant", "content": answer}]
+        model = await self.model()
         reply = await self._call(
-            self._client.chat.completions.create(
-                model=await self.model(),
+            lambda: self._client.chat.completions.create(
+                model=model,
                 messages=messages,
                 max_tokens=1,
                 temperature=0,
                 extra_body={"prompt_logprobs": 0, "add_generation_prompt": False, "continue_final_message": True},
             )
         )
-        # One entry per token: the token of the prompt, with its log-probability.
-        entries = (reply.model_extra or {})["prompt_logprobs"][-length:]
-        return Likelihood(sum(next(iter(entry.values()))["logprob"] for entry in entries), length)
+        values = logprobs_of((reply.model_extra or {}).get("prompt_logprobs"), boundary)
+        if values is None:
+            raise self._no_likelihoods("its log-probabilities of the prompt are missing, or of other tokens")
+        return Likelihood(sum(values), len(values))
 
-    async def choose(self, image: Path | bytes | None, text: str, choices: Iterable[str]) -> list[Likelihood]:
-        """Return the likelihoods of several answers, in their order."""
-        return list(await asyncio.gather(*[self.likelihood(image, text, choice) for choice in choices]))
+    def _no_likelihoods(self, fact: str) -> NoLikelihoodsError:
+        return NoLikelihoodsError(f"{self.url} gives no likelihoods of answers: {fact}. Ask for letters instead.")
 
-    async def _answer_length(self, answer: str) -> int:
-        """Return the number of tokens of an answer after the newline that ends the assistant's header."""
-        before, both = await asyncio.gather(self._count("\n"), self._count(f"\n{answer}"))
-        return both - before
+    async def _chat_tokens(self, asked: str, answer: str | None) -> list[int]:
+        """Return the tokens of a chat that ends with an answer, or before it. Concurrent callers share one request.
 
-    async def _count(self, text: str) -> int:
-        """Return the number of tokens of a text. Concurrent callers share one request."""
-        if text not in self._counts:
-            self._counts[text] = asyncio.create_task(self._tokenize(text))
-        return await self._counts[text]
+        The question is a stand-in. How the end of the header and the answer are split does not depend on it, and the
+        tokens of the real prompt are compared.
+        """
+        key = (asked, answer)
+        if key not in self._tokens:
+            self._tokens[key] = asyncio.create_task(self._tokenize(asked, answer))
+        return await self._tokens[key]
 
-    async def _tokenize(self, text: str) -> int:
+    async def _tokenize(self, asked: str, answer: str | None) -> list[int]:
         url = self.url.removesuffix("/v1") + "/tokenize"
-        body = {"model": await self.model(), "prompt": text, "add_special_tokens": False}
-        reply = await self._call(self._client.post(url, cast_to=dict[str, Any], body=body))
-        return int(reply["count"])
+        reply_follows = [] if answer is None else [{"role": "assistant", "content": answer}]
+        body = {
+            "model": await self.model(),
+            "messages": [{"role": "user", "content": asked}, *reply_follows],
+            "add_generation_prompt": answer is None,
+            "continue_final_message": answer is not None,
+        }
+        try:
+            reply = await self._call(lambda: self._client.post(url, cast_to=dict[str, Any], body=body))
+            return [int(token) for token in reply["tokens"]]
+        except (_MissingError, KeyError, TypeError, ValueError) as error:
+            raise self._no_likelihoods("it does not tell the tokens of a chat") from error
 
-    async def _call(self, request: Awaitable[Result]) -> Result:
+    async def _call(self, request: Callable[[], Awaitable[Result]]) -> Result:
         try:
             async with self._slots:
-                return await request
+                return await request()
         except openai.AuthenticationError as error:
             raise UserError(
                 f"The endpoint {self.url} rejects the key. Pass the right one with --api-key-file."
             ) from error
         except openai.NotFoundError as error:
-            raise UserError(
+            raise _MissingError(
                 f"The endpoint {self.url} does not serve {self._model}, or lacks this request. Choose another one."
             ) from error
         except openai.APIConnectionError as error:
-            raise UserError(f"No answer from {self.url}. Start an endpoint with `pcult serve CHECKPOINT`.") from error
+            raise NoAnswerError(
+                "connection", f"No answer from {self.url}. Start an endpoint with `pcult serve CHECKPOINT`."
+            ) from error
         except openai.APIStatusError as error:
-            raise UserError(f"{self.url} rejected a request ({error.message[:300]}). See the server's log.") from error
+            raise NoAnswerError(
+                f"status {error.status_code}",
+                f"{self.url} rejected a request ({error.message[:300]}). See the server's log.",
+            ) from error
 
 
 def model_name(url: str, api_key: str | None = None) -> str:

@@ -11,7 +11,7 @@ from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
-from pangea_cultural.endpoint.client import Likelihood
+from pangea_cultural.endpoint.client import Likelihood, NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
@@ -26,6 +26,7 @@ class Endpoint:
     """Says yes to everything, and prefers Peru."""
 
     asked = 0
+    has_likelihoods = True
     name = "m"
     url = "http://endpoint/v1"
     listed = (f"m@{'1f' * 16}.{'2f' * 16}",)
@@ -46,13 +47,16 @@ class Endpoint:
         return None
 
     async def answer(self, image, text, *, max_tokens):
-        return "Peru"
+        # The right letter, if there are options.
+        return next((line[0] for line in text.splitlines() if line.endswith(". Peru")), "Peru")
 
     async def answer_message(self, message, *, max_tokens):
         Endpoint.asked += 1
         return "Yes."
 
     async def choose(self, image, text, choices):
+        if not Endpoint.has_likelihoods:
+            raise NoLikelihoodsError("The endpoint gives no likelihoods. Ask for letters.")
         return [Likelihood(-1.0 if choice == "Peru" else -2.0, 1) for choice in choices]
 
 
@@ -122,6 +126,56 @@ def test_largest_number_of_a_benchmark_is_recorded(run, tmp_path, data):
     (part,) = evaluate(tmp_path, data, names=("nlvr2",))["benchmarks"]
     assert part["selection"]["max_questions"] == 1000
     assert all(part["selection"]["max_questions"] is None for part in run[1]["benchmarks"])
+
+
+def rows_of(folder, **wanted):
+    rows = pq.read_table(folder / "answers.parquet").to_pylist()
+    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+
+def test_options_are_compared_per_token_and_by_the_sum(tmp_path, data, monkeypatch):
+    """Two tokens of -1.5 are likelier per token than one of -2, and less likely in sum."""
+
+    async def choose(self, image, text, choices):
+        others = {choice: Likelihood(-2.0 - place, 1) for place, choice in enumerate(choices)}
+        return [Likelihood(-3.0, 2) if choice == "Peru" else others[choice] for choice in choices]
+
+    monkeypatch.setattr(Endpoint, "choose", choose)
+    results = evaluate(tmp_path / "run", data, export=tiny.write_export(tmp_path / "export"), names=())
+    rows = rows_of(tmp_path / "run", question_type="choice", condition="image")
+    assert {row["prediction"] for row in rows if "Peru" in row["choices"]} == {"Peru"}
+    assert any(row["correct"] != row["correct_by_sum"] for row in rows)
+    for row in rows:
+        assert row["logprobs"] == [total / count for total, count in zip(row["sums"], row["tokens"], strict=True)]
+    assert results["choose_by"] == "likelihood"
+    for figure in results["figures"]:
+        mine = [row for row in rows if figure["language"] in (row["language"], "*")]
+        if figure["question_type"] == "choice":
+            assert figure["image"]["accuracy_by_sum"] == sum(row["correct_by_sum"] for row in mine) / len(mine)
+        else:
+            assert figure["image"]["accuracy_by_sum"] is None
+
+
+def test_endpoint_without_likelihoods_is_asked_for_letters(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(Endpoint, "has_likelihoods", False)
+    results = evaluate(tmp_path / "run", data, export=tiny.write_export(tmp_path / "export"), names=())
+    assert results["choose_by"] == "letter"
+    rows = rows_of(tmp_path / "run", question_type="choice", condition="image")
+    assert len(rows) > 8
+    for row in rows:
+        assert row["prediction"] == "Peru" and row["correct"] == (row["answers"] == ["Peru"])
+        assert row["sums"] == [] and row["correct_by_sum"] is None
+    html.write([tmp_path / "run"], tmp_path / "report.html")
+    assert "whose letter is in the greedy answer" in (tmp_path / "report.html").read_text()
+
+
+def test_endpoint_that_fails_is_not_asked_for_letters(tmp_path, data, monkeypatch):
+    async def choose(self, image, text, choices):
+        raise NoAnswerError("timeout", "No answer. Raise the limit.")
+
+    monkeypatch.setattr(Endpoint, "choose", choose)
+    with pytest.raises(NoAnswerError, match="No answer"):
+        evaluate(tmp_path / "run", data, export=tiny.write_export(tmp_path / "export"), names=())
 
 
 def test_scores_are_those_of_the_known_answers(run):

@@ -25,10 +25,18 @@ class ScriptedEndpoint:
         script: returns the answer to a request.
         key: key that it asks for.
         models: names that it lists; None if it has no such list.
+        tokenize: returns the answer of /tokenize to a body; None if it has no such address.
     """
 
-    def __init__(self, script: Script, *, key: str | None = None, models: list[str] | None = None) -> None:
-        self._script, self._key, self._models = script, key, models
+    def __init__(
+        self,
+        script: Script,
+        *,
+        key: str | None = None,
+        models: list[str] | None = None,
+        tokenize: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
+        self._script, self._key, self._models, self._tokenize = script, key, models, tokenize
         self.bodies: list[dict[str, Any]] = []
         """Requests, in the order of arrival."""
         self.running = self.peak = 0
@@ -38,6 +46,7 @@ class ScriptedEndpoint:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/v1/models", self._list)
+        app.router.add_post("/tokenize", self._tokens)
         self._serving = apps_in_thread(app)
         (port,) = self._serving.__enter__()
         self.url = f"http://127.0.0.1:{port}/v1"
@@ -55,6 +64,11 @@ class ScriptedEndpoint:
         if self._models is None:
             return web.Response(status=404)
         return web.json_response({"data": [{"id": name} for name in self._models]})
+
+    async def _tokens(self, request: web.Request) -> web.Response:
+        if self._tokenize is None:
+            return web.Response(status=404)
+        return web.json_response(self._tokenize(orjson.loads(await request.read())))
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         body = orjson.loads(await request.read())
@@ -86,7 +100,8 @@ class ScriptedEndpoint:
             return web.Response(status=answer, text="<html>failed</html>")
         if isinstance(answer, tuple):
             return web.Response(status=answer[0], headers=answer[1])
-        return web.Response(body=answer if isinstance(answer, bytes) else completion(answer))
+        body = answer if isinstance(answer, bytes) else completion(answer)
+        return web.Response(body=body, content_type="application/json")
 
 
 def completion(text: str, finish_reason: str = "stop", first_tokens: dict[str, float] | None = None) -> bytes:

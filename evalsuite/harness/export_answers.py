@@ -1,0 +1,108 @@
+"""The scored answers to the questions of an export: the rows of answers.parquet."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from evalsuite.benchmarks.export import LETTERS, FrequentAnswers, Item, answers_of
+from evalsuite.metrics.choice import chosen_letter
+from evalsuite.metrics.exact_match import exact_match
+from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.question import Question
+
+
+class KnownAnswers:
+    """What a model may know from the answers of its training.
+
+    Args:
+        export: the data.
+        languages: languages of the training.
+    """
+
+    def __init__(self, export: Export, languages: Iterable[str]) -> None:
+        codes = set(languages)
+        rows = [row for row in export.questions("train") if row.language in codes]
+        self._texts = answers_of(rows)
+        self.frequent = FrequentAnswers(rows)
+
+    def has(self, row: Question) -> bool:
+        """Return whether a right answer is spelled as one of the training."""
+        return bool(self._texts & set(row.answers))
+
+
+def means(stored: dict[str, Any]) -> list[float]:
+    """Return the mean log-probability per token of each option in a stored answer; none if it has no likelihoods."""
+    return [total / count for total, count in zip(stored.get("sums", []), stored.get("tokens", []), strict=True)]
+
+
+def rows_of(
+    items: list[Item], stored: dict[str, dict[str, Any]], export: Export, known: KnownAnswers
+) -> list[dict[str, Any]]:
+    """Return the items with their scores in their order, and each question with its most frequent answer.
+
+    Args:
+        items: what was asked.
+        stored: the model's answers, by item.
+        export: the data.
+        known: the answers of the training.
+    """
+    rows = []
+    for item in items:
+        about = _about(item) | {"shared": known.has(item.question)}
+        own = item.image is not None and item.image.is_relative_to(export.path)
+        image = str(item.image.relative_to(export.path)) if item.image and own else ""
+        shown = {"condition": item.condition, "image": image}
+        rows.append(about | shown | _scored(item.question, stored[item.key]))
+        if item.condition == "image":
+            guess = {"text": known.frequent.guess(item.question)}
+            shown = {"condition": "frequent", "image": ""}
+            rows.append(about | shown | _scored(item.question, guess, is_option=True))
+    return rows
+
+
+def _about(item: Item) -> dict[str, Any]:
+    row = item.question
+    return {
+        "id": row.id,
+        "task": item.task,
+        "split": item.split,
+        "question_type": row.question_type,
+        "language": row.language,
+        "region": row.region,
+        "entity": row.entity,
+        "property": row.property,
+        "question": row.question,
+        "choices": list(row.choices),
+        "answers": list(row.answers),
+    }
+
+
+def _scored(row: Question, stored: dict[str, Any], *, is_option: bool = False) -> dict[str, Any]:
+    """Return the prediction in a stored answer with its score.
+
+    Args:
+        row: the question.
+        stored: the answer.
+        is_option: whether the answer to a choice question is an option, not a letter.
+    """
+    sums, tokens = list(stored.get("sums", [])), list(stored.get("tokens", []))
+    by_mean = means(stored)
+    by_sum = None
+    answer = stored.get("text", "")
+    if sums:
+        answer = _likeliest(row, by_mean)
+        by_sum = _likeliest(row, sums) == row.answer
+    elif row.choices and not is_option:
+        letter = chosen_letter(answer, LETTERS[: len(row.choices)], row.choices)
+        answer = row.choices[LETTERS.index(letter)] if letter else answer
+    return {
+        "prediction": answer,
+        "logprobs": by_mean,
+        "sums": sums,
+        "tokens": tokens,
+        "correct": answer == row.answer if row.choices else exact_match(answer, list(row.answers)),
+        "correct_by_sum": by_sum,
+    }
+
+
+def _likeliest(row: Question, values: list[float]) -> str:
+    return row.choices[max(range(len(values)), key=values.__getitem__)]
