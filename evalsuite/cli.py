@@ -65,6 +65,20 @@ EXPORT_QUESTIONS = 64
     help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace, or runs/MODEL-TASKS.",
 )
 @click.option("--api-key-file", "api_key", type=KeyFile(), help="File with the endpoint's key.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=120,
+    show_default=True,
+    help="Seconds for one answer.",
+)
+@click.option(
+    "--allow-missing",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Number of questions that may stay without an answer, for example because the endpoint rejects them.",
+)
 @click.option("--list", "list_only", is_flag=True, help="Print the benchmarks, their groups and data sets, and stop.")
 @json_option
 @quiet_option
@@ -81,6 +95,8 @@ def evaluate(
     seed: int,
     out: Path | None,
     api_key: str | None,
+    timeout: float,
+    allow_missing: int,
     list_only: bool,
     as_json: bool,
     quiet: bool,
@@ -116,11 +132,12 @@ def evaluate(
     published = tuple(name for name in names if name != EXPORT)
     loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
-        subject = _subject(served, [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))], api_key)
-        limit = max_questions or EXPORT_QUESTIONS
-        config = _export_config(subject, source, splits, codes, limit, seed) if source else None
+        checkpoints = [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))]
+        subject = _subject(served, checkpoints, api_key, timeout)
+        config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
         folder = out or workspace.runs / f"{served.model}-{'-'.join(tasks if published else splits)}"
-        results = suite.evaluate(subject, config, loaded, data, folder, Reporter(quiet=quiet))
+        reporter = Reporter(quiet=quiet)
+        results = suite.evaluate(subject, config, loaded, data, folder, reporter, allow_missing=allow_missing)
     if as_json:
         print_json(results | {"run": str(folder)})
     else:
@@ -146,15 +163,22 @@ def _export(names: tuple[str, ...], path: Path, data: Path | None) -> "Export | 
     return Export.open(path) if EXPORT in names else None
 
 
-def _subject(served: "ServedModel", checkpoints: list[Path], api_key: str | None) -> "Subject":
+def _subject(served: "ServedModel", checkpoints: list[Path], api_key: str | None, timeout_s: float) -> "Subject":
     from evalsuite.harness.subject import Subject
     from pangea_cultural.endpoint.client import Endpoint
 
-    return Subject.ask(lambda: Endpoint(served.url, api_key=api_key, model=served.model), checkpoints)
+    return Subject.ask(
+        lambda: Endpoint(served.url, api_key=api_key, model=served.model, timeout_s=timeout_s), checkpoints
+    )
 
 
 def _export_config(
-    subject: "Subject", export: "Export", splits: tuple[str, ...], languages: tuple[str, ...], limit: int, seed: int
+    subject: "Subject",
+    export: "Export",
+    splits: tuple[str, ...],
+    languages: tuple[str, ...],
+    limit: int | None,
+    seed: int,
 ) -> "EvalConfig":
     """Return the settings of an evaluation on an export. What is withdrawn of it is printed, and stated in the run."""
     from evalsuite.harness.runner import EvalConfig
@@ -169,7 +193,7 @@ def _export_config(
         withdrawn=withdrawn,
         splits=splits,
         languages=languages,
-        max_questions=limit,
+        max_questions=limit or EXPORT_QUESTIONS,
         seed=seed,
     )
 

@@ -20,6 +20,7 @@ from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.images import opened
 from evalsuite.data.side_images import ImagesByAddress
 from evalsuite.data.source import DataSets
+from evalsuite.metrics.missing import NO_ANSWER
 
 KINDS = ("reference", "robust", "unparsed")
 
@@ -37,8 +38,11 @@ class BenchmarkScore(SampleLevelComputation):
         self.kind = kind
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
-        """Score one document. NaN stands for a row at which the reference stops with an error."""
-        score = PUBLISHED[self.benchmark].score(orjson.loads(doc.specific["row"]), text_of(model_response))
+        """Score one document. NaN stands for a row at which the reference stops with an error, or a missing answer."""
+        answer = text_of(model_response)
+        if answer == NO_ANSWER:
+            return math.nan
+        score = PUBLISHED[self.benchmark].score(orjson.loads(doc.specific["row"]), answer)
         if self.kind == "unparsed":
             return float(score.answer is None)
         value = score.reference if self.kind == "reference" else score.robust

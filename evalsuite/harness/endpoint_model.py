@@ -1,6 +1,7 @@
 """A lighteval model that asks an endpoint about images and stores every answer."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,15 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
 from evalsuite.harness.export_answers import means
-from pangea_cultural.endpoint.client import Endpoint, gather
+from evalsuite.harness.outcomes import require_choice
+from evalsuite.metrics.missing import NO_ANSWER
+from evalsuite.metrics.reasoning import without_reasoning
+from pangea_cultural.endpoint.client import Endpoint, NoAnswerError, gather, question
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
+
+MOST_FAILURES_IN_A_ROW = 64
+"""Failures without an answer between them that end a run: as many as there are requests at a time."""
 
 
 class NoCache:
@@ -40,6 +47,9 @@ class EndpointModel(LightevalModel):
         self._path = answers
         self._bar = bar
         self._answers = _read(answers)
+        self._failures_in_a_row = 0
+        self.missing: dict[str, str] = {}
+        """Kind of failure of each item without an answer."""
 
     @property
     def tokenizer(self) -> None:
@@ -59,17 +69,22 @@ class EndpointModel(LightevalModel):
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return greedy answers, in the documents' order."""
         # `text` must be a list: lighteval reads only the first letter of a string.
-        return [ModelResponse(text=[answer["text"]]) for answer in self._ask_all(docs, self._answer)]
+        answers = self._ask_all(docs, self._answer)
+        return [ModelResponse(text=[NO_ANSWER if answer is None else answer["text"]]) for answer in answers]
 
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return mean log-probabilities per token of the documents' choices, in the documents' order."""
 
         async def ask(endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
             likelihoods = await endpoint.choose(_image(doc), doc.query, doc.choices)
+            require_choice([likelihood.mean for likelihood in likelihoods], endpoint.url)
             sums, tokens = zip(*likelihoods, strict=True)
             return {"sums": sums, "tokens": tokens}
 
-        return [ModelResponse(logprobs=means(answer)) for answer in self._ask_all(docs, ask)]
+        nothing = [math.nan]
+        return [
+            ModelResponse(logprobs=nothing if answer is None else means(answer)) for answer in self._ask_all(docs, ask)
+        ]
 
     def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
         """Reject perplexity tasks.
@@ -81,11 +96,11 @@ class EndpointModel(LightevalModel):
 
     async def _answer(self, endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
         """Return what is stored about the greedy answer to a document, with its `text`."""
-        return {"text": await endpoint.answer(_image(doc), doc.query, max_tokens=doc.generation_size)}
+        return await ask_text(endpoint, question(_image(doc), doc.query), doc)
 
-    def _ask_all(self, docs: list[Doc], ask: Callable[..., Any]) -> list[dict[str, Any]]:
+    def _ask_all(self, docs: list[Doc], ask: Callable[..., Any]) -> list[dict[str, Any] | None]:
         asyncio.run(self._ask_missing([doc for doc in docs if _key(doc) not in self._answers], ask))
-        return [self._answers[_key(doc)] for doc in docs]
+        return [self._answers.get(_key(doc)) for doc in docs]
 
     async def _ask_missing(self, docs: list[Doc], ask: Callable[..., Any]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +108,12 @@ class EndpointModel(LightevalModel):
         with self._path.open("ab") as stream:
 
             async def one(doc: Doc) -> None:
-                answer = await ask(endpoint, doc)
+                try:
+                    answer = await ask(endpoint, doc)
+                except NoAnswerError as error:
+                    self._note_failure(_key(doc), error)
+                    return
+                self._failures_in_a_row = 0
                 self._answers[_key(doc)] = answer
                 stream.write(orjson.dumps({"item": _key(doc)} | answer, option=orjson.OPT_APPEND_NEWLINE))
                 stream.flush()
@@ -102,18 +122,47 @@ class EndpointModel(LightevalModel):
             async with self._connect() as endpoint:
                 await gather(one, docs)
 
+    def _note_failure(self, key: str, error: NoAnswerError) -> None:
+        self.missing[key] = error.kind
+        self._failures_in_a_row += 1
+        # The endpoint is down. Further requests would wait for the same failure.
+        if self._failures_in_a_row == MOST_FAILURES_IN_A_ROW:
+            raise error
+
     @property
     def answers(self) -> dict[str, dict[str, Any]]:
         """The model's answers, by item."""
         return self._answers
 
 
+async def ask_text(endpoint: Endpoint, message: dict[str, Any], doc: Doc) -> dict[str, Any]:
+    """Return what is stored about the greedy answer to a message.
+
+    Raises:
+        NoAnswerError: the endpoint does not answer.
+    """
+    answer = await endpoint.reply(message, max_tokens=doc.generation_size)
+    text = without_reasoning(answer.text)
+    raw = {} if text == answer.text else {"raw": answer.text}
+    return {"text": text, **raw, **({"ending": answer.ending} if answer.ending else {})}
+
+
 def _key(doc: Doc) -> str:
     return doc.specific["item"]
 
 
-def _image(doc: Doc) -> Path | None:
-    return Path(doc.images[0]) if doc.images else None
+def _image(doc: Doc) -> bytes | Path | None:
+    """Return the file of a document's image.
+
+    Raises:
+        NoAnswerError: the file is missing.
+    """
+    if not doc.images:
+        return None
+    path = Path(doc.images[0])
+    if not path.is_file():
+        raise NoAnswerError("image missing", f"There is no image at {path}. Build the export again.")
+    return path
 
 
 def _end_last_line(path: Path) -> None:
@@ -124,7 +173,7 @@ def _end_last_line(path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the answers of an earlier run by item, without a truncated last line, which is asked again."""
+    """Return the answers of an earlier run by item. What a truncated or other line was about is asked again."""
     answers: dict[str, dict[str, Any]] = {}
     if not path.is_file():
         return answers
@@ -133,5 +182,6 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             row = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        answers[row.pop("item")] = row
+        if isinstance(row, dict) and "item" in row:
+            answers[row.pop("item")] = row
     return answers

@@ -37,7 +37,7 @@ def means(stored: dict[str, Any]) -> list[float]:
 def rows_of(
     items: list[Item], stored: dict[str, dict[str, Any]], export: Export, known: KnownAnswers
 ) -> list[dict[str, Any]]:
-    """Return the items with their scores in their order, and each question with its most frequent answer.
+    """Return the answered items with their scores in their order, and each question with its most frequent answer.
 
     Args:
         items: what was asked.
@@ -51,7 +51,8 @@ def rows_of(
         own = item.image is not None and item.image.is_relative_to(export.path)
         image = str(item.image.relative_to(export.path)) if item.image and own else ""
         shown = {"condition": item.condition, "image": image}
-        rows.append(about | shown | _scored(item.question, stored[item.key]))
+        if item.key in stored:
+            rows.append(about | shown | _scored(item.question, stored[item.key]))
         if item.condition == "image":
             guess = {"text": known.frequent.guess(item.question)}
             shown = {"condition": "frequent", "image": ""}
@@ -101,6 +102,7 @@ def _scored(row: Question, stored: dict[str, Any], *, is_option: bool = False) -
         "tokens": tokens,
         "correct": answer == row.answer if row.choices else exact_match(answer, list(row.answers)),
         "correct_by_sum": by_sum,
+        "ending": stored.get("ending", ""),
     }
 
 

@@ -24,7 +24,11 @@ def run(tasks: types.ModuleType, model: Any, folder: Path) -> dict[str, dict[str
     pipeline = Pipeline(
         tasks=",".join(task.name for task in tasks.TASKS_TABLE),
         pipeline_parameters=PipelineParameters(
-            launcher_type=ParallelismManager.NONE, custom_tasks_directory=tasks, bootstrap_iters=0
+            launcher_type=ParallelismManager.NONE,
+            custom_tasks_directory=tasks,
+            bootstrap_iters=0,
+            # The model has removed the reasoning. lighteval would do it after the answers are stored.
+            remove_reasoning_tags=False,
         ),
         evaluation_tracker=EvaluationTracker(output_dir=str(folder), save_details=True),
         model=model,

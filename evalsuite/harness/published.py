@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from evalsuite.benchmarks.base import Benchmark, Score
 from evalsuite.harness import pipeline
 from evalsuite.harness.comparison import require_equal
+from evalsuite.harness.outcomes import endings
 from evalsuite.harness.questions import Item, Questions
 from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
@@ -60,7 +61,7 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
     questions = run.questions
     reset_if_changed(run, folder)
     with reporter.bar(f"{questions.benchmark.name}: {run.subject.model}", len(questions.items), "questions") as bar:
-        lighteval_scores, predictions = _ask(run, folder, bar)
+        lighteval_scores, predictions, missing = _ask(run, folder, bar)
     answers = _answers(run, predictions)
     _compare_with_lighteval(questions.benchmark, answers, lighteval_scores)
     usable = [answer for answer in answers if not answer["error"]]
@@ -70,10 +71,14 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
         rows = [answer | {"more": more} for answer, more in zip(answers, pairs, strict=True)]
         pq.write_table(pa.Table.from_pylist(rows), temporary)
     errors = Counter(answer["error"] for answer in answers if answer["error"])
-    return _results(run, usable, dropped=dict(Counter(questions.dropped) + errors))
+    outcome = {"missing": missing, "endings": endings(answers), "asked": len(questions.items)}
+    return _results(run, usable, dropped=dict(Counter(questions.dropped) + errors)) | outcome
 
 
-def _ask(run: PublishedRun, folder: Path, bar: Bar) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:
+def _ask(
+    run: PublishedRun, folder: Path, bar: Bar
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]], dict[str, int]]:
+    """Return lighteval's scores by task and metric, the answers by item, and numbers of missing ones by reason."""
     pipeline.prepare()
     from evalsuite.harness.published_model import PublishedModel
 
@@ -87,7 +92,7 @@ def _ask(run: PublishedRun, folder: Path, bar: Bar) -> tuple[dict[str, dict[str,
         files=lambda key: run.questions.files(items[key]),
     )
     scores = pipeline.run(_tasks(run, folder / "lighteval/data"), model, folder / "lighteval")
-    return scores, model.answers
+    return scores, model.answers, dict(Counter(model.missing.values()))
 
 
 def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
@@ -108,10 +113,11 @@ def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
 
 
 def _answers(run: PublishedRun, predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of answers.parquet, in the order of the items."""
+    """Return the rows of answers.parquet, in the order of the items, without questions that have no answer."""
     benchmark = run.questions.benchmark
     rows = []
-    for task, items in run.questions.by_task().items():
+    for task, asked in run.questions.by_task().items():
+        items = [item for item in asked if item.key in predictions]
         texts = [predictions[item.key]["text"] for item in items]
         scores = benchmark.scores([item.row for item in items], texts)
         for item, text, score in zip(items, texts, scores, strict=True):
@@ -145,6 +151,7 @@ def _answer(
         "robust": score.robust,
         "more": dict(score.more),
         "chance": benchmark.chance(item.row),
+        "ending": stored.get("ending", ""),
         "error": stored.get("error", ""),
     }
 

@@ -10,7 +10,7 @@ from lighteval.tasks.requests import Doc
 
 from evalsuite.benchmarks.base import IMAGE_MARK
 from evalsuite.data.images import media_type, reference_bytes
-from evalsuite.harness.endpoint_model import EndpointModel
+from evalsuite.harness.endpoint_model import EndpointModel, ask_text
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.errors import ImageError
 
@@ -32,8 +32,8 @@ class PublishedModel(EndpointModel):
             images = await asyncio.to_thread(self._images, doc)
         except ImageError as error:
             return {"text": "", "images": [], "error": f"image: {error.reason}"}
-        reply = await endpoint.answer_message(message(doc.query, images), max_tokens=doc.generation_size)
-        return {"text": reply, "images": [hashlib.sha256(image).hexdigest() for image in images]}
+        stored = await ask_text(endpoint, message(doc.query, images), doc)
+        return stored | {"images": [hashlib.sha256(image).hexdigest() for image in images]}
 
     def _images(self, doc: Doc) -> list[bytes]:
         return [reference_bytes(file) for file in self._files(doc.specific["item"])]

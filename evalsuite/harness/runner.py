@@ -11,6 +11,7 @@ runs/NAME/
 import asyncio
 import hashlib
 import io
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from evalsuite.benchmarks.export import Item
 from evalsuite.harness import pipeline
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.export_answers import KnownAnswers, rows_of
+from evalsuite.harness.outcomes import endings
 from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
@@ -100,13 +102,14 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     reset_if_changed(config, folder)
     write_bytes(gray, _gray_image())
     with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
-        scores, predictions = _run_pipeline(config, items, folder, bar)
+        scores, predictions, missing = _run_pipeline(config, items, folder, bar)
     known = KnownAnswers(config.export, config.trained_languages() or config.asked_languages())
     answers = rows_of(items, predictions, config.export, known)
     _compare_with_lighteval(answers, scores)
     with atomic_path(folder / "answers.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(answers), temporary)
-    return _results(config, answers)
+    outcome = {"missing": missing, "endings": endings(answers), "asked": len(items)}
+    return _results(config, answers) | outcome
 
 
 def _items(config: EvalConfig, gray: Path) -> list[Item]:
@@ -141,8 +144,8 @@ async def _choose_by(config: EvalConfig, items: list[Item], reporter: Reporter) 
 
 def _run_pipeline(
     config: EvalConfig, items: list[Item], folder: Path, bar: Bar
-) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
-    """Return lighteval's score of each task, and the model's answers by item."""
+) -> tuple[dict[str, float], dict[str, dict[str, Any]], dict[str, int]]:
+    """Return lighteval's score of each task, the model's answers by item, and numbers of missing ones by reason."""
     pipeline.prepare()
     from evalsuite.harness import tasks as lighteval_tasks
     from evalsuite.harness.endpoint_model import EndpointModel
@@ -152,7 +155,8 @@ def _run_pipeline(
     version = config.fingerprint()[:8]
     tasks = lighteval_tasks.module(items, folder / "lighteval/data", version=version, choose_by=config.choose_by)
     results = pipeline.run(tasks, model, folder / "lighteval")
-    return {name: next(iter(scores.values())) for name, scores in results.items()}, model.answers
+    scores = {name: next(iter(values.values())) for name, values in results.items()}
+    return scores, model.answers, dict(Counter(model.missing.values()))
 
 
 def _gray_image() -> bytes:

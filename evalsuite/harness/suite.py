@@ -1,12 +1,14 @@
 """A run of several benchmarks, as one folder with one results.json."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.source import DataSets
 from evalsuite.harness import published, runner
+from evalsuite.harness.outcomes import require_complete
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
 from evalsuite.harness.run_folder import FINGERPRINT
@@ -46,6 +48,8 @@ def evaluate(
     data: Path | None,
     folder: Path,
     reporter: Reporter,
+    *,
+    allow_missing: int = 0,
 ) -> dict[str, Any]:
     """Run the benchmarks one after another and return the content of results.json.
 
@@ -58,9 +62,10 @@ def evaluate(
         data: folder that the published data came from; None for the hub.
         folder: folder of the run.
         reporter: shows progress.
+        allow_missing: largest number of questions without an answer in a finished run.
 
     Raises:
-        UserError: the endpoint does not answer, or the export has no such questions.
+        UserError: the endpoint does not answer, or not enough; or the export has no such questions.
     """
     if export is not None:
         results = runner.evaluate(export, folder, reporter)
@@ -78,6 +83,9 @@ def evaluate(
             )
             for questions in loaded
         ]
+    parts = [results, *results.get("benchmarks", [])]
+    missing: Counter[str] = sum((Counter(part.get("missing", {})) for part in parts), Counter())
+    require_complete(missing, sum(part.get("asked", 0) for part in parts), allowed=allow_missing)
     asyncio.run(_require_same(subject))
     # It marks the run as finished.
     write_json(folder / "results.json", results)

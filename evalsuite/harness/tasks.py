@@ -1,5 +1,6 @@
 """The lighteval tasks of a run, each with a Parquet folder and a configuration."""
 
+import math
 import types
 from collections import defaultdict
 from pathlib import Path
@@ -17,6 +18,7 @@ from lighteval.tasks.requests import Doc, SamplingMethod
 from evalsuite.benchmarks.export import LETTER, LETTERS, LIKELIHOOD, Item, lettered
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import exact_match
+from evalsuite.metrics.missing import NO_ANSWER
 
 MAX_ANSWER_TOKENS = 32
 
@@ -25,7 +27,9 @@ class LikeliestOption(SampleLevelComputation):
     """Score of a choice question: 1 if the right option has the highest log-probability per token, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
-        """Score one document."""
+        """Score one document. NaN stands for a missing answer."""
+        if np.isnan(model_response.logprobs).any():
+            return math.nan
         return float(int(np.argmax(model_response.logprobs)) == doc.gold_index)
 
 
@@ -33,7 +37,9 @@ class LetterOfOption(SampleLevelComputation):
     """Score of a choice question: 1 if the answer has the letter of the right option, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
-        """Score one document."""
+        """Score one document. NaN stands for a missing answer."""
+        if model_response.final_text[0] == NO_ANSWER:
+            return math.nan
         letter = chosen_letter(model_response.final_text[0], LETTERS[: len(doc.choices)], doc.choices)
         return float(letter == LETTERS[doc.gold_index])
 
@@ -42,7 +48,9 @@ class ExactMatch(SampleLevelComputation):
     """Score of an open question: 1 if the answer equals a right one after normalization, else 0."""
 
     def compute(self, doc: Doc, model_response: ModelResponse, **_: object) -> float:
-        """Score one document."""
+        """Score one document. NaN stands for a missing answer."""
+        if model_response.final_text[0] == NO_ANSWER:
+            return math.nan
         return float(exact_match(model_response.final_text[0], doc.choices))
 
 
@@ -52,21 +60,21 @@ METRICS = {
         higher_is_better=True,
         category=SamplingMethod.LOGPROBS,
         sample_level_fn=LikeliestOption(),
-        corpus_level_fn=np.mean,
+        corpus_level_fn=np.nanmean,
     ),
     LETTER: SampleLevelMetric(
         metric_name="letter_accuracy",
         higher_is_better=True,
         category=SamplingMethod.GENERATIVE,
         sample_level_fn=LetterOfOption(),
-        corpus_level_fn=np.mean,
+        corpus_level_fn=np.nanmean,
     ),
     "open": SampleLevelMetric(
         metric_name="exact_match",
         higher_is_better=True,
         category=SamplingMethod.GENERATIVE,
         sample_level_fn=ExactMatch(),
-        corpus_level_fn=np.mean,
+        corpus_level_fn=np.nanmean,
     ),
 }
 

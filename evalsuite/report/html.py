@@ -72,6 +72,7 @@ def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
     examples = _examples(answers, export)
     return {
         "headline": _headline(results),
+        "outcome": published.outcome(results),
         "splits": [
             {
                 "name": split,

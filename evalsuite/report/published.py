@@ -74,10 +74,24 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
         f"Not scored: {count:,} {'row' if count == 1 else 'rows'} ({reason})."
         for reason, count in benchmark["dropped"].items()
     ]
+    sentences += outcome(benchmark)
     if benchmark["reference_errors"]:
         sentences.append(
             f"The reference stops with an error at {benchmark['reference_errors']:,} answers, which have no such score."
         )
+    return sentences
+
+
+def outcome(part: dict[str, Any]) -> list[str]:
+    """Return how many questions have no answer, or one that is truncated, refused or empty."""
+    asked = part["asked"]
+    sentences = [
+        f"No answer to {count:,} of {asked:,} questions ({kind}), which have no score."
+        for kind, count in part["missing"].items()
+    ]
+    endings = ", ".join(f"{kind} {count:,}" for kind, count in part["endings"].items())
+    if endings:
+        sentences.append(f"Answers that are not ordinary ones, of {asked:,}: {endings}. They are scored as they are.")
     return sentences
 
 

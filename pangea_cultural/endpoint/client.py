@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import openai
 
 from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
+from pangea_cultural.endpoint.retry_after import retry_after_s
 from pangea_cultural.errors import UserError
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -17,6 +18,11 @@ MAX_TOKENS = 128
 CONCURRENCY = 32
 """Concurrent requests: enough to fill vLLM's batches. More connections only slow the client down."""
 RETRIES = 2
+"""Further attempts after a failure of the connection or of the server, with pauses of at most some seconds."""
+MOST_PAUSES = 20
+"""Answers "too many requests" before a request fails."""
+LONGEST_PAUSE_S = 60.0
+MAX_ANSWER_CHARACTERS = 200_000
 
 Result = TypeVar("Result")
 
@@ -32,6 +38,14 @@ class Likelihood(NamedTuple):
     def mean(self) -> float:
         """The mean log-probability per token, which is comparable between answers of different lengths."""
         return self.logprob / self.num_tokens
+
+
+class Answer(NamedTuple):
+    """The answer to a message."""
+
+    text: str
+    ending: str = ""
+    """Why it is not an ordinary answer: `truncated`, `refused` or `empty`; empty for one that is."""
 
 
 class NoAnswerError(UserError):
@@ -75,7 +89,8 @@ class Endpoint:
     def __init__(
         self, url: str, *, api_key: str | None = None, model: str | None = None, timeout_s: float = 120
     ) -> None:
-        self.url = url
+        self.url = url.rstrip("/")
+        self._timeout_s = timeout_s
         self._client = openai.AsyncOpenAI(
             base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
         )
@@ -92,16 +107,19 @@ class Endpoint:
     async def model(self) -> str:
         """Return the name of the model."""
         if self._model is None:
-            models = await self._call(self._client.models.list)
-            if not models.data:
+            names = await self.models()
+            if not names:
                 raise UserError(f"The endpoint {self.url} serves no model. Choose another with --endpoint.")
-            self._model = models.data[0].id
+            self._model = names[0]
         return self._model
 
     async def models(self) -> list[str]:
         """Return the names of all models; none if the endpoint has no list of them."""
         listed = await self._call(self._client.models.list)
-        return [model.id for model in listed.data or []]
+        try:
+            return [str(model.id) for model in listed.data or []]
+        except AttributeError as error:
+            raise self._no_completion() from error
 
     async def server_version(self) -> str | None:
         """Return the version of the server, as vLLM tells it; None if the endpoint does not tell it."""
@@ -115,17 +133,26 @@ class Endpoint:
 
     async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
         """Return the greedy answer to a question, with or without an image."""
-        return await self.answer_message(question(image, text), max_tokens=max_tokens)
+        return (await self.reply(question(image, text), max_tokens=max_tokens)).text
 
-    async def answer_message(self, message: Any, *, max_tokens: int = MAX_TOKENS) -> str:
-        """Return the greedy answer to a user's message, which may have several images."""
+    async def reply(self, message: Any, *, max_tokens: int = MAX_TOKENS) -> Answer:
+        """Return the greedy answer to a user's message, which may have several images.
+
+        Raises:
+            NoAnswerError: the endpoint does not answer this request, or not with a chat completion.
+        """
         model = await self.model()
         reply = await self._call(
             lambda: self._client.chat.completions.create(
                 model=model, messages=[message], max_tokens=max_tokens, temperature=0
             )
         )
-        return reply.choices[0].message.content or ""
+        try:
+            choice = reply.choices[0]
+            text, refusal = choice.message.content or "", choice.message.refusal
+            return _answer(str(text), str(choice.finish_reason), refused=bool(refusal))
+        except (AttributeError, IndexError, TypeError) as error:
+            raise self._no_completion() from error
 
     async def stream(
         self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS
@@ -217,27 +244,59 @@ class Endpoint:
         except (_MissingError, KeyError, TypeError, ValueError) as error:
             raise self._no_likelihoods("it does not tell the tokens of a chat") from error
 
+    def _no_completion(self) -> NoAnswerError:
+        return NoAnswerError(
+            "no chat completion",
+            f"{self.url} does not answer as an OpenAI-compatible API. Check the URL, which usually ends in /v1.",
+        )
+
     async def _call(self, request: Callable[[], Awaitable[Result]]) -> Result:
-        try:
-            async with self._slots:
-                return await request()
-        except openai.AuthenticationError as error:
-            raise UserError(
-                f"The endpoint {self.url} rejects the key. Pass the right one with --api-key-file."
-            ) from error
-        except openai.NotFoundError as error:
-            raise _MissingError(
-                f"The endpoint {self.url} does not serve {self._model}, or lacks this request. Choose another one."
-            ) from error
-        except openai.APIConnectionError as error:
-            raise NoAnswerError(
+        """Return the response to a request. An endpoint that is busy is asked again after a pause."""
+        for pauses in range(MOST_PAUSES + 1):
+            try:
+                async with self._slots:
+                    return await request()
+            except openai.RateLimitError as error:
+                if pauses == MOST_PAUSES:
+                    raise self._failed(error) from error
+                asked = retry_after_s(error.response.headers.get("Retry-After"), error.response.headers.get("Date"))
+                await asyncio.sleep(min(2.0**pauses if asked is None else asked, LONGEST_PAUSE_S))
+            except openai.OpenAIError as error:
+                raise self._failed(error) from error
+            except ValueError as error:
+                raise self._no_completion() from error
+        raise AssertionError("the last pause ends the loop")
+
+    def _failed(self, error: openai.OpenAIError) -> UserError:
+        """Return the error for a failed request: `NoAnswerError` where others may succeed."""
+        if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
+            return UserError(f"The endpoint {self.url} rejects the key. Pass the right one with --api-key-file.")
+        if isinstance(error, openai.NotFoundError):
+            what = "has no list of models" if self._model is None else f"does not serve {self._model}"
+            return _MissingError(f"The endpoint {self.url} {what}. Check the URL, which usually ends in /v1.")
+        if isinstance(error, openai.APITimeoutError):
+            fact = f"No answer from {self.url} within {self._timeout_s:g} s"
+            return NoAnswerError("timeout", f"{fact}. Raise the limit with --timeout.")
+        if isinstance(error, openai.APIConnectionError):
+            return NoAnswerError(
                 "connection", f"No answer from {self.url}. Start an endpoint with `pcult serve CHECKPOINT`."
-            ) from error
-        except openai.APIStatusError as error:
-            raise NoAnswerError(
+            )
+        if isinstance(error, openai.APIStatusError):
+            return NoAnswerError(
                 f"status {error.status_code}",
-                f"{self.url} rejected a request ({error.message[:300]}). See the server's log.",
-            ) from error
+                f"{self.url} rejected a request ({' '.join(error.message.split())[:300]}). See the server's log.",
+            )
+        return self._no_completion()
+
+
+def _answer(text: str, finish_reason: str, *, refused: bool) -> Answer:
+    # Lone surrogates are no text, and cannot be stored.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if refused or finish_reason == "content_filter":
+        return Answer(text, "refused")
+    if finish_reason == "length" or len(text) > MAX_ANSWER_CHARACTERS:
+        return Answer(text[:MAX_ANSWER_CHARACTERS], "truncated")
+    return Answer(text, "" if text.strip() else "empty")
 
 
 def model_name(url: str, api_key: str | None = None) -> str:

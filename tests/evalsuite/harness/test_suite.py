@@ -1,17 +1,18 @@
 """Runs through lighteval's pipeline with an endpoint whose answers are known."""
 
+import math
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.benchmarks.registry import PUBLISHED
-from evalsuite.harness import suite
+from evalsuite.harness import endpoint_model, suite
 from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
-from pangea_cultural.endpoint.client import Likelihood, NoAnswerError, NoLikelihoodsError
+from pangea_cultural.endpoint.client import Answer, Likelihood, NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
@@ -22,8 +23,11 @@ EVERYTHING = Selection(languages=(), max_questions=None, seed=0)
 NAMES = ("marvl", "merlin", "mmmu", "alm_bench", "worldcuisines_open")
 
 
+ASKED_OF_THE_EXPORT = {*tiny.ASK.values(), "What is this called?"}
+
+
 class Endpoint:
-    """Says yes to everything, and prefers Peru."""
+    """Says yes to everything, and Peru to questions of an export."""
 
     asked = 0
     has_likelihoods = True
@@ -46,13 +50,17 @@ class Endpoint:
     async def server_version(self):
         return None
 
-    async def answer(self, image, text, *, max_tokens):
-        # The right letter, if there are options.
-        return next((line[0] for line in text.splitlines() if line.endswith(". Peru")), "Peru")
-
-    async def answer_message(self, message, *, max_tokens):
+    async def reply(self, message, *, max_tokens):
+        content = message["content"]
+        text = content if isinstance(content, str) else content[-1]["text"]
         Endpoint.asked += 1
-        return "Yes."
+        return Answer(self.text(text))
+
+    def text(self, text):
+        if text in ASKED_OF_THE_EXPORT:
+            return "Peru"
+        # The right letter, if Peru is an option.
+        return next((line[0] for line in text.splitlines() if line.endswith(". Peru")), "Yes.")
 
     async def choose(self, image, text, choices):
         if not Endpoint.has_likelihoods:
@@ -60,14 +68,15 @@ class Endpoint:
         return [Likelihood(-1.0 if choice == "Peru" else -2.0, 1) for choice in choices]
 
 
-def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=None, **selected):
+def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=None, allow_missing=0, **selected):
     identity = Identity(model=Endpoint.name, weights="1f" * 16, files="2f" * 16)
     subject = Subject(connect=Endpoint, identity=identity, training=training or {})
     loaded = loaded or suite.load_all(names, data, replace(EVERYTHING, **selected))
     config = export and EvalConfig(
         **vars(subject), export=export, splits=("test",), languages=(), max_questions=4, seed=0
     )
-    return suite.evaluate(subject, config, loaded, data, folder, Reporter(quiet=True))
+    reporter = Reporter(quiet=True)
+    return suite.evaluate(subject, config, loaded, data, folder, reporter, allow_missing=allow_missing)
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +185,104 @@ def test_endpoint_that_fails_is_not_asked_for_letters(tmp_path, data, monkeypatc
     monkeypatch.setattr(Endpoint, "choose", choose)
     with pytest.raises(NoAnswerError, match="No answer"):
         evaluate(tmp_path / "run", data, export=tiny.write_export(tmp_path / "export"), names=())
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Let requests fail whose text has a word. Return the function that changes the word."""
+    answered = Endpoint.reply
+
+    def fail(word, kind="timeout"):
+        async def reply(self, message, *, max_tokens):
+            if word and word in str(message["content"][-1]):
+                raise NoAnswerError(kind, "No answer. Raise the limit.")
+            return await answered(self, message, max_tokens=max_tokens)
+
+        monkeypatch.setattr(Endpoint, "reply", reply)
+
+    return fail
+
+
+def test_missing_answers_end_a_run_and_are_asked_again(tmp_path, data, failing):
+    def ask(**options):
+        before = Endpoint.asked
+        results = evaluate(tmp_path, data, names=("marvl",), languages=("sw", "ta"), **options)
+        return results["benchmarks"][0], Endpoint.asked - before
+
+    failing("sw 1")
+    with pytest.raises(UserError, match=r"1 of 6 questions have no answer \(timeout 1\)\. .*--allow-missing 1\."):
+        ask()
+    assert not (tmp_path / "results.json").exists()
+    part, asked = ask(allow_missing=1)
+    assert asked == 0, "the others are kept, and the failure is not an answer"
+    assert (part["missing"], part["asked"], part["questions"]) == ({"timeout": 1}, 6, 5)
+    assert {row["languages"]: row["n"] for row in part["figures"]} == {"sw": 2, "ta": 3, "mul": 5}
+    html.write([tmp_path], tmp_path / "report.html")
+    assert "No answer to 1 of 6 questions (timeout), which have no score." in (tmp_path / "report.html").read_text()
+    failing("")
+    part, asked = ask()
+    assert (part["missing"], part["questions"], asked) == ({}, 6, 1)
+
+
+def test_endpoint_that_is_down_ends_a_run_early(tmp_path, data, failing, monkeypatch):
+    monkeypatch.setattr(endpoint_model, "MOST_FAILURES_IN_A_ROW", 3)
+    failing("?", kind="connection")
+    with pytest.raises(NoAnswerError):
+        evaluate(tmp_path, data, names=("marvl",))
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([math.nan] * 4, "not finite"), ([-1.0, math.inf, -2.0, -3.0], "not finite"), ([-9999.0] * 4, "equal")],
+)
+def test_likelihoods_that_tell_nothing_are_no_answers(tmp_path, data, monkeypatch, values, kind):
+    async def choose(self, image, text, choices):
+        return [Likelihood(value, 1) for value in values]
+
+    monkeypatch.setattr(Endpoint, "choose", choose)
+    export = tiny.write_export(tmp_path / "export")
+    with pytest.raises(UserError, match=rf"of .* questions have no answer \(likelihoods are {kind} \d+\)"):
+        evaluate(tmp_path / "run", data, export=export, names=())
+    results = evaluate(tmp_path / "run", data, export=export, names=(), allow_missing=1000)
+    choice = [row for row in results["figures"] if row["question_type"] == "choice"]
+    assert {row["image"]["n"] for row in choice} == {0} and all(row["frequent"]["n"] for row in choice)
+    assert all(row["image"]["n"] for row in results["figures"] if row["question_type"] == "open")
+
+
+def test_reasoning_and_endings_are_stored_and_counted(tmp_path, data, monkeypatch):
+    async def reply(self, message, *, max_tokens):
+        text = message["content"][-1]["text"]
+        return Answer("<think>No?</think>Yes.") if "sw 0" in text else Answer("", "refused")
+
+    monkeypatch.setattr(Endpoint, "reply", reply)
+    (part,) = evaluate(tmp_path, data, names=("marvl",), languages=("sw",))["benchmarks"]
+    assert part["endings"] == {"refused": 2}
+    rows = pq.read_table(tmp_path / "benchmarks/marvl/answers.parquet").to_pylist()
+    assert [(row["prediction"], row["robust"], row["ending"]) for row in rows] == [
+        ("Yes.", 1.0, ""),
+        ("", 0.0, "refused"),
+        ("", 0.0, "refused"),
+    ]
+    assert b'"raw":"<think>No?</think>Yes."' in (tmp_path / "benchmarks/marvl/answers.jsonl").read_bytes()
+    html.write([tmp_path], tmp_path / "report.html")
+    assert "not ordinary ones, of 3: refused 2. They are scored as they are." in (tmp_path / "report.html").read_text()
+
+
+def test_line_without_an_item_is_asked_again(tmp_path, data):
+    evaluate(tmp_path, data, names=("marvl",), languages=("sw",))
+    path = tmp_path / "benchmarks/marvl/answers.jsonl"
+    path.write_bytes(b'{"text": "No."}\n[]\n' + b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    before = Endpoint.asked
+    (part,) = evaluate(tmp_path, data, names=("marvl",), languages=("sw",))["benchmarks"]
+    assert (part["questions"], Endpoint.asked - before) == (3, 1)
+
+
+def test_export_with_a_missing_image_counts_it(tmp_path, data):
+    export = tiny.write_export(tmp_path / "export")
+    row = next(row for row in export.questions("test") if row.question_type == "open")
+    export.image_file(row.image).unlink()
+    with pytest.raises(UserError, match=r"\(image missing \d+\)"):
+        evaluate(tmp_path / "run", data, export=export, names=())
 
 
 def test_scores_are_those_of_the_known_answers(run):

@@ -24,7 +24,7 @@ class ScriptedEndpoint:
     Args:
         script: returns the answer to a request.
         key: key that it asks for.
-        models: names that it lists; None if it has no such list.
+        models: names that it lists, or a page that it sends instead; None if it has no such list.
         tokenize: returns the answer of /tokenize to a body; None if it has no such address.
     """
 
@@ -33,7 +33,7 @@ class ScriptedEndpoint:
         script: Script,
         *,
         key: str | None = None,
-        models: list[str] | None = None,
+        models: list[str] | str | None = None,
         tokenize: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
     ) -> None:
         self._script, self._key, self._models, self._tokenize = script, key, models, tokenize
@@ -63,6 +63,8 @@ class ScriptedEndpoint:
             return web.Response(status=401)
         if self._models is None:
             return web.Response(status=404)
+        if isinstance(self._models, str):
+            return web.Response(text=self._models, content_type="text/html")
         return web.json_response({"data": [{"id": name} for name in self._models]})
 
     async def _tokens(self, request: web.Request) -> web.Response:

@@ -2,10 +2,24 @@
 
 import asyncio
 
+import orjson
 import pytest
 
-from pangea_cultural.endpoint.client import MAX_IMAGE_BYTES, Endpoint, data_url, gather, model_name, question
+from pangea_cultural.endpoint import client
+from pangea_cultural.endpoint.client import (
+    MAX_IMAGE_BYTES,
+    MOST_PAUSES,
+    Answer,
+    Endpoint,
+    NoAnswerError,
+    data_url,
+    gather,
+    model_name,
+    question,
+)
 from pangea_cultural.errors import UserError
+from tests.helpers.fast_clock import fast_clock
+from tests.helpers.servers.scripted_endpoint import HANG, RESET, ScriptedEndpoint, completion
 
 UNREACHABLE = "http://127.0.0.1:9/v1"
 
@@ -51,3 +65,110 @@ def test_gather_bounds_concurrency_and_keeps_the_order():
 
     assert asyncio.run(gather(work, range(20), concurrency=3, done=done)) == [2 * n for n in range(20)]
     assert (peak, finished) == (3, 20)
+
+
+def reply(server, **options):
+    async def ask():
+        async with Endpoint(server.url, **options) as endpoint:
+            return await endpoint.reply(question(None, "Who?"), max_tokens=4)
+
+    return asyncio.run(ask())
+
+
+def body(**message):
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": None} | message}
+    return orjson.dumps({"object": "chat.completion", "choices": [choice]})
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ("Peru", Answer("Peru")),
+        (body(), Answer("", "empty")),
+        (" \n", Answer(" \n", "empty")),
+        (completion("The country is", "length"), Answer("The country is", "truncated")),
+        (completion("", "content_filter"), Answer("", "refused")),
+        (body(refusal="I cannot say."), Answer("", "refused")),
+        (body(content="Ja?pan").replace(b"?", b"\\ud800"), Answer("Ja\ufffdpan")),
+        (body(content="?").replace(b"?", b"\\ud83d\\ude00"), Answer("\U0001f600")),
+        ("A" * 300_000, Answer("A" * client.MAX_ANSWER_CHARACTERS, "truncated")),
+    ],
+    ids=["text", "null", "blank", "truncated", "filtered", "refused", "lone surrogate", "emoji", "too long"],
+)
+def test_answer_says_how_it_ended(sent, expected):
+    with ScriptedEndpoint(lambda body, number: sent, models=["m"]) as server:
+        assert reply(server) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind"),
+    [
+        (b'{"object": "chat.completion", "choices": []}', "no chat completion"),
+        (b'{"error": {"message": "overloaded"}}', "no chat completion"),
+        (b'{"choices": [{"message": null}]}', "no chat completion"),
+        (b"{not json", "no chat completion"),
+        (b'"text"', "no chat completion"),
+        (400, "status 400"),
+        (500, "status 500"),
+        (RESET, "connection"),
+        (HANG, "timeout"),
+    ],
+    ids=["no choices", "error", "no message", "no JSON", "a text", "400", "500", "reset", "hang"],
+)
+def test_failed_request_is_no_answer_and_has_a_kind(sent, kind, monkeypatch):
+    monkeypatch.setattr(client, "RETRIES", 0)
+    with ScriptedEndpoint(lambda body, number: sent, models=["m"]) as server, pytest.raises(NoAnswerError) as error:
+        reply(server, timeout_s=0.3)
+    assert error.value.kind == kind
+    assert "\n" not in str(error.value) and server.url in str(error.value)
+
+
+def test_busy_endpoint_is_asked_again_after_the_pause_that_it_wants():
+    script = lambda body, number: (429, {"Retry-After": "7"}) if number <= 12 else "Peru"  # noqa: E731
+    with ScriptedEndpoint(script, models=["m"]) as server, fast_clock() as waits:
+        assert reply(server) == Answer("Peru")
+    assert len(server.bodies) == 13 and max(waits) <= 8
+
+
+def test_endpoint_that_stays_busy_is_given_up(monkeypatch):
+    monkeypatch.setattr(client, "RETRIES", 0)
+    with (
+        ScriptedEndpoint(lambda body, number: 429, models=["m"]) as server,
+        fast_clock(),
+        pytest.raises(NoAnswerError) as error,
+    ):
+        reply(server)
+    assert error.value.kind == "status 429" and len(server.bodies) == MOST_PAUSES + 1
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("/v1/", None), ("", r"has no list of models\. Check the URL, which usually ends in /v1"), ("/v2", "no list of")],
+)
+def test_url_without_v1_is_said_and_a_slash_is_accepted(address, message):
+    with ScriptedEndpoint(lambda body, number: "Peru", models=["m"]) as server:
+        url = server.url.removesuffix("/v1") + address
+        if message is None:
+            assert model_name(url) == "m"
+        else:
+            with pytest.raises(UserError, match=message):
+                model_name(url)
+
+
+def test_page_instead_of_a_list_of_models_is_one_line():
+    message = "does not answer as an OpenAI-compatible API"
+    with (
+        ScriptedEndpoint(lambda body, number: "", models="<html>It works</html>") as server,
+        pytest.raises(UserError, match=message),
+    ):
+        model_name(server.url)
+
+
+def test_request_that_waits_for_a_failed_one_leaves_no_warning(recwarn):
+    async def ask():
+        async with Endpoint("http://127.0.0.1:9/v1", model="m", timeout_s=2) as endpoint:
+            await gather(lambda item: endpoint.reply(question(None, "Who?")), range(200), concurrency=200)
+
+    with pytest.raises(NoAnswerError):
+        asyncio.run(ask())
+    assert [str(warning.message) for warning in recwarn if "never awaited" in str(warning.message)] == []
