@@ -62,7 +62,8 @@ EXPORT_QUESTIONS = 64
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace, or runs/MODEL-TASKS.",
+    help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace, or runs/MODEL-TASKS; with a number behind it "
+    "if that folder has a run of another model or with other settings.",
 )
 @click.option("--api-key-file", "api_key", type=KeyFile(), help="File with the endpoint's key.")
 @click.option(
@@ -114,7 +115,7 @@ def evaluate(
     from evalsuite.benchmarks.registry import resolve
     from evalsuite.harness import suite
     from evalsuite.harness.questions import Selection
-    from evalsuite.harness.run_folder import require_run_folder
+    from evalsuite.harness.run_folder import require_run_folder, safe_name
     from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.console import Reporter
 
@@ -123,31 +124,30 @@ def evaluate(
         return
     if (endpoint is None) == (model is None):
         raise click.UsageError("Give either --endpoint or --model.")
-    names = resolve(tasks)
+    names, splits, codes = resolve(tasks), tuple(dict.fromkeys(splits)), _codes(languages)
     if out is not None:
         require_run_folder(out)
     workspace.create()
     source = _export(names, workspace.exports / export, data)
-    codes = _codes(languages)
     published = tuple(name for name in names if name != EXPORT)
     loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
         checkpoints = [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))]
         subject = _subject(served, checkpoints, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
-        folder = out or workspace.runs / f"{served.model}-{'-'.join(tasks if published else splits)}"
-        reporter = Reporter(quiet=quiet)
-        results = suite.evaluate(subject, config, loaded, data, folder, reporter, allow_missing=allow_missing)
+        plan = suite.plan(subject, config, loaded, data, allow_missing=allow_missing)
+        base = workspace.runs / safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
+        results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
     if as_json:
-        print_json(results | {"run": str(folder)})
+        print_json(results)
     else:
-        _print_summary(results, folder)
+        _print_summary(results)
 
 
 def _codes(languages: tuple[str, ...]) -> tuple[str, ...]:
     from pangea_cultural.reference.languages import language
 
-    return tuple(language(code).code for code in languages)
+    return tuple(dict.fromkeys(language(code).code for code in languages))
 
 
 def _export(names: tuple[str, ...], path: Path, data: Path | None) -> "Export | None":
@@ -210,14 +210,14 @@ def _print_benchmarks(as_json: bool) -> None:
         Console().print(published.benchmark_table(rows))
 
 
-def _print_summary(results: dict[str, Any], folder: Path) -> None:
+def _print_summary(results: dict[str, Any]) -> None:
     from rich.console import Console
 
     from evalsuite.report import published, terminal
 
     for table in [*terminal.summary(results), *published.summary(results)]:
         Console().print(table)
-    click.echo(f"Run: {folder} (`pcult report {folder}` writes its report)")
+    click.echo(f"Run: {results['run']} (`pcult report {results['run']}` writes its report)")
 
 
 @click.command()

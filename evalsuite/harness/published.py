@@ -21,7 +21,6 @@ from evalsuite.harness import pipeline
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.outcomes import endings
 from evalsuite.harness.questions import Item, Questions
-from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.language_figures import language_figures
 from evalsuite.statistics.clusters import united
@@ -59,7 +58,6 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
         UserError: the endpoint does not answer.
     """
     questions = run.questions
-    reset_if_changed(run, folder)
     with reporter.bar(f"{questions.benchmark.name}: {run.subject.model}", len(questions.items), "questions") as bar:
         lighteval_scores, predictions, missing = _ask(run, folder, bar)
     answers = _answers(run, predictions)

@@ -26,7 +26,6 @@ from evalsuite.harness import pipeline
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.export_answers import KnownAnswers, rows_of
 from evalsuite.harness.outcomes import endings
-from evalsuite.harness.run_folder import reset_if_changed
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
 from pangea_cultural.dataset.export import MANIFEST, Export
@@ -88,6 +87,31 @@ class EvalConfig(Subject):
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def prepared(config: EvalConfig, reporter: Reporter) -> EvalConfig:
+    """Return the settings with the way that options are compared: the endpoint is asked whether it gives likelihoods.
+
+    Raises:
+        UserError: the endpoint does not answer.
+    """
+    return replace(config, choose_by=asyncio.run(_choose_by(config, reporter)))
+
+
+async def _choose_by(config: EvalConfig, reporter: Reporter) -> str:
+    rows = (row for split in config.splits for row in config.export.questions(split))
+    row = next((row for row in rows if row.choices), None)
+    if row is None:
+        return benchmark.LIKELIHOOD
+    async with config.connect() as endpoint:
+        try:
+            await endpoint.choose(None, row.question, row.choices)
+        except NoAnswerError as error:
+            if error.kind not in NO_LIKELIHOODS:
+                raise
+            reporter.note(f"evaluate: {error}")
+            return benchmark.LETTER
+    return benchmark.LIKELIHOOD
+
+
 def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, Any]:
     """Run an evaluation and return the content of results.json.
 
@@ -98,8 +122,6 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     """
     gray = folder / "gray.png"
     items = _items(config, gray)
-    config = replace(config, choose_by=asyncio.run(_choose_by(config, items, reporter)))
-    reset_if_changed(config, folder)
     write_bytes(gray, _gray_image())
     with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
         scores, predictions, missing = _run_pipeline(config, items, folder, bar)
@@ -124,22 +146,6 @@ def _items(config: EvalConfig, gray: Path) -> list[Item]:
             gray=gray,
         )
     return chosen
-
-
-async def _choose_by(config: EvalConfig, items: list[Item], reporter: Reporter) -> str:
-    """Return how the options of choice questions are compared: the endpoint is asked whether it gives likelihoods."""
-    row = next((item.question for item in items if item.question.choices), None)
-    if row is None:
-        return benchmark.LIKELIHOOD
-    async with config.connect() as endpoint:
-        try:
-            await endpoint.choose(None, row.question, row.choices)
-        except NoAnswerError as error:
-            if error.kind not in NO_LIKELIHOODS:
-                raise
-            reporter.note(f"evaluate: {error}")
-            return benchmark.LETTER
-    return benchmark.LIKELIHOOD
 
 
 def _run_pipeline(

@@ -1,23 +1,24 @@
 """A run of several benchmarks, as one folder with one results.json."""
 
 import asyncio
+import hashlib
 from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.source import DataSets
-from evalsuite.harness import published, runner
+from evalsuite.harness import published, run_folder, runner
 from evalsuite.harness.outcomes import require_complete
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
-from evalsuite.harness.run_folder import FINGERPRINT
 from evalsuite.harness.subject import Subject
 from pangea_cultural.endpoint.identity import require_same
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.environment import versions
-from pangea_cultural.utils.files import write_bytes, write_json
+from pangea_cultural.utils.files import write_json
 
 
 def load_all(names: tuple[str, ...], data: Path | None, selection: Selection) -> list[Questions]:
@@ -41,55 +42,79 @@ def load_all(names: tuple[str, ...], data: Path | None, selection: Selection) ->
     return found
 
 
-def evaluate(
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run asks, and whom."""
+
+    subject: Subject
+    export: runner.EvalConfig | None
+    """Settings of the benchmark `export`; None to leave it out."""
+    published: list[PublishedRun]
+    """The published benchmarks."""
+    allow_missing: int = 0
+    """Largest number of questions without an answer in a finished run."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything that the answers depend on."""
+        parts = [run.fingerprint() for run in [*([self.export] if self.export else []), *self.published]]
+        return hashlib.sha256(repr([*self.subject.identity.parts(), *parts]).encode()).hexdigest()
+
+
+def plan(
     subject: Subject,
     export: runner.EvalConfig | None,
     loaded: list[Questions],
     data: Path | None,
-    folder: Path,
-    reporter: Reporter,
     *,
     allow_missing: int = 0,
-) -> dict[str, Any]:
-    """Run the benchmarks one after another and return the content of results.json.
-
-    A repeated call asks only the questions without an answer.
+) -> Plan:
+    """Return the plan of a run.
 
     Args:
         subject: the model.
         export: settings of the benchmark `export`; None to leave it out.
         loaded: the questions of the published benchmarks.
         data: folder that the published data came from; None for the hub.
-        folder: folder of the run.
-        reporter: shows progress.
         allow_missing: largest number of questions without an answer in a finished run.
+    """
+    runs = [PublishedRun(subject=subject, questions=questions, data=data) for questions in loaded]
+    return Plan(subject=subject, export=export, published=runs, allow_missing=allow_missing)
+
+
+def evaluate(plan: Plan, base: Path, reporter: Reporter, *, exact: bool = False) -> dict[str, Any]:
+    """Run the benchmarks one after another; return the content of results.json with the folder as `run`.
+
+    A repeated call asks only the questions without an answer. Another plan gets another folder.
+
+    Args:
+        plan: what is asked.
+        base: folder of the run, with a number behind its name if it has another plan.
+        reporter: shows progress.
+        exact: refuse a folder with another plan instead.
 
     Raises:
-        UserError: the endpoint does not answer, or not enough; or the export has no such questions.
+        UserError: the endpoint does not answer, or not enough; the export has no such questions; or the folder has
+            other files.
     """
-    if export is not None:
-        results = runner.evaluate(export, folder, reporter)
-    else:
-        results = {**subject.about(), "splits": [], "figures": [], "versions": versions(runner.PACKAGES)}
-        if not (folder / FINGERPRINT).exists():
-            write_bytes(folder / FINGERPRINT, repr(subject.identity.parts()).encode())
-    if loaded:
-        (folder / "results.json").unlink(missing_ok=True)
-        results["benchmarks"] = [
-            published.evaluate(
-                PublishedRun(subject=subject, questions=questions, data=data),
-                folder / "benchmarks" / questions.benchmark.name,
-                reporter,
-            )
-            for questions in loaded
-        ]
-    parts = [results, *results.get("benchmarks", [])]
-    missing: Counter[str] = sum((Counter(part.get("missing", {})) for part in parts), Counter())
-    require_complete(missing, sum(part.get("asked", 0) for part in parts), allowed=allow_missing)
-    asyncio.run(_require_same(subject))
-    # It marks the run as finished.
-    write_json(folder / "results.json", results)
-    return results
+    if plan.export is not None:
+        plan = replace(plan, export=runner.prepared(plan.export, reporter))
+    with run_folder.opened(base, plan.fingerprint(), exact=exact) as folder:
+        if plan.export is not None:
+            results = runner.evaluate(plan.export, folder, reporter)
+        else:
+            results = {**plan.subject.about(), "splits": [], "figures": [], "versions": versions(runner.PACKAGES)}
+        if plan.published:
+            results["benchmarks"] = [
+                published.evaluate(run, folder / "benchmarks" / run.questions.benchmark.name, reporter)
+                for run in plan.published
+            ]
+        parts = [results, *results.get("benchmarks", [])]
+        missing: Counter[str] = sum((Counter(part.get("missing", {})) for part in parts), Counter())
+        require_complete(missing, sum(part.get("asked", 0) for part in parts), allowed=plan.allow_missing)
+        asyncio.run(_require_same(plan.subject))
+        # It marks the run as finished.
+        write_json(folder / "results.json", results)
+    return results | {"run": str(folder)}
 
 
 async def _require_same(subject: Subject) -> None:

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from evalsuite.metrics.accuracy import CONTROLS
 from pangea_cultural.cli.main import pcult
+from pangea_cultural.errors import UserError
 
 pytestmark = pytest.mark.serving
 
@@ -97,13 +98,15 @@ def test_interrupted_evaluation_asks_only_missing_questions(run, server, workspa
     assert details(workspace) == 2 * 2 * 4 * 3, "the details of the first run are removed"
 
 
-def test_changed_languages_remove_the_old_answers(run, server, workspace):
-    first = evaluate(server, workspace, "--split", "dev", "--out", workspace / "runs/other")
-    answers = (workspace / "runs/other/answers.jsonl").read_bytes()
-    second = evaluate(server, workspace, "--split", "dev", "--out", workspace / "runs/other", "--languages", "de")
+def test_changed_languages_get_another_folder(run, server, workspace):
+    first = evaluate(server, workspace, "--split", "dev", "--languages", "de,en,de")
+    second = evaluate(server, workspace, "--split", "dev", "--split", "dev", "--languages", "de,de")
     assert {row["language"] for row in second["figures"]} == {"de", "*"}
-    assert first["figures"] != second["figures"]
-    assert (workspace / "runs/other/answers.jsonl").stat().st_size < len(answers)
+    assert (first["run"], second["run"]) == tuple(str(workspace / f"runs/tiny-dev{end}") for end in ("", "-2"))
+    german = [row for row in first["figures"] if row["language"] == "de"]
+    assert german and german == [row for row in second["figures"] if row["language"] == "de"]
+    with pytest.raises(UserError, match="Choose another --out"):
+        evaluate(server, workspace, "--split", "dev", "--out", second["run"])
 
 
 def test_report_is_one_file_and_escapes_html(run, workspace):

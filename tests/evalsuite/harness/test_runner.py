@@ -1,18 +1,13 @@
-"""Reuse of a run folder, and the fingerprint of an evaluation."""
+"""The identity of the model, and the fingerprint of an evaluation."""
 
-import contextlib
 import dataclasses
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from evalsuite.harness import pipeline, run_folder, runner
+from evalsuite.harness import pipeline, runner
 from evalsuite.harness.subject import Subject
-from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.endpoint.identity import Identity, digest
-from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import sha256_file, write_json
 from tests.helpers import tiny
 from tests.helpers.servers.scripted_endpoint import ScriptedEndpoint
@@ -34,66 +29,8 @@ def config(data, **changes):
     return runner.EvalConfig(connect=lambda: None, export=data, seed=0, **settings | changes)
 
 
-@pytest.fixture
-def finished(data, tmp_path):
-    """Folder of a finished run."""
-    run_folder.reset_if_changed(config(data), tmp_path)
-    (tmp_path / "answers.jsonl").write_text('{"item": "q|image", "text": "Peru"}\n')
-    (tmp_path / "results.json").write_text("{}")
-    return tmp_path
-
-
 def names(folder):
     return {path.name for path in folder.iterdir()}
-
-
-def test_same_config_keeps_all_files(data, finished):
-    run_folder.reset_if_changed(config(data), finished)
-    assert names(finished) == {"fingerprint", "answers.jsonl", "results.json"}
-
-
-def test_changed_config_removes_results_and_answers(data, finished):
-    run_folder.reset_if_changed(config(data, max_questions=7), finished)
-    assert names(finished) == {"fingerprint"}
-
-
-def test_kill_at_start_of_same_config_keeps_answers(data, finished, monkeypatch):
-    def killed(path, text):
-        """Truncate the file, then stop before writing it."""
-        path.open("w").close()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_text", killed)
-    monkeypatch.setattr(Path, "write_bytes", killed)
-    for _ in range(2):
-        with contextlib.suppress(KeyboardInterrupt):
-            run_folder.reset_if_changed(config(data), finished)
-    assert (finished / "answers.jsonl").exists()
-
-
-def test_eval_rejects_out_folder_with_other_files(tmp_path):
-    (tmp_path / "results.json").write_text("other")
-    arguments = [
-        "eval",
-        "--endpoint",
-        "http://127.0.0.1:9/v1",
-        "--workspace",
-        str(tmp_path / "w"),
-        "--out",
-        str(tmp_path),
-    ]
-    with pytest.raises(UserError, match="is not empty and is not an evaluation run"):
-        CliRunner().invoke(pcult, arguments, catch_exceptions=False)
-    assert names(tmp_path) == {"results.json"}
-
-
-def test_run_folders_are_accepted_also_after_a_kill(finished, tmp_path):
-    run_folder.require_run_folder(finished)
-    killed = tmp_path / "killed"
-    run_folder.require_run_folder(killed)
-    killed.mkdir()
-    (killed / ".fingerprint.a1b2c3d_").touch()
-    run_folder.require_run_folder(killed)
 
 
 def test_clear_keeps_other_folders(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -75,8 +76,8 @@ def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=No
     config = export and EvalConfig(
         **vars(subject), export=export, splits=("test",), languages=(), max_questions=4, seed=0
     )
-    reporter = Reporter(quiet=True)
-    return suite.evaluate(subject, config, loaded, data, folder, reporter, allow_missing=allow_missing)
+    plan = suite.plan(subject, config, loaded, data, allow_missing=allow_missing)
+    return suite.evaluate(plan, folder, Reporter(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -323,12 +324,22 @@ def test_row_without_its_image_is_counted_and_not_scored(tmp_path, data, run):
         assert part["questions"] == 10
 
 
-def test_repeated_run_asks_nothing_and_equals_the_first(run, data):
-    folder, results = run
+def test_repeated_run_asks_nothing_and_equals_the_first(tmp_path, data):
+    first = evaluate(tmp_path / "run", data, names=("marvl",))
     before = Endpoint.asked
-    again = evaluate(folder, data, names=("marvl",), training={"languages": ["en", "de", "id", "sw"]})
+    assert evaluate(tmp_path / "run", data, names=("marvl",)) == first
     assert Endpoint.asked == before
-    assert again["benchmarks"] == [part for part in results["benchmarks"] if part["name"] == "marvl"]
+
+
+def test_other_plan_gets_another_folder_and_removes_nothing(tmp_path, data):
+    first = evaluate(tmp_path / "run", data, names=("marvl",), languages=("sw",))
+    files = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.json*")}
+    others = [
+        evaluate(tmp_path / "run", data, names=("marvl",), **{"languages": ("sw",)} | changes)["run"]
+        for changes in ({"max_questions": 2}, {"seed": 1, "max_questions": 2}, {"languages": ("sw", "ta")}, {})
+    ]
+    assert [Path(run).name for run in [first["run"], *others]] == ["run", "run-2", "run-3", "run-4", "run"]
+    assert all(path.read_bytes() == content for path, content in files.items() if path.name != "results.json")
 
 
 def test_model_that_changes_during_the_run_is_an_error(tmp_path, data, monkeypatch):
