@@ -7,11 +7,15 @@ _WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANM
 
 
 @functools.cache
+def writes_no_spaces(character: str) -> bool:
+    """Return whether a character is of a script that does not separate words by spaces."""
+    return unicodedata.category(character)[0] in "LM" and unicodedata.name(character, "").startswith(_WITHOUT_SPACES)
+
+
+@functools.cache
 def needs_boundary(character: str) -> bool:
     """Return whether a character is part of a word in a script that separates words by spaces."""
-    if unicodedata.category(character)[0] not in "LMN":
-        return False
-    return not unicodedata.name(character, "").startswith(_WITHOUT_SPACES)
+    return unicodedata.category(character)[0] in "LMN" and not writes_no_spaces(character)
 
 
 def whole_words(text: str, words: str) -> list[int]:

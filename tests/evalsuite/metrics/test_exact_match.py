@@ -17,6 +17,15 @@ from evalsuite.metrics.exact_match import exact_match, normalized
         ("भारत।", "भारत"),
         ("مصر؟", "مصر"),
         ("Guinea-Bissau", "Guinea Bissau"),
+        ("İstanbul", "istanbul"),
+        ("กรุงเทพ มหานคร", "กรุงเทพมหานคร"),
+        ("東京 タワー", "東京タワー"),
+        ("محمّد عليّ", "محمد علي"),
+        ("القـاهرة", "القاهرة"),
+        ("שָׁלוֹם", "שלום"),
+        ("−5 °C", "-5 °C"),
+        ("1990-1995", "1990–1995"),
+        ("!", " ! "),
     ],
 )
 def test_equal_answers_match(answer, right):
@@ -24,7 +33,20 @@ def test_equal_answers_match(answer, right):
 
 
 @pytest.mark.parametrize(
-    ("answer", "right"), [("Niger", "Nigeria"), ("", "Japan"), ("Japan Japan", "Japan"), ("कि", "की"), ("Peru", "Perú")]
+    ("answer", "right"),
+    [
+        ("Niger", "Nigeria"),
+        ("", "Japan"),
+        ("Japan Japan", "Japan"),
+        ("कि", "की"),
+        ("Peru", "Perú"),
+        ("-5", "5"),
+        ("!!!", ""),
+        ("!!!", "?"),
+        ("", ""),
+        ("서울 시", "서울시"),
+        ("ten nis", "tennis"),
+    ],
 )
 def test_different_answers_do_not_match(answer, right):
     assert not exact_match(answer, [right])
@@ -36,5 +58,5 @@ def test_any_right_answer_matches():
 
 
 def test_normalization_is_idempotent():
-    for text in ("A\u00a0B", "ﬁne—dust", "İstanbul", "ΣΊΣΥΦΟΣ"):
+    for text in ("A\u00a0B", "ﬁne—dust", "İstanbul", "ΣΊΣΥΦΟΣ", "−5 – 6", "東 京 A", "עִבְרִית"):
         assert normalized(normalized(text)) == normalized(text)
