@@ -133,7 +133,7 @@ def blind_images(rows: list[Question], candidates: list[Question], seed: int) ->
 
 
 class FrequentAnswers:
-    """How often answers occur in training, by language, property and entity type.
+    """Frequencies of answers in training, by language, property and entity type.
 
     Args:
         rows: questions of the training split.

@@ -12,6 +12,6 @@ def require_equal(task: str, values: Sequence[float], theirs: float) -> None:
     """
     if not values:
         return
-    ours = sum(values) / len(values)
-    if not math.isclose(ours, theirs, abs_tol=1e-9):
-        raise RuntimeError(f"The score of {task} is {ours}, but lighteval computes {theirs}.")
+    own = sum(values) / len(values)
+    if not math.isclose(own, theirs, abs_tol=1e-9):
+        raise RuntimeError(f"The score of {task} is {own}, but lighteval computes {theirs}.")

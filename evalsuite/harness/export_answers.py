@@ -11,7 +11,7 @@ from pangea_cultural.dataset.question import Question
 
 
 class KnownAnswers:
-    """What a model may know from the answers of its training.
+    """The answers of a training, which a model may know.
 
     Args:
         export: the data.

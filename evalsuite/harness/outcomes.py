@@ -16,7 +16,7 @@ def require_choice(values: Sequence[float], url: str) -> None:
         NoAnswerError: a value is not finite, or all are equal.
     """
     if not all(map(math.isfinite, values)):
-        raise NoAnswerError("likelihoods are not finite", f"{url} gives likelihoods that are no numbers. See its log.")
+        raise NoAnswerError("likelihoods are not finite", f"{url} gives likelihoods that are not finite. See its log.")
     if len(values) > 1 and len(set(values)) == 1:
         raise NoAnswerError("likelihoods are equal", f"{url} gives all options the same likelihood. See its log.")
 

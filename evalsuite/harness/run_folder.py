@@ -51,9 +51,7 @@ def opened(base: Path, plan: str, *, exact: bool) -> Iterator[Path]:
                     yield folder
                     return
         if exact:
-            raise UserError(
-                f"{folder} has an evaluation of another model or with other settings. Choose another --out."
-            )
+            raise UserError(f"{folder} has a run of another model or with other settings. Choose another --out.")
 
 
 @contextlib.contextmanager
@@ -63,9 +61,7 @@ def _locked(folder: Path) -> Iterator[None]:
         with FileLock(folder / LOCK, timeout=0):
             yield
     except Timeout as error:
-        raise UserError(
-            f"Another evaluation writes to {folder}. Wait until it ends, or choose another --out."
-        ) from error
+        raise UserError(f"Another evaluation writes to {folder}. Wait until it ends.") from error
 
 
 def _plan(folder: Path) -> str | None:

@@ -54,7 +54,7 @@ class EvalConfig(Subject):
     """Maximum number of questions per language and question type."""
     seed: int
     choose_by: str = benchmark.LIKELIHOOD
-    """How the options of choice questions are compared: by `likelihood`, or by the `letter` in the answer."""
+    """The way that options of choice questions are compared: by `likelihood`, or by the `letter` in the answer."""
     withdrawn: str = ""
     """Withdrawals that the export has, for a statement; empty for none."""
 

@@ -19,7 +19,7 @@ class Subject:
     connect: Callable[[], Endpoint]
     """Creates the client of the endpoint; called in the event loop that uses it."""
     identity: Identity
-    """What the endpoint says about its model."""
+    """Facts that the endpoint states about its model."""
     training: dict[str, Any]
     """The training.json of the checkpoint with these weights; empty if there is none here."""
 

@@ -44,7 +44,7 @@ def load_all(names: tuple[str, ...], data: Path | None, selection: Selection) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run asks, and whom."""
+    """The questions of a run, and the model that is asked."""
 
     subject: Subject
     export: runner.EvalConfig | None
@@ -56,7 +56,7 @@ class Plan:
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the answers depend on."""
-        parts = [run.fingerprint() for run in [*([self.export] if self.export else []), *self.published]]
+        parts = [run.fingerprint() for run in self.published] + ([self.export.fingerprint()] if self.export else [])
         return hashlib.sha256(repr([*self.subject.identity.parts(), *parts]).encode()).hexdigest()
 
 

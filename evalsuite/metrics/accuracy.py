@@ -48,7 +48,7 @@ def accuracies(answers: list[dict[str, Any]], trained: Iterable[str]) -> list[di
 
 def _subsets(head: dict[str, str], answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     # In a trained language, all answers occur in training, so only held-out languages have subsets. Without a record
-    # of the training, nobody knows which answers occur in it.
+    # of the training, it is not known which answers occur in it.
     subsets = SUBSETS if head["group"] == "held-out" else SUBSETS[:1]
     rows = []
     for subset in subsets:

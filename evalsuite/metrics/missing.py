@@ -1,4 +1,4 @@
 """The mark of a question without an answer, for lighteval, which wants a text for each."""
 
 NO_ANSWER = "\x00no answer"
-"""It has NUL, which is no text, so that no model can give it."""
+"""It has a NUL character, so that no model can give it."""

@@ -17,7 +17,7 @@ TITLES = {
 METRICS = {"choice": "4-way choice", "open": "exact match"}
 CONTROL_NAMES = {"blind": "other image", "gray": "gray image", "text": "no image", "frequent": "most frequent"}
 HEADERS = ("language", "questions", "image", "by sum", *(CONTROL_NAMES[name] for name in CONTROLS), "gain", "over")
-"""`by sum`: the accuracy with the image if options are compared by the sum of log-probabilities, not by the mean."""
+"""Columns of a table. `by sum`: accuracy with the image if options are compared by the sum of log-probabilities."""
 
 
 def percent(score: dict[str, Any], key: str = "accuracy") -> str:

@@ -78,7 +78,7 @@ def logprobs_of(entries: Any, boundary: Boundary) -> list[float] | None:
     wanted = (*boundary.before, *boundary.answer)
     if not isinstance(entries, list) or len(entries) < len(wanted):
         return None
-    found = []
+    found: list[float] = []
     for entry, token in zip(entries[len(entries) - len(wanted) :], wanted, strict=True):
         value = entry.get(str(token)) if isinstance(entry, dict) else None
         logprob = value.get("logprob") if isinstance(value, dict) else None

@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
     text: str
     ending: str = ""
-    """Why it is not an ordinary answer: `truncated`, `refused` or `empty`; empty for one that is."""
+    """Reason why it is not an ordinary answer: `truncated`, `refused` or `empty`; an empty text for others."""
 
 
 class NoAnswerError(UserError):
@@ -263,7 +263,7 @@ class Endpoint:
                 await asyncio.sleep(min(2.0**pauses if asked is None else asked, LONGEST_PAUSE_S))
             except openai.OpenAIError as error:
                 raise self._failed(error) from error
-            except ValueError as error:
+            except (ValueError, AttributeError, TypeError) as error:  # of the client, at a response of another form
                 raise self._no_completion() from error
         raise AssertionError("the last pause ends the loop")
 
@@ -290,7 +290,7 @@ class Endpoint:
 
 
 def _answer(text: str, finish_reason: str, *, refused: bool) -> Answer:
-    # Lone surrogates are no text, and cannot be stored.
+    # Lone surrogates cannot be stored.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if refused or finish_reason == "content_filter":
         return Answer(text, "refused")

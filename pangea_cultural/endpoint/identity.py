@@ -41,7 +41,7 @@ PROBE_TOKENS = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What an endpoint says about its model."""
+    """Facts that an endpoint states about its model."""
 
     model: str
     """The model's name in requests."""

@@ -30,7 +30,7 @@ def reference_number(answer: str) -> int | None:
         return int(answer)
     except ValueError:
         match = _LABEL.match(answer) or _DIGITS.search(answer)
-    # Python converts no more than 4,300 digits. The harness stops there; such a number is no option.
+    # Python converts no more than 4,300 digits. The harness stops there; such a number is none of the options.
     number = match[match.lastindex or 0] if match else ""
     return int(number) if 0 < len(number) <= _MOST_DIGITS else None
 

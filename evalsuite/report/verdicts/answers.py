@@ -52,7 +52,7 @@ def read(run: Path) -> dict[Key, Answer]:
 
 
 def _export(run: Path, results: dict[str, Any]) -> Iterator[tuple[Key, Answer]]:
-    # Without a record of the training, nobody knows which languages and answers are new.
+    # Without a record of the training, it is not known which languages and answers are new.
     trained = set(results["languages"]["trained"])
     for row in pq.read_table(run / "answers.parquet").to_pylist():
         if row["condition"] != "image":

@@ -177,10 +177,15 @@ def summary_rows(figures: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for condition in ("image", "blind"):
                 row[f"{question_type}_{condition}"] = figure[condition]["accuracy"] if figure else None
                 row[f"{question_type}_n"] = figure["image"]["n"] if figure else 0
-            strongest = figure and figure.get("strongest")
-            row[f"{question_type}_control"] = figure[strongest["control"]]["accuracy"] if strongest else None
+            row[f"{question_type}_control"] = _strongest_control(figure) if figure else None
         rows.append(row)
     return rows
+
+
+def _strongest_control(figure: dict[str, Any]) -> float | None:
+    strongest = figure.get("strongest")
+    accuracy: float | None = figure[strongest["control"]]["accuracy"] if strongest else None
+    return accuracy
 
 
 def print_summary(result: dict[str, Any], workspace: Workspace) -> None:

@@ -123,7 +123,7 @@ def test_strongest_control_is_the_one_with_the_highest_accuracy_on_the_same_ques
     gain, control = tables.gain(row)
     assert gain.startswith("+25.0 [") and control == "no image" and not tables.is_shown(row)
     cells = next(row["cells"] for row in tables.rows({"figures": rows}, "test", "choice"))
-    assert cells[1:] == ["4", cells[2], "0.0 (of 2)", "25.0", "50.0", "25.0", gain, "no image"]
+    assert cells[1:] == ["4", cells[2], "-", "0.0 (of 2)", "25.0", "50.0", "25.0", gain, "no image"]
     assert cells[2].startswith("75.0 [")
 
 
@@ -133,7 +133,7 @@ def test_gain_is_shown_if_its_interval_is_above_zero_and_never_without_a_control
         answer(number < 4, condition="gray", image="", entity=str(number), id=str(number)) for number in range(20)
     ]
     (row, _) = accuracies([*answers, *controls], ["en"])
-    assert row["gray"]["clusters"] == 20, "gray images are no cluster"
+    assert row["gray"]["clusters"] == 20, "gray images do not unite answers"
     assert tables.is_shown(row)
     (row, _) = accuracies(answers, ["en"])
     assert row["strongest"] is None and not tables.is_shown(row)
@@ -151,5 +151,6 @@ def test_tables_print_controls_next_to_accuracies():
     choice, exact = tables.summary(results)
     assert "4-way choice of m" in str(choice.title) and "exact match of m" in str(exact.title)
     assert [column.header for column in choice.columns] == [
-        *("language", "questions", "image", "other image", "gray image", "no image", "most frequent", "gain", "over")
+        *("language", "questions", "image", "by sum", "other image", "gray image", "no image", "most frequent"),
+        *("gain", "over"),
     ]
