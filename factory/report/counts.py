@@ -37,6 +37,11 @@ def by_language(connection: duckdb.DuckDBPyConnection, held_out: list[str]) -> l
     return rows
 
 
+def language_titles(codes: list[str]) -> list[str]:
+    """Return the English names of languages. One that the table lacks is named by its code."""
+    return [languages()[code].name if code in languages() else code for code in codes]
+
+
 def by_region(connection: duckdb.DuckDBPyConnection) -> list[Row]:
     """Return the counts of each region with its name, largest first."""
     return _titled(connection, "region", {slug: row.name for slug, row in regions().items()})

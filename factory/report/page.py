@@ -60,11 +60,12 @@ def _content(export: Export, *, number: int, seed: int) -> dict[str, Any]:
             "totals": _totals(connection),
             "splits": counts.by_split(connection),
             "languages": languages,
-            "tables": {
-                "Regions": counts.by_region(connection),
-                "Properties": counts.by_property(connection),
-                "Entity types": counts.by_entity_type(connection),
-            },
+            "held_out": counts.language_titles(held_out),
+            "tables": [
+                ("Regions", "region", counts.by_region(connection)),
+                ("Properties", "property", counts.by_property(connection)),
+                ("Entity types", "entity type", counts.by_entity_type(connection)),
+            ],
             "licenses": counts.licenses(connection),
             "models": models.read(connection, export, seed=seed),
             "statement_licenses": _statement_licenses(connection, export),

@@ -153,7 +153,7 @@ def test_rows_without_image_entity_and_region_count_as_none(castles, tmp_path):
     assert {name: totals[name] for name in ("images", "entities", "regions", "properties")} == dict.fromkeys(
         ("images", "entities", "regions", "properties"), "0"
     )
-    assert list(rows_of(page, "Regions")) == ["none"] and "No image" not in page.text_content()
+    assert list(rows_of(page, "region")) == ["none"] and "No image" not in page.text_content()
 
 
 def test_what_is_no_export_is_refused_in_one_line(tmp_path):
