@@ -1,5 +1,7 @@
 """Fixtures of several packages: a tiny checkpoint, its export, and one real vLLM server per session."""
 
+import gc
+
 import psutil
 import pytest
 
@@ -23,6 +25,17 @@ def pytest_collection_modifyitems(items):
     from tests.xdist_scheduler import rank
 
     items.sort(key=lambda item: rank(item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_imports():
+    """Keep what is imported out of garbage collections.
+
+    torch and transformers have a million objects. transformers collects garbage after each training, which takes longer
+    than the training of a few steps.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ A new interpreter takes eight seconds of processor time for these imports, befor
 server of `multiprocessing` imports them once. A run is a fork of it: a process in a session of its own, to be killed.
 """
 
+import gc
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -59,6 +60,8 @@ class Run:
 
 def _run(arguments: list[str], processes: int, *output: Path) -> None:
     """Run `pcult` in a session of its own, with its output in two files."""
+    # No collection of garbage visits what was imported, which would also copy its memory.
+    gc.freeze()
     os.setsid()
     for descriptor, file in zip((1, 2), output, strict=True):
         with file.open("wb") as opened:
