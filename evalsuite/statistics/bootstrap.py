@@ -7,6 +7,7 @@ columns of each resample, which is slow for means over many languages.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -106,16 +107,28 @@ def bootstrap(sums: Floats, statistic: Statistic, *, seed: int = 0, resamples: i
 
 def resampled_totals(sums: Floats, resamples: int, seed: int) -> Floats:
     """Return the totals of each resample of the clusters."""
-    rng = np.random.default_rng(seed)
     clusters = len(sums)
     batch = max(1, LARGEST_BATCH // clusters)
-    parts = []
-    for start in range(0, resamples, batch):
-        size = min(batch, resamples - start)
-        drawn = rng.integers(0, clusters, (size, clusters)) + np.arange(size)[:, None] * clusters
-        times = np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters)
-        parts.append(times @ sums)
-    return np.concatenate(parts)
+    if resamples <= batch:
+        return _kept_times(clusters, resamples, seed) @ sums
+    sizes = [min(batch, resamples - start) for start in range(0, resamples, batch)]
+    return np.concatenate([_times(clusters, size, (seed, number)) @ sums for number, size in enumerate(sizes)])
+
+
+def _times(clusters: int, resamples: int, seed: int | tuple[int, int]) -> Floats:
+    """Return how often each resample has each cluster."""
+    drawn = np.random.default_rng(seed).integers(0, clusters, (resamples, clusters))
+    places = drawn + np.arange(resamples)[:, None] * clusters
+    times = np.bincount(places.ravel(), minlength=resamples * clusters)
+    return times.reshape(resamples, clusters).astype(np.float64)
+
+
+@lru_cache(maxsize=4)
+def _kept_times(clusters: int, resamples: int, seed: int) -> Floats:
+    """Return `_times`, which are the same for all parts of a benchmark with the same number of clusters."""
+    times = _times(clusters, resamples, seed)
+    times.setflags(write=False)
+    return times
 
 
 def _acceleration(left_out: Floats) -> float:

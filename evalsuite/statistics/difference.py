@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from evalsuite.statistics.bootstrap import bootstrap_mean
 from evalsuite.statistics.clusters import sums_by
-from evalsuite.statistics.figure import equal_scores
+from evalsuite.statistics.gap import gap_interval
 from evalsuite.statistics.interval import Interval
 from evalsuite.statistics.mcnemar import McNemar, mcnemar
 from evalsuite.statistics.power import minimum_detectable_effect
@@ -73,7 +72,6 @@ def differences(
 def compare(a: Scores, b: Scores, gap: Scores, *, seed: int = 0) -> Difference:
     """Return the difference of two runs from `differences`."""
     enough = gap.num_clusters > 1
-    found = bootstrap_mean(gap, seed=seed)
     return Difference(
         n=len(gap.values),
         missing=gap.missing,
@@ -81,7 +79,7 @@ def compare(a: Scores, b: Scores, gap: Scores, *, seed: int = 0) -> Difference:
         a=a.mean,
         b=b.mean,
         difference=gap.mean,
-        interval=found.interval() if found else equal_scores(gap, -1.0, 1.0),
+        interval=gap_interval(gap, seed=seed),
         p=sign_flip(sums_by(gap.clusters, gap.weights * gap.values), seed=seed) if enough else None,
         mcnemar=mcnemar(a.values, b.values) if enough and a.is_binary and b.is_binary else None,
         detectable=minimum_detectable_effect(gap),

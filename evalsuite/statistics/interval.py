@@ -12,4 +12,4 @@ class Interval:
     low: float
     high: float
     method: str
-    """`wilson`, `bca` (bootstrap) or `bound` (no value differs from another one)."""
+    """`wilson`, `bca` (bootstrap) or `bound` (equal graded scores)."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from scipy.optimize import brentq
 
 from evalsuite.statistics.bootstrap import RESAMPLES, bootstrap_mean
-from evalsuite.statistics.figure import equal_scores
+from evalsuite.statistics.gap import differs_rarely, gap_interval
 from evalsuite.statistics.scores import Scores
 
 MARGIN = 0.01
@@ -26,7 +26,7 @@ class NonInferiority:
 def non_inferiority(
     differences: Scores, *, margin: float = MARGIN, seed: int = 0, resamples: int = RESAMPLES
 ) -> NonInferiority | None:
-    """Return the test from the bootstrap of the difference. Its p-value is below 5 % if the bound is above the margin.
+    """Return the test from the interval of the difference. Its p-value is below 5 % if the bound is above the margin.
 
     Args:
         differences: score of the new run minus that of the old one, for each question.
@@ -37,17 +37,17 @@ def non_inferiority(
     Returns:
         None for fewer than two clusters, or for equal differences outside of -1 to 1.
     """
-    found = bootstrap_mean(differences, seed=seed, resamples=resamples)
+    found = None if differs_rarely(differences) else bootstrap_mean(differences, seed=seed, resamples=resamples)
     if found:
         return NonInferiority(margin, found.interval(ONE_SIDED).low, found.p_at_most(-margin))
-    if (bound := equal_scores(differences, -1.0, 1.0, ONE_SIDED)) is None:
+    if (bound := gap_interval(differences, ONE_SIDED)) is None:
         return None
 
     def distance(p: float) -> float:
-        interval = equal_scores(differences, -1.0, 1.0, 1 - 2 * p)
+        interval = gap_interval(differences, 1 - 2 * p)
         return (interval.low if interval else 0.0) + margin
 
-    # The bound falls as the confidence rises: from the difference itself down to -1.
+    # The bound falls as the confidence rises: from the difference itself to -1.
     ends = (1e-9, 0.5 - 1e-9)
     p = 1.0 if distance(ends[1]) <= 0 else ends[0] if distance(ends[0]) > 0 else float(brentq(distance, *ends))
     return NonInferiority(margin, bound.low, p)

@@ -87,9 +87,13 @@ class Scores:
 
         It has the factor C / (C - 1) for C clusters. If every answer has its own cluster, it equals the ordinary one.
         """
-        means = sums_by(self.cells, self.values) / np.bincount(self.cells)
-        parts = sums_by(self.clusters, self.weights * (self.values - means[self.cells]))
+        parts = self.cluster_parts()
         return float((parts**2).sum()) * len(parts) / (len(parts) - 1)
+
+    def cluster_parts(self) -> Floats:
+        """Return how far each cluster moves the mean."""
+        means = sums_by(self.cells, self.values) / np.bincount(self.cells)
+        return sums_by(self.clusters, self.weights * (self.values - means[self.cells]))
 
 
 def _weights(pairs: list[tuple[Hashable, Hashable]]) -> Floats:

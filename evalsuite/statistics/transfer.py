@@ -115,6 +115,7 @@ def _effect(model: Gee, names: Sequence[str], summed: Sequence[str]) -> Effect:
     chosen = np.zeros(len(model.coefficients))
     chosen[[names.index(name) for name in summed]] = 1
     value = float(chosen @ model.coefficients)
-    error = float(np.sqrt(chosen @ model.covariance @ chosen))
+    # The covariance of equal runs is zero, up to rounding.
+    error = max(float(chosen @ model.covariance @ chosen), 1e-16) ** 0.5
     half = float(ndtri((1 + CONFIDENCE) / 2)) * error
     return Effect(value, value - half, value + half, float(2 * ndtr(-abs(value) / error)))

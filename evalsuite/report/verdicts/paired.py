@@ -48,8 +48,8 @@ def paired(a: dict[Key, Answer], b: dict[Key, Answer]) -> Paired:
     first, second = ([answers[row] for row in same] for answers in (found.a, found.b))
     reasons = Counter(
         {
-            "only the first run asked it": found.only_a,
-            "only the second run asked it": found.only_b,
+            "only the first run has an answer": found.only_a,
+            "only the second run has an answer": found.only_b,
             "the runs asked it in other words": len(found.keys) - len(same),
         }
     )

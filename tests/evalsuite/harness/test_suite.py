@@ -4,8 +4,10 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.harness import endpoint_model, suite
@@ -13,6 +15,7 @@ from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
+from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import Answer, Likelihood, NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.errors import UserError
@@ -107,6 +110,19 @@ def test_export_and_published_benchmarks_are_one_run(run):
     html.write([folder], folder / "report.html")
     page = (folder / "report.html").read_text()
     assert "MaRVL (accuracy)" in page and "Not scored: 5 rows (the entity has no Wikipedia article (NIL))." in page
+
+
+def test_run_that_is_compared_with_itself_differs_nowhere(run, tmp_path):
+    command = ["report", run[0], run[0], "--out", tmp_path / "page.html"]
+    result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
+    assert result.exit_code == 0 and f"Verdicts: {tmp_path / 'page.json'}" in result.output
+    written = orjson.loads((tmp_path / "page.json").read_bytes())
+    (found,) = written["comparisons"]
+    assert written["schema"] == 1 and found["left_out"] == {}
+    assert {"export test, choice", "marvl"} <= {row["name"] for row in found["benchmarks"]}
+    for row in (row for family in ("confirmatory", "benchmarks", "cells") for row in found[family]):
+        assert row["verdict"] in ("no difference shown", "not shown", "no questions"), row
+        assert row["n"] == 0 or row["difference"] == 0
 
 
 def test_every_benchmark_asks_its_data_set(tmp_path, data):

@@ -6,8 +6,8 @@ import numpy as np
 
 from evalsuite.statistics.bootstrap import bootstrap_mean
 from evalsuite.statistics.clusters import sums_by
-from evalsuite.statistics.difference import differences
 from evalsuite.statistics.figure import equal_scores
+from evalsuite.statistics.gap import gap_interval
 from evalsuite.statistics.mcnemar import mcnemar
 from evalsuite.statistics.non_inferiority import MARGIN, non_inferiority
 from evalsuite.statistics.power import minimum_detectable_effect
@@ -37,12 +37,15 @@ MACRO = (
     Macro(100, 12, 0.1, 0.9, 0.5),
     Macro(100, 12, 0.1, 0.4, 0.5, graded=True),
 )
+MANY_QUESTIONS = TwoRuns(300, 10, 0.5, 0.5, 0.5, 0.2)
+"""Many questions about each image, whose answers are correlated."""
 SAME = (
     TwoRuns(30, 4, 0.9, 0.9, 0.5, 0.1),
     TwoRuns(100, 3, 0.6, 0.6, 0.6, 0.0),
     TwoRuns(100, 1, 0.7, 0.7, 0.5, 0.0),
     TwoRuns(300, 3, 0.95, 0.95, 0.5, 0.1),
     TwoRuns(300, 10, 0.5, 0.5, 0.5, 0.05),
+    MANY_QUESTIONS,
 )
 """Designs of two runs that are equally good."""
 APART = (
@@ -50,8 +53,17 @@ APART = (
     TwoRuns(100, 3, 0.6, 0.5, 0.6, 0.1),
     TwoRuns(300, 1, 0.9, 0.86, 0.6, 0.0),
     TwoRuns(300, 10, 0.55, 0.5, 0.5, 0.05),
+    TwoRuns(30, 1, 0.95, 0.9, 0.5, 0.0),
+    TwoRuns(100, 1, 0.97, 0.95, 0.5, 0.0),
+    TwoRuns(300, 1, 0.98, 0.97, 0.7, 0.0),
 )
-"""Designs of two runs that are not."""
+"""Designs of two runs that are not. In the last ones, few questions are answered right by one run only."""
+POWER = (
+    TwoRuns(100, 3, 0.6, 0.503, 0.6, 0.1),
+    TwoRuns(300, 1, 0.9, 0.842, 0.6, 0.0),
+    TwoRuns(300, 10, 0.535, 0.5, 0.5, 0.05),
+)
+"""Designs in which the true difference is about the detectable one."""
 AT_THE_MARGIN = (
     TwoRuns(300, 3, 0.59, 0.60, 0.7, 0.0),
     TwoRuns(1000, 1, 0.89, 0.90, 0.7, 0.0),
@@ -67,7 +79,7 @@ class Settings:
     """The number of simulated runs, and of resamples in each."""
 
     runs: int
-    resamples: int = 999
+    resamples: int = 1_999
     seed: int = 0
 
     def generator(self):
@@ -86,9 +98,9 @@ def wilson_coverage(design, settings):
 def bootstrap_coverage(design, settings):
     rng = settings.generator()
     found = 0
-    for number in range(settings.runs):
+    for _ in range(settings.runs):
         scores = design.draw(rng)
-        drawn = bootstrap_mean(scores, seed=number, resamples=settings.resamples)
+        drawn = bootstrap_mean(scores, resamples=settings.resamples)
         found += holds(drawn.interval() if drawn else equal_scores(scores, 0, 1), design.truth)
     return found / settings.runs
 
@@ -106,10 +118,9 @@ def old_coverage(design, settings):
 def difference_coverage(design, settings):
     rng = settings.generator()
     found = 0
-    for number in range(settings.runs):
-        gap = differences(*design.draw(rng))[2]
-        drawn = bootstrap_mean(gap, seed=number, resamples=settings.resamples)
-        found += holds(drawn.interval() if drawn else equal_scores(gap, -1, 1), design.truth)
+    for _ in range(settings.runs):
+        gap = design.draw(rng)[2]
+        found += holds(gap_interval(gap, resamples=settings.resamples), design.truth)
     return found / settings.runs
 
 
@@ -118,7 +129,7 @@ def false_alarms(design, settings):
     rng = settings.generator()
     flip, paired = 0, 0
     for number in range(settings.runs):
-        a, b, gap = differences(*design.draw(rng))
+        a, b, gap = design.draw(rng)
         flip += sign_flip(sums_by(gap.clusters, gap.values), seed=number, flips=settings.resamples) <= 0.05
         paired += mcnemar(a.values, b.values).p <= 0.05
     return flip / settings.runs, paired / settings.runs
@@ -128,20 +139,20 @@ def false_non_inferiority(design, settings):
     """Return how often a run that is worse by exactly the margin passes as not worse."""
     rng = settings.generator()
     found = 0
-    for number in range(settings.runs):
-        gap = differences(*design.draw(rng))[2]
-        result = non_inferiority(gap, seed=number, resamples=settings.resamples)
+    for _ in range(settings.runs):
+        gap = design.draw(rng)[2]
+        result = non_inferiority(gap, resamples=settings.resamples)
         found += result is not None and result.p <= 0.05
     assert design.truth == -MARGIN or abs(design.truth + MARGIN) < 1e-9
     return found / settings.runs
 
 
 def power_at_the_detectable_effect(design, settings):
-    """Return the median detectable effect of a design, which is to be its own true difference, and the power there."""
+    """Return the median detectable effect of a design, and how often its true difference is found."""
     rng = settings.generator()
     found, effects = 0, []
     for number in range(settings.runs):
-        gap = differences(*design.draw(rng))[2]
+        gap = design.draw(rng)[2]
         found += sign_flip(sums_by(gap.clusters, gap.values), seed=number, flips=settings.resamples) <= 0.05
         effects.append(minimum_detectable_effect(gap))
     return float(np.median(effects)), found / settings.runs

@@ -1,11 +1,19 @@
 """Simulated answers with a known true score, in the designs whose coverage and false alarms are measured."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from evalsuite.statistics.scores import Scores
+
+
+@cache
+def layout(clusters, size, cells=False):
+    """Return scores of clusters of equal size. With cells, each answer of a cluster is in another cell."""
+    numbers, places = np.indices((clusters, size))
+    return Scores.of(np.zeros(clusters * size), numbers.ravel(), places.ravel().tolist() if cells else None)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class OneFigure:
             values = rng.beta(np.maximum(8 * chance, 1e-6), np.maximum(8 * (1 - chance), 1e-6), shape)
         else:
             values = (rng.random(shape) < chance).astype(float)
-        return Scores.of(values.ravel(), np.repeat(np.arange(self.clusters), self.size))
+        return layout(*shape).with_values(values.ravel())
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,7 @@ class Macro:
         latent = latent + np.sqrt(1 - self.correlation) * rng.standard_normal(shape)
         # A power of a uniform variable has any mean between 0 and 1.
         values = ndtr(latent) ** (1 / self.means - 1) if self.graded else (latent < ndtri(self.means)).astype(float)
-        images, languages = np.indices(shape)
-        return Scores.of(values.ravel(), images.ravel(), languages.ravel().tolist())
+        return layout(*shape, cells=True).with_values(values.ravel())
 
 
 @dataclass(frozen=True)
@@ -109,4 +116,5 @@ class TwoRuns:
             own = np.sqrt(self.own) * rng.standard_normal((self.clusters, 1))
             rest = np.sqrt(1 - self.shared - self.own) * rng.standard_normal(shape)
             runs.append((common + own + rest < ndtri(mean)).astype(float).ravel())
-        return runs[0], runs[1], np.repeat(np.arange(self.clusters), self.size)
+        of = layout(*shape).with_values
+        return of(runs[0]), of(runs[1]), of(runs[0] - runs[1])

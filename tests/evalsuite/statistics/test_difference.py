@@ -15,6 +15,7 @@ from evalsuite.statistics.pairs import pair
 from evalsuite.statistics.power import minimum_detectable_effect
 from evalsuite.statistics.scores import Scores
 from evalsuite.statistics.sign_flip import sign_flip
+from evalsuite.statistics.wilson import wilson_limits
 from tests.evalsuite.statistics.golden import STATSMODELS
 
 
@@ -126,9 +127,28 @@ def test_swapped_runs_have_the_opposite_difference():
 @pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.0, 0.0), (1.0, 0.0)])
 def test_runs_that_differ_nowhere_or_everywhere_have_an_interval(a, b):
     found = compare(*differences([a] * 30, [b] * 30, range(30)))
-    assert found.interval.method == "bound"
+    assert found.interval.method == "wilson"
     assert -1 <= found.interval.low < found.difference + 1e-12 and found.interval.high <= 1
     assert found.p == (1.0 if a == b else pytest.approx(1e-4))
+
+
+def test_interval_of_rare_differences_is_that_of_newcombe():
+    # Newcombe (1998) for independent shares, with the limits of t: here no question is right for both shares.
+    a, b = [1.0] * 5 + [0.0] * 45, [0.0] * 5 + [1.0] * 2 + [0.0] * 43
+    found = compare(*differences(a, b, range(50)))
+    better, worse = wilson_limits(5 / 50, 49, 50), wilson_limits(2 / 50, 49, 50)
+    # Both shares are of the same questions.
+    rho = -math.sqrt(0.1 * 0.04 / (0.9 * 0.96))
+    left, right = 0.1 - better[0], worse[1] - 0.04
+    low = 0.06 - math.sqrt(left**2 + right**2 - 2 * rho * left * right)
+    assert (found.interval.method, found.interval.low) == ("wilson", pytest.approx(low))
+    many = compare(*differences(a * 10, b * 10, range(500)))
+    assert many.interval.method == "bca"
+
+
+def test_graded_differences_have_the_bootstrap_also_if_they_are_rare():
+    assert compare(*differences([0.5] * 3 + [0.2] * 40, [0.2] * 43, range(43))).interval.method == "bca"
+    assert compare(*differences([0.5] * 43, [0.2] * 43, range(43))).interval.method == "bound"
 
 
 def test_one_cluster_or_no_pair_has_no_test():

@@ -78,6 +78,15 @@ def test_answers_that_say_nothing_about_the_gain_are_left_out_and_counted():
     assert found.n == 3200 - 20
 
 
+def test_equal_runs_have_no_gain():
+    rng = np.random.default_rng(4)
+    right, *rest = simulated(rng, 1.0, images=60)
+    right[len(right) // 2 :] = right[: len(right) // 2]
+    found = transfer(right, *rest)
+    assert (found.trained.value, found.held_out.value) == pytest.approx((0.0, 0.0), abs=1e-9)
+    assert found.trained.p > 0.05 and found.trained.low <= 0 <= found.trained.high
+
+
 def test_novel_answers_have_a_gain_of_their_own():
     rng = np.random.default_rng(2)
     right, run, held_out, novel, *rest = simulated(rng, 1.0, images=800)
