@@ -1,7 +1,9 @@
 """`pcult eval` and `pcult report`."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -10,6 +12,8 @@ from pangea_cultural.cli.output import print_json
 from pangea_cultural.workspace import Workspace
 
 if TYPE_CHECKING:
+    from evalsuite.harness.judge import Judge
+    from evalsuite.harness.questions import Questions
     from evalsuite.harness.runner import EvalConfig
     from evalsuite.harness.subject import Subject
     from pangea_cultural.cli.serving import ServedModel
@@ -18,6 +22,32 @@ if TYPE_CHECKING:
 EXPORT = "export"
 EXPORT_QUESTIONS = 64
 """Questions of an export for each language and question type, without --max-questions."""
+
+
+class JudgeAddress(NamedTuple):
+    """The judge's endpoint as options name it."""
+
+    url: str | None
+    model: str | None
+    api_key: str | None
+
+
+def judge_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of the judge to a command, which gets them as the argument `judge`."""
+
+    @click.option(
+        "--judge",
+        help="URL of the OpenAI-compatible endpoint of a judge, for benchmarks whose answers need one.",
+    )
+    @click.option("--judge-model", help="Name of the judge's model. Default: the first one of its endpoint.")
+    @click.option("--judge-key-file", "judge_key", type=KeyFile(), help="File with the key of the judge's endpoint.")
+    @functools.wraps(command)
+    def packed(
+        *arguments: Any, judge: str | None, judge_model: str | None, judge_key: str | None, **options: Any
+    ) -> None:
+        command(*arguments, judge=JudgeAddress(judge, judge_model, judge_key), **options)
+
+    return packed
 
 
 @click.command("eval")
@@ -80,6 +110,7 @@ EXPORT_QUESTIONS = 64
     show_default=True,
     help="Number of questions that may stay without an answer, for example because the endpoint rejects them.",
 )
+@judge_options
 @click.option("--list", "list_only", is_flag=True, help="Print the benchmarks, their groups and data sets, and stop.")
 @json_option
 @quiet_option
@@ -98,6 +129,7 @@ def evaluate(
     api_key: str | None,
     timeout: float,
     allow_missing: int,
+    judge: JudgeAddress,
     list_only: bool,
     as_json: bool,
     quiet: bool,
@@ -135,7 +167,8 @@ def evaluate(
         checkpoints = [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))]
         subject = _subject(served, checkpoints, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
-        plan = suite.plan(subject, config, loaded, data, allow_missing=allow_missing)
+        asked = _judge(judge, loaded, timeout)
+        plan = suite.plan(subject, config, loaded, data, judge=asked, allow_missing=allow_missing)
         base = workspace.runs / safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
     if as_json:
@@ -170,6 +203,23 @@ def _subject(served: "ServedModel", checkpoints: list[Path], api_key: str | None
     return Subject.ask(
         lambda: Endpoint(served.url, api_key=api_key, model=served.model, timeout_s=timeout_s), checkpoints
     )
+
+
+def _judge(address: JudgeAddress, loaded: "list[Questions]", timeout_s: float) -> "Judge | None":
+    """Return the judge; None if no judge was given.
+
+    Raises:
+        click.UsageError: a judge was given and nothing needs it.
+    """
+    from evalsuite.harness.judge import Judge
+    from pangea_cultural.endpoint.client import Endpoint
+
+    if address.url is None:
+        return None
+    if not any(questions.benchmark.judging for questions in loaded):
+        raise click.UsageError("No benchmark of --tasks needs a judge. Remove --judge.")
+    url, model, key = address.url, address.model, address.api_key
+    return Judge.ask(lambda: Endpoint(url, api_key=key, model=model, timeout_s=timeout_s))
 
 
 def _export_config(

@@ -5,14 +5,17 @@ A benchmark is a `Benchmark` with pure functions. Nothing here imports lighteval
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalsuite.data.side_images import SideImages
+from evalsuite.data.side_images import ImageFiles, SideImages
 from evalsuite.data.source import Source, Split
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference import own_tables
 from pangea_cultural.reference.languages import language, languages
 from pangea_cultural.utils.sampling import hash_seed
+
+if TYPE_CHECKING:
+    from evalsuite.benchmarks.judging import Judging
 
 Row = Mapping[str, Any]
 """A row of the data set, with the name of its task as `split`."""
@@ -27,8 +30,8 @@ class Score:
 
     reference: float | None
     """Score of the reference harness, from 0 to 1. None if it stops with an error at this row."""
-    robust: float
-    """Score without guessing, from 0 to 1."""
+    robust: float | None
+    """Score without guessing, from 0 to 1. None if the row has no right answer, or a judge has not scored it."""
     answer: str | None
     """Part of the answer that the robust score is computed from, such as a letter. None if nothing was found."""
     guessed: bool = False
@@ -50,9 +53,25 @@ class Anchor:
     """Whether the published score is known to have this prompt, parser and average."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """How a row of the data set becomes several questions."""
+
+    columns: tuple[str, ...]
+    """Names of the added columns."""
+    rows: Callable[[Row], Sequence[Mapping[str, Any]]]
+    """The added columns of each question. A row that cannot be read has one that is dropped."""
+
+
 def one_image(row: Row) -> list[Any]:
     """Return the only image of a row, from the column `image`."""
     return [row["image"]]
+
+
+def found_images(row: Row) -> list[Any]:
+    """Return the images of a row that its paths name."""
+    images: list[Any] = row["image"]
+    return images
 
 
 def keep_all(row: Row) -> str | None:
@@ -87,8 +106,14 @@ class Benchmark:
     """Score of an answer to a row. Needs no images."""
     item: Callable[[Row], str]
     """Name of a row. Translations of a row have the same name."""
-    side_images: SideImages | None = None
+    expand: Expansion | None = None
+    """Split of a row into several questions; None if a row is one question."""
+    side_images: SideImages | ImageFiles | None = None
     """Place of the images, if they are not in the rows. They are then the column `image`."""
+    image_size: tuple[int, int] | None = None
+    """Width and height that the reference squeezes images to; None if it keeps their size."""
+    system: str = ""
+    """Text of the system's message; empty if there is none."""
     images: Callable[[Row], Sequence[Any]] = one_image
     """Images of a row in the order of the prompt, not decoded."""
     language: Callable[[Row], str] = split_name
@@ -110,8 +135,12 @@ class Benchmark:
     """Whether there is a reference score without a judge."""
     from_all: Callable[[Iterable[Row]], Callable[[Row], Any]] | None = None
     """Value of the column `from_all`, which depends on all rows of a task, also on those that are not asked."""
+    judging: "Judging | None" = None
+    """How a judge scores the answers; None if they need no judge."""
     score_all: Callable[[Sequence[Row], Sequence[str]], list[Score]] | None = None
     """Scores of all answers of a task at once, for metrics that depend on all of them."""
+    submission: Callable[[Sequence[Row], Sequence[str]], str] | None = None
+    """Text of the file that the task's organizers score, `prediction.jsonl`; None if there is none."""
     max_questions: int | None = None
     """Rows of each task that are asked without --max-questions. None for all of them."""
     unverified: tuple[str, ...] = ()
@@ -121,6 +150,12 @@ class Benchmark:
     anchors: tuple[Anchor, ...] = ()
     version: int = 1
     """Raise it when prompt or score change, so that answers are asked again."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether lighteval itself can ask it: rows in splits, one question each, no system's message and no judge."""
+        has_files = isinstance(self.side_images, ImageFiles) or any(split.files for split in self.splits.values())
+        return not (has_files or self.expand or self.image_size or self.system or self.judging)
 
     def tokens(self, task: str) -> int:
         """Return the longest answer of a task, in tokens."""

@@ -18,7 +18,7 @@ from lighteval.tasks.requests import Doc, SamplingMethod
 from evalsuite.benchmarks.base import Benchmark, Row
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.images import opened
-from evalsuite.data.side_images import ImagesByAddress
+from evalsuite.data.side_images import ImagesByAddress, SideImages
 from evalsuite.data.source import DataSets
 from evalsuite.metrics.missing import NO_ANSWER
 
@@ -87,7 +87,7 @@ def prompt(line: dict[str, Any], task_name: str, *, benchmark: str, task: str) -
     row = line | {"split": task, "number": int(line.get("__index", 0))}
     if found.drop(row):
         return None
-    if found.side_images is not None:
+    if isinstance(found.side_images, SideImages):
         images = [_side_image(benchmark, row[found.side_images.key])]
     else:
         images = [opened(value) for value in found.images(row)]
@@ -97,7 +97,7 @@ def prompt(line: dict[str, Any], task_name: str, *, benchmark: str, task: str) -
 @functools.cache
 def _side_images(benchmark: str) -> ImagesByAddress:
     place = PUBLISHED[benchmark].side_images
-    assert place is not None, "only asked for benchmarks with images in another data set"
+    assert isinstance(place, SideImages), "only asked for benchmarks with images in another data set"
     return ImagesByAddress(place, DataSets(None))
 
 
@@ -123,7 +123,8 @@ def document(benchmark: Benchmark, row: Row, task_name: str, *, images: list[Any
 def without_images(benchmark: Benchmark, row: Row) -> Mapping[str, Any]:
     """Return the columns of a row that prompt and scores use."""
     names = [name for name, kind in benchmark.columns.items() if not kind.startswith("image") and name in row]
-    return {name: row[name] for name in (*names, "split", "number", *(["from_all"] if "from_all" in row else []))}
+    added = benchmark.expand.columns if benchmark.expand else ()
+    return {name: row[name] for name in (*names, *added, "split", "number", "from_all") if name in row}
 
 
 def stored_row(benchmark: Benchmark, item: str, row: Row) -> dict[str, str]:
@@ -159,4 +160,6 @@ def _metric(benchmark: str, kind: str) -> SampleLevelMetric:
     )
 
 
-TASKS_TABLE = [task_config(benchmark, task) for benchmark in PUBLISHED.values() for task in benchmark.splits]
+TASKS_TABLE = [
+    task_config(benchmark, task) for benchmark in PUBLISHED.values() if benchmark.is_plain for task in benchmark.splits
+]

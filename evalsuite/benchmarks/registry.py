@@ -4,11 +4,37 @@ from collections.abc import Iterable
 
 from evalsuite.benchmarks import export
 from evalsuite.benchmarks.base import Benchmark
-from evalsuite.benchmarks.culture import alm_bench, cvqa, m3exam, marvl, maxm, merlin, worldcuisines, xm100
-from evalsuite.benchmarks.mainstream import xgqa, xmmmu
+from evalsuite.benchmarks.culture import (
+    afri_mcqa,
+    alm_bench,
+    cvqa,
+    kaleidoscope,
+    m3exam,
+    marvl,
+    maxm,
+    merlin,
+    merlin_rare,
+    mmcultureqa,
+    ravenea,
+    worldcuisines,
+    xm100,
+)
+from evalsuite.benchmarks.mainstream import (
+    aya_vision_bench,
+    llava_bench,
+    mmmb,
+    mtvqa,
+    textvqa,
+    xchat,
+    xgqa,
+    xmmmu,
+)
 from pangea_cultural.errors import unknown
 
-_MODULES = (alm_bench, cvqa, marvl, maxm, m3exam, merlin, xm100, worldcuisines, xgqa, xmmmu)
+_MODULES = (
+    *(alm_bench, cvqa, marvl, maxm, m3exam, merlin, merlin_rare, xm100, worldcuisines, afri_mcqa, kaleidoscope),
+    *(ravenea, mmcultureqa, xgqa, xmmmu, textvqa, mtvqa, mmmb, xchat, llava_bench, aya_vision_bench),
+)
 PUBLISHED: dict[str, Benchmark] = {benchmark.name: benchmark for module in _MODULES for benchmark in module.BENCHMARKS}
 """Benchmarks over published data sets, in the order of reports."""
 NAMES = (export.NAME, *PUBLISHED)

@@ -63,6 +63,21 @@ def reference_bytes(original: bytes) -> bytes:
     return decode(original, FORMATS, convert)
 
 
+def squeezed_bytes(original: bytes, size: tuple[int, int]) -> bytes:
+    """Return an image file of a size, without regard to proportions. The EXIF orientation is not applied.
+
+    Raises:
+        ImageError: the content is not a readable image, or over a limit.
+    """
+
+    def convert(image: Image.Image) -> bytes:
+        buffer = io.BytesIO()
+        image.convert("RGB").resize(size).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+    return decode(original, FORMATS, convert)
+
+
 def opened(value: Any) -> Image.Image:
     """Return an image of a data set as the reference sees it, also one that is decoded already.
 

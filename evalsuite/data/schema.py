@@ -1,7 +1,7 @@
 """The check that a data set has the columns that a benchmark was written for.
 
-Kinds of columns: `str`, `int`, `list` (of strings), `any`, `image` (bytes in a struct), `image text` (base64). A column
-whose kind ends in `?` may be absent.
+Kinds of columns: `str`, `int`, `list` (of strings), `any`, `image` (bytes in a struct), `image text` (base64) and
+`image list`. A column whose kind ends in `?` may be absent.
 """
 
 from collections.abc import Callable, Mapping
@@ -42,7 +42,11 @@ def _is_text(found: pa.DataType) -> bool:
 
 
 def _is_list_of_text(found: pa.DataType) -> bool:
-    return bool(kinds.is_list(found) or kinds.is_large_list(found)) and _is_text(found.value_type)
+    return _is_list(found) and _is_text(found.value_type)
+
+
+def _is_list(found: pa.DataType) -> bool:
+    return bool(kinds.is_list(found) or kinds.is_large_list(found))
 
 
 def _is_image(found: pa.DataType) -> bool:
@@ -56,4 +60,5 @@ CHECKS: dict[str, Callable[[pa.DataType], bool]] = {
     "any": lambda found: True,
     "image": _is_image,
     "image text": _is_text,
+    "image list": lambda found: _is_list(found) and _is_image(found.value_type),
 }

@@ -3,18 +3,19 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalsuite.data import files
 from evalsuite.data.schema import check_schema
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import sha256_file
 
 IMAGE = "image"
 """Kind of a column with images, in any of the forms that `evalsuite/data/images.py` reads."""
-_COMMIT = re.compile(r"@([0-9a-f]{40})/")
+_COMMIT = re.compile(r"(?:@|/snapshots/)([0-9a-f]{40})/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Source:
     """Owner and name, which is also the path of its copy under a local folder."""
     revision: str | None = None
     """The commit to read. None if it is not known: the newest one is read, and the run records which it was."""
+    url: str = ""
+    """Address of the files, for a data set that is not on the hub."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,10 @@ class Split:
 
     name: str
     config: str = "default"
+    files: tuple[str, ...] = ()
+    """Paths of its files, for a data set that names no splits (`evalsuite/data/files.py`)."""
+    member: str = ""
+    """Name of the file with the rows, if the only file is an archive."""
 
 
 class Rows:
@@ -85,10 +92,47 @@ class DataSets:
         where = source.repo if self._data is None else str(self._data / source.repo)
         key = (source, split)
         if key not in self._opened:
-            self._opened[key] = _open(source, split, where, local=self._data is not None)
+            self._opened[key] = self._read(source, split, where)
         table, identity = self._opened[key]
         check_schema(table.features.arrow_schema, columns, f"{split.config}/{split.name} of {where}")
         return Rows(table, tuple(name for name, kind in columns.items() if kind.startswith(IMAGE)), identity)
+
+    def file(self, source: Source, path: str) -> Path:
+        """Return a file of a data set, which is downloaded from the hub if there is no local copy.
+
+        Raises:
+            UserError: the file is missing, or the data set is gated.
+        """
+        if self._data is not None:
+            found = self._data / source.repo / path
+            if found.is_file():
+                return found
+            command = download_command(source, str(self._data / source.repo))
+            raise UserError(f"No file {path} in {self._data / source.repo}. Download it with `{command}`.")
+        import datasets
+        import huggingface_hub
+
+        try:
+            if source.url:
+                return Path(datasets.DownloadManager().download(f"{source.url}/{path}"))
+            return Path(
+                huggingface_hub.hf_hub_download(source.repo, path, repo_type="dataset", revision=source.revision)
+            )
+        except Exception as error:
+            raise _unavailable(source, Split(name=path), source.repo, error, local=False) from error
+
+    def identity(self, source: Source, paths: Sequence[Path]) -> str:
+        """Return the commit of files from the hub, or the hash of their content."""
+        if self._data is None and source.url:
+            return f"commit {source.revision}"
+        return _identity([str(path) for path in paths])
+
+    def _read(self, source: Source, split: Split, where: str) -> tuple[Any, str]:
+        if not split.files:
+            return _open(source, split, where, local=self._data is not None)
+        paths = [self.file(source, path) for path in split.files]
+        table = files.read(paths, split.files, split.member, f"{split.name} of {where}")
+        return table, self.identity(source, paths)
 
 
 def _open(source: Source, split: Split, where: str, *, local: bool) -> tuple[Any, str]:
@@ -99,12 +143,14 @@ def _open(source: Source, split: Split, where: str, *, local: bool) -> tuple[Any
     import datasets
 
     datasets.disable_progress_bars()
-    files, module = _files(source, split, where, local=local)
-    table = datasets.load_dataset(module, data_files={split.name: files}, split=split.name)
+    found, module = _files(source, split, where, local=local)
+    table = datasets.load_dataset(module, data_files={split.name: found}, split=split.name)
     for name, feature in table.features.items():
         if isinstance(feature, datasets.Image):
             table = table.cast_column(name, datasets.Image(decode=False))
-    return table, _identity(files)
+        elif isinstance(feature, datasets.List) and isinstance(feature.feature, datasets.Image):
+            table = table.cast_column(name, datasets.List(datasets.Image(decode=False)))
+    return table, _identity(found)
 
 
 def _files(source: Source, split: Split, where: str, *, local: bool) -> tuple[list[str], str]:
@@ -126,6 +172,8 @@ def _files(source: Source, split: Split, where: str, *, local: bool) -> tuple[li
 
 def download_command(source: Source, folder: str) -> str:
     """Return the command that copies a data set into a folder."""
+    if source.url:
+        return f"git clone https://github.com/{source.repo} {folder}"
     revision = f" --revision {source.revision}" if source.revision else ""
     return f"hf download --repo-type dataset {source.repo}{revision} --local-dir {folder}"
 
@@ -143,10 +191,10 @@ def _unavailable(source: Source, split: Split, where: str, error: Exception, *, 
     return UserError(f"{source.repo} is not available ({fact}). Pass a folder that has a copy with --data DIR.")
 
 
-def _identity(files: list[str]) -> str:
+def _identity(paths: list[str]) -> str:
     """Return the commit in the files' addresses, or the hash of the files' content."""
-    commits = {match[1] for file in files if (match := _COMMIT.search(file))}
+    commits = {match[1] for path in paths if (match := _COMMIT.search(path))}
     if commits:
         return f"commit {commits.pop()}"
-    hashes = "".join(sha256_file(Path(file)) for file in files)
+    hashes = "".join(sha256_file(Path(path)) for path in paths)
     return f"sha256 {hashlib.sha256(hashes.encode()).hexdigest()}"

@@ -135,13 +135,13 @@ class EndpointModel(LightevalModel):
         return self._answers
 
 
-async def ask_text(endpoint: Endpoint, message: dict[str, Any], doc: Doc) -> dict[str, Any]:
+async def ask_text(endpoint: Endpoint, message: dict[str, Any], doc: Doc, *, system: str = "") -> dict[str, Any]:
     """Return what is stored about the greedy answer to a message.
 
     Raises:
         NoAnswerError: the endpoint does not answer.
     """
-    answer = await endpoint.reply(message, max_tokens=doc.generation_size)
+    answer = await endpoint.reply(message, max_tokens=doc.generation_size, system=system)
     text = without_reasoning(answer.text)
     raw = {} if text == answer.text else {"raw": answer.text}
     return {"text": text, **raw, **({"ending": answer.ending} if answer.ending else {})}

@@ -2,6 +2,8 @@
 
 RUN/benchmarks/NAME/
   answers.parquet    one row for each question: prompt, answer, scores
+  judgements.jsonl   what a judge said about the answers, if the benchmark needs one
+  prediction.jsonl   the file for the task's organizers, if the benchmark has one; also as a ZIP archive
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details
 """
@@ -9,6 +11,7 @@ RUN/benchmarks/NAME/
 import hashlib
 import types
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.base import Benchmark, Score
-from evalsuite.harness import pipeline
+from evalsuite.benchmarks.judging import Verdict
+from evalsuite.harness import pipeline, submission
 from evalsuite.harness.comparison import require_equal
+from evalsuite.harness.judge import Judge, Judged, judge_answers, withhold
 from evalsuite.harness.outcomes import endings
 from evalsuite.harness.questions import Item, Questions
 from evalsuite.harness.subject import Subject
@@ -36,6 +41,8 @@ class PublishedRun:
     questions: Questions
     data: Path | None
     """Folder that the data came from; None for the hub."""
+    judge: Judge | None = None
+    """The judge of benchmarks that need one; None to leave their answers without a score."""
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the answers depend on."""
@@ -47,6 +54,7 @@ class PublishedRun:
             [(task, benchmark.tokens(task)) for task in benchmark.splits],
             sorted(self.questions.identities().items()),
             [(item.key, benchmark.prompt(item.row)) for item in self.questions.items],
+            (benchmark.system, benchmark.image_size),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -60,8 +68,10 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
     questions = run.questions
     with reporter.bar(f"{questions.benchmark.name}: {run.subject.model}", len(questions.items), "questions") as bar:
         lighteval_scores, predictions, missing = _ask(run, folder, bar)
-    answers = _answers(run, predictions)
-    _compare_with_lighteval(questions.benchmark, answers, lighteval_scores)
+    judged = _judged(run, predictions, folder, reporter)
+    answers = _answers(run, predictions, judged.verdicts if judged else None)
+    if questions.benchmark.judging is None:
+        _compare_with_lighteval(questions.benchmark, answers, lighteval_scores)
     usable = [answer for answer in answers if not answer["error"]]
     with atomic_path(folder / "answers.parquet") as temporary:
         # Parquet has no empty structs, so the other metrics are pairs.
@@ -70,7 +80,25 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
         pq.write_table(pa.Table.from_pylist(rows), temporary)
     errors = Counter(answer["error"] for answer in answers if answer["error"])
     outcome = {"missing": missing, "endings": endings(answers), "asked": len(questions.items)}
+    outcome |= {"judge": judged.record if judged else None, "submission": submission.write(questions, answers, folder)}
     return _results(run, usable, dropped=dict(Counter(questions.dropped) + errors)) | outcome
+
+
+def _judged(
+    run: PublishedRun, predictions: dict[str, dict[str, Any]], folder: Path, reporter: Reporter
+) -> Judged | None:
+    """Return the verdicts about the answers; None without a judge, or if the benchmark needs none."""
+    judging = run.questions.benchmark.judging
+    if judging is None or run.judge is None:
+        return None
+    answered = [
+        (item.key, item.row, predictions[item.key]["text"])
+        for item in run.questions.items
+        if item.key in predictions and not predictions[item.key].get("error")
+    ]
+    name = f"{run.questions.benchmark.name}: judge {run.judge.identity.model}"
+    with reporter.bar(name, len(answered), "answers") as bar:
+        return judge_answers(run.judge, judging, answered, folder, bar)
 
 
 def _ask(
@@ -88,6 +116,8 @@ def _ask(
         answers=folder / "answers.jsonl",
         bar=bar,
         files=lambda key: run.questions.files(items[key]),
+        size=run.questions.benchmark.image_size,
+        system=run.questions.benchmark.system,
     )
     scores = pipeline.run(_tasks(run, folder / "lighteval/data"), model, folder / "lighteval")
     return scores, model.answers, dict(Counter(model.missing.values()))
@@ -110,14 +140,20 @@ def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
     return module
 
 
-def _answers(run: PublishedRun, predictions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _answers(
+    run: PublishedRun, predictions: dict[str, dict[str, Any]], verdicts: Mapping[str, Verdict | None] | None
+) -> list[dict[str, Any]]:
     """Return the rows of answers.parquet, in the order of the items, without questions that have no answer."""
     benchmark = run.questions.benchmark
     rows = []
     for task, asked in run.questions.by_task().items():
         items = [item for item in asked if item.key in predictions]
         texts = [predictions[item.key]["text"] for item in items]
-        scores = benchmark.scores([item.row for item in items], texts)
+        asked_rows = [item.row for item in items]
+        if benchmark.judging is not None and verdicts is not None:
+            scores = benchmark.judging.scores(asked_rows, texts, [verdicts.get(item.key) for item in items])
+        else:
+            scores = benchmark.scores(asked_rows, texts)
         for item, text, score in zip(items, texts, scores, strict=True):
             rows.append(_answer(run, task, item, text, score, predictions[item.key]))
     clusters = united([row.pop("cluster_names") for row in rows])
@@ -186,8 +222,9 @@ def _results(run: PublishedRun, answers: list[dict[str, Any]], *, dropped: dict[
             "seed": selection.seed,
         },
         "dropped": dropped,
+        "judged": benchmark.judging is not None,
         "reference_errors": sum(answer["reference"] is None for answer in answers) if benchmark.has_reference else 0,
-        "figures": language_figures(answers) if answers else [],
+        "figures": _figures(benchmark, answers),
         "prompt": answers[0]["prompt"] if answers else "",
         "unverified": [*benchmark.unverified, *_unpinned(run)],
         "deviations": list(benchmark.deviations),
@@ -202,6 +239,13 @@ def _results(run: PublishedRun, answers: list[dict[str, Any]], *, dropped: dict[
             for anchor in benchmark.anchors
         ],
     }
+
+
+def _figures(benchmark: Benchmark, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not answers:
+        return []
+    figures = language_figures(answers)
+    return withhold(figures, answers) if benchmark.judging is not None else figures
 
 
 def _unpinned(run: PublishedRun) -> list[str]:

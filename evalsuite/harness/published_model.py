@@ -9,7 +9,7 @@ from typing import Any
 from lighteval.tasks.requests import Doc
 
 from evalsuite.benchmarks.base import IMAGE_MARK
-from evalsuite.data.images import media_type, reference_bytes
+from evalsuite.data.images import media_type, reference_bytes, squeezed_bytes
 from evalsuite.harness.endpoint_model import EndpointModel, ask_text
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.errors import ImageError
@@ -20,23 +20,35 @@ class PublishedModel(EndpointModel):
 
     Args:
         files: returns the images of an item, as they are in the data set.
+        size: width and height that images are squeezed to; None to keep their size.
+        system: text of the system's message; empty for none.
         settings: arguments of `EndpointModel`.
     """
 
-    def __init__(self, *, files: Callable[[str], list[bytes]], **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        files: Callable[[str], list[bytes]],
+        size: tuple[int, int] | None = None,
+        system: str = "",
+        **settings: Any,
+    ) -> None:
         super().__init__(settings.pop("connect"), **settings)
         self._files = files
+        self._size = size
+        self._system = system
 
     async def _answer(self, endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
         try:
             images = await asyncio.to_thread(self._images, doc)
         except ImageError as error:
             return {"text": "", "images": [], "error": f"image: {error.reason}"}
-        stored = await ask_text(endpoint, message(doc.query, images), doc)
+        stored = await ask_text(endpoint, message(doc.query, images), doc, system=self._system)
         return stored | {"images": [hashlib.sha256(image).hexdigest() for image in images]}
 
     def _images(self, doc: Doc) -> list[bytes]:
-        return [reference_bytes(file) for file in self._files(doc.specific["item"])]
+        files = self._files(doc.specific["item"])
+        return [reference_bytes(file) if self._size is None else squeezed_bytes(file, self._size) for file in files]
 
 
 def message(text: str, images: Sequence[bytes]) -> dict[str, Any]:

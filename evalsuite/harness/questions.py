@@ -7,7 +7,7 @@ from typing import Any
 
 from evalsuite.benchmarks.base import Benchmark, Row, language_code
 from evalsuite.data.images import content
-from evalsuite.data.side_images import ImagesByAddress
+from evalsuite.data.side_images import Finder, open_finder
 from evalsuite.data.source import DataSets, Rows
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.images import MISSING
@@ -37,7 +37,7 @@ class Questions:
     selection: "Selection"
     dropped: Mapping[str, int]
     """Number of rows in the languages of the run that are not asked, by reason."""
-    side_images: ImagesByAddress | None = None
+    side_images: Finder | None = None
 
     def by_task(self) -> dict[str, list[Item]]:
         """Return the questions by task, in their order."""
@@ -59,7 +59,7 @@ class Questions:
         """
         row = {**item.row, **self.rows[item.task].images(item.row["number"])}
         if self.side_images is not None:
-            row["image"] = self.side_images.find(row[self.side_images.key])
+            row["image"] = self.side_images.of(row)
         files = [content(value) for value in self.benchmark.images(row)]
         found = [file for file in files if file is not None]
         if len(found) < len(files):
@@ -107,7 +107,7 @@ def load(benchmark: Benchmark, data_sets: DataSets, selection: Selection) -> Que
                 by_language[item.language].append(item)
         for part in by_language.values():
             items += _sample(benchmark, part, selection.limit(benchmark), selection.seed)
-    side = ImagesByAddress(benchmark.side_images, data_sets) if benchmark.side_images and items else None
+    side = open_finder(benchmark.side_images, data_sets) if benchmark.side_images and items else None
     return Questions(
         benchmark=benchmark, items=items, rows=rows, selection=selection, side_images=side, dropped=dict(dropped)
     )
@@ -124,12 +124,16 @@ def _wanted(benchmark: Benchmark, task: str, rows: Rows, languages: tuple[str, .
     """Yield the rows of a task in some languages, also those that are dropped later."""
     from_all = benchmark.from_all(rows.texts()) if benchmark.from_all else None
     for number, texts in enumerate(rows.texts()):
-        row: dict[str, Any] = texts | {"split": task, "number": number}
+        whole: dict[str, Any] = texts | {"split": task, "number": number}
         if from_all is not None:
-            row["from_all"] = from_all(row)
-        code = language_code(benchmark.language(row))
-        if not languages or code in languages:
-            yield Item(key=f"{benchmark.name}:{task}/{number}", task=task, row=row, language=code)
+            whole["from_all"] = from_all(whole)
+        parts = benchmark.expand.rows(whole) if benchmark.expand else [{}]
+        for place, added in enumerate(parts):
+            row = {**whole, **added}
+            code = language_code(benchmark.language(row))
+            if not languages or code in languages:
+                part = f".{place}" if benchmark.expand else ""
+                yield Item(key=f"{benchmark.name}:{task}/{number}{part}", task=task, row=row, language=code)
 
 
 def _sample(benchmark: Benchmark, items: list[Item], limit: int | None, seed: int) -> list[Item]:

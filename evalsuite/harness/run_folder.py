@@ -51,7 +51,9 @@ def opened(base: Path, plan: str, *, exact: bool) -> Iterator[Path]:
                     yield folder
                     return
         if exact:
-            raise UserError(f"{folder} has a run of another model or with other settings. Choose another --out.")
+            raise UserError(
+                f"{folder} has an evaluation of another model or with other settings. Choose another --out."
+            )
 
 
 @contextlib.contextmanager
@@ -61,7 +63,9 @@ def _locked(folder: Path) -> Iterator[None]:
         with FileLock(folder / LOCK, timeout=0):
             yield
     except Timeout as error:
-        raise UserError(f"Another evaluation writes to {folder}. Wait until it ends.") from error
+        raise UserError(
+            f"Another evaluation writes to {folder}. Wait until it ends, or choose another --out."
+        ) from error
 
 
 def _plan(folder: Path) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.source import DataSets
 from evalsuite.harness import published, run_folder, runner
+from evalsuite.harness.judge import Judge
 from evalsuite.harness.outcomes import require_complete
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
@@ -66,6 +67,7 @@ def plan(
     loaded: list[Questions],
     data: Path | None,
     *,
+    judge: Judge | None = None,
     allow_missing: int = 0,
 ) -> Plan:
     """Return the plan of a run.
@@ -75,9 +77,10 @@ def plan(
         export: settings of the benchmark `export`; None to leave it out.
         loaded: the questions of the published benchmarks.
         data: folder that the published data came from; None for the hub.
+        judge: the judge of benchmarks that need one; None to leave their answers without a score.
         allow_missing: largest number of questions without an answer in a finished run.
     """
-    runs = [PublishedRun(subject=subject, questions=questions, data=data) for questions in loaded]
+    runs = [PublishedRun(subject=subject, questions=questions, data=data, judge=judge) for questions in loaded]
     return Plan(subject=subject, export=export, published=runs, allow_missing=allow_missing)
 
 

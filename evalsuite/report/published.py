@@ -75,6 +75,7 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
         for reason, count in benchmark["dropped"].items()
     ]
     sentences += outcome(benchmark)
+    sentences += [*_judge(benchmark), *_submission(benchmark)]
     if benchmark["reference_errors"]:
         sentences.append(
             f"The reference stops with an error at {benchmark['reference_errors']:,} answers, which have no such score."
@@ -92,6 +93,38 @@ def outcome(part: dict[str, Any]) -> list[str]:
     endings = ", ".join(f"{kind} {count:,}" for kind, count in part["endings"].items())
     if endings:
         sentences.append(f"Answers that are not ordinary ones, of {asked:,}: {endings}. They are scored as they are.")
+    return sentences
+
+
+def _judge(benchmark: dict[str, Any]) -> list[str]:
+    """Return who judged the answers, and which figures are withheld."""
+    if not benchmark["judged"]:
+        return []
+    judge = benchmark["judge"]
+    if judge is None:
+        return ["No judge was asked, so answers have no score. Pass one with --judge URL."]
+    other = f", that of published scores {judge['reference_model']}" if judge["reference_model"] else ""
+    sentences = [f"Answers were judged by {judge['identity']['model']}{other}. Such scores are in no mean over tasks."]
+    missing = sum(judge["missing"].values())
+    if missing:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in judge["missing"].items())
+        sentences.append(f"{missing:,} of {judge['judgements']:,} verdicts are missing ({kinds}).")
+    withheld = [row_name(row) for row in benchmark["figures"] if row.get("withheld")]
+    if withheld:
+        sentences.append(f"Withheld, because more than 2 % of the verdicts are missing: {', '.join(withheld)}.")
+    return sentences
+
+
+def _submission(benchmark: dict[str, Any]) -> list[str]:
+    """Return what is said about the file for the task's organizers."""
+    found = benchmark["submission"]
+    if found is None:
+        return []
+    sentences = [f"Submission: benchmarks/{benchmark['name']}/{found['file']} of the run, {found['rows']:,} rows."]
+    if not found["complete"]:
+        sentences.append("The submission lacks questions, so the organizers refuse it.")
+    if found["empty"]:
+        sentences.append(f"{found['empty']:,} answers of the submission are empty and score zero.")
     return sentences
 
 

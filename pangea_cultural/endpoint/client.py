@@ -135,16 +135,22 @@ class Endpoint:
         """Return the greedy answer to a question, with or without an image."""
         return (await self.reply(question(image, text), max_tokens=max_tokens)).text
 
-    async def reply(self, message: Any, *, max_tokens: int = MAX_TOKENS) -> Answer:
+    async def reply(self, message: Any, *, max_tokens: int = MAX_TOKENS, system: str = "") -> Answer:
         """Return the greedy answer to a user's message, which may have several images.
+
+        Args:
+            message: the user's message.
+            max_tokens: longest answer, in tokens.
+            system: text of the system's message; empty for none.
 
         Raises:
             NoAnswerError: the endpoint does not answer this request, or not with a chat completion.
         """
         model = await self.model()
+        messages = [*([{"role": "system", "content": system}] if system else []), message]
         reply = await self._call(
             lambda: self._client.chat.completions.create(
-                model=model, messages=[message], max_tokens=max_tokens, temperature=0
+                model=model, messages=messages, max_tokens=max_tokens, temperature=0
             )
         )
         try:
@@ -263,7 +269,7 @@ class Endpoint:
                 await asyncio.sleep(min(2.0**pauses if asked is None else asked, LONGEST_PAUSE_S))
             except openai.OpenAIError as error:
                 raise self._failed(error) from error
-            except (ValueError, AttributeError, TypeError) as error:  # of the client, at a response of another form
+            except ValueError as error:
                 raise self._no_completion() from error
         raise AssertionError("the last pause ends the loop")
 

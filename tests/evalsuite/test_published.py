@@ -30,6 +30,8 @@ def evaluate(server, workspace, *options):
     key = workspace / "key"
     key.write_text("secret\n")
     command = ["eval", "--endpoint", server.url, "--api-key-file", key, "--workspace", workspace, *options, "--json"]
+    # The model judges itself.
+    command += ["--judge", server.url, "--judge-key-file", key] if "all" in options else []
     result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return orjson.loads(result.stdout)
@@ -52,7 +54,22 @@ def test_every_benchmark_has_figures_of_its_answers(run, workspace):
             reference = [answer["reference"] for answer in mine if answer["reference"] is not None]
             assert row["reference"]["n"] == len(reference)
             assert not reference or row["reference"]["mean"] == pytest.approx(sum(reference) / len(reference))
-            assert row["robust"]["mean"] == pytest.approx(sum(a["robust"] for a in mine) / len(mine))
+            robust = [answer["robust"] for answer in mine if answer["robust"] is not None]
+            assert not robust or row["robust"]["mean"] == pytest.approx(sum(robust) / len(robust))
+
+
+def test_verdicts_of_a_model_with_random_weights_are_withheld(run):
+    for part in (part for part in run["benchmarks"] if part["judged"]):
+        assert part["judge"]["judgements"] == part["questions"] > 0
+        assert sum(part["judge"]["missing"].values()) == part["questions"]
+        assert all(row["robust"]["mean"] is None and row["withheld"] for row in part["figures"])
+
+
+def test_submission_has_a_line_for_each_image(run, workspace):
+    for name in ("mmcultureqa", "mmcultureqa_devtest"):
+        (part,) = [part for part in run["benchmarks"] if part["name"] == name]
+        lines = (workspace / f"runs/all/benchmarks/{name}/prediction.jsonl").read_text().splitlines()
+        assert len(lines) == part["submission"]["rows"] > 0 and not part["submission"]["complete"]
 
 
 def test_report_shows_what_is_not_verified(run, workspace):

@@ -25,7 +25,9 @@ def test_table_has_one_task_for_each_split(table):
     tasks = defaultdict(list)
     for name in table:
         tasks[name.split(":")[0]].append(name.split(":")[1])
-    assert list(tasks) == list(PUBLISHED)
+    absent = {"kaleidoscope", "ravenea", "mmcultureqa", "mmcultureqa_devtest", "mtvqa", "mmmb"}
+    absent |= {"xchat", "llava_bench", "aya_vision_bench"}
+    assert list(tasks) == [name for name in PUBLISHED if name not in absent]
     assert tasks["worldcuisines"] == tasks["worldcuisines_open"] == ["dish", "origin"]
     assert tasks["marvl"] == ["id", "sw", "ta", "tr", "zh"] and tasks["cvqa"] == ["all"]
     assert {name: len(tasks[name]) for name in ("xm100", "xgqa", "m3exam")} == {"xm100": 36, "xgqa": 8, "m3exam": 7}

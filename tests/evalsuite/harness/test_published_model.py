@@ -40,7 +40,7 @@ def test_question_without_images_is_text():
 
 
 class Silent:
-    async def reply(self, message, *, max_tokens):
+    async def reply(self, message, *, max_tokens, system=""):
         raise AssertionError("nothing is asked")
 
 

@@ -1,7 +1,6 @@
 """Folders of runs: one for each plan, which is locked and keeps what is in it."""
 
-import subprocess
-import sys
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -52,37 +51,36 @@ def test_wanted_folder_with_another_plan_is_refused_and_kept(tmp_path):
         assert folder == tmp_path / "m"
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from evalsuite.harness.run_folder import opened
-
-with opened(Path(sys.argv[1]), "a", exact=False):
-    print("entered", flush=True)
-    sys.stdin.read()
-"""
+def hold(base, plan, entered, leave):
+    with opened(base, plan, exact=False):
+        entered.set()
+        leave.wait(30)
 
 
 @pytest.fixture
-def holder(tmp_path):
-    """Another process that evaluates the plan `a`."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "m")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"entered\n"
-        yield process
-        process.kill()
+def held(tmp_path):
+    """The plan `a`, which another process evaluates."""
+    context = multiprocessing.get_context("fork")
+    entered, leave = context.Event(), context.Event()
+    process = context.Process(target=hold, args=(tmp_path / "m", "a", entered, leave))
+    process.start()
+    assert entered.wait(30)
+    yield tmp_path / "m"
+    leave.set()
+    process.join(30)
 
 
-def test_plan_that_is_evaluated_is_refused_and_another_one_is_not(holder, tmp_path):
+def test_plan_that_is_evaluated_is_refused_and_another_one_is_not(held):
     with pytest.raises(UserError, match="Another evaluation writes to"):
-        opened(tmp_path / "m", "a", exact=False).__enter__()
-    assert finish(tmp_path / "m", "b").name == "m-2"
+        opened(held, "a", exact=False).__enter__()
+    assert finish(held, "b").name == "m-2"
 
 
-def test_killed_run_frees_its_folder(holder, tmp_path):
-    holder.kill()
-    holder.wait()
-    assert finish(tmp_path / "m", "a") == tmp_path / "m"
+def test_killed_run_frees_its_folder(held, tmp_path):
+    for process in multiprocessing.active_children():
+        process.kill()
+        process.join(30)
+    assert finish(held, "a") == held
 
 
 def test_run_folders_are_accepted_also_after_a_kill(tmp_path):

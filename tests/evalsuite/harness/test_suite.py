@@ -54,7 +54,7 @@ class Endpoint:
     async def server_version(self):
         return None
 
-    async def reply(self, message, *, max_tokens):
+    async def reply(self, message, *, max_tokens, system=""):
         content = message["content"]
         text = content if isinstance(content, str) else content[-1]["text"]
         Endpoint.asked += 1
@@ -210,7 +210,7 @@ def failing(monkeypatch):
     answered = Endpoint.reply
 
     def fail(word, kind="timeout"):
-        async def reply(self, message, *, max_tokens):
+        async def reply(self, message, *, max_tokens, system=""):
             if word and word in str(message["content"][-1]):
                 raise NoAnswerError(kind, "No answer. Raise the limit.")
             return await answered(self, message, max_tokens=max_tokens)
@@ -267,7 +267,7 @@ def test_likelihoods_that_tell_nothing_are_no_answers(tmp_path, data, monkeypatc
 
 
 def test_reasoning_and_endings_are_stored_and_counted(tmp_path, data, monkeypatch):
-    async def reply(self, message, *, max_tokens):
+    async def reply(self, message, *, max_tokens, system=""):
         text = message["content"][-1]["text"]
         return Answer("<think>No?</think>Yes.") if "sw 0" in text else Answer("", "refused")
 

@@ -12,12 +12,13 @@ from pangea_cultural.reference import regions as regions_module
 from pangea_cultural.reference.languages import labels_for, language, languages, training_languages
 from pangea_cultural.reference.regions import ambiguous_states, region, regions
 
-# CVQA, XM100, M3Exam, the chat benchmark and Kaleidoscope; then ALM-Bench; then WorldCuisines.
+# CVQA, XM100, M3Exam, the chat benchmark and Kaleidoscope; then ALM-Bench; then WorldCuisines; then Afri-MCQA.
 HELD_OUT = """
 af br da fi fil hr hu lt mi min mr ne om quz rw sr sv
 sq hy as az eu be bho bs ca ceb et gl ka gu ha haw is kn kk km ku ky lo la lb lv mk mg ml mt my or ps pa sa gd sn sd sk
 sl so tg ug uz cy yi yo
 nan sc yue
+ak ki lg ln ny st ti tn zu
 """
 ATLANTIS = '[atlantis]\nname = "Atlantis"\nqid = "Q99000000"\niso = "XZ"\nlanguages = ["el"]\n'
 
