@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from evalsuite.logs.cli import rescore, show
 from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, workspace_option
 from pangea_cultural.cli.output import print_json
 from pangea_cultural.workspace import Workspace
@@ -50,7 +51,7 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
     return packed
 
 
-@click.command("eval")
+@click.group("eval", invoke_without_command=True)
 @click.option("--endpoint", help="URL of an OpenAI-compatible endpoint, ending in /v1.")
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of a checkpoint to serve during the evaluation.")
 @click.option(
@@ -114,7 +115,9 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--list", "list_only", is_flag=True, help="Print the benchmarks, their groups and data sets, and stop.")
 @json_option
 @quiet_option
+@click.pass_context
 def evaluate(
+    context: click.Context,
     endpoint: str | None,
     model: Path | None,
     tasks: tuple[str, ...],
@@ -151,6 +154,8 @@ def evaluate(
     from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.console import Reporter
 
+    if context.invoked_subcommand:
+        return
     if list_only:
         _print_benchmarks(as_json)
         return
@@ -175,6 +180,10 @@ def evaluate(
         print_json(results)
     else:
         _print_summary(results)
+
+
+evaluate.add_command(show)
+evaluate.add_command(rescore)
 
 
 def _codes(languages: tuple[str, ...]) -> tuple[str, ...]:

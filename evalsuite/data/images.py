@@ -78,6 +78,15 @@ def squeezed_bytes(original: bytes, size: tuple[int, int]) -> bytes:
     return decode(original, FORMATS, convert)
 
 
+def sent_bytes(original: bytes, size: tuple[int, int] | None) -> bytes:
+    """Return the image file that is sent: with the reference's pixels, squeezed to a size if there is one.
+
+    Raises:
+        ImageError: the content is not a readable image, or over a limit.
+    """
+    return reference_bytes(original) if size is None else squeezed_bytes(original, size)
+
+
 def opened(value: Any) -> Image.Image:
     """Return an image of a data set as the reference sees it, also one that is decoded already.
 

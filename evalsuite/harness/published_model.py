@@ -9,7 +9,7 @@ from typing import Any
 from lighteval.tasks.requests import Doc
 
 from evalsuite.benchmarks.base import IMAGE_MARK
-from evalsuite.data.images import media_type, reference_bytes, squeezed_bytes
+from evalsuite.data.images import media_type, sent_bytes
 from evalsuite.harness.endpoint_model import EndpointModel, ask_text
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.errors import ImageError
@@ -47,8 +47,7 @@ class PublishedModel(EndpointModel):
         return stored | {"images": [hashlib.sha256(image).hexdigest() for image in images]}
 
     def _images(self, doc: Doc) -> list[bytes]:
-        files = self._files(doc.specific["item"])
-        return [reference_bytes(file) if self._size is None else squeezed_bytes(file, self._size) for file in files]
+        return [sent_bytes(file, self._size) for file in self._files(doc.specific["item"])]
 
 
 def message(text: str, images: Sequence[bytes]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""One question of a run, as it was sent and answered."""
+
+import hashlib
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from evalsuite.data.images import reference_bytes, squeezed_bytes
+from evalsuite.logs.show import find
+from pangea_cultural.cli.main import pcult
+from pangea_cultural.errors import UserError
+from tests.evalsuite.benchmarks import made, made_files
+from tests.evalsuite.harness.test_suite import evaluate
+from tests.helpers import tiny
+
+NAMES = ("marvl", "kaleidoscope", "mtvqa")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    made.marvl(folder)
+    made_files.kaleidoscope(folder)
+    made_files.mtvqa(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("run")
+    export = tiny.write_export(tmp_path_factory.mktemp("data") / "export")
+    results = evaluate(folder / "run", data, export=export, names=NAMES)
+    return Path(results["run"])
+
+
+def test_published_question_has_the_image_that_was_sent(run):
+    (row,) = find(run, "marvl:sw/1")
+    assert row["prompt"].startswith("sw 1: true?") and row["raw"] == row["prediction"] == "Yes."
+    assert (row["reference"], row["robust"], row["extracted"], row["language"]) == (0, 0, "yes", "sw")
+    (image,) = row["images"]
+    assert Path(image).read_bytes() == reference_bytes(made.jpeg(1)) and Path(image).suffix == ".jpg"
+    assert Path(image).stem == hashlib.sha256(Path(image).read_bytes()).hexdigest()
+
+
+def test_squeezed_images_and_system_message_are_shown(run):
+    (row,) = find(run, "kaleidoscope:all/2")
+    assert row["system"].startswith("You are a helpful assistant who answers") and len(row["images"]) == 2
+    expected = squeezed_bytes(made.jpeg(151, size=(30, 60)), (512, 512))
+    assert Path(row["images"][1]).read_bytes() == expected
+    assert find(run, "kaleidoscope:all/1")[0]["images"] == [], "the question has no image"
+
+
+def test_one_of_several_questions_of_a_row_is_shown(run):
+    (row,) = find(run, "mtvqa:all/2.1")
+    assert row["prompt"].startswith("Qui ?\n") and row["language"] == "fr" and len(row["images"]) == 1
+
+
+def test_question_of_an_export_is_shown_in_every_condition(run):
+    results = orjson.loads((run / "results.json").read_bytes())
+    assert results["export"]["path"]
+    import pyarrow.parquet as pq
+
+    name = pq.read_table(run / "answers.parquet")["id"][0].as_py()
+    rows = find(run, name)
+    conditions = {row["condition"]: row for row in rows}
+    assert {"image", "text", "gray"} <= set(conditions)
+    assert Path(conditions["image"]["images"][0]).is_file() and conditions["text"]["images"] == []
+    assert conditions["image"]["robust"] in (0, 1) and conditions["image"]["right"]
+
+
+def test_data_that_is_gone_or_changed_is_said(run, data, monkeypatch):
+    path = data / "neulab/PangeaBench-marvl/data/tr-00000-of-00001.parquet"
+    content = path.read_bytes()
+    jpeg = made.jpeg
+    try:
+        path.unlink()
+        (row,) = find(run, "marvl:tr/0")
+        assert row["images"] == [] and row["note"].startswith("The images are not available (")
+        monkeypatch.setattr(made, "jpeg", lambda number: jpeg(number + 500))
+        made.marvl(data, ("tr",))
+        (row,) = find(run, "marvl:tr/0")
+        assert row["images"] == [] and row["note"] == "The data set has another image now."
+    finally:
+        monkeypatch.undo()
+        made.marvl(data)
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["marvl:sw/99", "nothing", "../x", ""])
+def test_unknown_question_names_others(run, name):
+    with pytest.raises(UserError, match="Unknown question"):
+        find(run, name)
+
+
+def test_folder_without_a_run_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="is not a finished run"):
+        find(tmp_path, "marvl:sw/0")
+
+
+def test_command_prints_what_was_sent_and_read(run):
+    result = CliRunner().invoke(pcult, ["eval", "show", str(run), "marvl:sw/0"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    for line in ("marvl:sw/0 (sw)", "raw answer: Yes.", "extracted: yes", "reference score: 1.0", "robust score: 1.0"):
+        assert line in result.output
+    assert "image: " in result.output and "prompt: sw 0" in result.output
+    result = CliRunner().invoke(pcult, ["eval", "show", str(run), "marvl:sw/0", "--json"], catch_exceptions=False)
+    assert orjson.loads(result.output)[0]["robust"] == 1
