@@ -21,6 +21,8 @@ from pangea_cultural.endpoint.identity import Identity, identity_of
 from pangea_cultural.utils.console import Bar
 
 KINDS = ("reference", "robust")
+COUNTS = ("n", "missing", "clusters")
+"""Keys of a figure that are shown although its value is withheld."""
 NOT_READABLE = "verdict not readable"
 MOST_MISSING = 0.02
 """Largest share of missing verdicts with which a figure is shown."""
@@ -165,5 +167,5 @@ def _withheld(row: dict[str, Any], answers: Sequence[Mapping[str, Any]]) -> dict
     missing = sum(answer["robust"] is None for answer in answers)
     if missing <= MOST_MISSING * len(answers):
         return row
-    scores = {kind: {key: value if key == "n" else None for key, value in row[kind].items()} for kind in KINDS}
+    scores = {kind: {key: value if key in COUNTS else None for key, value in row[kind].items()} for kind in KINDS}
     return row | scores | {"withheld": missing}

@@ -47,7 +47,9 @@ def read(run: Path) -> dict[Key, Answer]:
     results = read_json(run / "results.json")
     answers = dict(_export(run, results)) if "export" in results else {}
     for benchmark in results.get("benchmarks", []):
-        answers |= dict(_published(run, benchmark["name"]))
+        # Judges differ between runs and languages, so their scores are in no comparison.
+        if not benchmark["judged"]:
+            answers |= dict(_published(run, benchmark["name"]))
     return answers
 
 
