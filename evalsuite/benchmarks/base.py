@@ -55,7 +55,7 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """How a row of the data set becomes several questions."""
+    """Questions of a row of the data set that has several."""
 
     columns: tuple[str, ...]
     """Names of the added columns."""
@@ -136,7 +136,7 @@ class Benchmark:
     from_all: Callable[[Iterable[Row]], Callable[[Row], Any]] | None = None
     """Value of the column `from_all`, which depends on all rows of a task, also on those that are not asked."""
     judging: "Judging | None" = None
-    """How a judge scores the answers; None if they need no judge."""
+    """Scores of answers by a judge; None if they need no judge."""
     score_all: Callable[[Sequence[Row], Sequence[str]], list[Score]] | None = None
     """Scores of all answers of a task at once, for metrics that depend on all of them."""
     submission: Callable[[Sequence[Row], Sequence[str]], str] | None = None

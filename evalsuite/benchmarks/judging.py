@@ -11,7 +11,7 @@ Verdict = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
-    """How the answers of a benchmark are judged."""
+    """Judging of the answers of a benchmark."""
 
     prompt: Callable[[Row, str], str]
     """Text that the judge is asked, for a row and its answer."""

@@ -1,7 +1,7 @@
 """Judging of answers: a judge behind an endpoint is asked about each of them, and its texts are kept.
 
 RUN/benchmarks/NAME/judgements.jsonl has the judge's texts by the hash of judge and question, so that a repeated run
-asks only for those that are missing. A verdict that is missing or not readable is no score.
+asks only for those that are missing. Without a readable verdict, an answer has no score.
 """
 
 import asyncio
@@ -52,12 +52,12 @@ class Judge:
 
 
 class Judged(NamedTuple):
-    """What a judge says about the answers of a benchmark."""
+    """Verdicts of a judge about the answers of a benchmark."""
 
     verdicts: Mapping[str, Verdict | None]
     """Verdicts by item; None for one that is missing."""
     record: dict[str, Any]
-    """What results.json says about the judge."""
+    """Part of results.json about the judge."""
 
 
 def judge_answers(

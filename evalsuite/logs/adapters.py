@@ -30,7 +30,7 @@ def _cvqa(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _textvqa(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of VLMEvalKit's TextVQA, whose answers are the text of a Python list."""
-    answers = row.get("answer") if "answer" in row else row["answers"]
+    answers: Any = row["answer"] if "answer" in row else row["answers"]
     found = ast.literal_eval(answers) if isinstance(answers, str) else answers
     return {
         "question": row["question"],
@@ -61,7 +61,7 @@ VLMEVALKIT: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "mtvqa": _mtvqa,
     "textvqa": _textvqa,
 }
-"""How a row of a table becomes one of a benchmark."""
+"""Functions that turn a row of a table into one of a benchmark."""
 LMMS_EVAL: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"mtvqa": _mtvqa}
 """Benchmarks whose rows lmms-eval changes."""
 

@@ -20,7 +20,7 @@ TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the rows of predictions are, if the file has none."""
+    """Place of the rows of predictions, if the file has none."""
 
     task: str | None
     """Task of the benchmark; None to find it in the name of the file."""

@@ -43,7 +43,7 @@ def verdict(text: str) -> Verdict | None:
         ratings = tuple(float(number) for number in numbers)
     except ValueError:
         return None
-    # Other numbers are no ratings: the reference takes them as they are.
+    # The reference takes other numbers as they are.
     return ratings if len(ratings) == 2 and all(1 <= rating <= HIGHEST for rating in ratings) else None
 
 

@@ -26,7 +26,7 @@ FILES = {"ar": "ar", "zh": "cn", "en": "en", "pt": "pt", "ru": "ru", "tr": "tr"}
 
 
 def options(row: Row) -> dict[str, str]:
-    """Return the texts of the options by letter. Empty cells are no options."""
+    """Return the texts of the options by letter. Empty cells do not count."""
     return {letter: row[letter] for letter in LETTERS if _is_given(row.get(letter))}
 
 
