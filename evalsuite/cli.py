@@ -148,33 +148,31 @@ def evaluate(
       pcult eval --model pcult-workspace/checkpoints/tiny --tasks export --split test
     """
     from evalsuite.benchmarks.registry import resolve
-    from evalsuite.harness import suite
+    from evalsuite.harness import run_folder, suite
     from evalsuite.harness.questions import Selection
-    from evalsuite.harness.run_folder import require_run_folder, safe_name
     from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.console import Reporter
 
-    if context.invoked_subcommand:
-        return
-    if list_only:
+    if list_only and not context.invoked_subcommand:
         _print_benchmarks(as_json)
+    if list_only or context.invoked_subcommand:
         return
     if (endpoint is None) == (model is None):
         raise click.UsageError("Give either --endpoint or --model.")
     names, splits, codes = resolve(tasks), tuple(dict.fromkeys(splits)), _codes(languages)
+    published = tuple(name for name in names if name != EXPORT)
     if out is not None:
-        require_run_folder(out)
+        run_folder.require_run_folder(out)
     workspace.create()
     source = _export(names, workspace.exports / export, data)
-    published = tuple(name for name in names if name != EXPORT)
     loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
-        checkpoints = [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))]
-        subject = _subject(served, checkpoints, api_key, timeout)
+        subject = _subject(served, model, workspace, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
-        asked = _judge(judge, loaded, timeout)
-        plan = suite.plan(subject, config, loaded, data, judge=asked, allow_missing=allow_missing)
-        base = workspace.runs / safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
+        plan = suite.plan(
+            subject, config, loaded, data, judge=_judge(judge, loaded, timeout), allow_missing=allow_missing
+        )
+        base = workspace.runs / run_folder.safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
     if as_json:
         print_json(results)
@@ -205,10 +203,13 @@ def _export(names: tuple[str, ...], path: Path, data: Path | None) -> "Export | 
     return Export.open(path) if EXPORT in names else None
 
 
-def _subject(served: "ServedModel", checkpoints: list[Path], api_key: str | None, timeout_s: float) -> "Subject":
+def _subject(
+    served: "ServedModel", model: Path | None, workspace: Workspace, api_key: str | None, timeout_s: float
+) -> "Subject":
     from evalsuite.harness.subject import Subject
     from pangea_cultural.endpoint.client import Endpoint
 
+    checkpoints = [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))]
     return Subject.ask(
         lambda: Endpoint(served.url, api_key=api_key, model=served.model, timeout_s=timeout_s), checkpoints
     )
