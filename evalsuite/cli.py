@@ -169,15 +169,12 @@ def evaluate(
     with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
         subject = _subject(served, model, workspace, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
-        plan = suite.plan(
-            subject, config, loaded, data, judge=_judge(judge, loaded, timeout), allow_missing=allow_missing
-        )
+        found = _judge(judge, loaded, timeout)
+        plan = suite.plan(subject, config, loaded, data, judge=found, allow_missing=allow_missing)
         base = workspace.runs / run_folder.safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
-    if as_json:
-        print_json(results)
-    else:
-        _print_summary(results)
+    output = print_json if as_json else _print_summary
+    output(results)
 
 
 evaluate.add_command(show)

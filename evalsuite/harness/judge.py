@@ -1,6 +1,6 @@
 """Judging of answers: a judge behind an endpoint is asked about each of them, and its texts are kept.
 
-RUN/benchmarks/NAME/judgements.jsonl has the judge's texts by the hash of judge and question, so that a repeated run
+RUN/benchmarks/NAME/judgments.jsonl has the judge's texts by the hash of judge and question, so that a repeated run
 asks only for those that are missing. Without a readable verdict, an answer has no score.
 """
 
@@ -46,7 +46,7 @@ class Judge:
         return cls(connect=connect, identity=identity_of(connect))
 
     def key(self, judging: Judging, question: str) -> str:
-        """Return the name of a question in the file of judgements."""
+        """Return the name of a question in the file of judgments."""
         parts = (self.identity.parts(), judging.system, judging.max_tokens, question)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -75,7 +75,7 @@ def judge_answers(
     Raises:
         UserError: the endpoint refuses the key, or does not serve the model.
     """
-    path = folder / "judgements.jsonl"
+    path = folder / "judgments.jsonl"
     questions = {item: judging.prompt(row, answer) for item, row, answer in answers}
     keys = {item: judge.key(judging, question) for item, question in questions.items()}
     texts = _read(path)
@@ -91,7 +91,7 @@ def judge_answers(
         "max_tokens": judging.max_tokens,
         "temperature": 0,
         "reference_model": judging.reference_model,
-        "judgements": len(verdicts),
+        "judgments": len(verdicts),
         "missing": dict(missing),
     }
     return Judged(verdicts, record)

@@ -2,7 +2,7 @@
 
 RUN/benchmarks/NAME/
   answers.parquet    one row for each question: prompt, answer, scores
-  judgements.jsonl   what a judge said about the answers, if the benchmark needs one
+  judgments.jsonl   what a judge said about the answers, if the benchmark needs one
   prediction.jsonl   the file for the task's organizers, if the benchmark has one; also as a ZIP archive
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details

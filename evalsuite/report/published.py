@@ -108,7 +108,7 @@ def _judge(benchmark: dict[str, Any]) -> list[str]:
     missing = sum(judge["missing"].values())
     if missing:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in judge["missing"].items())
-        sentences.append(f"{missing:,} of {judge['judgements']:,} verdicts are missing ({kinds}).")
+        sentences.append(f"{missing:,} of {judge['judgments']:,} verdicts are missing ({kinds}).")
     withheld = [row_name(row) for row in benchmark["figures"] if row.get("withheld")]
     if withheld:
         sentences.append(f"Withheld, because more than 2 % of the verdicts are missing: {', '.join(withheld)}.")

@@ -60,7 +60,7 @@ def test_every_benchmark_has_figures_of_its_answers(run, workspace):
 
 def test_verdicts_of_a_model_with_random_weights_are_withheld(run):
     for part in (part for part in run["benchmarks"] if part["judged"]):
-        assert part["judge"]["judgements"] == part["questions"] > 0
+        assert part["judge"]["judgments"] == part["questions"] > 0
         assert sum(part["judge"]["missing"].values()) == part["questions"]
         assert all(row["robust"]["mean"] is None and row["withheld"] for row in part["figures"])
 

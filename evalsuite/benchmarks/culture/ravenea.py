@@ -26,16 +26,14 @@ _LABEL = re.compile(r"^[A-D]\.\s*")
 def questions(row: Row) -> list[dict[str, Any]]:
     """Return the questions about an image, each with its options and the right letter."""
     aligned = zip(row["questions"], row["options"], row["answers"], strict=False)
-    found = [
-        {"question": question, "labelled": list(labelled), "right": right} for question, labelled, right in aligned
-    ]
+    found = [{"question": question, "labeled": list(labeled), "right": right} for question, labeled, right in aligned]
     complete = len(row["questions"]) == len(row["options"]) == len(row["answers"]) > 0
-    return found if complete else [{"question": "", "labelled": [], "right": ""}]
+    return found if complete else [{"question": "", "labeled": [], "right": ""}]
 
 
 def prompt(row: Row) -> str:
-    """Return instruction, question and labelled options, one on each line."""
-    return f"{INSTRUCTION}\n\nQuestion: {row['question']}\n\n" + "\n".join(row["labelled"])
+    """Return instruction, question and labeled options, one on each line."""
+    return f"{INSTRUCTION}\n\nQuestion: {row['question']}\n\n" + "\n".join(row["labeled"])
 
 
 def reference_letter(answer: str) -> str | None:
@@ -49,7 +47,7 @@ def reference_letter(answer: str) -> str | None:
 
 def score(row: Row, answer: str) -> Score:
     """Return the scores of an answer."""
-    texts = [_LABEL.sub("", option) for option in row["labelled"]]
+    texts = [_LABEL.sub("", option) for option in row["labeled"]]
     found = chosen_letter(answer, LETTERS[: len(texts)], texts)
     return Score(
         reference=float(reference_letter(answer) == row["right"]), robust=float(found == row["right"]), answer=found
@@ -58,9 +56,9 @@ def score(row: Row, answer: str) -> Score:
 
 def drop(row: Row) -> str | None:
     """Return why a question cannot be scored."""
-    if not row["question"] or not 2 <= len(row["labelled"]) <= len(LETTERS):
+    if not row["question"] or not 2 <= len(row["labeled"]) <= len(LETTERS):
         return "questions, options and answers are not readable"
-    return None if row["right"] in LETTERS[: len(row["labelled"])] and row["right"] else "no answer in the data"
+    return None if row["right"] in LETTERS[: len(row["labeled"])] and row["right"] else "no answer in the data"
 
 
 def facets(row: Row) -> Mapping[str, str]:
@@ -77,7 +75,7 @@ RAVENEA = Benchmark(
     source=SOURCE,
     splits={"en": Split(name="cvqa", files=(ARCHIVE,), member="cvqa_downstream.jsonl")},
     columns={"file_name": "str", "country": "str", "questions": "list", "options": "any", "answers": "list"},
-    expand=Expansion(columns=("question", "labelled", "right"), rows=questions),
+    expand=Expansion(columns=("question", "labeled", "right"), rows=questions),
     # Rows name their images from the folder above the release.
     side_images=ImageFiles(
         source=SOURCE, archive=ARCHIVE, folders=("", "ravenea/"), paths=lambda row: [row["file_name"]]
@@ -90,7 +88,7 @@ RAVENEA = Benchmark(
     cluster=lambda row: row["file_name"],
     facets=facets,
     max_tokens=2048,
-    chance=lambda row: 1 / len(row["labelled"]),
+    chance=lambda row: 1 / len(row["labeled"]),
     deviations=("Images are sent upright. The reference ignores their EXIF orientation.",),
 )
 BENCHMARKS = (RAVENEA,)

@@ -113,7 +113,7 @@ def textvqa(folder: Path) -> None:
         }
         for number, (question, answers) in enumerate(
             [
-                ("what is the brand of this Camera?", ["dakota"] * 7 + ["clos culombu", "dakota digital", "we"]),
+                ("what is the brand of this Camera?", ["dakota"] * 7 + ["nikon", "dakota digital", "we"]),
                 ("What Time is it?", ["5:41", "5:41"] + ["8:00"] * 8),
             ]
         )
@@ -174,14 +174,14 @@ def kaleidoscope(folder: Path) -> None:
 
 def ravenea(folder: Path) -> None:
     """Write RAVENEA: rows in an archive, with two questions about one image and one about another."""
-    labelled = ["A. temple", "B. tomb", "C. school", "D. inn"]
+    labeled = ["A. temple", "B. tomb", "C. school", "D. inn"]
     rows = [
         {
             "file_name": f"./ravenea/images/{country}.jpg",
             "country": country,
             "task_type": "cvqa",
             "questions": [f"{country}: which {number}?" for number in range(count)],
-            "options": [labelled] * count,
+            "options": [labeled] * count,
             "answers": ["B", "D"][:count],
             "human_captions": ["a"],
             "category": "Buildings",

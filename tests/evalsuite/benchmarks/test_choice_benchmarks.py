@@ -131,20 +131,20 @@ def test_kaleidoscope_drops_rows_that_cannot_be_scored(changed, reason):
     assert kaleidoscope.drop(EXAM | changed) == reason
 
 
-LABELLED = ["A. temple", "B. tomb", "C. school", "D. inn"]
+LABELED = ["A. temple", "B. tomb", "C. school", "D. inn"]
 
 
 def test_ravenea_has_a_question_for_each_entry():
-    row = {"questions": ["Which?", "Who?"], "options": [LABELLED, LABELLED], "answers": ["B", "D"]}
+    row = {"questions": ["Which?", "Who?"], "options": [LABELED, LABELED], "answers": ["B", "D"]}
     first, second = ravenea.questions(row)
-    assert first == {"question": "Which?", "labelled": LABELLED, "right": "B"} and second["right"] == "D"
+    assert first == {"question": "Which?", "labeled": LABELED, "right": "B"} and second["right"] == "D"
     (broken,) = ravenea.questions(row | {"answers": ["B"]})
     assert ravenea.drop(broken) == "questions, options and answers are not readable"
     assert ravenea.drop(first) is None and ravenea.drop(first | {"right": "E"}) == "no answer in the data"
 
 
 def test_ravenea_prompt_is_that_of_the_reference():
-    assert ravenea.prompt({"question": "Which?", "labelled": LABELLED}) == (
+    assert ravenea.prompt({"question": "Which?", "labeled": LABELED}) == (
         "Answer the following multiple choice question for the image. The last line must be of the following format: "
         "'Answer: $LETTER' (without quotes) where LETTER must be one of A, B, C, or D.\n\nQuestion: Which?\n\n"
         "A. temple\nB. tomb\nC. school\nD. inn"
@@ -166,7 +166,7 @@ def test_ravenea_prompt_is_that_of_the_reference():
     ],
 )
 def test_ravenea_reads_answers_as_the_reference(answer, reference, robust):
-    score = ravenea.score({"labelled": LABELLED, "right": "B"}, answer)
+    score = ravenea.score({"labeled": LABELED, "right": "B"}, answer)
     assert score.reference == reference
     assert robust is None or score.robust == robust
 

@@ -6,11 +6,11 @@ from evalsuite.benchmarks.mainstream import aya_vision_bench, llava_bench, xchat
 
 HARBOR = {
     "split": "de",
-    "question": "Was ist auf diesem Foto des Hafens zu sehen?",
+    "question": "Was ist auf diesem Bild des Hafens zu sehen?",
     "gpt_answer": "Zwei Boote liegen im Hafen, dahinter stehen einige alte Häuser.",
     "caption": ["Ein Hafen.", "Zwei Boote."],
 }
-GERMAN = "Auf dem Foto sind zwei kleine Boote in einem Hafen zu sehen."
+GERMAN = "Auf dem Bild sind zwei kleine Boote in einem Hafen zu sehen."
 ENGLISH = "The photo shows two small boats in a harbor near the old houses."
 
 
@@ -18,8 +18,7 @@ def test_llava_bench_asks_as_the_harness():
     question = llava_bench.judge_prompt(HARBOR, "Boote.")
     assert question.startswith("[Context]\nEin Hafen.\nZwei Boote.\n\n[Question]\nWas ist")
     assert "\n\n[Assistant 2]\nBoote.\n\n[End of Assistant 2]\n\n[System]\nWe would like to request" in question
-    end = "Was?\nGround Truth Answer: Boote\nPredicted Answer: x\n\nIs the prediction correct? "
-    assert question.endswith(end)
+    assert question.endswith("affect your judgment.\n\n")
 
 
 @pytest.mark.parametrize(

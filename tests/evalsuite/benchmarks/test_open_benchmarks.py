@@ -26,7 +26,7 @@ def test_textvqa_prompt_has_small_letters_as_the_harness():
         (["the mary's inn"] * 10, "mary 's inn", 1),
         (["8:00"] * 10, "8:00.", 1),
         (["5,000"] * 10, "5000", 1),
-        (["isn't it"] * 10, "isnt it?", 1),
+        (["it's 5:41 o'clock"] * 10, "It's 5:41 o'clock?", 1),
         (["dakota"] * 10, "It is dakota", 0),
     ],
 )

@@ -71,7 +71,7 @@ def test_judge_is_asked_once_for_each_answer(judge, tmp_path, monkeypatch):
         judged = judge_answers(judge, JUDGING, ANSWERS, tmp_path, Bar())
         assert judged.verdicts == {"1": (3,), "2": (3,)}
     assert sorted(JudgeEndpoint.asked) == [("Be fair.", "a x", 7), ("Be fair.", "b y", 7)]
-    assert judged.record["missing"] == {} and judged.record["judgements"] == 2
+    assert judged.record["missing"] == {} and judged.record["judgments"] == 2
     assert judged.record["url"] == "http://judge/v1" and judged.record["reference_model"] == "gpt-4"
 
 
@@ -105,7 +105,7 @@ def test_unreadable_verdict_is_missing_and_kept(judge, tmp_path, monkeypatch):
 def test_truncated_line_of_a_killed_run_is_asked_again(judge, tmp_path, monkeypatch):
     monkeypatch.setattr(JudgeEndpoint, "reply_text", "3")
     judge_answers(judge, JUDGING, ANSWERS, tmp_path, Bar())
-    path = tmp_path / "judgements.jsonl"
+    path = tmp_path / "judgments.jsonl"
     path.write_bytes(path.read_bytes()[:-9])
     assert judge_answers(judge, JUDGING, ANSWERS, tmp_path, Bar()).verdicts == {"1": (3,), "2": (3,)}
     assert len(JudgeEndpoint.asked) == 3 and path.read_bytes().count(b"\n") == 2
