@@ -19,7 +19,7 @@ def write(name: str, figures: dict[str, float], *, details: dict[str, Any] | Non
     result = {
         "machine": machine(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "command": f"python -m tests.perf.{name} " + " ".join(sys.argv[1:]),
+        "command": f"python -m {sys.modules['__main__'].__spec__.name} " + " ".join(sys.argv[1:]),
         "figures": {key: round(value, 4) if isinstance(value, float) else value for key, value in figures.items()},
         "details": details or {},
     }

@@ -1,6 +1,6 @@
 """Peak memory of `pcult convert`, which should be that of one file of weights.
 
-    python -m tests.perf.convert --folder /tmp/convert
+    python -m tests.perf.training.convert --folder /tmp/convert
 
 Converts a LLaVA-NeXT of 3 GB in bfloat16, in files of at most 0.3 GB, to the original layout and back. All bytes have
 to be equal afterwards. `peak_gb` is the peak of the process. `one_file_peak_gb` is the peak for a model of one layer,
@@ -34,7 +34,7 @@ def main(folder: Path, make: str | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     results = {}
     for size in LAYERS:
-        process.peak_gb([sys.executable, "-m", "tests.perf.convert", "--folder", str(folder), "--make", size])
+        process.peak_gb([sys.executable, "-m", "tests.perf.training.convert", "--folder", str(folder), "--make", size])
         there = pcult(folder / size, folder / f"{size}-original")
         back = pcult(folder / f"{size}-original", folder / f"{size}-back")
         assert weights(folder / size) == weights(folder / f"{size}-back"), "the weights are others"

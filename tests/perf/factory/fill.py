@@ -2,7 +2,7 @@
 
 The details also have seconds of processor time, which other work on the machine changes less.
 
-    python -m tests.perf.fill --folder /tmp/fill
+    python -m tests.perf.factory.fill --folder /tmp/fill
 
 The store has synthetic buildings, each with an image, a district, an architect, a style and a material. Each property
 has 5,000 values, of which a quarter answers half of the questions. All have names in the 39 languages.
@@ -72,7 +72,7 @@ def main(folder: Path, rows: str, one: int | None) -> None:
     for count in map(int, rows.split(",")):
         path = folder / f"{count}.json"
         with path.open("w") as output:
-            command = [sys.executable, "-m", "tests.perf.fill", "--folder", str(folder), "--one", str(count)]
+            command = [sys.executable, "-m", "tests.perf.factory.fill", "--folder", str(folder), "--one", str(count)]
             peak = peak_gb(command, stdout=output)
         runs[count] = json.loads(path.read_text()) | {"peak_gb": peak}
     figures = {f"rows_per_s_{count // 1_000_000}m": run["rows"] / run["seconds"] for count, run in runs.items()}

@@ -1,6 +1,6 @@
 """Downloads the same images with the stage `images` and with img2dataset, from one server with one limit.
 
-    python -m tests.perf.download --folder /tmp/download
+    python -m tests.perf.factory.download --folder /tmp/download
 
 The server has a latency of 20 ms, and both may use 8 connections. Both decode every image and keep the original bytes
 with their SHA-256: img2dataset with `resize_mode=no`, `skip_reencode`. The project's side is `pcult build --stage

@@ -1,10 +1,10 @@
 """Writing of exports in each format: rows per second and peak memory.
 
-    python -m tests.perf.export --folder /tmp/export
+    python -m tests.perf.factory.export --folder /tmp/export
 
 | export | content |
 |---|---|
-| rows | the questions of `tests.perf.fill`, a small image for each 312 of them: figures of the rows |
+| rows | the questions of `tests.perf.factory.fill`, a small image for each 312 of them: figures of the rows |
 | apart | a part of them, choice questions after all open ones as in published data: rows of an image are far apart |
 | images | an image of 150 kB for every eight questions: the figure is megabytes of images per second |
 """
@@ -33,7 +33,7 @@ from factory.store.store import Store
 from pangea_cultural.dataset import export
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
-from tests.perf import fill
+from tests.perf.factory import fill
 from tests.perf.support import images, record
 from tests.perf.support.process import peak_gb
 
@@ -88,7 +88,7 @@ def main(folder: Path, rows: int, apart: int, num_images: int, formats: str, one
     if one:
         print(json.dumps(_run(folder, *one.split(":"))))
         return
-    command = [sys.executable, "-m", "tests.perf.export", "--folder", str(folder)]
+    command = [sys.executable, "-m", "tests.perf.factory.export", "--folder", str(folder)]
     sizes = ["--rows", str(rows), "--apart", str(apart), "--images", str(num_images)]
     # In another process: the peak memory of a child is at least that of its parent.
     subprocess.run([*command, *sizes, "--one", "write"], check=True)

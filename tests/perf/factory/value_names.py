@@ -1,6 +1,6 @@
 """Speed and memory of the names of values: labels chosen and cleaned, times and quantities rendered.
 
-    python -m tests.perf.value_names --folder /tmp/names
+    python -m tests.perf.factory.value_names --folder /tmp/names
 
 Writes a store of items with a label in each of the 39 languages, and of times and quantities, and names all of them in
 one thread. The target is a million pairs of value and language in 4 seconds. Peak memory must not grow with the items.
@@ -52,7 +52,9 @@ def main(folder: Path, size: str | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     peaks = {
-        name: process.peak_gb([sys.executable, "-m", "tests.perf.value_names", "--folder", str(folder), "--run", name])
+        name: process.peak_gb(
+            [sys.executable, "-m", "tests.perf.factory.value_names", "--folder", str(folder), "--run", name]
+        )
         for name in SIZES
     }
     figures = {f"peak_gb_{name}": peak for name, peak in peaks.items()}

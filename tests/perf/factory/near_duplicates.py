@@ -1,6 +1,6 @@
 """Images that look the same: speed and memory of the search, and which changes of a photo are found.
 
-    python -m tests.perf.near_duplicates --photos /tmp/photos
+    python -m tests.perf.factory.near_duplicates --photos /tmp/photos
 
 Searches among a million random signatures, of which one in a hundred has a near-duplicate. With a folder of photos, it
 also changes each of them in many ways, and counts the changed copies that are found. docs/factory.md has the results.

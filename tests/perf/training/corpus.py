@@ -1,6 +1,6 @@
 """Corpus of a source: building it from chat JSON and from an export, and reading groups at random.
 
-    python -m tests.perf.corpus --folder /tmp/corpus
+    python -m tests.perf.training.corpus --folder /tmp/corpus
 
 Rows have the published layout, 39 languages and eight questions per image on average, in random order. One process
 reads groups from a warm page cache. Peak memory is that of the building process, with mapped pages of the file.

@@ -1,6 +1,6 @@
 """Validation loss of questions that share their image, compared with separate rows.
 
-    python -m tests.perf.train_quality --workspace /tmp/quality --seeds 0,1,2
+    python -m tests.perf.training.train_quality --workspace /tmp/quality --seeds 0,1,2
 
 Trains the shipped recipe `tiny` on the embedded sample with both packings, for each seed: the same questions in the
 same steps. The figures are validation losses at the end of the last stage, over trained and held-out languages.

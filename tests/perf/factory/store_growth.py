@@ -1,9 +1,9 @@
 """Growth of time and store with the number of entities, from 1,000 to 1,000,000.
 
-    python -m tests.perf.store_growth --folder /tmp/growth
+    python -m tests.perf.factory.store_growth --folder /tmp/growth
 
-Every entity is selected, and has a few claims and labels in two languages. tests/perf/fill.py has the questions. A
-slope of 1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
+Every entity is selected, and has a few claims and labels in two languages. tests/perf/factory/fill.py has the
+questions. A slope of 1 in the doubly logarithmic fit means that ten times the entities cost ten times as much.
 """
 
 import math

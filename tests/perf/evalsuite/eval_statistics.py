@@ -1,6 +1,6 @@
 """Benchmark of the intervals and tests of `evalsuite/statistics`: coverage, false alarms and power in simulated runs.
 
-python -m tests.perf.eval_statistics
+python -m tests.perf.evalsuite.eval_statistics
 """
 
 import argparse

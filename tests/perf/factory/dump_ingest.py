@@ -1,6 +1,6 @@
 """Speed and memory of reading a dump, compared with qwikidata and with the decompressors alone.
 
-    python -m tests.perf.dump_ingest --folder /tmp/dump --documents some-real-documents.json.bz2
+    python -m tests.perf.factory.dump_ingest --folder /tmp/dump --documents some-real-documents.json.bz2
 
 The dump has the given documents (by default, those of the embedded sample) with other ids, so that about 5 % of its
 lines are selected. qwikidata is installed into a separate environment in the folder. Every figure is of a whole

@@ -1,6 +1,6 @@
 """Questions per second in training: with shared images, with a row per question, and with TRL.
 
-    python -m tests.perf.train_throughput --folder /tmp/throughput
+    python -m tests.perf.training.train_throughput --folder /tmp/throughput
 
 All three train the same LLaVA-NeXT (tests/perf/support/moderate_model.py) in float32, from the same folder, on the same
 conversations (tests/perf/support/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with
@@ -129,7 +129,7 @@ class Bench:
     def data_path(self, run: Run) -> dict[str, float]:
         """Return the time for building all batches of a run, and their tokens and targets."""
         recipe = self._recipe(run, "epochs = 1")
-        command = [sys.executable, "-m", "tests.perf.data_path", str(recipe), str(self._workspace)]
+        command = [sys.executable, "-m", "tests.perf.training.data_path", str(recipe), str(self._workspace)]
         return self._run(f"{run.name}-data", command)[0]
 
     def counts(self, questions: int) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Bench:
         settings = {"steps": run.steps, "batch-questions": BATCH_QUESTIONS, "rows": run.rows, "threads": THREADS}
         arguments = [f"--{name}={value}" for name, value in settings.items()]
         program, conversations = (
-            Path(__file__).parent / "support/trl_peer.py",
+            Path(__file__).parents[1] / "support/trl_peer.py",
             self._workspace / f"chat/k{run.questions}.json",
         )
         # -P: do not import modules from the program's folder.

@@ -1,6 +1,6 @@
 """Throughput of rewriting, compared with a bare asyncio client that sends the same prompts to the same server.
 
-    python -m tests.perf.rewrite --folder /tmp/rewrite
+    python -m tests.perf.factory.rewrite --folder /tmp/rewrite
 
 The server is a real vLLM with a small model of random weights. The clients share its processor. A usual model on
 its own machine leaves more time to its client. The stage also reads questions, checks answers and writes them.

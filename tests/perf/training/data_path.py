@@ -1,6 +1,6 @@
 """Builds the batches of a recipe without training, in one thread, as a data worker does.
 
-    python -m tests.perf.data_path RECIPE WORKSPACE
+    python -m tests.perf.training.data_path RECIPE WORKSPACE
 
 Prints JSON: questions, seconds, and the number of tokens and targets in the batches.
 """

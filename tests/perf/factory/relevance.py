@@ -1,6 +1,6 @@
 """Precision and recall of a tiny relevance model, and the speed of the stage `relevance`.
 
-    python -m tests.perf.relevance --workspace /tmp/quickstart
+    python -m tests.perf.factory.relevance --workspace /tmp/quickstart
 
 The workspace is that of `pcult quickstart`, with the checkpoint `tiny`. Writes yes/no questions with planted
 mismatches, trains `tiny-relevance` on them, serves it and calibrates it on images of each split. Then the stage asks
