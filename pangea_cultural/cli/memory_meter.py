@@ -1,10 +1,13 @@
 """The peak memory of this process and its children."""
 
 import threading
+import time
 
 import psutil
 
-INTERVAL_S = 0.5
+MIN_INTERVAL_S = 0.5
+MAX_LOAD = 0.02
+"""Maximum share of time that is spent on sampling: the kernel walks through all pages of a process for it."""
 
 
 class PeakMemory:
@@ -28,8 +31,11 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(INTERVAL_S):
+        interval_s = MIN_INTERVAL_S
+        while not self._stop.wait(interval_s):
+            began = time.thread_time()
             self.peak_bytes = max(self.peak_bytes, tree_bytes(psutil.Process()))
+            interval_s = max(MIN_INTERVAL_S, (time.thread_time() - began) / MAX_LOAD)
 
 
 def tree_bytes(root: psutil.Process) -> int:
