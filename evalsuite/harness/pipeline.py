@@ -1,8 +1,11 @@
 """lighteval's pipeline over the tasks and the model of a run."""
 
+import contextlib
 import os
 import shutil
+import tempfile
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,25 +24,41 @@ def run(tasks: types.ModuleType, model: Any, folder: Path) -> dict[str, dict[str
     from lighteval.logging.evaluation_tracker import EvaluationTracker
     from lighteval.pipeline import ParallelismManager, Pipeline, PipelineParameters
 
-    pipeline = Pipeline(
-        tasks=",".join(task.name for task in tasks.TASKS_TABLE),
-        pipeline_parameters=PipelineParameters(
-            launcher_type=ParallelismManager.NONE,
-            custom_tasks_directory=tasks,
-            bootstrap_iters=0,
-            # The model has removed the reasoning. lighteval would do it after the answers are stored.
-            remove_reasoning_tags=False,
-        ),
-        evaluation_tracker=EvaluationTracker(output_dir=str(folder), save_details=True),
-        model=model,
-    )
-    pipeline.evaluate()
-    pipeline.save_and_push_results()
-    results: dict[str, dict[str, float]] = pipeline.get_results()["results"]
-    return {name.rsplit(":", 1)[0]: scores for name, scores in results.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    with _temporary_cache(folder):
+        pipeline = Pipeline(
+            tasks=",".join(task.name for task in tasks.TASKS_TABLE),
+            pipeline_parameters=PipelineParameters(
+                launcher_type=ParallelismManager.NONE,
+                custom_tasks_directory=tasks,
+                bootstrap_iters=0,
+                # The model has removed the reasoning. lighteval would do it after the answers are stored.
+                remove_reasoning_tags=False,
+            ),
+            evaluation_tracker=EvaluationTracker(output_dir=str(folder), save_details=True),
+            model=model,
+        )
+        pipeline.evaluate()
+        pipeline.save_and_push_results()
+        results: dict[str, dict[str, float]] = pipeline.get_results()["results"]
+        return {name.rsplit(":", 1)[0]: scores for name, scores in results.items()}
+
+
+@contextlib.contextmanager
+def _temporary_cache(folder: Path) -> Iterator[None]:
+    """Let `datasets` write its copies of the questions to a folder that is removed afterwards."""
+    import datasets
+
+    before = datasets.config.HF_DATASETS_CACHE
+    with tempfile.TemporaryDirectory(prefix=".cache-", dir=folder) as cache:
+        datasets.config.HF_DATASETS_CACHE = Path(cache)
+        try:
+            yield
+        finally:
+            datasets.config.HF_DATASETS_CACHE = before
 
 
 def clear(folder: Path) -> None:
     """Remove lighteval's files of an earlier run: their names contain the time, so a new run would not replace them."""
-    for name in ("results", "details", "data"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in (*(folder / name for name in ("results", "details", "data")), *folder.glob(".cache-*")):
+        shutil.rmtree(path, ignore_errors=True)

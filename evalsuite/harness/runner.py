@@ -4,6 +4,7 @@ runs/NAME/
   results.json       accuracies with and without the image, settings and versions; `suite.py` writes it
   answers.parquet    one row per question and condition
   gray.png           the image of a control
+  examples.json      examples for the report, whose images are in examples/
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   lighteval/         lighteval's own results and details
 """
@@ -22,7 +23,7 @@ from PIL import Image
 
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
-from evalsuite.harness import pipeline
+from evalsuite.harness import examples, pipeline
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.export_answers import KnownAnswers, rows_of
 from evalsuite.harness.outcomes import endings
@@ -33,11 +34,14 @@ from pangea_cultural.endpoint.client import NoAnswerError
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.environment import versions
 from pangea_cultural.utils.files import atomic_path, sha256_file, write_bytes
+from pangea_cultural.utils.sampling import evenly_spaced
 
 PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
 """Packages whose versions are recorded."""
 NO_LIKELIHOODS = frozenset(("no likelihoods", "status 400", "status 422", "status 501"))
 """Kinds of failure of an endpoint that cannot give likelihoods."""
+MOST_LOSSES = 500
+"""Losses of a stage of the training that a report shows."""
 GRAY_SIZE = 336
 """Height and width of the gray image: one tile of the vision tower."""
 
@@ -130,6 +134,7 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     _compare_with_lighteval(answers, scores)
     with atomic_path(folder / "answers.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(answers), temporary)
+    examples.write(answers, config.export, folder)
     outcome = {"missing": missing, "endings": endings(answers), "asked": len(items)}
     return _results(config, answers) | outcome
 
@@ -179,6 +184,19 @@ def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, flo
         require_equal(task, correct, scores[task])
 
 
+def _training(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a report shows about a training: its seed and its stages with their losses; empty if not known."""
+    if not record.get("stages"):
+        return {}
+    stages = []
+    for stage in record["stages"]:
+        log = stage["log"]
+        points = [log[place] for place in evenly_spaced(len(log), MOST_LOSSES)]
+        about = {key: stage[key] for key in ("stage", "questions", "seconds")}
+        stages.append(about | {"log": [{"step": point["step"], "loss": point["loss"]} for point in points]})
+    return {"seed": record["seed"], "stages": stages}
+
+
 def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         **config.about(),
@@ -189,6 +207,12 @@ def _results(config: EvalConfig, answers: list[dict[str, Any]]) -> dict[str, Any
         "seed": config.seed,
         "languages": {"trained": list(config.trained_languages()), "held_out": config.export.held_out_languages},
         "figures": accuracies(answers, config.trained_languages()),
-        "export": {"path": str(config.export.path), "manifest_sha256": sha256_file(config.export.path / MANIFEST)},
+        "export": {
+            "path": str(config.export.path),
+            "manifest_sha256": sha256_file(config.export.path / MANIFEST),
+            "recipe": {"name": config.export.manifest["recipe"]["name"]},
+            **{key: config.export.manifest[key] for key in ("questions", "entities", "images")},
+        },
+        "training": _training(config.training),
         "versions": versions(PACKAGES),
     }

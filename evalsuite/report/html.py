@@ -7,24 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import pyarrow.parquet as pq
 
 from evalsuite.metrics.accuracy import CHANCE, find
 from evalsuite.report import published, terminal
-from pangea_cultural.dataset.export import Export
-from pangea_cultural.endpoint.identity import Identity, training_record
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.utils import pages
 from pangea_cultural.utils.files import read_json, write_bytes
-from pangea_cultural.utils.sampling import hash_key
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 COLORS = {"image": "#0b6e4f", "blind": "#c9b79c", "gray": "#9aa5a0", "text": "#d7c36a", "frequent": "#8f6f8f"}
 COLORS |= {"shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
-NUM_EXAMPLES = 12
 
 
 def write(runs: Sequence[Path], path: Path) -> None:
@@ -66,10 +61,7 @@ def _published(results: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
-    answers = pq.read_table(run / "answers.parquet").to_pylist()
-    export = Export.open(Path(results["export"]["path"]))
-    training = _training(export, results)
-    examples = _examples(answers, export)
+    content = read_json(run / "examples.json")
     return {
         "headline": _headline(results),
         "outcome": published.outcome(results),
@@ -86,21 +78,12 @@ def _export_section(run: Path, results: dict[str, Any]) -> dict[str, Any]:
             for split in results["splits"]
         ],
         "held_out_plots": [plot for split in results["splits"] if (plot := _held_out_plot(results, split))],
-        "loss_plot": _loss_plot(training) if training else "",
-        "examples": examples,
-        "credits": _credits(examples, export),
-        "manifest": export.manifest,
-        "training": training,
+        "loss_plot": _loss_plot(results["training"]) if results["training"] else "",
+        "examples": _examples(run, content),
+        "credits": content["credits"],
+        "manifest": results["export"],
+        "training": results["training"],
     }
-
-
-def _training(export: Export, results: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of the training, if it is still beside the export and about the weights of the run."""
-    if results["weights_sha256"] is None:
-        return {}
-    checkpoints = sorted((export.path.parent.parent / "checkpoints").glob("*"))
-    identity = Identity(model=results["model"], weights=results["identity"]["weights"])
-    return training_record(checkpoints, identity)
 
 
 def _headline(results: dict[str, Any]) -> list[dict[str, str]]:
@@ -235,36 +218,10 @@ def _svg(figure: Any) -> str:
     return text[text.index("<svg") :].replace("<svg ", '<svg style="width:100%;height:auto" ', 1)
 
 
-def _examples(answers: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
-    """Return questions with their images: the languages in turn, right and wrong answers, selected by hash."""
-    answered = [a for a in answers if a["question_type"] == "choice" and a["condition"] == "image"]
-    open_answers = {
-        (a["image"], a["entity"], a["property"], a["language"]): a["prediction"]
-        for a in answers
-        if a["question_type"] == "open" and a["condition"] == "image"
-    }
-    answered.sort(key=lambda a: hash_key(a["id"]))
-    chosen: list[dict[str, Any]] = []
-    languages = list(dict.fromkeys(a["language"] for a in answered))
-    while answered and languages and len(chosen) < NUM_EXAMPLES:
-        for code in languages:
-            wants_correct = len(chosen) % 3 != 2  # Every third example is a wrong answer, if there is one.
-            candidates = [a for a in answered if a["language"] == code]
-            shown = {a["entity"] for a in chosen}
-            # Prefer entities that are not shown yet, then the wanted kind of answer.
-            example = min(candidates, key=lambda a: (a["entity"] in shown, a["correct"] != wants_correct), default=None)
-            if example and len(chosen) < NUM_EXAMPLES:
-                answered.remove(example)
-                key = (example["image"], example["entity"], example["property"], example["language"])
-                chosen.append(example | {"src": _image(export, example["image"]), "open_answer": open_answers.get(key)})
-    return chosen
+def _examples(run: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
+    return [example | {"src": _image(run / "examples" / example["file"])} for example in content["examples"]]
 
 
-def _image(export: Export, image: str) -> str:
-    image_type = {".jpg": "jpeg"}.get(Path(image).suffix, Path(image).suffix[1:])
-    return f"data:image/{image_type};base64,{base64.b64encode(export.image_file(image).read_bytes()).decode()}"
-
-
-def _credits(examples: list[dict[str, Any]], export: Export) -> list[dict[str, Any]]:
-    shown = {example["image"] for example in examples}
-    return [row for row in export.images().to_pylist() if row["image"] in shown]
+def _image(path: Path) -> str:
+    image_type = {".jpg": "jpeg"}.get(path.suffix, path.suffix[1:])
+    return f"data:image/{image_type};base64,{base64.b64encode(path.read_bytes()).decode()}"

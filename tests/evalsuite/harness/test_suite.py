@@ -1,9 +1,11 @@
 """Runs through lighteval's pipeline with an endpoint whose answers are known."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import orjson
 import pyarrow.parquet as pq
 import pytest
@@ -292,6 +294,42 @@ def test_line_without_an_item_is_asked_again(tmp_path, data):
     before = Endpoint.asked
     (part,) = evaluate(tmp_path, data, names=("marvl",), languages=("sw",))["benchmarks"]
     assert (part["questions"], Endpoint.asked - before) == (3, 1)
+
+
+def test_run_leaves_no_copies_of_its_questions(tmp_path, data):
+    cache = Path(datasets.config.HF_DATASETS_CACHE)
+
+    def files():
+        return {path for path in cache.rglob("*") if "/parquet/" in str(path)}
+
+    loaded = suite.load_all(("marvl",), data, replace(EVERYTHING, languages=("sw",)))
+    before = files()
+    evaluate(tmp_path / "run", data, loaded=loaded)
+    assert files() == before and Path(datasets.config.HF_DATASETS_CACHE) == cache
+    assert list((tmp_path / "run").rglob(".cache-*")) == []
+
+
+def test_report_needs_no_export(tmp_path, data):
+    export = tiny.write_export(tmp_path / "export")
+    record = {
+        "languages": ["en", "de"],
+        "seed": 7,
+        "stages": [
+            {
+                "stage": "answers",
+                "questions": 9,
+                "seconds": 3.0,
+                "log": [{"step": n, "loss": 1 / (n + 1)} for n in range(900)],
+            }
+        ],
+    }
+    results = evaluate(tmp_path / "run", data, export=export, names=(), training=record)
+    shutil.rmtree(tmp_path / "export")
+    html.write([tmp_path / "run"], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "data:image/png;base64," in page
+    assert "seed 7, answers: 9 questions in 3 s" in page and "colors" in page
+    assert len(results["training"]["stages"][0]["log"]) == 500
 
 
 def test_export_with_a_missing_image_counts_it(tmp_path, data):
