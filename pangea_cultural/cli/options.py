@@ -43,15 +43,17 @@ class KeyFile(click.Path):
         """Read the key.
 
         Raises:
-            UserError: the file is empty or not text.
+            UserError: the file is empty, has several lines or is not text.
         """
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         try:
-            key = path.read_text("utf-8").strip()
+            key = path.read_text("utf-8-sig").strip()
         except UnicodeDecodeError as error:
             raise UserError(f"The API key file {path} is not UTF-8 text. Write the key into it.") from error
         if not key:
             raise UserError(f"The API key file {path} is empty. Write the key into it.")
+        if len(key.split()) > 1 or not key.isascii():
+            raise UserError(f"The API key file {path} has more than a key. Write only the key into it, as one word.")
         return key
 
 

@@ -39,6 +39,18 @@ def test_key_file_is_read_without_its_line_end(tmp_path):
     assert parsed(KeyFile(), str(tmp_path / "key")) == "secret"
 
 
+def test_byte_order_mark_is_not_part_of_the_key(tmp_path):
+    (tmp_path / "key").write_bytes(b"\xef\xbb\xbfsecret\r\n")
+    assert parsed(KeyFile(), str(tmp_path / "key")) == "secret"
+
+
+@pytest.mark.parametrize("content", ["secret\nother\n", "my secret", "s\u00e9cret"])
+def test_key_file_with_more_than_a_key_is_rejected(tmp_path, content):
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(UserError, match="has more than a key"):
+        parsed(KeyFile(), str(tmp_path / "key"))
+
+
 def test_binary_key_file_is_rejected(tmp_path):
     path = tmp_path / "key"
     path.write_bytes(b"\xff\xfe")
