@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import httpx
 import openai
 
 from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
@@ -163,7 +164,11 @@ class Endpoint:
     async def stream(
         self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS
     ) -> AsyncIterator[str]:
-        """Yield the pieces of the greedy answer as they arrive."""
+        """Yield the pieces of the greedy answer as they arrive.
+
+        Raises:
+            NoAnswerError: the endpoint does not answer, or stops before the end.
+        """
         model = await self.model()
         pieces: Any = await self._call(
             lambda: self._client.chat.completions.create(
@@ -174,9 +179,15 @@ class Endpoint:
                 stream=True,
             )
         )
-        async for piece in pieces:
-            if piece.choices and piece.choices[0].delta.content:
-                yield piece.choices[0].delta.content
+        try:
+            async for piece in pieces:
+                if piece.choices and piece.choices[0].delta.content:
+                    yield piece.choices[0].delta.content
+        except openai.OpenAIError as error:
+            raise self._failed(error) from error
+        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+            fact = f"The answer of {self.url} was interrupted"
+            raise NoAnswerError("cut answer", f"{fact}. Ask again, or see the server's log.") from error
 
     async def likelihood(self, image: Path | bytes | None, text: str, answer: str) -> Likelihood:
         """Return the likelihood of an answer to a question about an image.

@@ -14,8 +14,8 @@ CUT = "cut"
 RESET = "reset"
 """Faults: no response, half of one, a closed connection."""
 Script = Callable[[dict[str, Any], int], Any]
-"""Returns the answer to a request (its body and its number): a text, a status, a fault, a whole body, or
-`(status, headers)`."""
+"""Returns the answer to a request (its body and its number): a text, a status, a fault, a whole body,
+`(status, headers)`, or a list with the parts of a stream, in which `CUT` closes the connection."""
 
 
 class ScriptedEndpoint:
@@ -98,12 +98,27 @@ class ScriptedEndpoint:
             await response.write(b'{"choices": [{"mess')
             request.transport.close()
             return response
+        if isinstance(answer, list):
+            return await _stream(request, answer)
         if isinstance(answer, int):
             return web.Response(status=answer, text="<html>failed</html>")
         if isinstance(answer, tuple):
             return web.Response(status=answer[0], headers=answer[1])
         body = answer if isinstance(answer, bytes) else completion(answer)
         return web.Response(body=body, content_type="application/json")
+
+
+async def _stream(request: web.Request, parts: list[Any]) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    for part in parts:
+        if part == CUT:
+            request.transport.abort()
+            return response
+        await response.write(part)
+        await asyncio.sleep(0.05)
+    return response
 
 
 def completion(text: str, finish_reason: str = "stop", first_tokens: dict[str, float] | None = None) -> bytes:

@@ -19,7 +19,7 @@ from pangea_cultural.endpoint.client import (
 )
 from pangea_cultural.errors import UserError
 from tests.helpers.fast_clock import fast_clock
-from tests.helpers.servers.scripted_endpoint import HANG, RESET, ScriptedEndpoint, completion
+from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
 
 UNREACHABLE = "http://127.0.0.1:9/v1"
 
@@ -172,3 +172,34 @@ def test_request_that_waits_for_a_failed_one_leaves_no_warning(recwarn):
     with pytest.raises(NoAnswerError):
         asyncio.run(ask())
     assert [str(warning.message) for warning in recwarn if "never awaited" in str(warning.message)] == []
+
+
+def event(content):
+    return f"data: {orjson.dumps({'choices': [{'index': 0, 'delta': {'content': content}}]}).decode()}\n\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        (b'data: {"error": {"message": "EngineCore died", "code": 500}}\n\n', "EngineCore died|does not answer as"),
+        (b"data: {not json\n\n", "was interrupted"),
+        (CUT, "was interrupted|No answer from"),
+    ],
+    ids=["error event", "no JSON", "cut"],
+)
+def test_stream_that_breaks_is_one_line_after_its_pieces(end, message, monkeypatch):
+    monkeypatch.setattr(client, "RETRIES", 0)
+    pieces = []
+
+    async def ask(url):
+        async with Endpoint(url) as endpoint:
+            async for piece in endpoint.stream(None, "Who?"):
+                pieces.append(piece)
+
+    parts = [event("Ja"), event("pan"), end]
+    with (
+        ScriptedEndpoint(lambda body, number: parts, models=["m"]) as server,
+        pytest.raises(UserError, match=message) as error,
+    ):
+        asyncio.run(ask(server.url))
+    assert pieces == ["Ja", "pan"] and "\n" not in str(error.value)
