@@ -46,8 +46,16 @@ def demo(
     workspace.create()
     with open_endpoint(endpoint, workspace.checkpoints / checkpoint, workspace, api_key=api_key, quiet=quiet) as served:
         identity = identity_of(lambda: Endpoint(served.url, api_key=api_key, model=served.model))
-        notes = training_record(sorted(workspace.checkpoints.glob("*")), identity).get("statements", [])
-        blocks = page(served.url, load(workspace.exports / data), model=served.model, notes=notes, api_key=api_key)
+        record = training_record(sorted(workspace.checkpoints.glob("*")), identity)
+        notes = record.get("statements") or ["The training of this model is not known, nor are its languages."]
+        blocks = page(
+            served.url,
+            load(workspace.exports / data),
+            model=served.model,
+            notes=notes,
+            trained=record.get("languages", []),
+            api_key=api_key,
+        )
         address = launch(blocks, host=host, port=port, allowed=[workspace.exports / data / "images"])
         click.echo(f"Demo: {address} (stop with Ctrl-C)")
         serving.wait(blocks)

@@ -1,6 +1,6 @@
 """The demo page: a question about an image, in any language, with a streamed answer."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -31,7 +31,13 @@ footer { display: none !important; }
 
 
 def page(
-    endpoint_url: str, examples: Examples, *, model: str, notes: list[str], api_key: str | None = None
+    endpoint_url: str,
+    examples: Examples,
+    *,
+    model: str,
+    notes: list[str],
+    trained: Sequence[str] = (),
+    api_key: str | None = None,
 ) -> gr.Blocks:
     """Return the page for an endpoint.
 
@@ -40,9 +46,10 @@ def page(
         examples: example images and questions.
         model: the model's name.
         notes: facts about the model, one sentence each.
+        trained: codes of the languages of its training, which are offered first; empty if they are not known.
         api_key: the endpoint's key; None if it needs none.
     """
-    codes = examples.languages or list(languages())
+    codes = sorted(examples.languages or languages(), key=lambda code: bool(trained) and code not in trained)
 
     def suggest(code: str, image: str | None, chosen: str | None) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
         questions = examples.suggestions(chosen if image else None, code)
@@ -65,7 +72,7 @@ def page(
             with gr.Column(min_width=300):
                 image, gallery = _image_inputs(examples.images)
             with gr.Column(min_width=300):
-                code, suggested, question, ask, answer = _question_inputs(examples, codes)
+                code, suggested, question, ask, answer = _question_inputs(examples, codes, trained)
         if notes:
             gr.Markdown("### About this model\n" + "".join(f"- {note}\n" for note in notes))
         answer_question = _answer_function(endpoint_url, model, api_key)
@@ -124,11 +131,11 @@ def _image_inputs(examples: list[Path]) -> tuple[gr.Image, gr.Gallery]:
 
 
 def _question_inputs(
-    examples: Examples, codes: list[str]
+    examples: Examples, codes: list[str], trained: Sequence[str]
 ) -> tuple[gr.Dropdown, gr.Dropdown, gr.Textbox, gr.Button, gr.Textbox]:
     """Add the fields for language, example questions, question and answer, and the button."""
     first = "en" if "en" in codes else codes[0]
-    names = [(_language_name(code, examples.held_out), code) for code in codes]
+    names = [(_language_name(code, examples.held_out, trained), code) for code in codes]
     code = gr.Dropdown(choices=names, value=first, label="Language")
     questions = examples.suggestions(None, first)
     suggested = gr.Dropdown(choices=questions, value=questions[0] if questions else None, label="Example questions")
@@ -145,10 +152,14 @@ def _question_inputs(
     return code, suggested, question, ask, answer
 
 
-def _language_name(code: str, held_out: list[str]) -> str:
+def _language_name(code: str, held_out: Sequence[str], trained: Sequence[str]) -> str:
     """Return a language's name in that language, with remarks: `Nederlands (Dutch, held out)`."""
     row = language(code)
-    remarks = [row.name] * (row.name != row.native) + ["held out"] * (code in held_out)
+    remarks = [row.name] * (row.name != row.native)
+    if code in held_out:
+        remarks.append("held out")
+    elif trained and code not in trained:
+        remarks.append("not trained")
     return f"{row.native} ({', '.join(remarks)})" if remarks else row.native
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from demos.ask import examples
-from demos.ask.page import launch, page, read_upload
+from demos.ask.page import _language_name, launch, page, read_upload
 from pangea_cultural.errors import UserError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -144,3 +144,10 @@ def test_launch_rejects_port_in_use(export):
     blocks = page("http://127.0.0.1:9/v1", examples.load(export.path), model="m", notes=[])
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(UserError, match="is in use"):
         launch(blocks, host="127.0.0.1", port=other.getsockname()[1], allowed=[])
+
+
+def test_languages_without_training_are_marked():
+    assert _language_name("nl", ["nl"], ["de"]) == "Nederlands (Dutch, held out)"
+    assert _language_name("de", ["nl"], ["de"]) == "Deutsch (German)"
+    assert _language_name("es", ["nl"], ["de"]) == "español (Spanish, not trained)"
+    assert _language_name("es", ["nl"], []) == "español (Spanish)", "nothing is known"
