@@ -24,8 +24,8 @@ def serve(
 ) -> None:
     """Serve a checkpoint through vLLM with an OpenAI-compatible API.
 
-    CHECKPOINT is a folder in the hub's layout. The command runs until Ctrl-C. vLLM's output goes to logs/vllm.log in
-    the workspace. With --json, one line has the URL and the model's name when the server is ready.
+    CHECKPOINT is a folder in the hub's layout. The command runs until Ctrl-C. vLLM's output goes to a file of
+    logs/ in the workspace. With --json, one line has the URL and the model's name when the server is ready.
 
     \b
     Example:
@@ -38,11 +38,12 @@ def serve(
 
     from pangea_cultural.errors import UserError
     from pangea_cultural.utils.console import Reporter
+    from serve.logs import new_log
     from serve.server import Server
 
     # Service managers stop a process with SIGTERM. Handle it as Ctrl-C, so that vLLM's workers are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    log = workspace.create().logs / "vllm.log"
+    log = new_log(workspace.create().logs)
     reporter = Reporter(quiet=quiet)
     server = Server(checkpoint, log=log, port=port, host=host, api_key=api_key, reporter=reporter)
     with server:

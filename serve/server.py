@@ -1,6 +1,7 @@
 """The vLLM server of a checkpoint, as a child process that is stopped with all its workers."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -66,7 +67,8 @@ class Server:
     @property
     def url(self) -> str:
         """Base of the OpenAI-compatible API, ending in /v1."""
-        return f"http://{'127.0.0.1' if self.host == '0.0.0.0' else self.host}:{self.port}/v1"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
 
     @property
     def model(self) -> str:
@@ -163,11 +165,19 @@ class Server:
 
 
 def _free_port(host: str, port: int) -> int:
-    with socket.socket() as probe:
+    try:
+        family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"{host} is not the name of a machine. Choose an address of this one with --host.") from error
+    with socket.socket(family) as probe:
         # vLLM binds with this option, which accepts the port of a server that ended recently (TIME_WAIT).
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(place)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise UserError(f"{host} is not an address of this machine. Choose another with --host.") from error
+            if error.errno == errno.EACCES:
+                raise UserError(f"No permission to use port {port}. Choose one from 1024 on with --port.") from error
             raise UserError(f"Port {port} is in use. Choose another with --port.") from error
         return probe.getsockname()[1]

@@ -40,7 +40,11 @@ def flags(config: dict[str, Any]) -> list[str]:
         '--limit-mm-per-prompt={"image": 8}',
         # vLLM's defaults for every checkpoint: the settings of published ones differ.
         "--generation-config=vllm",
+        # Answers are greedy unless a caller asks otherwise. vLLM would sample.
+        '--override-generation-config={"temperature": 0.0}',
         "--no-enable-log-requests",
+        # A line for each request would fill the disk.
+        "--disable-uvicorn-access-log",
     ]
     if not on_cpu():
         return common

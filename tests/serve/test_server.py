@@ -18,6 +18,7 @@ from pangea_cultural.utils import child_process
 from pangea_cultural.workspace import Workspace
 from serve import vllm_flags
 from serve.cli import example
+from serve.logs import new_log
 from serve.server import VLLM_MODULE, Server
 from tests.helpers.processes import still_running
 from tests.helpers.servers import vllm_stub
@@ -47,6 +48,35 @@ def test_port_in_use_is_rejected(checkpoint, tmp_path):
         port = other.getsockname()[1]
         with pytest.raises(UserError, match=f"Port {port} is in use"):
             Server(checkpoint, log=tmp_path / "log", port=port)
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("192.0.2.1", "192.0.2.1 is not an address of this machine. Choose another with --host"),
+        ("no-such-host.invalid", "is not the name of a machine. Choose an address of this one with --host"),
+    ],
+)
+def test_host_of_another_machine_is_said(checkpoint, tmp_path, host, message):
+    with pytest.raises(UserError, match=message):
+        Server(checkpoint, log=tmp_path / "log", host=host)
+
+
+def test_ipv6_address_is_in_brackets_in_the_url(checkpoint, tmp_path):
+    server = Server(checkpoint, log=tmp_path / "log", host="::1")
+    assert server.url == f"http://[::1]:{server.port}/v1"
+
+
+def test_each_start_has_its_own_log_and_the_newest_are_kept(tmp_path):
+    for number in range(30):
+        path = tmp_path / f"vllm-old-{number}.log"
+        path.touch()
+        os.utime(path, (number, number))
+    (tmp_path / "mine.log").touch()
+    new = new_log(tmp_path)
+    assert not new.exists() and new.parent == tmp_path
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {"mine.log", *(f"vllm-old-{number}.log" for number in range(11, 30))}
 
 
 def test_start_error_quotes_the_first_error_of_the_log(stub, tmp_path):

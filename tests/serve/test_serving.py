@@ -2,12 +2,13 @@
 
 import asyncio
 
+import openai
 import pytest
 import torch
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration
 
-from pangea_cultural.endpoint.client import Endpoint, gather
+from pangea_cultural.endpoint.client import Endpoint, gather, question
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
 from tests.helpers.greedy_tokens import NUM_TOKENS, greedy_tokens
@@ -78,6 +79,17 @@ def test_streamed_pieces_join_to_the_answer(server, prompts):
 
     pieces, answer = asyncio.run(ask())
     assert "".join(pieces) == answer
+
+
+def test_answers_are_greedy_unless_a_caller_asks_otherwise(server, prompts):
+    def answers(**options):
+        client = openai.OpenAI(base_url=server.url, api_key=server.api_key)
+        request = {"model": server.model, "messages": [question(*prompts[1])], "max_tokens": NUM_TOKENS} | options
+        return {client.chat.completions.create(**request).choices[0].message.content for _ in range(4)}
+
+    greedy = answers(temperature=0)
+    assert len(greedy) == 1 and answers() == greedy
+    assert len(answers(temperature=2.0)) > 1
 
 
 def test_text_without_image_is_answered(server):
