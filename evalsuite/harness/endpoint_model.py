@@ -11,11 +11,12 @@ from lighteval.models.abstract_model import LightevalModel, ModelConfig
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
-from evalsuite.harness.export_answers import means
+from evalsuite.harness.export.answers import means
 from evalsuite.harness.outcomes import require_choice
 from evalsuite.metrics.missing import NO_ANSWER
 from evalsuite.metrics.reasoning import without_reasoning
-from pangea_cultural.endpoint.client import Endpoint, NoAnswerError, gather, question
+from pangea_cultural.endpoint.client import Endpoint, gather, question
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pangea_cultural.endpoint.client import NoAnswerError
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.errors import UserError
 
 

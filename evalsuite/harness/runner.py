@@ -23,14 +23,15 @@ from PIL import Image
 
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
-from evalsuite.harness import examples, pipeline
+from evalsuite.harness import pipeline
 from evalsuite.harness.comparison import require_equal
-from evalsuite.harness.export_answers import KnownAnswers, rows_of
+from evalsuite.harness.export import examples
+from evalsuite.harness.export.answers import KnownAnswers, rows_of
 from evalsuite.harness.outcomes import endings
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import accuracies
 from pangea_cultural.dataset.export import MANIFEST, Export
-from pangea_cultural.endpoint.client import NoAnswerError
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.environment import versions
 from pangea_cultural.utils.files import atomic_path, sha256_file, write_bytes
@@ -158,8 +159,8 @@ def _run_pipeline(
 ) -> tuple[dict[str, float], dict[str, dict[str, Any]], dict[str, int]]:
     """Return lighteval's score of each task, the model's answers by item, and numbers of missing ones by reason."""
     pipeline.prepare()
-    from evalsuite.harness import tasks as lighteval_tasks
     from evalsuite.harness.endpoint_model import EndpointModel
+    from evalsuite.harness.export import tasks as lighteval_tasks
 
     pipeline.clear(folder / "lighteval")
     model = EndpointModel(config.connect, name=config.model, answers=folder / "answers.jsonl", bar=bar)

@@ -11,6 +11,7 @@ import httpx
 import openai
 
 from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
+from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.retry_after import retry_after_s
 from pangea_cultural.errors import UserError
 
@@ -47,30 +48,6 @@ class Answer(NamedTuple):
     text: str
     ending: str = ""
     """Reason why it is not an ordinary answer: `truncated`, `refused` or `empty`; an empty text for others."""
-
-
-class NoAnswerError(UserError):
-    """A request that has no answer. Others may have one.
-
-    Args:
-        kind: kind of the failure, such as `timeout` or `status 500`, for counts.
-        message: the fact and an instruction.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-class NoLikelihoodsError(NoAnswerError):
-    """An endpoint that gives no likelihoods of answers, or none that can be assigned to them.
-
-    Args:
-        message: the fact and an instruction.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__("no likelihoods", message)
 
 
 class _MissingError(UserError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import read_json, sha256_file
 
@@ -37,6 +38,8 @@ PROBES = (
 )
 """Questions whose answers tell two models apart that have the same name."""
 PROBE_TOKENS = 24
+REJECTED = frozenset(("status 400", "status 422"))
+"""Kinds of failure of a request that the endpoint will always reject."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +119,13 @@ async def identify(endpoint: "Endpoint") -> Identity:
 
 
 async def _probe(endpoint: "Endpoint", text: str) -> str:
-    return await endpoint.answer(None, text, max_tokens=PROBE_TOKENS)
+    """Return the answer to a probe. An endpoint that rejects questions without an image is told by that."""
+    try:
+        return await endpoint.answer(None, text, max_tokens=PROBE_TOKENS)
+    except NoAnswerError as error:
+        if error.kind not in REJECTED:
+            raise
+        return f"rejected: {error.kind}"
 
 
 def training_record(checkpoints: Iterable[Path], identity: Identity) -> dict[str, Any]:

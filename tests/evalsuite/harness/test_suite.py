@@ -18,7 +18,8 @@ from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
 from pangea_cultural.cli.main import pcult
-from pangea_cultural.endpoint.client import Answer, Likelihood, NoAnswerError, NoLikelihoodsError
+from pangea_cultural.endpoint.client import Answer, Likelihood
+from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
@@ -329,6 +330,7 @@ def test_report_needs_no_export(tmp_path, data):
     page = (tmp_path / "report.html").read_text()
     assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "data:image/png;base64," in page
     assert "seed 7, answers: 9 questions in 3 s" in page and "colors" in page
+    assert "<h1>m</h1>" in page and "CulturalPangea" not in page, "a model is called by its name"
     assert len(results["training"]["stages"][0]["log"]) == 500
 
 

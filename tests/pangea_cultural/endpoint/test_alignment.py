@@ -7,7 +7,8 @@ import orjson
 import pytest
 
 from pangea_cultural.endpoint.alignment import Boundary, logprobs_of, shared_boundary
-from pangea_cultural.endpoint.client import Endpoint, NoLikelihoodsError
+from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.failures import NoLikelihoodsError
 from tests.helpers.servers.scripted_endpoint import ScriptedEndpoint, completion
 
 

@@ -11,12 +11,12 @@ from pangea_cultural.endpoint.client import (
     MOST_PAUSES,
     Answer,
     Endpoint,
-    NoAnswerError,
     data_url,
     gather,
     model_name,
     question,
 )
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.errors import UserError
 from tests.helpers.fast_clock import fast_clock
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
