@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from evalsuite.statistics.bootstrap import bootstrap_mean
 from evalsuite.statistics.clusters import united
-from evalsuite.statistics.difference import compare, differences
-from evalsuite.statistics.figure import figure
+from evalsuite.statistics.difference import differences
+from evalsuite.statistics.figure import equal_scores, figure
 from evalsuite.statistics.scores import Scores
 
 CHANCE = {"choice": 0.25, "open": 0.0}
@@ -89,11 +90,12 @@ def _strongest(answers: dict[str, list[dict[str, Any]]], scores: dict[str, dict[
     control = max(known, key=lambda name: scores[name]["accuracy"])
     right = {a["id"]: float(a["correct"]) for a in answers[control]}
     both = [a for a in answers["image"] if a["id"] in right]
-    found = differences(
-        [float(a["correct"]) for a in both], [right[a["id"]] for a in both], [a["cluster"] for a in both]
-    )
-    row = compare(*found).as_row()
-    return {"control": control, "n": row["n"], "gain": row["difference"], "low": row["low"], "high": row["high"]}
+    own, other = [float(a["correct"]) for a in both], [right[a["id"]] for a in both]
+    _, _, gap = differences(own, other, [a["cluster"] for a in both])
+    found = bootstrap_mean(gap)
+    interval = found.interval() if found else equal_scores(gap, -1.0, 1.0)
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return {"control": control, "n": len(gap.values), "gain": gap.mean, "low": low, "high": high}
 
 
 def find(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any] | None:
