@@ -114,6 +114,7 @@ class DataSets:
 
         try:
             if source.url:
+                datasets.disable_progress_bars()
                 return Path(datasets.DownloadManager().download(f"{source.url}/{path}"))
             return Path(
                 huggingface_hub.hf_hub_download(source.repo, path, repo_type="dataset", revision=source.revision)

@@ -16,6 +16,7 @@ from evalsuite.data.side_images import ImageFiles
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.captions.rouge_l import rouge_l
 from evalsuite.metrics.captions.script_words import script_words
+from evalsuite.metrics.fidelity import fidelity
 
 TRACKS = {
     "en": "English",
@@ -47,6 +48,7 @@ def score(row: Row, answer: str) -> Score:
         reference=None,
         robust=rouge_l(words, [script_words(row["answer"], code)]),
         answer=" ".join(words) or None,
+        more={"language fidelity": fidelity(answer, code)},
     )
 
 

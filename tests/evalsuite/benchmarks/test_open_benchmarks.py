@@ -94,6 +94,12 @@ def test_mmcultureqa_score_is_rouge_l_and_no_reference():
     assert mmcultureqa.DEVTEST.score(row, "tea").robust is None
 
 
+def test_mmcultureqa_tells_whether_an_answer_is_in_the_language_of_the_question():
+    row = {"split": "arz", "answer": "دي دلة قهوة."}
+    assert mmcultureqa.score(row, "هذه دلة قهوة عربية كبيرة من النحاس.").more == {"language fidelity": 1}
+    assert mmcultureqa.score(row, "It is a large coffee pot made of copper.").more == {"language fidelity": 0}
+
+
 def test_mmcultureqa_submission_has_one_line_for_each_id():
     rows = [{"id": name, "split": track} for track in ("en", "msa") for name in ("a", "b")]
     lines = mmcultureqa.submission(rows, ["A pot. ", "b\nb", "دلة", ""]).splitlines()

@@ -3,18 +3,21 @@
 from dataclasses import replace
 from typing import ClassVar
 
+import click
 import pyarrow.parquet as pq
 import pytest
 
+from evalsuite import cli
 from evalsuite.benchmarks.judging import Judging
 from evalsuite.harness import suite
 from evalsuite.harness.judge import NOT_READABLE, Judge, judge_answers, withhold
 from evalsuite.harness.questions import Selection
 from evalsuite.harness.subject import Subject
 from evalsuite.report import published
-from pangea_cultural.endpoint.client import Answer
+from pangea_cultural.endpoint.client import Answer, Endpoint
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.identity import Identity
+from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from tests.evalsuite.benchmarks import made_files
 
@@ -110,6 +113,21 @@ def test_truncated_line_of_a_killed_run_is_asked_again(judge, tmp_path, monkeypa
     path.write_bytes(path.read_bytes()[:-9])
     assert judge_answers(judge, JUDGING, ANSWERS, tmp_path, Bar()).verdicts == {"1": (3,), "2": (3,)}
     assert len(JudgeEndpoint.asked) == 3 and path.read_bytes().count(b"\n") == 2
+
+
+def test_judge_that_does_not_answer_is_one_line():
+    with pytest.raises(UserError, match=r"No answer from http://127\.0\.0\.1:9/v1") as error:
+        Judge.ask(lambda: Endpoint("http://127.0.0.1:9/v1", timeout_s=1))
+    assert "\n" not in str(error.value)
+
+
+def test_judge_without_a_benchmark_that_needs_it_is_refused(data):
+    everything = Selection(languages=("en",), max_questions=None, seed=0)
+    loaded = suite.load_all(("llava_bench",), data, everything)
+    plain = [replace(questions, benchmark=replace(questions.benchmark, judging=None)) for questions in loaded]
+    with pytest.raises(click.UsageError, match="No benchmark of --tasks needs a judge"):
+        cli._judge(cli.JudgeAddress("http://127.0.0.1:9/v1", None, None), plain, 1)
+    assert cli._judge(cli.JudgeAddress(None, None, None), loaded, 1) is None
 
 
 def figure(languages, group):
