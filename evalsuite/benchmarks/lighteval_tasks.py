@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +150,19 @@ def stored_prompt(line: dict[str, Any], task_name: str, *, benchmark: str) -> Do
     return document(PUBLISHED[benchmark], orjson.loads(line["row"]), task_name, images=[], item=line["item"])
 
 
+def known_mean(values: Sequence[float]) -> float:
+    """Return the mean of scores, without those that are missing; NaN if all are."""
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
 def _metric(benchmark: str, kind: str) -> SampleLevelMetric:
     return SampleLevelMetric(
         metric_name=metric_name(benchmark, kind),
         higher_is_better=kind != "unparsed",
         category=SamplingMethod.GENERATIVE,
         sample_level_fn=BenchmarkScore(benchmark, kind),
-        corpus_level_fn=np.nanmean,
+        corpus_level_fn=known_mean,
     )
 
 

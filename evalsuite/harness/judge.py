@@ -57,6 +57,8 @@ class Judged(NamedTuple):
 
     verdicts: Mapping[str, Verdict | None]
     """Verdicts by item; None for one that is missing."""
+    texts: Mapping[str, str]
+    """Texts of the judge by item."""
     record: dict[str, Any]
     """Part of results.json about the judge."""
 
@@ -95,7 +97,7 @@ def judge_answers(
         "judgments": len(verdicts),
         "missing": dict(missing),
     }
-    return Judged(verdicts, record)
+    return Judged(verdicts, {item: texts[key] for item, key in keys.items() if key in texts}, record)
 
 
 def _without_secrets(judge: Judge) -> str:

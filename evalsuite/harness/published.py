@@ -11,7 +11,6 @@ RUN/benchmarks/NAME/
 import hashlib
 import types
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.base import Benchmark, Score
-from evalsuite.benchmarks.judging import Verdict
 from evalsuite.harness import pipeline, submission
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.judge import Judge, Judged, judge_answers, withhold
@@ -69,7 +67,7 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
     with reporter.bar(f"{questions.benchmark.name}: {run.subject.model}", len(questions.items), "questions") as bar:
         lighteval_scores, predictions, missing = _ask(run, folder, bar)
     judged = _judged(run, predictions, folder, reporter)
-    answers = _answers(run, predictions, judged.verdicts if judged else None)
+    answers = _answers(run, predictions, judged)
     if questions.benchmark.judging is None:
         _compare_with_lighteval(questions.benchmark, answers, lighteval_scores)
     usable = [answer for answer in answers if not answer["error"]]
@@ -140,9 +138,7 @@ def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:
     return module
 
 
-def _answers(
-    run: PublishedRun, predictions: dict[str, dict[str, Any]], verdicts: Mapping[str, Verdict | None] | None
-) -> list[dict[str, Any]]:
+def _answers(run: PublishedRun, predictions: dict[str, dict[str, Any]], judged: Judged | None) -> list[dict[str, Any]]:
     """Return the rows of answers.parquet, in the order of the items, without questions that have no answer."""
     benchmark = run.questions.benchmark
     rows = []
@@ -150,12 +146,13 @@ def _answers(
         items = [item for item in asked if item.key in predictions]
         texts = [predictions[item.key]["text"] for item in items]
         asked_rows = [item.row for item in items]
-        if benchmark.judging is not None and verdicts is not None:
-            scores = benchmark.judging.scores(asked_rows, texts, [verdicts.get(item.key) for item in items])
+        if benchmark.judging is not None and judged is not None:
+            scores = benchmark.judging.scores(asked_rows, texts, [judged.verdicts.get(item.key) for item in items])
         else:
             scores = benchmark.scores(asked_rows, texts)
         for item, text, score in zip(items, texts, scores, strict=True):
-            rows.append(_answer(run, task, item, text, score, predictions[item.key]))
+            verdict = judged.texts.get(item.key) if judged else None
+            rows.append(_answer(run, task, item, text, score, predictions[item.key]) | {"verdict": verdict})
     clusters = united([row.pop("cluster_names") for row in rows])
     return [row | {"cluster": str(cluster)} for row, cluster in zip(rows, clusters, strict=True)]
 

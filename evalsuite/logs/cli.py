@@ -49,6 +49,7 @@ def _print(row: dict[str, Any]) -> None:
         ("error", row["error"]),
         ("extracted", row["extracted"] if row["extracted"] is not None else "(nothing)"),
         ("right", row["right"] and " | ".join(row["right"])),
+        ("verdict", row["verdict"]),
         ("reference score", row["reference"]),
         ("robust score", row["robust"]),
         *row["more"].items(),

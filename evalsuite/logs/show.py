@@ -31,7 +31,7 @@ def find(run: Path, name: str) -> list[dict[str, Any]]:
 
     Returns:
         Rows with item, language, condition, system, prompt, images (paths), raw, prediction, extracted, right answers,
-        reference and robust. What does not exist is None.
+        reference, robust and verdict (of a judge). What does not exist is None.
 
     Raises:
         UserError: the folder is not a finished run, or has no such question.
@@ -87,6 +87,7 @@ def _published(run: Path, part: dict[str, Any], name: str) -> dict[str, Any]:
         "right": None,
         "reference": answer["reference"],
         "robust": answer["robust"],
+        "verdict": answer["verdict"],
         "more": {pair["name"]: pair["value"] for pair in answer["more"]},
         "ending": answer["ending"] or None,
         "error": answer["error"] or None,
@@ -113,6 +114,7 @@ def _of_export(run: Path, results: dict[str, Any], answer: dict[str, Any]) -> di
         # Questions of an export have one score.
         "reference": None,
         "robust": float(answer["correct"]),
+        "verdict": None,
         "more": {},
         "ending": answer["ending"] or None,
         "error": None,

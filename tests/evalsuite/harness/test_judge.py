@@ -191,6 +191,7 @@ def test_answers_without_a_judge_have_no_score_and_get_one_later(judge, data, tm
     assert rows["en"]["robust"]["mean"] == rows["fr"]["robust"]["mean"] == pytest.approx(0.5)
     assert rows["en"]["reference"]["mean"] == 0.5, "question and answer are English"
     answers = pq.read_table(tmp_path / "run/benchmarks/llava_bench/answers.parquet").to_pylist()
+    assert {answer["verdict"] for answer in answers} == {"8 4"}
     fidelity = {answer["language"]: answer["more"][0]["value"] for answer in answers}
     assert fidelity == {"en": 1, "fr": 0}
     assert any("judged by judge, that of published scores gpt-4-0613" in note for note in published.notes(part))
