@@ -21,7 +21,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
 
 MOST_FAILURES_IN_A_ROW = 64
-"""Failures without an answer between them that end a run: as many as there are requests at a time."""
+"""Failures of the endpoint, without an answer between them, that end a run: as many as there are requests at a time."""
 
 
 class NoCache:
@@ -125,7 +125,8 @@ class EndpointModel(LightevalModel):
 
     def _note_failure(self, key: str, error: NoAnswerError) -> None:
         self.missing[key] = error.kind
-        self._failures_in_a_row += 1
+        is_down = error.kind in ("connection", "timeout") or error.kind.startswith("status 5")
+        self._failures_in_a_row = self._failures_in_a_row + 1 if is_down else 0
         # The endpoint is down. Further requests would wait for the same failure.
         if self._failures_in_a_row == MOST_FAILURES_IN_A_ROW:
             raise error

@@ -244,11 +244,19 @@ def test_missing_answers_end_a_run_and_are_asked_again(tmp_path, data, failing):
     assert (part["missing"], part["questions"], asked) == ({}, 6, 1)
 
 
-def test_endpoint_that_is_down_ends_a_run_early(tmp_path, data, failing, monkeypatch):
+@pytest.mark.parametrize("kind", ["connection", "timeout", "status 500"])
+def test_endpoint_that_is_down_ends_a_run_early(tmp_path, data, failing, monkeypatch, kind):
     monkeypatch.setattr(endpoint_model, "MOST_FAILURES_IN_A_ROW", 3)
-    failing("?", kind="connection")
+    failing("?", kind=kind)
     with pytest.raises(NoAnswerError):
-        evaluate(tmp_path, data, names=("marvl",))
+        evaluate(tmp_path, data, names=("marvl",), languages=("sw", "ta"))
+
+
+def test_rejected_questions_do_not_end_a_run(tmp_path, data, failing, monkeypatch):
+    monkeypatch.setattr(endpoint_model, "MOST_FAILURES_IN_A_ROW", 3)
+    failing("sw ", kind="status 400")
+    with pytest.raises(UserError, match=r"3 of 6 questions have no answer \(status 400 3\)"):
+        evaluate(tmp_path, data, names=("marvl",), languages=("sw", "ta"))
 
 
 @pytest.mark.parametrize(
