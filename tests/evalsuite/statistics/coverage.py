@@ -37,6 +37,8 @@ MACRO = (
     Macro(100, 12, 0.1, 0.9, 0.5),
     Macro(100, 12, 0.1, 0.4, 0.5, graded=True),
 )
+SHARES = (*ONE_FIGURE, *(design for design in MACRO if not design.graded))
+"""Designs whose interval is Wilson's."""
 MANY_QUESTIONS = TwoRuns(300, 10, 0.5, 0.5, 0.5, 0.2)
 """Many questions about each image, whose answers are correlated."""
 SAME = (

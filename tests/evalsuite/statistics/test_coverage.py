@@ -1,4 +1,4 @@
-"""Coverage and false alarms in a few hundred simulated runs. `python -m tests.perf.eval_statistics` makes thousands."""
+"""Coverage and false alarms in hundreds of simulated runs. `tests.perf.evalsuite.eval_statistics` makes thousands."""
 
 import pytest
 from scipy import stats
@@ -17,7 +17,7 @@ def most(nominal):
     return stats.binom.ppf(0.999, SETTINGS.runs, nominal) / SETTINGS.runs
 
 
-@pytest.mark.parametrize("design", coverage.ONE_FIGURE, ids=lambda design: design.name)
+@pytest.mark.parametrize("design", coverage.SHARES, ids=lambda design: design.name)
 def test_interval_of_shares_covers_the_truth(design):
     assert coverage.wilson_coverage(design, SETTINGS) >= least(0.94)
 

@@ -23,9 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = coverage.Settings(arguments.runs)
     started = time.process_time()
-    one = [
-        (d.name, coverage.wilson_coverage(d, settings), coverage.old_coverage(d, settings)) for d in coverage.ONE_FIGURE
-    ]
+    one = [(d.name, coverage.wilson_coverage(d, settings), coverage.old_coverage(d, settings)) for d in coverage.SHARES]
     graded = [(d.name, coverage.bootstrap_coverage(d, settings)) for d in (*coverage.GRADED, *coverage.MACRO)]
     gaps = [(d.name, coverage.difference_coverage(d, settings)) for d in coverage.APART]
     same = [(d.name, *coverage.false_alarms(d, settings)) for d in coverage.SAME]
@@ -33,8 +31,8 @@ def main() -> None:
     power = [(d.name, d.truth, *coverage.power_at_the_detectable_effect(d, settings)) for d in coverage.POWER]
     hard = [(d.name, coverage.wilson_coverage(d, settings)) for d in coverage.HARD]
     for title, columns, rows in (
-        ("One figure, 0/1", ["design", "coverage", "two standard errors"], one),
-        ("One figure, graded, and macro averages", ["design", "coverage"], graded),
+        ("One figure and macro averages, 0/1, Wilson", ["design", "coverage", "two standard errors"], one),
+        ("One figure and macro averages, bootstrap", ["design", "coverage"], graded),
         ("Difference", ["design", "coverage"], gaps),
         ("False alarms at 5 %", ["design", "sign-flip", "McNemar, ignoring clusters"], same),
         ("Not worse by 1 point, although it is", ["design", "false claims"], margins),
