@@ -29,7 +29,7 @@ ASK = {"en": "Which country is this?", "de": "Welches Land ist das?", "nl": "Wel
 def tokenizer():
     from pangea_cultural.model import tokenizer
 
-    return tokenizer.train(TEXTS, vocab_size=600, max_length=4096)
+    return tokenizer.train(TEXTS, vocab_size=600, max_length=2048)
 
 
 def model_and_processor(seed=0):
