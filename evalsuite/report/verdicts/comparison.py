@@ -26,13 +26,16 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     pairs = paired(read(a), read(b))
     if not len(pairs):
         raise UserError(f"{a} and {b} have no question in common. Evaluate both models with the same --tasks.")
+    first, second = (read_json(run / "results.json") for run in (a, b))
+    judged = {part["name"] for results in (first, second) for part in results.get("benchmarks", []) if part["judged"]}
     return {
-        "a": {"run": str(a), "model": read_json(a / "results.json")["model"]},
-        "b": {"run": str(b), "model": read_json(b / "results.json")["model"]},
+        "a": {"run": str(a), "model": first["model"]},
+        "b": {"run": str(b), "model": second["model"]},
         "score": "robust",
         "pairs": len(pairs),
         "clusters": len(set(pairs.clusters.tolist())),
         "left_out": pairs.left_out,
+        "judged": sorted(judged),
         "confirmatory": families.confirmatory(pairs, SEED),
         "benchmarks": families.benchmarks(pairs, SEED),
         "cells": families.cells(pairs, SEED),

@@ -26,6 +26,8 @@ def notes(comparison: dict[str, Any]) -> list[str]:
         f"Of {len(comparison['cells'])} languages of benchmarks, {len(found)} differ (exploratory).",
     ]
     sentences += [f"Not compared: {count:,} ({reason})." for reason, count in comparison["left_out"].items()]
+    if comparison["judged"]:
+        sentences.append(f"Not compared: {', '.join(comparison['judged'])} (scores of a judge).")
     return sentences
 
 

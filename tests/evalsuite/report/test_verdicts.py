@@ -41,7 +41,8 @@ def write(folder, benchmarks):
     for name, rows in benchmarks.items():
         (folder / "benchmarks" / name).mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / "benchmarks" / name / "answers.parquet")
-    results = {"model": folder.name, "benchmarks": [{"name": name} for name in benchmarks]}
+    parts = [{"name": name, "judged": name == "xchat"} for name in benchmarks]
+    results = {"model": folder.name, "benchmarks": parts}
     (folder / "results.json").write_bytes(orjson.dumps(results))
     return folder
 
@@ -152,6 +153,13 @@ def test_families_are_adjusted_apart(tmp_path):
     cells = sorted(found["cells"], key=lambda row: row["p"])
     assert cells[-1]["p_adjusted"] == pytest.approx(cells[-1]["p"])
     assert found["confirmatory"][0]["p_adjusted"] == found["confirmatory"][0]["p"], "the only claim with questions"
+
+
+def test_scores_of_a_judge_are_not_compared_and_named(tmp_path):
+    both = {name: published(1, {"de": 0.5}, benchmark=name, images=20) for name in ("cvqa", "xchat")}
+    found = compared(tmp_path, both, both)
+    assert [row["name"] for row in found["benchmarks"]] == ["cvqa"]
+    assert tables.notes(found)[-1] == "Not compared: xchat (scores of a judge)."
 
 
 def test_images_unite_benchmarks(tmp_path):
