@@ -8,8 +8,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -22,13 +20,15 @@ from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import Export
 from tests.helpers import wikibase, world
 from tests.helpers.interrupted_writes import Interrupted, after_each_write, after_write, raise_interrupted
+from tests.helpers.runs import forked
+from tests.helpers.runs.forked import Run
 from tests.helpers.servers import rdf_export
 from tests.helpers.servers.commons_server import CommonsServer, File
 from tests.helpers.servers.wikibase_server import WikibaseServer
 from tests.helpers.store_contents import contents, differences
 
 NUM_KILLS = int(os.environ.get("PCULT_KILLS", "10"))
-"""Kills at random moments. Each takes 9 seconds; the environment variable asks for more."""
+"""Kills at random moments. Each takes some seconds; the environment variable asks for more."""
 NUM_CASTLES = 120
 """Castles of each source."""
 RECIPE = """
@@ -125,20 +125,20 @@ def write(folder, services):
         hosts=orjson.dumps(hosts).decode(),
     )
     (folder / "recipe.toml").write_text(text)
-    command = [sys.executable, "-m", "pangea_cultural", "build", str(folder / "recipe.toml"), "--quiet"]
-    return [*command, "--workspace", str(folder / "workspace")]
+    return ["build", str(folder / "recipe.toml"), "--quiet", "--workspace", str(folder / "workspace")]
 
 
-def finish(command):
-    result = subprocess.run(command, capture_output=True, text=True)
+def finish(arguments, folder):
+    result = forked.finish(arguments, folder)
     assert result.returncode == 0, result.stderr
 
 
 @pytest.fixture(scope="module")
 def undisturbed(services, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    forked.finish(["--version"], folder.parent)  # The fork server has imported everything.
     began = time.monotonic()
-    finish(write(folder, services))
+    finish(write(folder, services), folder)
     return folder / "workspace", time.monotonic() - began
 
 
@@ -193,30 +193,28 @@ with after_write(int(sys.argv[1]), kill):
 
 @pytest.mark.parametrize("write", [2, 8, 15])
 def test_a_build_killed_after_a_write_resumes_to_the_same_result(castles, tmp_path, write):
-    arguments = ["build", str(castles / "world/recipe.toml"), "--workspace", str(tmp_path), "--quiet"]
-    killed = subprocess.run([sys.executable, "-c", KILL_AFTER_WRITE, str(write), *arguments], capture_output=True)
+    workspace = tmp_path / "workspace"
+    arguments = ["build", str(castles / "world/recipe.toml"), "--workspace", str(workspace), "--quiet"]
+    killed = forked.finish([str(write), *arguments], tmp_path, script=KILL_AFTER_WRITE)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    world.build(castles / "world/recipe.toml", tmp_path)
-    assert differences(castles / "workspace", tmp_path) == []
+    world.build(castles / "world/recipe.toml", workspace)
+    assert differences(castles / "workspace", workspace) == []
 
 
 def test_a_build_killed_at_random_moments_resumes_to_the_same_result(services, undisturbed, tmp_path):
     workspace, seconds = undisturbed
-    command = write(tmp_path / "run", services)
+    arguments = write(tmp_path / "run", services)
     rng, kills, folders = random.Random(11), 0, itertools.count(1)
     while kills < NUM_KILLS:
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-        try:
-            child.wait(timeout=rng.uniform(0.3, 0.6) * seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
+        run = Run(arguments, tmp_path)
+        if run.kill_after(rng.uniform(0.3, 0.6) * seconds):
             kills += 1
-            child.wait()
             continue
-        assert child.returncode == 0, child.stderr.read()
+        finished = run.finish()
+        assert finished.returncode == 0, finished.stderr
         # The build ended before the last kill: kill another build of the same recipe.
-        assert differences(workspace, Path(command[-1])) == []
-        command = write(tmp_path / f"run{next(folders)}", services)
-    finish(command)
-    last = command[-1]
+        assert differences(workspace, Path(arguments[-1])) == []
+        arguments = write(tmp_path / f"run{next(folders)}", services)
+    finish(arguments, tmp_path)
+    last = arguments[-1]
     assert differences(workspace, Path(last)) == []

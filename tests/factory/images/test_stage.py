@@ -1,10 +1,6 @@
 """The stage `images` with a Commons server, run by the command line."""
 
 import random
-import signal
-import subprocess
-import sys
-import time
 
 import orjson
 import pytest
@@ -20,6 +16,7 @@ from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.console import Reporter
 from tests.helpers import world
+from tests.helpers.runs.forked import Run
 from tests.helpers.servers.commons_server import CommonsServer, File
 
 RECIPE = """
@@ -308,17 +305,12 @@ def test_kills_and_faults_do_not_change_the_result(tmp_path):
     with CommonsServer(files, fault_share=0.1, seed=1, latency_s=0.01) as server:
         server.retry_after_s = 0
         recipe = write(tmp_path / "rough", server, many_castles(300))
-        command = [sys.executable, "-m", "pangea_cultural", "build", str(recipe), "--stage", "images", "--quiet"]
-        command += ["--workspace", str(tmp_path / "rough/workspace")]
+        arguments = ["build", str(recipe), "--stage", "images", "--quiet"]
+        arguments += ["--workspace", str(tmp_path / "rough/workspace")]
         for _ in range(6):
             asked, most = len(server.requests), dice.randrange(20, 250)
-            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            while child.poll() is None and len(server.requests) < asked + most:
-                time.sleep(0.002)
-            if child.poll() is None:
-                child.send_signal(signal.SIGKILL)
-                kills += 1
-            child.wait()
+            run = Run(arguments, tmp_path)
+            kills += run.kill_once(lambda limit=asked + most: len(server.requests) >= limit)
         assert build(recipe, tmp_path / "rough/workspace", "--stage", "images").returncode == 0
     assert kills > 2
     assert tables(tmp_path / "rough/workspace") == tables(tmp_path / "quiet/workspace")

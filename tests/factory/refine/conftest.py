@@ -43,15 +43,14 @@ class Castles:
         """Build in this process, up to a stage."""
         world.build(self.recipe(server, options, *endpoints, **names), self.workspace, "--stage", until)
 
-    def command(self, server, options="", *endpoints):
-        """Return the command of a build in another process."""
+    def arguments(self, server, options="", *endpoints):
+        """Return the arguments of `pcult` for a build in another process."""
         recipe = self.recipe(server, options, *endpoints)
-        command = [sys.executable, "-m", "pangea_cultural", "build", str(recipe), "--quiet", "--stage", "refine"]
-        return [*command, "--workspace", str(self.workspace)]
+        return ["build", str(recipe), "--quiet", "--stage", "refine", "--workspace", str(self.workspace)]
 
     def fail(self, server, options="", *endpoints, **environment):
         """Build in another process. Return the line with its error."""
-        command = self.command(server, options, *endpoints)
+        command = [sys.executable, "-m", "pangea_cultural", *self.arguments(server, options, *endpoints)]
         result = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
         assert result.returncode == 1 and result.stderr.count("\n") == 1, result.stderr
         return result.stderr

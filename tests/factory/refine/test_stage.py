@@ -1,8 +1,5 @@
 """The stage with scripted answers: exports, resume, faults of endpoints, limits. test_real_model.py has real ones."""
 
-import os
-import signal
-import subprocess
 import time
 
 import pytest
@@ -12,6 +9,7 @@ from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.errors import UserError
 from tests.helpers import world
+from tests.helpers.runs.forked import Run
 from tests.helpers.servers import rewriter
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint
 from tests.helpers.store_contents import files
@@ -135,26 +133,21 @@ main(sys.argv[1:])
 """A build with small chunks and batches: there are many moments to kill it at."""
 
 
-def test_a_build_killed_at_any_moment_resumes_to_the_same_result(castles_to_refine, refined):
+def test_a_build_killed_at_any_moment_resumes_to_the_same_result(castles_to_refine, refined, tmp_path):
     def slow(body, number):
         time.sleep(0.02)
         return rewriter.right(body)
 
     kills = 0
     with ScriptedEndpoint(slow) as server:
-        command = castles_to_refine.command(server, "concurrency = 3")
-        command[1:3] = ["-c", SMALL]
+        arguments = castles_to_refine.arguments(server, "concurrency = 3")
         while True:
             asked = len(server.bodies)
-            child = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
-            while child.poll() is None and len(server.bodies) < asked + 9:
-                time.sleep(0.005)
-            if child.poll() is not None:
+            run = Run(arguments, tmp_path, script=SMALL)
+            if not run.kill_once(lambda limit=asked + 9: len(server.bodies) >= limit):
                 break
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
             kills += 1
-        assert child.returncode == 0, child.stderr.read()
+        assert run.finish().returncode == 0, run.finish().stderr
     assert kills >= 3
     assert len(server.bodies) < len(refined.requests) + 8 * kills, "written answers are not asked for again"
     assert castles_to_refine.contents() == refined.contents()

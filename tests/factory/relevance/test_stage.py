@@ -1,8 +1,6 @@
 """The stage on a small build, with an endpoint that follows a script. tests/serve asks a real model."""
 
 import itertools
-import subprocess
-import sys
 
 import orjson
 import pyarrow.parquet as pq
@@ -17,6 +15,7 @@ from pangea_cultural.endpoint.client import data_url
 from pangea_cultural.errors import UserError
 from tests.factory.relevance.conftest import asked, judge, pcult_json, says
 from tests.helpers import world
+from tests.helpers.runs import forked
 from tests.helpers.servers.scripted_endpoint import HANG, ScriptedEndpoint
 from tests.helpers.store_contents import differences
 
@@ -227,7 +226,7 @@ main(sys.argv[1:])
 def test_a_killed_build_asks_only_what_is_missing_and_has_the_same_result(build, same_build, endpoint):
     recipe = build.recipe(endpoint.url, "threshold = 0.25\nconcurrency = 3")
     arguments = ["build", str(recipe), "--workspace", str(build.workspace), "--quiet"]
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True)
+    killed = forked.finish(arguments, build.workspace.parent, script=KILLED)
     assert killed.returncode == -9, killed.stderr
     answered = rows(build, "SELECT count(*) FROM relevance_answer")[0][0]
     assert 8 <= answered < 12, "the transaction that was killed is not in the store"

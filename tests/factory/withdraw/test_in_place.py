@@ -1,8 +1,6 @@
 """`pcult data withdraw --export`: rows go from an export, and nothing else in it changes."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from pangea_cultural.utils.files import read_json, sha256_file
 from tests.factory.exchange import exported
 from tests.factory.withdraw.test_withdraw import copy, rows
 from tests.helpers import world
+from tests.helpers.runs import forked
 
 NAMED = ("--image", "File:Castle 0 b.png", "--entity", "Q9001", "--claim", "Q9002 P571")
 GERMANY = ("Germany", "Deutschland", "Duitsland")
@@ -126,10 +125,10 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_killed_removal_is_finished_by_the_same_command(castles, moved, change):
+def test_a_killed_removal_is_finished_by_the_same_command(castles, moved, tmp_path, change):
     before = by_id(Export.open(moved))
-    command = [sys.executable, "-c", KILLED.format(change=change), "data", "withdraw", "--export", str(moved)]
-    assert subprocess.run([*command, "--entity", "Q9001"], capture_output=True).returncode == -9
+    arguments = ["data", "withdraw", "--export", str(moved), "--entity", "Q9001"]
+    assert forked.finish(arguments, tmp_path, script=KILLED.format(change=change)).returncode == -9
     if moved.exists():
         assert by_id(Export.open(moved)) == before, "the export is the old one until the new one is complete"
     remove(moved, "--entity", "Q9001")

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 
 import orjson
 import pyarrow as pa
@@ -21,6 +20,7 @@ from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 from tests.factory.images import test_stage
 from tests.helpers import short_training, tiny, world
+from tests.helpers.runs import forked
 from tests.helpers.servers.commons_server import CommonsServer
 from tests.helpers.store_contents import differences
 
@@ -125,8 +125,8 @@ main(sys.argv[1:])
 
 def test_a_withdrawal_that_was_killed_is_completed_by_the_next_build(castles, never, tmp_path):
     workspace = copy(castles / "workspace", tmp_path / "workspace")
-    command = [sys.executable, "-c", KILLED, "data", "withdraw", "--workspace", str(workspace), *NAMED]
-    assert subprocess.run(command, capture_output=True).returncode == -9
+    arguments = ["data", "withdraw", "--workspace", str(workspace), *NAMED]
+    assert forked.finish(arguments, tmp_path, script=KILLED).returncode == -9
     assert rows(workspace, "SELECT count(*) FROM entity WHERE entity = 'Q9001'") == [(1,)], "nothing was removed"
     world.build(castles / "world/recipe.toml", workspace)
     assert differences(workspace, never) == []
@@ -142,8 +142,8 @@ def test_a_withdrawal_that_was_killed_at_a_note_has_changed_no_data(castles, tmp
     script = KILLED.replace("import apply", "import cards").replace(
         "apply._unlink = lambda folder, files:", "cards.write_json = lambda path, value:"
     )
-    command = [sys.executable, "-c", script, "data", "withdraw", "--workspace", str(workspace), "--image", title]
-    assert subprocess.run(command, capture_output=True).returncode == -9
+    arguments = ["data", "withdraw", "--workspace", str(workspace), "--image", title]
+    assert forked.finish(arguments, tmp_path, script=script).returncode == -9
     assert not (workspace / "withdrawn.json").exists()
     assert check(Export.open(workspace / "exports/castles")) == []
     assert withdraw(workspace, "--image", title)["runs"][0]["rows"] == 1

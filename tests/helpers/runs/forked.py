@@ -1,9 +1,11 @@
-"""Trainings in child processes that have imported torch and transformers before.
+"""Runs of `pcult` in child processes that have imported everything before.
 
-A new interpreter takes eight seconds of processor time for these imports, before a training of one second. The fork
-server of `multiprocessing` imports them once. A run is a fork of it: a process in a session of its own, to be killed.
+A new interpreter takes eight seconds of processor time to import torch and transformers, before a training of one
+second, and two seconds for a build. The fork server of `multiprocessing` imports them once. A run is a fork of it: a
+process in a session of its own, to be killed.
 """
 
+import contextlib
 import gc
 import multiprocessing
 import multiprocessing.connection
@@ -12,12 +14,30 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["pangea_cultural.training.loop.run"])
+_SERVER.set_forkserver_preload(
+    [
+        "pangea_cultural.training.loop.run",
+        "factory.cli.build",
+        "factory.cli.withdraw",
+        "factory.pipeline",
+        "factory.audit.audit",
+        "factory.refine.stage",
+        "factory.relevance.stage",
+        "factory.images.download",
+        "tests.helpers.interrupted_writes",
+    ]
+)
 _FORK = multiprocessing.get_context("fork")
+PCULT = """
+import sys
+from pangea_cultural.cli import main
+main(sys.argv[1:])
+"""
 
 
 class Finished(NamedTuple):
@@ -35,22 +55,39 @@ class Run:
         arguments: arguments of `pcult`.
         folder: gets the output as files.
         processes: number of processes that train together, as under `torchrun`.
+        script: is run as by `python -c` and calls `pcult`; it changes what a test needs changed.
     """
 
-    def __init__(self, arguments: list[str], folder: Path, *, processes: int = 1) -> None:
+    def __init__(self, arguments: list[str], folder: Path, *, processes: int = 1, script: str = PCULT) -> None:
         self._output = (folder / "stdout.txt", folder / "stderr.txt")
-        self._process = _SERVER.Process(target=_run, args=(arguments, processes, *self._output))
+        self._process = _SERVER.Process(target=_run, args=(arguments, processes, script, *self._output))
         self._process.start()
 
     def kill_when(self, path: Path) -> bool:
         """Kill the run with its children as soon as a file exists. Return whether it was killed."""
-        while self._process.is_alive() and not path.exists():
+        return self.kill_once(path.exists)
+
+    def kill_once(self, has_come: Callable[[], bool]) -> bool:
+        """Kill the run with its children as soon as a moment has come. Return whether it was killed."""
+        while (running := self._process.is_alive()) and not has_come():
             time.sleep(0.002)
-        killed = self._process.is_alive()
-        if killed:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if running:
+            self.kill()
         self._process.join()
-        return killed
+        return running
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill the run with its children after some time. Return whether it was killed."""
+        self._process.join(seconds)
+        return self.kill_once(lambda: True)
+
+    def kill(self) -> None:
+        """Kill the run with its children."""
+        # Its session begins a moment after its start.
+        while self._process.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+                break
 
     def finish(self) -> Finished:
         """Wait for the end."""
@@ -58,7 +95,12 @@ class Run:
         return Finished(self._process.exitcode, *(file.read_text() for file in self._output))
 
 
-def _run(arguments: list[str], processes: int, *output: Path) -> None:
+def finish(arguments: list[str], folder: Path, *, script: str = PCULT) -> Finished:
+    """Run `pcult` to its end."""
+    return Run(arguments, folder, script=script).finish()
+
+
+def _run(arguments: list[str], processes: int, script: str, *output: Path) -> None:
     """Run `pcult` in a session of its own, with its output in two files."""
     # No collection of garbage visits what was imported, which would also copy its memory.
     gc.freeze()
@@ -67,7 +109,8 @@ def _run(arguments: list[str], processes: int, *output: Path) -> None:
         with file.open("wb") as opened:
             os.dup2(opened.fileno(), descriptor)
     if processes == 1:
-        _pcult(arguments, {})
+        sys.argv = ["-c", *arguments]
+        exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
     else:
         sys.exit(_together(arguments, processes))
 
