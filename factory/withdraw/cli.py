@@ -11,7 +11,7 @@ import click
 from filelock import FileLock, Timeout
 
 from factory.store.store import Store
-from factory.withdraw import apply, caches, cards, names, reach, statements
+from factory.withdraw import apply, caches, cards, names, reach, run_examples, statements
 from factory.withdraw.apply import Counts
 from factory.withdraw.completion import completed
 from factory.withdraw.reach import Found, Reach
@@ -216,11 +216,23 @@ def _withdraw(
             write()
         except (OSError, ValueError) as error:
             plan.reach.problems.append(f"{found.path}: no note was written ({in_one_line(error)})")
+    for found in plan.reach.runs:
+        _remove_examples(found, plan.reach.problems)
     withdrawn.write(workspace.withdrawals)
     if store is not None:
         apply.remove(store, withdrawn, workspace.images, stages)
     if kept := caches.remove(workspace, plan.reach.clean_manifests):
         plan.reach.problems.append(kept)
+
+
+def _remove_examples(run: Found, problems: list[str]) -> None:
+    try:
+        had_report = run_examples.remove(run)
+    except (OSError, ValueError) as error:
+        problems.append(f"{run.path}: the examples of its report were not read ({in_one_line(error)})")
+        return
+    if had_report:
+        problems.append(f"{run.path}: its report showed withdrawn data and was removed. Run `pcult report {run.path}`.")
 
 
 def _print(plan: Plan, workspace: Workspace | None, export: Export | None, *, dry_run: bool) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import PurePosixPath
 
 import orjson
 import pyarrow as pa
@@ -16,7 +17,7 @@ from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.dataset.withdrawal import WithdrawalList, WithdrawnEntity, WithdrawnImage
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.inputs import TrainingInputs
-from pangea_cultural.utils.files import read_json, sha256_file, write_json
+from pangea_cultural.utils.files import read_json, sha256_file, write_bytes, write_json
 from pangea_cultural.workspace import Workspace
 from tests.factory.images import test_stage
 from tests.helpers import short_training, tiny, world
@@ -279,6 +280,32 @@ def test_a_checkpoint_and_a_run_are_named_and_training_waits_for_a_build(castles
     assert checkpoint["evidence"] == "its record of rows" and checkpoint["rows"] > 0 and checkpoint["images"]
     text = (workspace / "checkpoints/micro/README.md").read_text()
     assert text.count("## Withdrawn data") == 1 and f"File:{title}" in text and f"{entity}:" in text
+
+
+def test_images_that_a_run_shows_are_deleted_with_its_report(castles, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    title, image = train_image(workspace)
+    write_run(workspace, {}, image)
+    run, shown = workspace / "runs/micro-test", [image, "images/00/other.png"]
+    for name in shown:
+        write_bytes(run / "examples" / PurePosixPath(name).name, b"pixels")
+    write_bytes(run / "report.html", b"pixels")
+    write_json(run / "examples.json", {key: [{"image": name} for name in shown] for key in ("examples", "credits")})
+    problems = withdraw(workspace, "--image", title)["problems"]
+    assert problems == [f"{run}: its report showed withdrawn data and was removed. Run `pcult report {run}`."]
+    assert not (run / "report.html").exists()
+    assert [path.name for path in (run / "examples").iterdir()] == ["other.png"]
+    assert read_json(run / "examples.json") == {key: [{"image": shown[1]}] for key in ("examples", "credits")}
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"examples": [1], "credits": []}', b'{"examples": []}'])
+def test_garbled_examples_of_a_run_are_named_and_do_not_stop_a_withdrawal(castles, tmp_path, content):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    title, image = train_image(workspace)
+    write_run(workspace, {}, image)
+    write_bytes(workspace / "runs/micro-test/examples.json", content)
+    (problem,) = withdraw(workspace, "--image", title)["problems"]
+    assert problem.startswith(f"{workspace}/runs/micro-test: the examples of its report were not read (")
 
 
 def test_a_list_is_validated(tmp_path):
