@@ -62,20 +62,24 @@ def compare(first: dict, second: dict) -> dict[str, bool]:
 
 
 def markdown(details: dict) -> str:
-    """Print a table: a row per question type and group, a column per seed, blind scores in brackets."""
+    """Return a table: a row per question type and group, a column per seed, blind and control scores in brackets."""
     runs = list(details["runs"].values())
-    head = ["percent (blind)", *[f"seed {run['seed']}" for run in runs]]
+    head = ["percent (blind, control)", *[f"seed {run['seed']}" for run in runs]]
     lines = [" | ".join(head), " | ".join(["---"] * len(head))]
     for question_type, title in QUESTION_TYPES:
         for row, name in enumerate(entry["name"].strip() for entry in runs[0]["accuracy"]):
-            scores = [run["accuracy"][row] for run in runs]
-            cells = [f"{percent(s[f'{question_type}_image'])} ({percent(s[f'{question_type}_blind'])})" for s in scores]
+            cells = [_cell(run["accuracy"][row], question_type) for run in runs]
             lines.append(" | ".join([f"{title}, {name}", *cells]))
     for key in ("factory", "training", "serving", "evaluation", "total"):
         lines.append(" | ".join([f"{key}, s", *[f"{run['seconds'][key]:.0f}" for run in runs]]))
     lines.append(" | ".join(["peak memory, GB", *[f"{run['peak_memory_bytes'] / 1e9:.1f}" for run in runs]]))
     text = "\n".join(f"| {line} |" for line in lines)
     return f"{text}\n\nrepeated: {json.dumps(details.get('repeated'))}"
+
+
+def _cell(scores: dict, question_type: str) -> str:
+    image, blind, control = (percent(scores[f"{question_type}_{name}"]) for name in ("image", "blind", "control"))
+    return f"{image} ({blind}, {control})"
 
 
 def percent(value: float | None) -> str:

@@ -44,29 +44,30 @@ def test_folder_with_other_files_is_left_alone(tmp_path):
 def test_wanted_folder_with_another_plan_is_refused_and_kept(tmp_path):
     finish(tmp_path / "m", "a")
     before = names(tmp_path / "m")
-    with pytest.raises(UserError, match="a run of another model or with other settings"):
+    with pytest.raises(UserError, match="an evaluation of another model or with other settings"):
         opened(tmp_path / "m", "b", exact=True).__enter__()
     assert names(tmp_path / "m") == before and names(tmp_path) == {"m"}
     with opened(tmp_path / "m", "a", exact=True) as folder:
         assert folder == tmp_path / "m"
 
 
-def hold(base, plan, entered, leave):
+def hold(base, plan, connection):
     with opened(base, plan, exact=False):
-        entered.set()
-        leave.wait(30)
+        connection.send("entered")
+        connection.poll(30)
 
 
 @pytest.fixture
 def held(tmp_path):
     """The plan `a`, which another process evaluates."""
     context = multiprocessing.get_context("fork")
-    entered, leave = context.Event(), context.Event()
-    process = context.Process(target=hold, args=(tmp_path / "m", "a", entered, leave))
+    # A pipe, because an event that a killed process waits for blocks the one that sets it.
+    connection, other = context.Pipe()
+    process = context.Process(target=hold, args=(tmp_path / "m", "a", other))
     process.start()
-    assert entered.wait(30)
+    assert connection.poll(30) and connection.recv() == "entered"
     yield tmp_path / "m"
-    leave.set()
+    connection.send("leave")
     process.join(30)
 
 
