@@ -41,7 +41,11 @@ COMMANDS = {
     "serve": LazyCommand("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
     "demo": LazyCommand("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
     "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model on benchmarks with lighteval."),
-    "report": LazyCommand("evalsuite.cli:report", "eval", "Write the HTML report of one or more runs."),
+    "report": LazyCommand(
+        "evalsuite.cli:report",
+        "eval",
+        "Write the HTML report of one or more runs, and compare the first run with each other one.",
+    ),
     "recipe": LazyCommand("pangea_cultural.cli.recipe:recipe", "all", "Describe the keys of recipes."),
 }
 SUBCOMMANDS = {

@@ -257,7 +257,8 @@ class Endpoint:
                 await asyncio.sleep(min(2.0**pauses if asked is None else asked, LONGEST_PAUSE_S))
             except openai.OpenAIError as error:
                 raise self._failed(error) from error
-            except ValueError as error:
+            # The client's own code fails with AttributeError where it is given a page in place of a list of models.
+            except (ValueError, AttributeError) as error:
                 raise self._no_completion() from error
         raise AssertionError("the last pause ends the loop")
 

@@ -49,6 +49,11 @@ def _num_bytes(tiles: Tiles) -> int:
     return tiles.pixel_values.nbytes
 
 
+def _tile_bytes(tile: torch.Tensor) -> int:
+    # Not a lambda: data workers receive the reader as a pickle.
+    return tile.nbytes
+
+
 class OverviewReader:
     """A reader of overview tiles only, for training without detail tiles. It caches recent images.
 
@@ -69,7 +74,7 @@ class OverviewReader:
             image_mean=settings.image_mean,
             image_std=settings.image_std,
         )
-        self._cache: LRUCache[Path, torch.Tensor] = LRUCache(cache_bytes, getsizeof=lambda tile: tile.nbytes)
+        self._cache: LRUCache[Path, torch.Tensor] = LRUCache(cache_bytes, getsizeof=_tile_bytes)
 
     @cachedmethod(lambda self: self._cache)
     def overview(self, path: Path) -> torch.Tensor:

@@ -154,7 +154,8 @@ def test_a_server_that_stays_away_is_given_up(short_probes, monkeypatch):
         pytest.raises(UserError, match=r"No answer from http.* for 2 minutes\. Repair it and run this again\."),
     ):
         ask([address(server)], 60, concurrency=20)
-    assert 20 < len(server.bodies) < 35, "after the first ones, one at a time"
+    # Each waiting request advances the fast clock, so that there may be no second try.
+    assert 20 <= len(server.bodies) < 35, "after the first ones, one at a time"
 
 
 def test_endpoints_share_the_requests():
