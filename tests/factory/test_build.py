@@ -148,7 +148,7 @@ def test_another_held_out_language_changes_train(castles, tmp_path):
     ("change", "message"),
     [
         (("P571", "P5711"), "Unknown property 'P5711'. Did you mean P571"),
-        (('"nl"]\nheld_out', '"qq"]\nheld_out'), "wrong.toml: languages: Unknown language 'qq'. Known: af, am, "),
+        (('"nl"]\nheld_out', '"qq"]\nheld_out'), "wrong.toml: languages: Unknown language 'qq'. Known: af, ak, "),
         (("dump.json", "dumb.json"), "dumb.json does not exist. Check the path."),
         (("max_per_entity", "max_per_entities"), "Did you mean max_per_entity"),
         (('type = "folder"', 'type = "folders"'), "wrong.toml: images.sources.0: Input tag 'folders' found"),
