@@ -88,17 +88,15 @@ MIGRATIONS = (
     # Further right names of values.
     Migration(8, resources.files("factory.store").joinpath("other_name_table.sql").read_text("utf-8")),
     Migration(9, ADD_HELD_OUT),
-    Migration(10, f"CREATE OR REPLACE VIEW question AS {QUESTION}"),
+    Migration(10, f"CREATE VIEW template_question AS {QUESTION}"),
     Migration(11, resources.files("factory.store").joinpath("relevance_tables.sql").read_text("utf-8")),
     # Rewritten texts.
     Migration(12, resources.files("factory.store").joinpath("refinement.sql").read_text("utf-8")),
-    Migration(13, f"ALTER VIEW question RENAME TO template_question; CREATE VIEW question AS {REFINED_QUESTION}"),
+    Migration(13, f"CREATE VIEW question AS {REFINED_QUESTION}"),
     # Title of the file in the claim, which differs from that of a renamed file.
     Migration(14, "ALTER TABLE entity_image ADD COLUMN title VARCHAR DEFAULT ''"),
     Migration(15, ADD_REFERENCED),
-    # The stage `questions` applies the threshold of relevance, not the export.
-    Migration(16, "DROP TABLE left_out"),
-    Migration(17, ADD_STATEMENT),
+    Migration(16, ADD_STATEMENT),
 )
 
 

@@ -1,4 +1,5 @@
--- Migration: questions by number. Their texts are a view: numbers take a tenth of the time and space of texts.
+-- Migration: questions by number. Their texts are the view `template_question`: numbers take a tenth of the time and
+-- space of texts.
 DROP TABLE question;
 DROP TABLE template;
 
@@ -96,46 +97,3 @@ SELECT i.fact, n.key % 256 AS variant, list(n.text ORDER BY n.text) AS answers
 FROM (SELECT DISTINCT fact, unnest(more_values) AS value FROM item WHERE len(more_values) > 0) i
 JOIN value_number v USING (value) JOIN value_name n ON n.key // 256 = v.number
 GROUP BY i.fact, n.key % 256;
-
--- The view `question` has the columns of an export, and the item. Its joins stand in the order that keeps the questions in
--- the order of `drawn_question`.
-CREATE VIEW question AS
-WITH named AS (
-    SELECT d.item, v.language, i.region, i.entity, a.entity_type, a.property, i.image, w.asks[d.ask] AS question,
-           n.text AS answer, s.answers AS several, m.answers AS more, w.says[d.say] AS say, w.say_many, v.separator, v.last, v.pair,
-           v.choice_instruction, v.short_instruction, w.ids[d.ask] AS template,
-           concat_ws('-', i.entity, a.property, v.language, left(i.image, 16)) AS stem,
-           CASE WHEN d.wrong1 IS NULL THEN NULL
-                WHEN d.place = 0 THEN [n.text, n1.text, n2.text, n3.text]
-                WHEN d.place = 1 THEN [n1.text, n.text, n2.text, n3.text]
-                WHEN d.place = 2 THEN [n1.text, n2.text, n.text, n3.text]
-                ELSE [n1.text, n2.text, n3.text, n.text] END AS options
-    FROM drawn_question d
-    JOIN item i USING (item)
-    JOIN asked a ON a.asked = i.asked
-    JOIN variant v ON v.variant = d.variant
-    JOIN wording w ON w.asked = i.asked AND w.variant = d.variant
-    JOIN value_name n ON n.key = d.answer::BIGINT * 256 + d.variant
-    LEFT JOIN several_answers s ON s.fact = i.fact AND s.variant = d.variant
-    LEFT JOIN more_answers m ON m.fact = i.fact AND m.variant = d.variant
-    LEFT JOIN value_name n1 ON n1.key = d.wrong1::BIGINT * 256 + d.variant
-    LEFT JOIN value_name n2 ON n2.key = d.wrong2::BIGINT * 256 + d.variant
-    LEFT JOIN value_name n3 ON n3.key = d.wrong3::BIGINT * 256 + d.variant
-),
-said AS (
-    SELECT *, coalesce(several, [answer]) AS exact,
-           CASE WHEN more IS NULL THEN exact ELSE exact || list_filter(list_distinct(more), lambda t: NOT list_contains(exact, t)) END
-               AS answers,
-           CASE WHEN several IS NULL OR len(several) = 1 THEN replace(say, '{value}', answer)
-                WHEN len(several) = 2 THEN replace(say_many, '{values}', several[1] || pair || several[2])
-                ELSE replace(say_many, '{values}',
-                             replace(array_to_string(several[:least(len(several), 5) - 1], chr(31)), chr(31), separator)
-                             || last || several[least(len(several), 5)]) END AS sentence,
-           unnest(CASE WHEN options IS NULL THEN ['open'] ELSE ['open', 'choice'] END) AS question_type
-    FROM named
-)
-SELECT stem || '-' || question_type AS id, item, question_type, language, region, entity, entity_type, property, image,
-       question, answer, answers, sentence,
-       CASE question_type WHEN 'open' THEN short_instruction ELSE choice_instruction END AS instruction,
-       CASE question_type WHEN 'open' THEN [] ELSE options END AS choices, template
-FROM said;

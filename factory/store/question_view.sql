@@ -1,4 +1,4 @@
--- The query of the view `question`: the columns of an export, and the item. Its joins stand in the order that keeps the
+-- The query of the view `template_question`: the columns of an export, and the item. Its joins stand in the order that keeps the
 -- questions in the order of `drawn_question`. What depends on an item or a wording only is computed before the joins, and
 -- what an open and a choice question share before there are two rows.
 WITH subject AS (

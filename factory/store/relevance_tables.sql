@@ -14,5 +14,3 @@ CREATE TABLE relevance_answer (
 );
 -- Pairs of image and entity with the probabilities of the recipe's models.
 CREATE TABLE relevance (image VARCHAR NOT NULL, entity VARCHAR NOT NULL, probability DOUBLE NOT NULL, second DOUBLE);
--- Facts of images whose questions the export leaves out.
-CREATE TABLE left_out (item INTEGER NOT NULL, reason VARCHAR NOT NULL);
