@@ -93,9 +93,10 @@ class Endpoint:
 
     async def models(self) -> list[str]:
         """Return the names of all models; none if the endpoint has no list of them."""
-        listed = await self._call(self._client.models.list)
         try:
+            listed = await self._call(self._client.models.list)
             return [str(model.id) for model in listed.data or []]
+        # The library's own code raises it, too, where it is given a page in place of a list.
         except AttributeError as error:
             raise self._no_completion() from error
 
@@ -257,8 +258,7 @@ class Endpoint:
                 await asyncio.sleep(min(2.0**pauses if asked is None else asked, LONGEST_PAUSE_S))
             except openai.OpenAIError as error:
                 raise self._failed(error) from error
-            # The client's own code fails with AttributeError where it is given a page in place of a list of models.
-            except (ValueError, AttributeError) as error:
+            except ValueError as error:
                 raise self._no_completion() from error
         raise AssertionError("the last pause ends the loop")
 
