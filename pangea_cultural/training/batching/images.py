@@ -1,5 +1,6 @@
 """Images as model inputs: tiles, and numbers of image tokens."""
 
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,8 @@ class TileReader:
 
     def __init__(self, processor: LlavaNextProcessor, *, cache_bytes: int = DEFAULT_CACHE_BYTES) -> None:
         self._processor = processor
-        self._cache: LRUCache[Path, Tiles] = LRUCache(cache_bytes, getsizeof=_num_bytes)
+        # Data workers receive the reader as a pickle, which a lambda would prevent.
+        self._cache: LRUCache[Path, Tiles] = LRUCache(cache_bytes, getsizeof=attrgetter("pixel_values.nbytes"))
 
     @cachedmethod(lambda self: self._cache)
     def tiles(self, path: Path) -> Tiles:
@@ -43,15 +45,6 @@ class TileReader:
         image = read_rgb(path)
         inputs = self._processor.image_processor(image, return_tensors="pt")
         return Tiles(inputs["pixel_values"][0], (image.height, image.width))
-
-
-def _num_bytes(tiles: Tiles) -> int:
-    return tiles.pixel_values.nbytes
-
-
-def _tile_bytes(tile: torch.Tensor) -> int:
-    # Not a lambda: data workers receive the reader as a pickle.
-    return tile.nbytes
 
 
 class OverviewReader:
@@ -74,7 +67,7 @@ class OverviewReader:
             image_mean=settings.image_mean,
             image_std=settings.image_std,
         )
-        self._cache: LRUCache[Path, torch.Tensor] = LRUCache(cache_bytes, getsizeof=_tile_bytes)
+        self._cache: LRUCache[Path, torch.Tensor] = LRUCache(cache_bytes, getsizeof=attrgetter("nbytes"))
 
     @cachedmethod(lambda self: self._cache)
     def overview(self, path: Path) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Tiles of images, and their cache."""
 
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -105,3 +106,9 @@ def test_overview_equals_the_first_tile(tmp_path, size):
     tiles = TileReader(processor).tiles(tmp_path / "noise.png").pixel_values
     assert torch.equal(overview, tiles[0])
     assert overview.std() > 0.01 or size == (1, 1)
+
+
+@pytest.mark.parametrize("kind", [OverviewReader, TileReader])
+def test_a_reader_can_be_sent_to_data_workers(kind):
+    _, processor = tiny.model_and_processor()
+    assert isinstance(pickle.loads(pickle.dumps(kind(processor))), kind)
