@@ -1,12 +1,9 @@
 """Intervals of means of clustered scores that are 0 or 1."""
 
-import math
-
-from scipy import stats
-
 from evalsuite.statistics.clusters import sums_by
 from evalsuite.statistics.interval import CONFIDENCE, Interval
 from evalsuite.statistics.scores import Scores
+from pangea_cultural.utils import intervals
 
 
 def wilson(scores: Scores, confidence: float = CONFIDENCE) -> Interval | None:
@@ -38,9 +35,4 @@ def effective_size(scores: Scores) -> float:
 
 def wilson_limits(share: float, size: float, clusters: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the limits for a share of `size` independent answers, with C - 1 degrees of freedom for C clusters."""
-    quantile = float(stats.t.ppf((1 + confidence) / 2, clusters - 1))
-    weight = quantile**2 / size
-    center = (share + weight / 2) / (1 + weight)
-    half = quantile * math.sqrt(share * (1 - share) / size + weight / (4 * size)) / (1 + weight)
-    # Rounding must not exclude the share itself, where it is 0 or 1.
-    return max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
+    return intervals.wilson(share, size, intervals.student_quantile(clusters - 1, confidence))

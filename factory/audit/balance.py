@@ -3,12 +3,13 @@
 A deviation counts if it is larger than chance explains in all comparisons of its kind together (1 %).
 """
 
-import math
 from dataclasses import dataclass
 from itertools import groupby
 
 import duckdb
 from scipy import special
+
+from pangea_cultural.utils.intervals import wilson
 
 ALPHA = 0.01
 MIN_DRAWS = 30
@@ -104,17 +105,10 @@ def wordings(connection: duckdb.DuckDBPyConnection) -> list[Wordings]:
 def _wordings(name: str, draws: list[int], judged: int) -> Wordings:
     total, count = sum(draws), max(2, len(draws))
     quantile = -float(special.ndtri(ALPHA / 2 / max(1, judged * count)))
-    bounds = [_wilson(number, total, quantile) for number in draws]
+    bounds = [wilson(number / total, total, quantile) for number in draws]
     outside = any(low > (1 + TOLERANCE) / count or high < (1 - TOLERANCE) / count for low, high in bounds)
     shares = tuple(number / total for number in draws)
     return Wordings(name=name, draws=total, shares=shares, uneven=outside and total >= MIN_DRAWS)
-
-
-def _wilson(hits: int, total: int, quantile: float) -> tuple[float, float]:
-    share, squared = hits / total, quantile**2
-    center = (share + squared / (2 * total)) / (1 + squared / total)
-    half = quantile * math.sqrt(share * (1 - share) / total + squared / (4 * total**2)) / (1 + squared / total)
-    return center - half, center + half
 
 
 POOLS = """

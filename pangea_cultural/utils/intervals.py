@@ -52,13 +52,27 @@ def interval(totals: Totals, *, confidence: float = CONFIDENCE) -> tuple[float, 
     count = effective(totals)
     if not count:
         return 0.0, 1.0
-    squared = _quantile(totals.clusters, confidence) ** 2
-    share = totals.share
-    center = (share + squared / (2 * count)) / (1 + squared / count)
-    half = math.sqrt(squared * (share * (1 - share) / count + squared / (4 * count**2))) / (1 + squared / count)
-    return max(0.0, center - half), min(1.0, center + half)
+    return wilson(totals.share, count, student_quantile(max(1, totals.clusters - 1), confidence))
+
+
+def wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
+    """Return Wilson's limits for a share.
+
+    Source: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927.
+
+    Args:
+        share: share, from 0 to 1.
+        size: number of independent observations.
+        quantile: quantile of the normal distribution or of Student's, for the confidence of the limits.
+    """
+    weight = quantile**2 / size
+    center = (share + weight / 2) / (1 + weight)
+    half = quantile * math.sqrt(share * (1 - share) / size + weight / (4 * size)) / (1 + weight)
+    # Rounding must not exclude the share itself, where it is 0 or 1.
+    return max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
 
 
 @lru_cache(maxsize=4096)
-def _quantile(clusters: int, confidence: float) -> float:
-    return float(special.stdtrit(max(1, clusters - 1), 0.5 + confidence / 2))
+def student_quantile(degrees_of_freedom: int, confidence: float) -> float:
+    """Return the quantile of Student's distribution for an interval with two sides."""
+    return float(special.stdtrit(degrees_of_freedom, (1 + confidence) / 2))
