@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evalsuite.harness.subject import Subject
     from pangea_cultural.cli.serving import ServedModel
     from pangea_cultural.dataset.export import Export
+    from pangea_cultural.endpoint.pool import Target
 
 EXPORT = "export"
 EXPORT_QUESTIONS = 64
@@ -52,7 +53,12 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.group("eval", invoke_without_command=True)
-@click.option("--endpoint", help="URL of an OpenAI-compatible endpoint, ending in /v1.")
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    help="URL of an OpenAI-compatible endpoint, ending in /v1. Repeat the option for several servers of the same model.",
+)
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of a checkpoint to serve during the evaluation.")
 @click.option(
     "--tasks",
@@ -118,7 +124,7 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_context
 def evaluate(
     context: click.Context,
-    endpoint: str | None,
+    endpoints: tuple[str, ...],
     model: Path | None,
     tasks: tuple[str, ...],
     workspace: Workspace,
@@ -157,7 +163,7 @@ def evaluate(
         _print_benchmarks(as_json)
     if list_only or context.invoked_subcommand:
         return
-    if (endpoint is None) == (model is None):
+    if bool(endpoints) == (model is not None):
         raise click.UsageError("Give either --endpoint or --model.")
     names, splits, codes = resolve(tasks), tuple(dict.fromkeys(splits)), _codes(languages)
     published = tuple(name for name in names if name != EXPORT)
@@ -166,8 +172,9 @@ def evaluate(
     workspace.create()
     source = _export(names, workspace.exports / export, data)
     loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
-    with open_endpoint(endpoint, model, workspace, api_key=api_key, quiet=quiet) as served:
-        subject = _subject(served, model, workspace, api_key, timeout)
+    urls = tuple(dict.fromkeys(url.rstrip("/") for url in endpoints))
+    with open_endpoint(urls[0] if urls else None, model, workspace, api_key=api_key, quiet=quiet) as served:
+        subject = _subject(served.model, urls or (served.url,), model, workspace, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
         found = _judge(judge, loaded, timeout)
         plan = suite.plan(subject, config, loaded, data, judge=found, allow_missing=allow_missing)
@@ -201,15 +208,17 @@ def _export(names: tuple[str, ...], path: Path, data: Path | None) -> "Export | 
 
 
 def _subject(
-    served: "ServedModel", model: Path | None, workspace: Workspace, api_key: str | None, timeout_s: float
+    name: str, urls: tuple[str, ...], model: Path | None, workspace: Workspace, api_key: str | None, timeout_s: float
 ) -> "Subject":
     from evalsuite.harness.subject import Subject
     from pangea_cultural.endpoint.client import Endpoint
+    from pangea_cultural.endpoint.pool import EndpointPool
 
-    checkpoints = [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))]
-    return Subject.ask(
-        lambda: Endpoint(served.url, api_key=api_key, model=served.model, timeout_s=timeout_s), checkpoints
-    )
+    def connect() -> "Target":
+        clients = [Endpoint(url, api_key=api_key, model=name, timeout_s=timeout_s) for url in urls]
+        return EndpointPool(clients) if len(clients) > 1 else clients[0]
+
+    return Subject.ask(connect, [*([model] if model else []), *sorted(workspace.checkpoints.glob("*"))])
 
 
 def _judge(address: JudgeAddress, loaded: "list[Questions]", timeout_s: float) -> "Judge | None":

@@ -15,8 +15,9 @@ from evalsuite.harness.export.answers import means
 from evalsuite.harness.outcomes import require_choice
 from evalsuite.metrics.missing import NO_ANSWER
 from evalsuite.metrics.reasoning import without_reasoning
-from pangea_cultural.endpoint.client import Endpoint, gather, question
+from pangea_cultural.endpoint.client import CONCURRENCY, gather, question
 from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.pool import Target
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
 
@@ -41,7 +42,7 @@ class EndpointModel(LightevalModel):
         bar: advanced with every answer.
     """
 
-    def __init__(self, connect: Callable[[], Endpoint], *, name: str, answers: Path, bar: Bar) -> None:
+    def __init__(self, connect: Callable[[], Target], *, name: str, answers: Path, bar: Bar) -> None:
         self.config = ModelConfig(model_name=name)
         self._cache = NoCache()
         self._connect = connect
@@ -76,7 +77,7 @@ class EndpointModel(LightevalModel):
     def loglikelihood(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return mean log-probabilities per token of the documents' choices, in the documents' order."""
 
-        async def ask(endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
+        async def ask(endpoint: Target, doc: Doc) -> dict[str, Any]:
             likelihoods = await endpoint.choose(_image(doc), doc.query, doc.choices)
             require_choice([likelihood.mean for likelihood in likelihoods], endpoint.url)
             sums, tokens = zip(*likelihoods, strict=True)
@@ -95,7 +96,7 @@ class EndpointModel(LightevalModel):
         """
         raise UserError("Endpoints do not compute the perplexity of documents with images. Remove that task.")
 
-    async def _answer(self, endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
+    async def _answer(self, endpoint: Target, doc: Doc) -> dict[str, Any]:
         """Return what is stored about the greedy answer to a document, with its `text`."""
         return await ask_text(endpoint, question(_image(doc), doc.query), doc)
 
@@ -121,12 +122,11 @@ class EndpointModel(LightevalModel):
                 self._bar.advance()
 
             async with self._connect() as endpoint:
-                await gather(one, docs)
+                await gather(one, docs, concurrency=2 * CONCURRENCY * len(endpoint.endpoints))
 
     def _note_failure(self, key: str, error: NoAnswerError) -> None:
         self.missing[key] = error.kind
-        is_down = error.kind in ("connection", "timeout") or error.kind.startswith("status 5")
-        self._failures_in_a_row = self._failures_in_a_row + 1 if is_down else 0
+        self._failures_in_a_row = self._failures_in_a_row + 1 if error.is_down else 0
         # The endpoint is down. Further requests would wait for the same failure.
         if self._failures_in_a_row == MOST_FAILURES_IN_A_ROW:
             raise error
@@ -137,7 +137,7 @@ class EndpointModel(LightevalModel):
         return self._answers
 
 
-async def ask_text(endpoint: Endpoint, message: dict[str, Any], doc: Doc, *, system: str = "") -> dict[str, Any]:
+async def ask_text(endpoint: Target, message: dict[str, Any], doc: Doc, *, system: str = "") -> dict[str, Any]:
     """Return what is stored about the greedy answer to a message.
 
     Raises:

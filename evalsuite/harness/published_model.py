@@ -11,7 +11,7 @@ from lighteval.tasks.requests import Doc
 from evalsuite.benchmarks.base import IMAGE_MARK
 from evalsuite.data.images import media_type, sent_bytes
 from evalsuite.harness.endpoint_model import EndpointModel, ask_text
-from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.pool import Target
 from pangea_cultural.errors import ImageError
 
 
@@ -38,7 +38,7 @@ class PublishedModel(EndpointModel):
         self._size = size
         self._system = system
 
-    async def _answer(self, endpoint: Endpoint, doc: Doc) -> dict[str, Any]:
+    async def _answer(self, endpoint: Target, doc: Doc) -> dict[str, Any]:
         try:
             images = await asyncio.to_thread(self._images, doc)
         except ImageError as error:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.endpoint.identity import Identity, identity_of, training_record
+from pangea_cultural.endpoint.pool import Target
 
 UNKNOWN = "unknown"
 """Group of the languages of a model whose training is not known."""
@@ -14,9 +14,9 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A model behind an endpoint."""
+    """A model behind an endpoint, or behind several."""
 
-    connect: Callable[[], Endpoint]
+    connect: Callable[[], Target]
     """Creates the client of the endpoint; called in the event loop that uses it."""
     identity: Identity
     """Facts that the endpoint states about its model."""
@@ -24,7 +24,7 @@ class Subject:
     """The training.json of the checkpoint with these weights; empty if there is none here."""
 
     @classmethod
-    def ask(cls, connect: Callable[[], Endpoint], checkpoints: Iterable[Path]) -> Self:
+    def ask(cls, connect: Callable[[], Target], checkpoints: Iterable[Path]) -> Self:
         """Ask an endpoint for its identity, and look for the training record of its weights.
 
         Args:

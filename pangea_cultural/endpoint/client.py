@@ -76,6 +76,11 @@ class Endpoint:
         self._tokens: dict[tuple[str, str | None], asyncio.Task[list[int]]] = {}
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
+    @property
+    def endpoints(self) -> list["Endpoint"]:
+        """This endpoint alone; a pool has several."""
+        return [self]
+
     async def __aenter__(self) -> "Endpoint":
         return self
 

@@ -15,6 +15,11 @@ class NoAnswerError(UserError):
         super().__init__(message)
         self.kind = kind
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the endpoint does not answer at all, so that other requests fail, too."""
+        return self.kind in ("connection", "timeout") or self.kind.startswith("status 5")
+
 
 class NoLikelihoodsError(NoAnswerError):
     """An endpoint that gives no likelihoods of answers, or none that can be assigned to them.

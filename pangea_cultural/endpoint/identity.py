@@ -20,6 +20,7 @@ from pangea_cultural.utils.files import read_json, sha256_file
 
 if TYPE_CHECKING:
     from pangea_cultural.endpoint.client import Endpoint
+    from pangea_cultural.endpoint.pool import Target
 
 RECORD = "training.json"
 WEIGHTS = "*.safetensors"
@@ -87,16 +88,21 @@ def alias(model: str, checkpoint: Path) -> str:
     return f"{model}@{digest(weights)}.{digest(files)}"
 
 
-def identity_of(connect: "Callable[[], Endpoint]") -> Identity:
-    """Ask an endpoint for its identity; call it where no event loop runs.
+def identity_of(connect: "Callable[[], Target]") -> Identity:
+    """Ask an endpoint, or several of the same model, for the identity; call it where no event loop runs.
 
     Raises:
-        UserError: the endpoint does not answer, refuses the key or serves no model.
+        UserError: an endpoint does not answer, refuses the key or serves no model; or they serve different models.
     """
 
     async def ask() -> Identity:
-        async with connect() as endpoint:
-            return await identify(endpoint)
+        async with connect() as target:
+            first, *others = target.endpoints
+            identity = await identify(first)
+            for other in others:
+                if await identify(other) != identity:
+                    raise UserError(f"{first.url} and {other.url} serve different models. Evaluate them one by one.")
+            return identity
 
     return asyncio.run(ask())
 
@@ -152,11 +158,22 @@ def _record(path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) and isinstance(record.get("weights_sha256", {}), dict) else {}
 
 
-async def require_same(endpoint: "Endpoint", known: Identity) -> None:
-    """Compare an endpoint that tells its weights with what it was when a run began.
+async def require_same(target: "Target", known: Identity) -> None:
+    """Compare endpoints that tell their weights with what they were when a run began.
 
     Raises:
-        UserError: another model answers now.
+        UserError: another model answers now, or no endpoint answers.
     """
-    if known.weights is not None and await identify(endpoint) != known:
-        raise UserError(f"{endpoint.url} has changed its model during the run. Run the command again.")
+    if known.weights is None:
+        return
+    answered, failure = 0, None
+    for endpoint in target.endpoints:
+        try:
+            if await identify(endpoint) != known:
+                raise UserError(f"{endpoint.url} has changed its model during the run. Run the command again.")
+            answered += 1
+        except NoAnswerError as error:
+            # The others have answered for it.
+            failure = error
+    if failure is not None and not answered:
+        raise failure

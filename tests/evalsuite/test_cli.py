@@ -19,8 +19,9 @@ def endpoint():
         yield server
 
 
-def evaluate(endpoint, workspace, *options):
-    command = ["eval", "--endpoint", endpoint.url, "--workspace", workspace, *options, "--json", "--quiet"]
+def evaluate(endpoint, workspace, *options, others=()):
+    urls = [word for server in (endpoint, *others) for word in ("--endpoint", server.url)]
+    command = ["eval", *urls, "--workspace", workspace, *options, "--json", "--quiet"]
     result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return orjson.loads(result.stdout)
@@ -36,6 +37,19 @@ def test_languages_are_chosen_where_rows_name_them(endpoint, tmp_path):
     assert {row["languages"]: row["n"] for row in part["figures"] if row["group"] != "*"} == {"yo": 4, "nan": 4}
     assert part["selection"]["languages"] == ["nan", "yo", "fil"]
     assert part["questions"] == len(endpoint.bodies) - len(PROBES) == 8
+
+
+def test_several_endpoints_share_the_questions(endpoint, tmp_path):
+    made.worldcuisines(tmp_path / "data")
+    choice = ("--tasks", "worldcuisines", "--data", tmp_path / "data", "--languages", "yo,tl")
+    with ScriptedEndpoint(lambda body, number: "1", models=["m"]) as second:
+        results = evaluate(endpoint, tmp_path, *choice, others=[second])
+        asked = [len(server.bodies) - len(PROBES) for server in (endpoint, second)]
+    assert min(asked) > 0 and sum(asked) == results["benchmarks"][0]["questions"]
+    # How many servers there are is not part of the plan.
+    again = evaluate(endpoint, tmp_path, *choice)
+    assert again["run"] == results["run"]
+    assert len(endpoint.bodies) - asked[0] == 2 * len(PROBES)
 
 
 @pytest.mark.parametrize("code", ["from evalsuite.report import html", "from evalsuite.benchmarks import registry"])
