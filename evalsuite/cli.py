@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from evalsuite.harness.questions import Questions
     from evalsuite.harness.runner import EvalConfig
     from evalsuite.harness.subject import Subject
-    from pangea_cultural.cli.serving import ServedModel
     from pangea_cultural.dataset.export import Export
     from pangea_cultural.endpoint.pool import Target
 
@@ -57,7 +56,7 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
     "--endpoint",
     "endpoints",
     multiple=True,
-    help="URL of an OpenAI-compatible endpoint, ending in /v1. Repeat the option for several servers of the same model.",
+    help="URL of an OpenAI-compatible endpoint, ending in /v1. Repeat it for several servers of a model.",
 )
 @click.option("--model", type=click.Path(path_type=Path), help="Folder of a checkpoint to serve during the evaluation.")
 @click.option(

@@ -9,7 +9,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pangea_cultural.endpoint.client import MAX_TOKENS, Answer, Endpoint, Likelihood
 from pangea_cultural.endpoint.failures import NoAnswerError
@@ -21,21 +21,6 @@ REST_S = 30.0
 Result = TypeVar("Result")
 
 
-class Target(Protocol):
-    """One endpoint, or several that are used as one; methods as in `Endpoint`."""
-
-    url: str
-    endpoints: list[Endpoint]
-    """The endpoints, one or several."""
-
-    async def __aenter__(self) -> "Target": ...
-    async def __aexit__(self, *exception: object) -> None: ...
-    async def model(self) -> str: ...
-    async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = ...) -> str: ...
-    async def reply(self, message: Any, *, max_tokens: int = ..., system: str = ...) -> Answer: ...
-    async def choose(self, image: Path | bytes | None, text: str, choices: Sequence[str]) -> list[Likelihood]: ...
-
-
 class EndpointPool:
     """Endpoints that serve the same model.
 
@@ -44,15 +29,20 @@ class EndpointPool:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        self.endpoints = list(endpoints)
-        self.url = ", ".join(endpoint.url for endpoint in self.endpoints)
+        self._endpoints = list(endpoints)
+        self.url = ", ".join(endpoint.url for endpoint in self._endpoints)
         self._rests_until: dict[str, float] = {}
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        """The endpoints, in the given order."""
+        return self._endpoints
 
     async def __aenter__(self) -> "EndpointPool":
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await asyncio.gather(*[endpoint.__aexit__(*exception) for endpoint in self.endpoints])
+        await asyncio.gather(*[endpoint.__aexit__(*exception) for endpoint in self._endpoints])
 
     async def model(self) -> str:
         """Return the name of the model."""
@@ -102,7 +92,7 @@ class EndpointPool:
     def _order(self, key: str) -> list[Endpoint]:
         """Return the endpoints in the order in which a request tries them, those that rest last."""
         now = time.monotonic()
-        ranked = sorted(self.endpoints, key=lambda endpoint: hash_key(f"{endpoint.url} {key}"))
+        ranked = sorted(self._endpoints, key=lambda endpoint: hash_key(f"{endpoint.url} {key}"))
         return sorted(ranked, key=lambda endpoint: self._rests_until.get(endpoint.url, now) > now)
 
 
@@ -124,3 +114,7 @@ def message_key(message: dict[str, Any]) -> str:
         return content
     urls = (part["image_url"]["url"] for part in content if part["type"] == "image_url")
     return str(zlib.crc32(next(urls, repr(content)).encode()))
+
+
+Target = Endpoint | EndpointPool
+"""One endpoint, or several that are used as one."""
