@@ -17,7 +17,7 @@ class NoAnswerError(UserError):
 
     @property
     def is_down(self) -> bool:
-        """Whether the endpoint does not answer at all, so that other requests fail, too."""
+        """Whether the endpoint does not answer at all, so that other requests fail like this one."""
         return self.kind in ("connection", "timeout") or self.kind.startswith("status 5")
 
 
