@@ -13,7 +13,8 @@ Each question is asked with its image, and under three conditions that show what
     gray     a gray image
     text     no image
 
-A fourth control asks nothing: the answer that is most frequent in training (`frequent`).
+Two more controls do not ask the model: the answer that is most frequent in training (`frequent`), and for choice
+questions a guesser that has learned from the training's texts (`words`).
 """
 
 from collections import Counter, defaultdict

@@ -29,7 +29,7 @@ from evalsuite.harness.export import examples
 from evalsuite.harness.export.answers import KnownAnswers, rows_of
 from evalsuite.harness.outcomes import endings
 from evalsuite.harness.subject import Subject
-from evalsuite.metrics.accuracy import accuracies
+from evalsuite.metrics.accuracy import UNASKED, accuracies
 from pangea_cultural.dataset.export import MANIFEST, Export
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.utils.console import Bar, Reporter
@@ -131,7 +131,7 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
         scores, predictions, missing = _run_pipeline(config, items, folder, bar)
     known = KnownAnswers(config.export, config.trained_languages() or config.asked_languages())
-    answers = rows_of(items, predictions, config.export, known)
+    answers = rows_of(items, predictions, config.export, known, seed=config.seed)
     _compare_with_lighteval(answers, scores)
     with atomic_path(folder / "answers.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(answers), temporary)
@@ -180,7 +180,7 @@ def _gray_image() -> bytes:
 
 def _compare_with_lighteval(answers: list[dict[str, Any]], scores: dict[str, float]) -> None:
     for task in scores:
-        asked = [answer for answer in answers if answer["task"] == task and answer["condition"] != "frequent"]
+        asked = [answer for answer in answers if answer["task"] == task and answer["condition"] not in UNASKED]
         correct = [float(answer["correct"]) for answer in asked]
         require_equal(task, correct, scores[task])
 

@@ -10,8 +10,10 @@ from evalsuite.statistics.figure import equal_scores, figure
 from evalsuite.statistics.scores import Scores
 
 CHANCE = {"choice": 0.25, "open": 0.0}
-CONTROLS = ("blind", "gray", "text", "frequent")
-"""The image of another entity, a gray image, no image, and the answer that is most frequent in training."""
+UNASKED = ("frequent", "words")
+"""Controls that do not ask the model: the answer that is most frequent in training, and a guesser that sees texts."""
+CONTROLS = ("blind", "gray", "text", *UNASKED)
+"""The image of another entity, a gray image, no image, and `UNASKED`."""
 SUBSETS = ("all", "shared", "novel")
 """`shared`: questions with a right answer that also occurs in a trained language. `novel`: the others."""
 

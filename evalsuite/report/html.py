@@ -19,7 +19,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 COLORS = {"image": "#0b6e4f", "blind": "#c9b79c", "gray": "#9aa5a0", "text": "#d7c36a", "frequent": "#8f6f8f"}
-COLORS |= {"shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
+COLORS |= {"words": "#56789a", "shared": "#3a7ca5", "novel": "#d1495b", "loss": "#0b6e4f"}
 
 
 def write(runs: Sequence[Path], path: Path) -> None:

@@ -15,7 +15,13 @@ TITLES = {
 }
 
 METRICS = {"choice": "4-way choice", "open": "exact match"}
-CONTROL_NAMES = {"blind": "other image", "gray": "gray image", "text": "no image", "frequent": "most frequent"}
+CONTROL_NAMES = {
+    "blind": "other image",
+    "gray": "gray image",
+    "text": "no image",
+    "frequent": "most frequent",
+    "words": "text guesser",
+}
 HEADERS = ("language", "questions", "image", "by sum", *(CONTROL_NAMES[name] for name in CONTROLS), "gain", "over")
 """Columns of a table. `by sum`: accuracy with the image if options are compared by the sum of log-probabilities."""
 

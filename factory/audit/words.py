@@ -1,19 +1,13 @@
-"""A guesser that learns from words: a linear ranker of the options of choice questions.
-
-It learns from pairs of a right and a wrong option of the same question, so that it ranks options, whatever the
-question. It learns from a sample of the questions that the other guessers learn from.
-"""
+"""The guesser that learns from words. It learns from a sample of the questions that the other guessers learn from."""
 
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
-from sklearn.linear_model import SGDClassifier
 
-from factory.audit import features
-from factory.audit.features import Asked
+from pangea_cultural.dataset.guesser import features, ranker
+from pangea_cultural.dataset.guesser.features import Asked
 
 ASKED_SHARE = 0.5
 """Questions to ask for each one that the classifier learns from."""
@@ -36,14 +30,14 @@ def _ask_all(connection: duckdb.DuckDBPyConnection, learned: Rows, asked: Rows, 
     """Ask questions with equal numbers of options, each by a model that may have learned from its fold."""
     if not len(learned["fold"]):
         return
-    pairs, tested = _pairs(learned), features.matrix(_asked(asked))
+    pairs, tested = ranker.pairs(_asked(learned), _right(learned)), features.matrix(_asked(asked))
     options = len(asked["choices"][0])
     for fold in sorted(set(asked["fold"])):
         rows = np.flatnonzero(asked["fold"] == fold)
         known = _may_learn(learned["fold"], fold)
         if not known.any():
             continue
-        weights = _learn(pairs[np.repeat(known, options - 1)], seed)
+        weights = ranker.learn(pairs[np.repeat(known, options - 1)], seed)
         scores = tested[(rows[:, None] * options + np.arange(options)).ravel()] @ weights
         credits = _credits(scores.reshape(-1, options), _right(_where(asked, rows)))
         connection.register("found", pa.table({"number": pa.array(asked["number"][rows].tolist()), "credit": credits}))
@@ -54,32 +48,6 @@ def _ask_all(connection: duckdb.DuckDBPyConnection, learned: Rows, asked: Rows, 
 def _may_learn(folds: Any, fold: int) -> Any:
     """Return which rows a fold learns from: by split, those of train; by folds, also those of the other folds."""
     return folds == -1 if fold < 0 else folds != fold
-
-
-def _pairs(learned: Rows) -> sparse.csr_matrix:
-    """Return the differences of the right option and each wrong one."""
-    options, right = len(learned["choices"][0]), _right(learned)
-    of_options = features.matrix(_asked(learned))
-    first = np.arange(len(right)) * options
-    wrong = [first + (right + step) % options for step in range(1, options)]
-    return of_options[np.repeat(first + right, options - 1)] - of_options[np.stack(wrong, 1).ravel()]
-
-
-def _learn(pairs: sparse.csr_matrix, seed: int) -> Any:
-    """Fit a ranker; return the weights of the features.
-
-    Half of the pairs are turned around, because a classifier needs two classes.
-    """
-    sign = np.where(np.random.default_rng(seed).random(pairs.shape[0]) < 0.5, 1.0, -1.0).astype(np.float32)
-    model = SGDClassifier(
-        loss="log_loss", alpha=1e-5, fit_intercept=False, max_iter=6, tol=None, average=True, random_state=seed % 2**32
-    )
-    # Features without a value have the weight 0. With few questions these are nearly all.
-    used = np.unique(pairs.indices)
-    model.fit(sparse.diags(sign).dot(pairs[:, used]).tocsr(), sign)
-    weights = np.zeros(pairs.shape[1], model.coef_.dtype)
-    weights[used] = model.coef_[0]
-    return weights
 
 
 def _credits(scores: Any, right: Any) -> Any:

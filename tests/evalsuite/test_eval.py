@@ -6,7 +6,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from evalsuite.metrics.accuracy import CONTROLS
+from evalsuite.metrics.accuracy import CONTROLS, UNASKED
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.errors import UserError
 
@@ -61,13 +61,17 @@ def test_accuracies_match_the_stored_answers(run, workspace):
             ]
             assert row[condition]["n"] == len(correct)
             assert row[condition]["accuracy"] == (sum(correct) / len(correct) if correct else None)
+    assert {(a["question_type"], a["condition"]) for a in answers if a["condition"] in UNASKED} == {
+        *(("choice", name) for name in UNASKED),
+        ("open", "frequent"),
+    }
     assert {row["group"] for row in run["figures"]} == {"trained", "held-out"}
     assert {row["subset"] for row in run["figures"] if row["language"] == "nl"} == {"all", "shared", "novel"}
 
 
 def test_most_likely_option_is_the_prediction(run, workspace):
     answers = pq.read_table(workspace / "runs/tiny-test-dev/answers.parquet").to_pylist()
-    choice_answers = [a for a in answers if a["question_type"] == "choice" and a["condition"] != "frequent"]
+    choice_answers = [a for a in answers if a["question_type"] == "choice" and a["condition"] not in UNASKED]
     assert len(choice_answers) > 20
     for row in choice_answers:
         assert len(row["logprobs"]) == len(row["choices"]) == 4

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from evalsuite.benchmarks.export import LETTERS, FrequentAnswers, Item, answers_of
+from evalsuite.harness.export.guessing import guesses
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import exact_match
 from pangea_cultural.dataset.export import Export
@@ -23,10 +24,15 @@ class KnownAnswers:
         rows = [row for row in export.questions("train") if row.language in codes]
         self._texts = answers_of(rows)
         self.frequent = FrequentAnswers(rows)
+        self._choice_rows = [row for row in rows if row.choices]
 
     def has(self, row: Question) -> bool:
         """Return whether a right answer is spelled as one of the training."""
         return bool(self._texts & set(row.answers))
+
+    def guesses(self, rows: list[Question], seed: int) -> dict[str, str]:
+        """Return the options that a guesser without images chooses, by question."""
+        return guesses(self._choice_rows, rows, seed=seed)
 
 
 def means(stored: dict[str, Any]) -> list[float]:
@@ -35,16 +41,18 @@ def means(stored: dict[str, Any]) -> list[float]:
 
 
 def rows_of(
-    items: list[Item], stored: dict[str, dict[str, Any]], export: Export, known: KnownAnswers
+    items: list[Item], stored: dict[str, dict[str, Any]], export: Export, known: KnownAnswers, *, seed: int
 ) -> list[dict[str, Any]]:
-    """Return the answered items with their scores in their order, and each question with its most frequent answer.
+    """Return the answered items with their scores in their order, and what `UNASKED` controls answer to each question.
 
     Args:
         items: what was asked.
         stored: the model's answers, by item.
         export: the data.
         known: the answers of the training.
+        seed: seed of the guesser.
     """
+    guessed = known.guesses([item.question for item in items if item.condition == "image"], seed)
     rows = []
     for item in items:
         about = _about(item) | {"shared": known.has(item.question)}
@@ -54,9 +62,11 @@ def rows_of(
         if item.key in stored:
             rows.append(about | shown | _scored(item.question, stored[item.key]))
         if item.condition == "image":
-            guess = {"text": known.frequent.guess(item.question)}
-            shown = {"condition": "frequent", "image": ""}
-            rows.append(about | shown | _scored(item.question, guess, is_option=True))
+            unasked = {"frequent": known.frequent.guess(item.question), "words": guessed.get(item.question.id)}
+            for condition, guess in unasked.items():
+                if guess is not None:
+                    shown = {"condition": condition, "image": ""}
+                    rows.append(about | shown | _scored(item.question, {"text": guess}, is_option=True))
     return rows
 
 

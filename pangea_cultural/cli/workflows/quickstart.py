@@ -197,7 +197,9 @@ def print_summary(result: dict[str, Any], workspace: Workspace) -> None:
     console.print()
     print_table("Accuracy of the tiny CulturalPangea", columns, rows)
     console.print("Blind: asked with the image of another entity. 4-way choice: 25 by chance.", style="dim")
-    console.print("Control: the strongest of blind, a gray image, no image and the most frequent answer.", style="dim")
+    console.print(
+        "Control: the strongest of blind, gray image, no image, most frequent answer and text guesser.", style="dim"
+    )
     for sentence in result["statements"]:
         console.print(f"- {sentence}", style="dim", highlight=False, markup=False)
     seconds = ", ".join(f"{name} {value:.0f}" for name, value in result["seconds"].items())

@@ -151,6 +151,10 @@ class Model(JudgeEndpoint):
 
     url = "http://model/v1"
 
+    @property
+    def endpoints(self):
+        return [self]
+
     async def model(self):
         return "m"
 

@@ -42,6 +42,10 @@ class Endpoint:
     url = "http://endpoint/v1"
     listed = (f"m@{'1f' * 16}.{'2f' * 16}",)
 
+    @property
+    def endpoints(self):
+        return [self]
+
     async def __aenter__(self):
         return self
 

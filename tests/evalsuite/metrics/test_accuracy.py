@@ -103,6 +103,7 @@ def test_strongest_control_is_the_one_with_the_highest_accuracy_on_the_same_ques
         "gray": [0, 0, 0, 1],
         "text": [1, 1, 0, 0],
         "frequent": [0, 1, 0, 0],
+        "words": [0, 0, 0, 0],
     }
     rows = accuracies(
         [
@@ -115,7 +116,7 @@ def test_strongest_control_is_the_one_with_the_highest_accuracy_on_the_same_ques
     row = find(rows, question_type="choice", language="*")
     assert {name: row[name]["accuracy"] for name in right} == {
         **{"image": 0.75, "blind": 0, "gray": 0.25},
-        **{"text": 0.5, "frequent": 0.25},
+        **{"text": 0.5, "frequent": 0.25, "words": 0},
     }
     strongest = row["strongest"]
     assert (strongest["control"], strongest["n"], strongest["gain"]) == ("text", 4, 0.25)
@@ -123,7 +124,7 @@ def test_strongest_control_is_the_one_with_the_highest_accuracy_on_the_same_ques
     gain, control = tables.gain(row)
     assert gain.startswith("+25.0 [") and control == "no image" and not tables.is_shown(row)
     cells = next(row["cells"] for row in tables.rows({"figures": rows}, "test", "choice"))
-    assert cells[1:] == ["4", cells[2], "-", "0.0 (of 2)", "25.0", "50.0", "25.0", gain, "no image"]
+    assert cells[1:] == ["4", cells[2], "-", "0.0 (of 2)", "25.0", "50.0", "25.0", "0.0", gain, "no image"]
     assert cells[2].startswith("75.0 [")
 
 
@@ -152,5 +153,5 @@ def test_tables_print_controls_next_to_accuracies():
     assert "4-way choice of m" in str(choice.title) and "exact match of m" in str(exact.title)
     assert [column.header for column in choice.columns] == [
         *("language", "questions", "image", "by sum", "other image", "gray image", "no image", "most frequent"),
-        *("gain", "over"),
+        *("text guesser", "gain", "over"),
     ]

@@ -6,8 +6,8 @@ import duckdb
 import pytest
 
 from factory.audit import guessers
-from factory.audit.features import number_in
 from factory.audit.rows import opened, script
+from pangea_cultural.dataset.guesser.features import number_in
 from tests.factory.audit.exports import rows, tables
 
 AMOUNTS = [
