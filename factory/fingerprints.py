@@ -9,6 +9,7 @@ A stage's modules are imported when its fingerprint is needed, as `pipeline` exp
 import hashlib
 import re
 import tomllib
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -212,9 +213,9 @@ def _image_source(config: AnyImageSource) -> list[Any]:
     if isinstance(config, CommonsConfig):
         return [config.model_dump()]
     if isinstance(config, OwnImages):
-        from factory.images.sources.knowledge import KnowledgeImages
+        from factory.images.sources.knowledge import files_of
 
-        return [_file(path) for path in KnowledgeImages(config.sources).files()]
+        return [_digest_of_files(files_of(config.sources))]
     if isinstance(config, FolderConfig):
         from factory.images.sources.folder import FolderSource
 
@@ -224,6 +225,14 @@ def _image_source(config: AnyImageSource) -> list[Any]:
 
         files = DrawingsSource(config.path, seed=0).files()
     return [_file(path) for path in (config.path, *files)]
+
+
+def _digest_of_files(paths: Iterable[Path]) -> str:
+    """Return the hash of many files' states, of which one is in memory at a time."""
+    states = hashlib.sha256()
+    for path in paths:
+        states.update(orjson.dumps(_file(path), option=orjson.OPT_APPEND_NEWLINE))
+    return states.hexdigest()
 
 
 def _file(path: Path) -> list[Any]:

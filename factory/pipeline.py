@@ -109,9 +109,9 @@ def _images(build: Build) -> tuple[int, int]:
     from factory.images.blocklist import Blocklist
     from factory.images.sources.open import open_sources
 
-    config, blocklist = build.recipe.images, Blocklist(build.withdrawn)
-    with open_sources(build.recipe.image_sources, build.recipe.network, seed=build.recipe.seed) as sources:
-        return stage.run(build.store, config, sources, build.workspace.images, blocklist, build.reporter)
+    recipe, blocklist = build.recipe, Blocklist(build.withdrawn)
+    with open_sources(recipe.image_sources, recipe.network, seed=recipe.seed, scratch=build.store.scratch) as sources:
+        return stage.run(build.store, recipe.images, sources, build.workspace.images, blocklist, build.reporter)
 
 
 def _repair_images(build: Build, on_change: Callable[[], None]) -> None:
@@ -120,7 +120,9 @@ def _repair_images(build: Build, on_change: Callable[[], None]) -> None:
     from factory.images.sources.open import open_sources
 
     recipe, blocklist = build.recipe, Blocklist(build.withdrawn)
-    sources = functools.partial(open_sources, recipe.image_sources, recipe.network, seed=recipe.seed)
+    sources = functools.partial(
+        open_sources, recipe.image_sources, recipe.network, seed=recipe.seed, scratch=build.store.scratch
+    )
     repair.run(build.store, recipe.images, sources, build.workspace.images, blocklist, build.reporter, on_change)
 
 

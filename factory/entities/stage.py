@@ -41,7 +41,7 @@ def run(
 ) -> tuple[int, int]:
     """Select entities from all sources and look up their values. Return the numbers of documents read and selected."""
     selector = Selector(scope)
-    with open_sources(configs, network, scope) as sources, Workers(selector) as workers:
+    with open_sources(configs, network, scope, store.scratch) as sources, Workers(selector) as workers:
         reader = _SourceReader(store, selector, workers, reporter, seed=scope.seed)
         for source in sources:
             if isinstance(source, LookupSource):

@@ -2,24 +2,18 @@
 
 import contextlib
 import itertools
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
-import pyarrow as pa
-
-from factory.knowledge import statements
+from factory.knowledge import disk, statements
 from factory.knowledge.errors import TOO_MANY, RowError
 from factory.knowledge.files import Files
 from factory.knowledge.statements import Statement
 from factory.scope import Scope
 
 BATCH_ROWS = 20_000
-MEMORY_LIMIT = "512MB"
-"""Limit of DuckDB. More rows are sorted on disk."""
 MAX_ENTITY_ROWS = 5_000
 """Rows about one entity, which are in memory at a time."""
 _COLUMNS = tuple(field.name for field in fields(Statement))
@@ -51,10 +45,11 @@ class SortedRows:
     Args:
         files: the files.
         scope: languages and properties of the recipe.
+        scratch: folder for temporary data, as in `disk.database`.
     """
 
-    def __init__(self, files: Files, scope: Scope) -> None:
-        self._files, self._scope = files, scope
+    def __init__(self, files: Files, scope: Scope, scratch: Path | None = None) -> None:
+        self._files, self._scope, self._scratch = files, scope, scratch
         self._resources = contextlib.ExitStack()
 
     def __enter__(self) -> "SortedRows":
@@ -64,9 +59,7 @@ class SortedRows:
             UserError: a file cannot be read.
         """
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pcult-knowledge-"))
-            self._connection = duckdb.connect(str(Path(folder) / "rows"), config={"memory_limit": MEMORY_LIMIT})
-            stack.callback(self._connection.close)
+            self._connection = stack.enter_context(disk.database(self._scratch))
             texts = ", ".join(f"{name} VARCHAR" for name in ("place", "file", "title", *_COLUMNS))
             self._connection.execute(f"CREATE TABLE stated (number BIGINT, line BIGINT, {texts})")
             self._connection.execute(
@@ -86,16 +79,9 @@ class SortedRows:
             columns = [
                 (number, row.line, row.place, row.file, row.title, *_cells(row.statement)) for number, row in stated
             ]
-            self._append("stated", ("number", "line", "place", "file", "title", *_COLUMNS), columns)
+            disk.append(self._connection, "stated", ("number", "line", "place", "file", "title", *_COLUMNS), columns)
             rejected = [(number, *row) for number, row in batch if isinstance(row, Rejected)]
-            self._append("rejected", ("number", "place", "reason", "detail"), rejected)
-
-    def _append(self, table: str, names: Iterable[str], rows: list[tuple[Any, ...]]) -> None:
-        if rows:
-            appended = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-            self._connection.register("appended", appended)
-            self._connection.execute(f"INSERT INTO {table} BY NAME FROM appended")
-            self._connection.unregister("appended")
+            disk.append(self._connection, "rejected", ("number", "place", "reason", "detail"), rejected)
 
     def _checked(self) -> Iterator[Stated | Rejected]:
         for row in self._files.rows():

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from factory.store import migrations
+from pangea_cultural.dataset.sql import database_file
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import leftover_temporaries
 
@@ -34,8 +35,10 @@ class StoreInUseError(UserError):
 class Store:
     """An open store. Use it as a context manager; only one process can open it for writing."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self.connection = connection
+        self.scratch = path.with_name(f".{path.name}.scratch")
+        """Folder for temporary data of a build. The next one removes what a killed build left there."""
         self.on_commit: Callable[[], None] | None = None
         """Called after each transaction."""
 
@@ -44,18 +47,23 @@ class Store:
         """Open the store of a workspace. Create or upgrade it if necessary, unless read-only.
 
         Raises:
-            UserError: another process uses it, it is not a store, or its format does not fit this version.
+            UserError: another process uses it, it is not a store, its format does not fit this version, or no database
+                can have its path.
         """
         if read_only and not path.exists():
             raise UserError(f"No store at {path}. Run `pcult build RECIPE` first.")
+        database_file(path)
         try:
             if not path.exists():
                 _make_empty(path)
             connection = duckdb.connect(path, read_only=read_only)
         except duckdb.IOException as error:
             raise _cannot_open(path, error) from error
-        store = cls(connection)
+        store = cls(connection, path)
         try:
+            if not read_only:
+                # No other process writes to an open store, so nobody uses them.
+                shutil.rmtree(store.scratch, ignore_errors=True)
             store._require_schema(path, read_only)
         except BaseException:
             connection.close()

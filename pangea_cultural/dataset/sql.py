@@ -12,6 +12,8 @@ from pangea_cultural.dataset.tables import IMAGE_NEEDED, IMAGE_SCHEMA, NO_SPACE,
 from pangea_cultural.errors import UserError
 
 GLOB = re.compile(r"[*?\[]")
+NO_DATABASE = ("?", "\\")
+"""Characters that the path of a database must not have."""
 TYPES = {
     pa.string(): "VARCHAR",
     pa.bool_(): "BOOLEAN",
@@ -25,6 +27,17 @@ TYPES = {
 def quoted(text: object) -> str:
     """Return a text, such as a path, as a literal with its quotes."""
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def database_file(path: Path) -> Path:
+    r"""Return the path of a database, if DuckDB can write there: it reads `?` as the start of options, `\` as a `/`.
+
+    Raises:
+        UserError: the path has such a character.
+    """
+    if wrong := [character for character in NO_DATABASE if character in str(path)]:
+        raise UserError(f"No database can be in a folder with {wrong[0]} in its name ({path}). Choose another folder.")
+    return path
 
 
 def parquet(path: Path, *, numbered: bool = False) -> str:

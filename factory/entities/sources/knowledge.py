@@ -5,6 +5,7 @@ resumes. Rows that do not fit others about their entity are rejected with it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from factory.entities.base import Batch, Origin, OwnEntity
 from factory.knowledge.config import KnowledgeConfig
@@ -30,14 +31,17 @@ class KnowledgeSource:
         configs: the recipe's tables of own knowledge.
         name: name of the source in the store.
         scope: languages and properties of the recipe.
+        scratch: folder for temporary data; by default that of the system.
 
     Raises:
         UserError: a folder has no such file.
     """
 
-    def __init__(self, configs: Sequence[KnowledgeConfig], name: str, scope: Scope) -> None:
+    def __init__(
+        self, configs: Sequence[KnowledgeConfig], name: str, scope: Scope, scratch: Path | None = None
+    ) -> None:
         self._files = Files(configs)
-        self._scope = scope
+        self._scope, self._scratch = scope, scratch
         self.name = name
         self.size_bytes = sum(file.path.stat().st_size for file in self._files.files)
 
@@ -47,7 +51,7 @@ class KnowledgeSource:
         Raises:
             UserError: a file cannot be read.
         """
-        with SortedRows(self._files, self._scope) as rows:
+        with SortedRows(self._files, self._scope, self._scratch) as rows:
             for batch in self._batches(rows, start):
                 batch.bytes_read = self.size_bytes
                 yield batch

@@ -73,9 +73,15 @@ class SparqlApiSource:
 
 @contextlib.contextmanager
 def open_sources(
-    configs: Sequence[SourceConfig], network: NetworkConfig, scope: Scope
+    configs: Sequence[SourceConfig], network: NetworkConfig, scope: Scope, scratch: Path | None = None
 ) -> Iterator[list[StreamSource | LookupSource]]:
     """Open sources in the given order, and close their connections at the end of the block.
+
+    Args:
+        configs: the sources.
+        network: limits and contact.
+        scope: scope of the recipe.
+        scratch: folder for temporary data; by default that of the system.
 
     Raises:
         UserError: a host requires a contact.
@@ -91,7 +97,8 @@ def open_sources(
                 sources.append(_open(config, name, network, scope, client, stack))
             elif config is own[0][0]:
                 # Rows about one entity can be in several files.
-                sources.append(_knowledge([config for config, _ in own], ", ".join(name for _, name in own), scope))
+                together = ", ".join(name for _, name in own)
+                sources.append(_knowledge([config for config, _ in own], together, scope, scratch))
         yield sources
 
 
@@ -115,10 +122,10 @@ def _open(
     return SparqlApiSource(source, _api(client, config.api_url, (), scope, name), name)
 
 
-def _knowledge(configs: Sequence[KnowledgeConfig], name: str, scope: Scope) -> StreamSource:
+def _knowledge(configs: Sequence[KnowledgeConfig], name: str, scope: Scope, scratch: Path | None) -> StreamSource:
     from factory.entities.sources.knowledge import KnowledgeSource
 
-    return KnowledgeSource(configs, name, scope)
+    return KnowledgeSource(configs, name, scope, scratch)
 
 
 def _api(client: Client | None, url: str, ids: Sequence[str], scope: Scope, name: str) -> api.ApiSource:

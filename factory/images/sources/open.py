@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factory.images.base import ImageSource
@@ -32,17 +33,24 @@ def check_contact(configs: Sequence[AnyImageSource], network: NetworkConfig) -> 
 
 @contextlib.contextmanager
 def open_sources(
-    configs: Sequence[AnyImageSource], network: NetworkConfig, *, seed: int
+    configs: Sequence[AnyImageSource], network: NetworkConfig, *, seed: int, scratch: Path
 ) -> Iterator[list[ImageSource]]:
-    """Open the sources of a recipe in its order, and close them at the end of the block."""
+    """Open the sources of a recipe in its order, and close them at the end of the block.
+
+    Args:
+        configs: the sources.
+        network: limits and contact.
+        seed: seed of drawings and of the client.
+        scratch: folder for temporary data.
+    """
     with contextlib.ExitStack() as stack:
         # All sources share one client, because the limits of a host apply to the whole build.
         online = any(isinstance(config, CommonsConfig) for config in configs)
         client = stack.enter_context(network.client(seed=seed)) if online else None
-        yield [stack.enter_context(_source(config, client, seed)) for config in configs]
+        yield [stack.enter_context(_source(config, client, seed, scratch)) for config in configs]
 
 
-def _source(config: AnyImageSource, client: Client | None, seed: int) -> ImageSource:
+def _source(config: AnyImageSource, client: Client | None, seed: int, scratch: Path) -> ImageSource:
     if isinstance(config, DrawingsConfig):
         from factory.images.sources.drawings import DrawingsSource
 
@@ -54,7 +62,7 @@ def _source(config: AnyImageSource, client: Client | None, seed: int) -> ImageSo
     if isinstance(config, OwnImages):
         from factory.images.sources.knowledge import KnowledgeImages
 
-        return KnowledgeImages(config.sources)
+        return KnowledgeImages(config.sources, scratch)
     from factory.images.sources.commons.photo_rules import PhotoRules
     from factory.images.sources.commons.source import CommonsSource
 

@@ -145,19 +145,18 @@ def test_an_interrupted_build_ends_as_an_undisturbed_one(tmp_path, monkeypatch):
 
 KILLED = """
 import itertools, sys
-from factory.knowledge.sorting import SortedRows
 from pangea_cultural.cli import main
 from tests.helpers.interrupted_writes import kill
-from factory.knowledge import sorting
+from factory.knowledge import disk, sorting
 sorting.BATCH_ROWS = 20
-append, calls = SortedRows._append, itertools.count(1)
+append, calls = disk.append, itertools.count(1)
 
 def counted(*arguments):
     append(*arguments)
     if next(calls) == 5:
         kill()
 
-SortedRows._append = counted
+disk.append = counted
 main(sys.argv[1:])
 """
 
@@ -172,9 +171,12 @@ def test_a_build_killed_while_it_reads_rows_resumes(tmp_path):
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with Store.open(tmp_path / "parts/store.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM entity") == 0, "it was reading"
+    assert not [*(tmp_path / "temporary").iterdir()]
+    assert [*(tmp_path / "parts").glob(".*.scratch/*")]
     world.build(recipe, tmp_path / "parts", "--stage", "select")
     assert contents(tmp_path / "parts")[0] == contents(tmp_path / "whole")[0]
     assert _statements(tmp_path / "parts") == _statements(tmp_path / "whole") != []
+    assert not [*(tmp_path / "parts").glob(".*.scratch")]
 
 
 def _statements(workspace):

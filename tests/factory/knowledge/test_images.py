@@ -5,8 +5,9 @@ import unicodedata
 import pytest
 
 from factory import fingerprints
-from factory.images.sources.knowledge import KnowledgeImages
+from factory.images.sources.knowledge import DIFFERENT_TERMS, KnowledgeImages
 from factory.images.sources.rows import OUTSIDE, UNREADABLE_FILE
+from factory.knowledge.image_rows import read
 from factory.recipe import load
 from tests.factory.knowledge import dishes
 
@@ -56,6 +57,24 @@ def test_a_link_with_a_decomposed_name_does_not_leave_the_folder(tmp_path):
 def test_a_name_that_no_file_can_have_is_one_rejection(tmp_path, letters):
     recipe, title, _ = write(tmp_path, f"photos/{letters}.png")
     with KnowledgeImages(list(load(recipe).sources)) as source:
-        (title,) = [title for title in source._infos if letters[0] * 20 in title]
+        (title,) = [row.title for row in read(source._rows._files) if letters[0] * 20 in row.title]
     assert fetched(recipe, title).reason == UNREADABLE_FILE
     assert fingerprints.images(load(recipe))
+
+
+def test_rows_about_images_are_on_disk_while_they_are_read(tmp_path):
+    recipe, _, _ = write(tmp_path, "photos/dish_0_0.png")
+    with KnowledgeImages(list(load(recipe).sources), tmp_path / "scratch") as source:
+        assert list(tmp_path.glob("scratch/*/rows"))
+        title = "Own/photos/dish_0_0.png"
+        infos = source.metadata([title, "Own/photos/dish_0_1.png"])
+        assert infos[title].refused.reason == DIFFERENT_TERMS
+        assert [info.title for info, _ in source.fetch(infos.values())] == list(infos)
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_changed_image_changes_the_fingerprint(tmp_path):
+    recipe, _, _ = write(tmp_path, "photos/dish_0_0.png")
+    before = fingerprints.images(load(recipe))
+    (tmp_path / "in/photos/dish_0_0.png").write_bytes(b"other")
+    assert fingerprints.images(load(recipe)) != before

@@ -91,3 +91,37 @@ def test_rejections_are_recorded_one_by_one_many_at_once_and_by_query(tmp_path):
             ("split", "Q4", "lost", "", 1),
             ("split", "nl", "held out", "", 7),
         ]
+
+
+@pytest.mark.parametrize("name", ["what?", "back\\slash"])
+@pytest.mark.parametrize("read_only", [False, True])
+def test_a_folder_that_no_database_can_be_in_is_refused(tmp_path, name, read_only):
+    (tmp_path / name).mkdir()
+    path = tmp_path / name / "store.duckdb"
+    if read_only:
+        path.touch()
+    with pytest.raises(UserError, match="Choose another folder"):
+        Store.open(path, read_only=read_only)
+    assert list(path.parent.iterdir()) == [path] * read_only
+
+
+@pytest.mark.parametrize("name", ["#%*'\" \n é日[a]{b};$x ", " a=b,c"])
+def test_a_store_in_a_folder_of_any_other_name_keeps_its_rows(tmp_path, name):
+    path = tmp_path / name / "store.duckdb"
+    path.parent.mkdir()
+    for _ in range(2):
+        with Store.open(path) as store, store.transaction():
+            store.reject("select", "Q1", "a reason")
+    with Store.open(path, read_only=True) as store:
+        assert store.value("SELECT count(*) FROM rejection") == 2
+
+
+def test_what_a_killed_build_left_in_the_scratch_folder_is_removed(tmp_path):
+    path = tmp_path / "store.duckdb"
+    with Store.open(path) as store:
+        (store.scratch / "rows").mkdir(parents=True)
+        scratch = store.scratch
+    Store.open(path, read_only=True).connection.close()
+    assert scratch.exists()
+    Store.open(path).connection.close()
+    assert not scratch.exists()
