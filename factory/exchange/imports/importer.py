@@ -26,6 +26,7 @@ from pangea_cultural.dataset import sql, tables, withdrawal, withdrawn_statement
 from pangea_cultural.dataset.export import FORMAT, MANIFEST, SPLITS, Export, questions_name
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sources import json_reader, reasons
+from pangea_cultural.dataset.sources.fields import readable
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks, ReasonCounter
 from pangea_cultural.dataset.withdrawal import NOTHING, WITHDRAWN, WithdrawalList
 from pangea_cultural.errors import ImageError, UserError
@@ -94,8 +95,9 @@ def run(
         reporter: shows progress.
 
     Raises:
-        UserError: there is no such data set, it is broken, no row is usable, or the export exists.
+        UserError: there is no such data set, it is broken, no row is usable, or no export can be written there.
     """
+    sql.database_file(folder)
     restore_folder(folder)
     if folder.exists() and not (overwrite and (folder / MANIFEST).is_file()):
         raise UserError(f"{folder} exists. Choose another --name, or replace an export with --overwrite.")
@@ -180,7 +182,7 @@ class _Import:
     def _rows(self, found: list[SourceFile], advance: Any) -> Iterator[dict[str, Any]]:
         layout = LAYOUTS[self._options.format]
         for file in found:
-            name = file.path.relative_to(file.root).as_posix()
+            name = readable(file.path.relative_to(file.root).as_posix())
             callbacks = ReadCallbacks(functools.partial(self._reject, file=name), self._remarks.add, advance)
             for row in layout.read(file, self._options.read, callbacks):
                 if not row.pop(KEEPS_ID, layout.keeps_ids):
@@ -227,7 +229,7 @@ class _Import:
                 raise UserError(f"{license!r}: {error}. Name a license of the table, such as CC BY-SA 4.0.") from error
         taken = reasons.ID_TAKEN if LAYOUTS[self._options.format].keeps_ids else reasons.DUPLICATE
         values = {"author": self._options.author, "license": license, "code": code, "taken": taken}
-        values["source"] = self._path.name
+        values["source"] = readable(self._path.name)
         script = resources.files(__package__).joinpath("import.sql").read_text("utf-8")
         with sql.readable(self._credits or self._path):
             for statement in duckdb.extract_statements(script):

@@ -1,6 +1,7 @@
 """Import of published data sets: usable rows become an export, the others are listed with their reasons."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -420,6 +421,21 @@ def test_chats_of_llava(tmp_path):
     assert imported.rejected == {reasons.SEVERAL_IMAGES: 1}
     asked = [row["question"] for row in exported.rows(Export.open(tmp_path / "divided"), "train")]
     assert asked == ["Was?", "Was?", "Und?", "Was?", "Was?"]
+
+
+def test_a_file_whose_name_is_not_unicode_is_named_readably(tmp_path):
+    folder = tmp_path / os.fsdecode(b"chats\xfe")
+    folder.mkdir()
+    content = [chat_object(image=None), chat_object(image=None, language="xx")]
+    (folder / os.fsdecode(b"\xff.json")).write_text(json.dumps(content).replace("<image>", ""))
+    assert run(folder, tmp_path / "new", "llava").questions["train"] == 1
+    assert [row["file"] for row in rejections(tmp_path / "new")] == ["\\xff.json"]
+
+
+def test_an_export_in_a_folder_that_no_database_can_be_in_is_refused(published, tmp_path):
+    with pytest.raises(UserError, match="Choose another folder"):
+        run(published, tmp_path / "what?" / "new", "culturalground")
+    assert not (tmp_path / "what?").exists()
 
 
 def test_articles_of_m3ls(tmp_path):
