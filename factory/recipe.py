@@ -18,6 +18,7 @@ from factory.reference import entity_types
 from factory.reference import properties as property_table
 from factory.reference.config import TablesConfig
 from factory.reference.properties import properties
+from factory.reference.scripts import SCRIPTS
 from factory.refine.config import RefineConfig
 from factory.relevance.config import RelevanceConfig
 from factory.scope import Scope
@@ -28,7 +29,7 @@ from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference import languages as language_table
 from pangea_cultural.reference import own_tables
 from pangea_cultural.reference import regions as region_table
-from pangea_cultural.reference.languages import language
+from pangea_cultural.reference.languages import language, languages
 from pangea_cultural.reference.regions import region, regions
 
 RECIPES = "factory.recipes"
@@ -193,10 +194,13 @@ def _check_tables(tables: TablesConfig) -> None:
     """Read all rows of own tables and templates, whether the recipe names them or not.
 
     Raises:
-        UserError: a row is not valid, or a template file is not named after a language.
+        UserError: a row is not valid, its script is unknown, or a template file is not named after a language.
     """
     for module in (entity_types, property_table, language_table, region_table):
         len(module.TABLE.rows)
+    for row in languages().values():
+        if row.script not in SCRIPTS:
+            raise UserError(f"{tables.languages}: {row.code}: {unknown('script', row.script, SCRIPTS)}")
     for file in sorted(tables.templates.glob("*.toml")) if tables.templates else ():
         language(file.stem.partition("-")[0])  # zh-hant is of zh
         templates.load(file.stem)

@@ -48,10 +48,7 @@ def problems(name: str, rows: Iterable[Template]) -> list[str]:
 
 def _foreign_letters(code: str) -> regex.Pattern[str]:
     """Return the pattern of a letter that the language is not written in."""
-    known = SCRIPTS.get(templates.language_of(code).script)
-    if known is None:
-        return regex.compile(r"(?!)")
-    scripts = "".join(rf"\p{{Script={script}}}" for script in known)
+    scripts = "".join(rf"\p{{Script={script}}}" for script in SCRIPTS[templates.language_of(code).script])
     return regex.compile(rf"[^\P{{L}}{scripts}\p{{Script=Common}}\p{{Script=Inherited}}]")
 
 

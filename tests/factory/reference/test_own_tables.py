@@ -161,6 +161,7 @@ def test_own_rows_replace_shipped_ones(folder):
             ESPERANTO + "labls = []",
             "my-languages.toml: [eo]: Unknown key 'labls'.",
         ),
+        ("my-languages.toml", ESPERANTO.replace("Latn", "Abcd"), "my-languages.toml: eo: Unknown script 'Abcd'."),
         ("my-properties.toml", GUARDIAN.replace("monolith", "x"), "my-properties.toml: [P9990001]: asked_of: Unknown"),
         ("my-entity_types.toml", '[monolith.classes]\n7 = "x"', "my-entity_types.toml: [monolith]: '7' is not an item"),
         ("my-templates/eo.toml", "[P17", "my-templates/eo.toml is not TOML"),

@@ -1,6 +1,7 @@
+import duckdb
 import pytest
 
-from factory.reference.scripts import SCRIPTS, fits_script
+from factory.reference.scripts import SCRIPTS, fits_script, letters_of
 from pangea_cultural.reference.languages import languages
 
 
@@ -29,3 +30,10 @@ def test_foreign_share_is_inclusive():
 
 def test_every_language_has_a_known_script():
     assert {row.script for row in languages().values()} <= SCRIPTS.keys()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_patterns_of_python_and_of_duckdb_know_a_script(script):
+    assert not fits_script("\N{RUNIC LETTER FEHU FEOH FE F}", script)
+    text = duckdb.execute(f"SELECT regexp_replace('1ᚠ', '[^{letters_of(script)}]', '')").fetchall()
+    assert text == [("1",)]
