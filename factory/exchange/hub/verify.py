@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from huggingface_hub import HfApi
@@ -11,7 +12,7 @@ from huggingface_hub.utils._paths import filter_repo_objects
 
 from pangea_cultural.dataset.sources.fields import RowError, image
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.archives import MAX_NAME_BYTES, MAX_PART_BYTES
+from pangea_cultural.utils.archives import LIMITS, MAX_NAME_BYTES, MAX_PART_BYTES
 from pangea_cultural.utils.files import sha256_file
 
 RESERVED = (".cache", ".git")
@@ -26,11 +27,17 @@ def remote_files(hub: HfApi, repository: str, revision: str, include: Iterable[s
         repository: USER/NAME.
         revision: the commit.
         include: patterns of the files; empty for all.
+
+    Raises:
+        UserError: there are more than an archive may have.
     """
-    tree = hub.list_repo_tree(repository, repo_type="dataset", revision=revision, recursive=True)
-    found = (entry for entry in tree if isinstance(entry, RepoFile))
+    tree = iter(hub.list_repo_tree(repository, repo_type="dataset", revision=revision, recursive=True))
+    found = (entry for entry in islice(tree, LIMITS.files) if isinstance(entry, RepoFile))
     patterns = list(include) or None
-    return {entry.path: entry for entry in filter_repo_objects(found, allow_patterns=patterns, key=lambda e: e.path)}
+    files = {entry.path: entry for entry in filter_repo_objects(found, allow_patterns=patterns, key=lambda e: e.path)}
+    if next(tree, None) is not None:
+        raise UserError(f"{repository} has more than {LIMITS.files:,} files. Do not use this data set.")
+    return files
 
 
 def require_safe(remote: dict[str, RepoFile], folder: Path) -> None:
@@ -41,11 +48,13 @@ def require_safe(remote: dict[str, RepoFile], folder: Path) -> None:
         folder: folder of the download, which can have some of them already.
 
     Raises:
-        UserError: a name leaves the folder or is not one of a file, or there is not enough space.
+        UserError: a name leaves the folder or is not one of a file, a file is too large, or there is not enough space.
     """
-    for path in remote:
+    for path, entry in remote.items():
         if not _is_safe(path):
             raise UserError(f"The hub names a file {path[:200]!r}. Do not use this data set.")
+        if not 0 <= entry.size <= LIMITS.file_bytes:
+            raise UserError(f"{path[:200]!r} has {entry.size:,} bytes. Do not use this data set.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     present = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     size, free = sum(entry.size for entry in remote.values()), shutil.disk_usage(folder.parent).free

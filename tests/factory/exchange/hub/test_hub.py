@@ -4,10 +4,11 @@ import logging
 
 import pytest
 
-from factory.exchange.hub import guard
+from factory.exchange.hub import guard, verify
 from factory.exchange.hub import pull as pulling
 from factory.exchange.hub import push as pushing
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.archives import Limits
 from tests.factory.exchange import exported
 from tests.helpers.servers.hub_server import TOKEN, HubServer
 from tests.helpers.store_contents import files
@@ -190,10 +191,30 @@ def test_name_that_is_not_one_of_a_data_set_is_refused_before_a_file_is_written(
     assert "\n" not in str(error.value) and files(tmp_path) == {}
 
 
-def test_data_set_that_is_larger_than_the_disk_is_refused_before_a_file_is_written(hub, in_formats, tmp_path):
+def test_data_set_that_is_larger_than_the_disk_is_refused_before_a_file_is_written(
+    hub, in_formats, tmp_path, monkeypatch
+):
     push(in_formats / "messages")
     hub.sizes = {"README.md": 10**18}
+    monkeypatch.setattr(verify, "LIMITS", Limits(file_bytes=10**19))
     with pytest.raises(UserError, match="Name a part"):
+        pull(tmp_path / "new")
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("size", [10**18, -5])
+def test_file_of_a_size_that_no_archive_may_have_is_refused(hub, in_formats, tmp_path, size):
+    push(in_formats / "messages")
+    hub.sizes = {"README.md": size}
+    with pytest.raises(UserError, match=f"{size:,} bytes"):
+        pull(tmp_path / "new")
+    assert files(tmp_path) == {}
+
+
+def test_more_files_than_an_archive_may_have_are_refused(hub, in_formats, tmp_path, monkeypatch):
+    push(in_formats / "messages")
+    monkeypatch.setattr(verify, "LIMITS", Limits(files=2))
+    with pytest.raises(UserError, match=r"more than 2 files\. Do not use this data set"):
         pull(tmp_path / "new")
     assert files(tmp_path) == {}
 
