@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from factory.exchange.card.markdown import escape
 from factory.withdraw.reach import RECORD, Found
 from pangea_cultural.dataset.withdrawal import Withdrawn, few
 from pangea_cultural.utils.files import read_json, write_bytes, write_json
@@ -102,7 +103,7 @@ def statement(known: Mapping[str, Any]) -> str:
 
 def _section(known: Mapping[str, Any]) -> str:
     lines = [
-        f"- {_plain(name)}" + (f": {entry['rows']} training rows" if entry["rows"] else "") + "".join(_details(entry))
+        f"- {escape(name)}" + (f": {entry['rows']} training rows" if entry["rows"] else "") + "".join(_details(entry))
         for name, entry in known.items()
     ]
     intro = "This model was trained on rows that were withdrawn later. Train it again without them."
@@ -110,9 +111,4 @@ def _section(known: Mapping[str, Any]) -> str:
 
 
 def _details(entry: Mapping[str, Any]) -> list[str]:
-    return [f", {_plain(entry[key])}" for key in ("date", "reason") if entry.get(key)]
-
-
-def _plain(text: str) -> str:
-    """Return a foreign text as Markdown without links, tags and line breaks."""
-    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+    return [f", {escape(entry[key])}" for key in ("date", "reason") if entry.get(key)]

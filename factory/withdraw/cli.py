@@ -47,6 +47,7 @@ class Plan:
             "exports": [entry.as_json() for entry in found.exports],
             "checkpoints": [entry.as_json() for entry in found.checkpoints],
             "runs": [entry.as_json() for entry in found.runs],
+            "copies": [str(path) for path in found.copies],
             "problems": found.problems,
         }
 
@@ -218,6 +219,8 @@ def _withdraw(
             plan.reach.problems.append(f"{found.path}: no note was written ({in_one_line(error)})")
     for found in plan.reach.runs:
         _remove_examples(found, plan.reach.problems)
+    for path in plan.reach.copies:
+        path.unlink(missing_ok=True)
     withdrawn.write(workspace.withdrawals)
     if store is not None:
         apply.remove(store, withdrawn, workspace.images, stages)
@@ -248,6 +251,8 @@ def _print(plan: Plan, workspace: Workspace | None, export: Export | None, *, dr
     _print_found("Exports", plan.reach.exports)
     _print_found("Checkpoints", plan.reach.checkpoints, evidence=True)
     _print_found("Runs", plan.reach.runs)
+    for path in plan.reach.copies:
+        click.echo(f"Image of a run: {without_controls(str(path))}")
     for problem in plan.reach.problems:
         click.echo(without_controls(problem))
     if dry_run:

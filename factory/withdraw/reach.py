@@ -1,5 +1,6 @@
 """Exports, checkpoints and runs of a workspace that have withdrawn rows."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pangea_cultural.dataset import training_rows, withdrawn_rows
+from pangea_cultural.dataset import training_rows, withdrawn_data_sets, withdrawn_rows
 from pangea_cultural.dataset.export import MANIFEST, SPLITS, Export
-from pangea_cultural.dataset.withdrawal import Withdrawn, WithdrawnImage
+from pangea_cultural.dataset.manifest import DESCRIPTION
+from pangea_cultural.dataset.withdrawal import WithdrawalList, Withdrawn, WithdrawnImage
 from pangea_cultural.dataset.withdrawn_rows import Concerned, Matcher
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import read_json, sha256_file
@@ -58,6 +60,8 @@ class Reach:
     """Exports and runs that cannot be read, one line each."""
     clean_manifests: frozenset[str] = frozenset()
     """SHA-256 of the manifests of exports without withdrawn rows."""
+    copies: tuple[Path, ...] = ()
+    """Withdrawn images that runs have as they were sent."""
 
     def names(self) -> set[str]:
         """Return the names of withdrawals that something has."""
@@ -81,10 +85,12 @@ def find(workspace: Workspace, items: Sequence[Withdrawn], licensed: Iterable[tu
     for digest, name in licensed:
         hashes[digest].append(name)
     exports, manifests = _exports(workspace, items, hashes, problems)
+    problems += _data_sets(workspace, items)
     checkpoints = _with_derived(workspace, list(_checkpoints(workspace, items, hashes, manifests, problems)))
     runs = list(_runs(workspace, items, hashes, checkpoints, problems))
     clean = frozenset(digest for digest, entry in manifests.items() if not entry.concerned)
-    return Reach([entry for entry in exports if entry.concerned], checkpoints, runs, problems, clean)
+    copies = tuple(_copies(workspace, items, hashes))
+    return Reach([entry for entry in exports if entry.concerned], checkpoints, runs, problems, clean, copies)
 
 
 def of_export(export: Export, items: Sequence[Withdrawn]) -> Reach:
@@ -110,6 +116,22 @@ def _exports(
         exports.append(found)
         manifests[sha256_file(manifest)] = found
     return exports, manifests
+
+
+def _data_sets(workspace: Workspace, items: Sequence[Withdrawn]) -> Iterator[str]:
+    """Yield a line for each data set in another format beside the exports that has or may have withdrawn rows."""
+    for description in sorted(workspace.exports.glob(f"*/{DESCRIPTION}")):
+        folder = description.parent
+        if (folder / MANIFEST).is_file():
+            continue
+        try:
+            names = withdrawn_data_sets.problem(folder, WithdrawalList(withdrawn=tuple(items)))
+        except UserError as error:
+            yield str(error)
+            continue
+        if names:
+            advice = "Write it again with `pcult data export --overwrite`."
+            yield f"{folder} has or may have withdrawn data: {names}. {advice}"
 
 
 def _checkpoints(
@@ -207,6 +229,19 @@ def _runs(
             problems.append(_unreadable(path.parent, error))
         if concerned or used:
             yield Found(path.parent.name, path.parent, concerned, checkpoints=used)
+
+
+def _copies(workspace: Workspace, items: Sequence[Withdrawn], hashes: dict[str, list[str]]) -> Iterator[Path]:
+    """Yield the files of withdrawn images that `pcult eval show` has written beside the answers of a benchmark."""
+    originals = {digest for item in items if isinstance(item, WithdrawnImage) for digest in item.sha1}
+    for path in sorted(workspace.runs.glob("*/benchmarks/*/images/*")):
+        if path.is_file() and (hashes.get(path.stem) or (originals and _sha1(path) in originals)):
+            yield path
+
+
+def _sha1(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False)).hexdigest()
 
 
 def _count_answers(path: Path, items: Sequence[Withdrawn], hashes: dict[str, list[str]], found: Concerned) -> None:

@@ -1,5 +1,6 @@
 """`pcult data withdraw`: from a title to its rows everywhere in a workspace, and to a clean export."""
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import PurePosixPath
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
+from factory.exchange.card.markdown import escape
 from factory.store.store import Store
 from pangea_cultural.dataset import withdrawal
 from pangea_cultural.dataset.check import check
@@ -279,7 +281,7 @@ def test_a_checkpoint_and_a_run_are_named_and_training_waits_for_a_build(castles
     _, checkpoint = withdraw(workspace, "--entity", entity)["checkpoints"]
     assert checkpoint["evidence"] == "its record of rows" and checkpoint["rows"] > 0 and checkpoint["images"]
     text = (workspace / "checkpoints/micro/README.md").read_text()
-    assert text.count("## Withdrawn data") == 1 and f"File:{title}" in text and f"{entity}:" in text
+    assert text.count("## Withdrawn data") == 1 and escape(f"File:{title}") in text and f"{escape(entity)}:" in text
 
 
 def test_images_that_a_run_shows_are_deleted_with_its_report(castles, tmp_path):
@@ -296,6 +298,23 @@ def test_images_that_a_run_shows_are_deleted_with_its_report(castles, tmp_path):
     assert not (run / "report.html").exists()
     assert [path.name for path in (run / "examples").iterdir()] == ["other.png"]
     assert read_json(run / "examples.json") == {key: [{"image": shown[1]}] for key in ("examples", "credits")}
+
+
+def test_copies_of_images_that_a_run_was_shown_are_deleted(castles, tmp_path):
+    workspace = copy(castles / "workspace", tmp_path / "workspace")
+    title, image = train_image(workspace)
+    folder = workspace / "runs/published/benchmarks/cvqa/images"
+    same, original, other = (
+        folder / name for name in (PurePosixPath(image).name, f"{'1' * 64}.jpg", f"{'2' * 64}.jpg")
+    )
+    for path in (same, original, other):
+        write_bytes(path, path.name.encode())
+    items = [WithdrawnImage(file=title, sha1=(hashlib.sha1(original.name.encode()).hexdigest(),))]
+    WithdrawalList(withdrawn=tuple(items)).write(tmp_path / "list.json")
+    planned = withdraw(workspace, "--list", tmp_path / "list.json", "--dry-run")["copies"]
+    assert planned == [str(original), str(same)] and same.exists()
+    assert withdraw(workspace, "--list", tmp_path / "list.json")["copies"] == planned
+    assert [*folder.iterdir()] == [other]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"examples": [1], "credits": []}', b'{"examples": []}'])
