@@ -53,6 +53,10 @@ def _texts(column: pa.Array) -> list[str]:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         raw = column.cast(pa.large_binary()).to_pylist()
         return ["" if value is None else value.decode("utf-8", "surrogateescape") for value in raw]
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.string())  # Python has no dates after 9999
+    elif pa.types.is_floating(column.type) and column.type != pa.float64():
+        column = column.cast(pa.string()).cast(pa.float64())  # 0.1, not 0.10000000149011612
     return [_text(value) for value in column.to_pylist()]
 
 

@@ -17,6 +17,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import languages
 
 ARTICLES, IMAGES = "articles", "imagefolder"
+SECTION = re.compile("[0-9]{1,9}")
+"""Key of a section. Python refuses to read thousands of digits as a number."""
 LANGUAGE_OF_FOLDER = {
     "afrique": "french",
     "bangla": "bengali",
@@ -133,7 +136,7 @@ def _parse(path: Path) -> Any:
 def _chat_from_article(item: Any, folder: Path, root: Path, instruction: str) -> dict[str, Any]:
     if not isinstance(item, dict):
         raise RowError(reasons.NOT_AN_OBJECT)
-    sections = [item[key] for key in sorted(filter(str.isdecimal, item), key=int)]
+    sections = [item[key] for key in sorted(filter(SECTION.fullmatch, item), key=int)]
     if not all(isinstance(section, dict) for section in sections):
         raise RowError(reasons.SECTION_NOT_AN_OBJECT)
     parts = []

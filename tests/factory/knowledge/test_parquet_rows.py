@@ -31,7 +31,10 @@ def write(path, **columns):
         (pa.array([1889, None]), ("1889", "")),
         (pa.array([1889.0, float("nan")]), ("1889", "")),
         (pa.array([0.5, 2]), ("0.5", "2")),
+        (pa.array([0.1, 1889], pa.float32()), ("0.1", "1889")),
         (pa.array([datetime.date(1889, 3, 31), None]), ("1889-03-31", "")),
+        (pa.array([datetime.date(1889, 3, 31), None], pa.date64()), ("1889-03-31", "")),
+        (pa.array([2**30, None], pa.int32()).cast(pa.date32()), ("<value out of range: 1073741824>", "")),
         (pa.nulls(2), ("", "")),
     ],
 )

@@ -85,6 +85,7 @@ def test_single_language_folder_is_read(tmp_path):
 
 def test_sections_are_in_numeric_order_and_may_lack_keys(tmp_path):
     sections = {str(number): {"para": [f"Part {number}."]} for number in (10, 9, 1)} | {"2": {"subheading": None}}
+    sections |= {"9" * 5000: {"para": ["Not a section."]}}
     write_published(tmp_path / "bbchindi", {"a": article(**sections)})
     (one,) = conversations(open_corpus(tmp_path, **PUBLISHED | {"path": "bbchindi"}))
     assert one.turns[0][0] == "Summarize.\n\nPart 1.\nPart 9.\nPart 10."
