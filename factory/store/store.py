@@ -62,7 +62,7 @@ class Store:
         store = cls(connection, path)
         try:
             if not read_only:
-                # No other process writes to an open store, so nobody uses them.
+                # No other process writes to an open store, so they are of a killed build.
                 shutil.rmtree(store.scratch, ignore_errors=True)
             store._require_schema(path, read_only)
         except BaseException:
