@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import httpx
 import openai
 
 from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
@@ -168,7 +167,7 @@ class Endpoint:
                     yield piece.choices[0].delta.content
         except openai.OpenAIError as error:
             raise self._failed(error) from error
-        except (httpx.HTTPError, ValueError, AttributeError, TypeError) as error:
+        except (ValueError, AttributeError, TypeError) as error:
             fact = f"The answer of {self.url} was interrupted"
             raise NoAnswerError("cut answer", f"{fact}. Ask again, or see the server's log.") from error
 
