@@ -261,7 +261,7 @@ def test_a_checkpoint_and_a_run_are_named_and_training_waits_for_a_build(castles
     assert checkpoint["rows"] == checkpoint["by_split"]["train"] == result["store"]["by_split"]["train"]
     assert (run["rows"], run["checkpoints"]) == (1, ["micro"])
     card = (workspace / "checkpoints/micro/README.md").read_text()
-    assert f"File:{title}: {checkpoint['rows']} training rows" in card and "<b>" not in card
+    assert f"{escape(f'File:{title}')}: {checkpoint['rows']} training rows" in card and "<b>" not in card
     assert "withdrawn after the training" in read_json(workspace / "checkpoints/micro/training.json")["statements"][-1]
     about_run = read_json(workspace / "runs/micro-test/results.json")["statements"]
     assert about_run == [
