@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from evalsuite.harness.passes.settings import Passes
 from evalsuite.logs.cli import rescore, show
 from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, workspace_option
 from pangea_cultural.cli.output import print_json
@@ -47,6 +48,23 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
         *arguments: Any, judge: str | None, judge_model: str | None, judge_key: str | None, **options: Any
     ) -> None:
         command(*arguments, judge=JudgeAddress(judge, judge_model, judge_key), **options)
+
+    return packed
+
+
+def pass_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of further passes to a command, which gets them as the argument `passes`."""
+
+    @click.option(
+        "--repeat",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Passes over all questions, to see how often answers differ. Scores are those of the first one.",
+    )
+    @functools.wraps(command)
+    def packed(*arguments: Any, repeat: int, **options: Any) -> None:
+        command(*arguments, passes=Passes(repeat=repeat), **options)
 
     return packed
 
@@ -117,6 +135,7 @@ def judge_options(command: Callable[..., None]) -> Callable[..., None]:
     help="Number of questions that may stay without an answer, for example because the endpoint rejects them.",
 )
 @judge_options
+@pass_options
 @click.option("--list", "list_only", is_flag=True, help="Print the benchmarks, their groups and data sets, and stop.")
 @json_option
 @quiet_option
@@ -138,6 +157,7 @@ def evaluate(
     timeout: float,
     allow_missing: int,
     judge: JudgeAddress,
+    passes: Passes,
     list_only: bool,
     as_json: bool,
     quiet: bool,
@@ -175,8 +195,12 @@ def evaluate(
     with open_endpoint(urls[0] if urls else None, model, workspace, api_key=api_key, quiet=quiet) as served:
         subject = _subject(served.model, urls or (served.url,), model, workspace, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
-        found = _judge(judge, loaded, timeout)
-        plan = suite.plan(subject, config, loaded, data, judge=found, allow_missing=allow_missing)
+        about: dict[str, Any] = {
+            "judge": _judge(judge, loaded, timeout),
+            "allow_missing": allow_missing,
+            "passes": passes,
+        }
+        plan = suite.plan(subject, config, loaded, data, **about)
         base = workspace.runs / run_folder.safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
     output = print_json if as_json else _print_summary
@@ -278,10 +302,12 @@ def _print_benchmarks(as_json: bool) -> None:
 def _print_summary(results: dict[str, Any]) -> None:
     from rich.console import Console
 
-    from evalsuite.report import published, terminal
+    from evalsuite.report import passes, published, terminal
 
     for table in [*terminal.summary(results), *published.summary(results)]:
         Console().print(table)
+    for line in passes.lines(results):
+        click.echo(line)
     click.echo(f"Run: {results['run']} (`pcult report {results['run']}` writes its report)")
 
 

@@ -48,7 +48,7 @@ class EndpointModel(LightevalModel):
         self._connect = connect
         self._path = answers
         self._bar = bar
-        self._answers = _read(answers)
+        self._answers = stored_answers(answers)
         self._failures_in_a_row = 0
         self.missing: dict[str, str] = {}
         """Kind of failure of each item without an answer."""
@@ -174,7 +174,7 @@ def _end_last_line(path: Path) -> None:
             stream.write(b"\n")
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def stored_answers(path: Path) -> dict[str, dict[str, Any]]:
     """Return the answers of an earlier run by item. What a truncated or other line was about is asked again."""
     answers: dict[str, dict[str, Any]] = {}
     if not path.is_file():

@@ -5,15 +5,17 @@ RUN/benchmarks/NAME/
   judgments.jsonl   what a judge said about the answers, if the benchmark needs one
   prediction.jsonl   the file for the task's organizers, if the benchmark has one; also as a ZIP archive
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
+  repeat-2.jsonl     those of a second pass, if one was wanted
   lighteval/         lighteval's own results and details
 """
 
 import hashlib
 import types
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,6 +31,9 @@ from evalsuite.metrics.language_figures import language_figures
 from evalsuite.statistics.clusters import united
 from pangea_cultural.utils.console import Bar, Reporter
 from pangea_cultural.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    from evalsuite.harness.published_model import PublishedModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,21 +109,33 @@ def _ask(
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]], dict[str, int]]:
     """Return lighteval's scores by task and metric, the answers by item, and numbers of missing ones by reason."""
     pipeline.prepare()
+    pipeline.clear(folder / "lighteval")
+    model = endpoint_model(run, run.questions.items, folder / "answers.jsonl", bar)
+    scores = pipeline.run(_tasks(run, folder / "lighteval/data"), model, folder / "lighteval")
+    return scores, model.answers, dict(Counter(model.missing.values()))
+
+
+def endpoint_model(run: PublishedRun, items: Iterable[Item], answers: Path, bar: Bar) -> "PublishedModel":
+    """Return the model behind the endpoint of a run, for lighteval.
+
+    Args:
+        run: the run.
+        items: the questions that it is asked.
+        answers: file of the answers.
+        bar: advanced with every answer.
+    """
     from evalsuite.harness.published_model import PublishedModel
 
-    items = {item.key: item for item in run.questions.items}
-    pipeline.clear(folder / "lighteval")
-    model = PublishedModel(
+    by_key = {item.key: item for item in items}
+    return PublishedModel(
         connect=run.subject.connect,
         name=run.subject.model,
-        answers=folder / "answers.jsonl",
+        answers=answers,
         bar=bar,
-        files=lambda key: run.questions.files(items[key]),
+        files=lambda key: run.questions.files(by_key[key]),
         size=run.questions.benchmark.image_size,
         system=run.questions.benchmark.system,
     )
-    scores = pipeline.run(_tasks(run, folder / "lighteval/data"), model, folder / "lighteval")
-    return scores, model.answers, dict(Counter(model.missing.values()))
 
 
 def _tasks(run: PublishedRun, folder: Path) -> types.ModuleType:

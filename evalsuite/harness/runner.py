@@ -6,6 +6,7 @@ runs/NAME/
   gray.png           the image of a control
   examples.json      examples for the report, whose images are in examples/
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
+  repeat-2.jsonl     those of a second pass, if one was wanted
   lighteval/         lighteval's own results and details
 """
 
@@ -126,7 +127,7 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
         UserError: the endpoint does not answer, or the export has no such questions.
     """
     gray = folder / "gray.png"
-    items = _items(config, gray)
+    items = chosen_items(config, gray)
     write_bytes(gray, _gray_image())
     with reporter.bar(f"evaluate: {config.model}", len(items), "questions") as bar:
         scores, predictions, missing = _run_pipeline(config, items, folder, bar)
@@ -140,7 +141,8 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     return _results(config, answers) | outcome
 
 
-def _items(config: EvalConfig, gray: Path) -> list[Item]:
+def chosen_items(config: EvalConfig, gray: Path) -> list[Item]:
+    """Return the questions of a run under all conditions. `gray` is the file of the gray image."""
     chosen: list[Item] = []
     for split in config.splits:
         chosen += benchmark.items(

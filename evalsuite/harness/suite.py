@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from evalsuite.data.source import DataSets
 from evalsuite.harness import published, run_folder, runner
 from evalsuite.harness.judge import Judge
 from evalsuite.harness.outcomes import require_complete
+from evalsuite.harness.passes import repeats
+from evalsuite.harness.passes.settings import ONE_PASS, Passes
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
 from evalsuite.harness.subject import Subject
@@ -54,6 +57,8 @@ class Plan:
     """The published benchmarks."""
     allow_missing: int = 0
     """Largest number of questions without an answer in a finished run."""
+    passes: Passes = ONE_PASS
+    """Further passes. They change no answer of the first one, and are not in the fingerprint."""
 
     def fingerprint(self) -> str:
         """Return a hash of everything that the answers depend on."""
@@ -69,6 +74,7 @@ def plan(
     *,
     judge: Judge | None = None,
     allow_missing: int = 0,
+    passes: Passes = ONE_PASS,
 ) -> Plan:
     """Return the plan of a run.
 
@@ -79,9 +85,10 @@ def plan(
         data: folder that the published data came from; None for the hub.
         judge: the judge of benchmarks that need one; None to leave their answers without a score.
         allow_missing: largest number of questions without an answer in a finished run.
+        passes: further passes over the questions.
     """
     runs = [PublishedRun(subject=subject, questions=questions, data=data, judge=judge) for questions in loaded]
-    return Plan(subject=subject, export=export, published=runs, allow_missing=allow_missing)
+    return Plan(subject=subject, export=export, published=runs, allow_missing=allow_missing, passes=passes)
 
 
 def evaluate(plan: Plan, base: Path, reporter: Reporter, *, exact: bool = False) -> dict[str, Any]:
@@ -111,13 +118,35 @@ def evaluate(plan: Plan, base: Path, reporter: Reporter, *, exact: bool = False)
                 published.evaluate(run, folder / "benchmarks" / run.questions.benchmark.name, reporter)
                 for run in plan.published
             ]
-        parts = [results, *results.get("benchmarks", [])]
-        missing: Counter[str] = sum((Counter(part.get("missing", {})) for part in parts), Counter())
-        require_complete(missing, sum(part.get("asked", 0) for part in parts), allowed=plan.allow_missing)
-        asyncio.run(_require_same(plan.subject))
-        # It marks the run as finished.
-        write_json(folder / "results.json", results)
+        _finish(plan, folder, results, [results, *results.get("benchmarks", [])])
+        further = _passes(plan, folder, results, reporter)
+        if further:
+            _finish(plan, folder, results, further)
     return results | {"run": str(folder)}
+
+
+def _finish(plan: Plan, folder: Path, results: dict[str, Any], parts: Sequence[Mapping[str, Any]]) -> None:
+    """Write the results, which marks the run as finished, unless answers of some parts of it are missing."""
+    missing: Counter[str] = sum((Counter(part.get("missing", {})) for part in parts), Counter())
+    require_complete(missing, sum(part.get("asked", 0) for part in parts), allowed=plan.allow_missing)
+    asyncio.run(_require_same(plan.subject))
+    write_json(folder / "results.json", results)
+
+
+def _passes(plan: Plan, folder: Path, results: dict[str, Any], reporter: Reporter) -> list[dict[str, Any]]:
+    """Ask the questions of a finished run again, add what that says to the results, and return the added parts."""
+    if plan.passes.repeat == 1:
+        return []
+    added: list[dict[str, Any]] = []
+    if plan.export is not None:
+        items = [item for item in runner.chosen_items(plan.export, folder / "gray.png") if item.condition == "image"]
+        results["repeats"] = repeats.exported(plan.export, items, folder, plan.passes.repeat, reporter)
+        added += results["repeats"].values()
+    for run, part in zip(plan.published, results.get("benchmarks", []), strict=True):
+        own = folder / "benchmarks" / run.questions.benchmark.name
+        part["repeats"] = repeats.published(run, own, plan.passes.repeat, reporter)
+        added.append(part["repeats"])
+    return added
 
 
 async def _require_same(subject: Subject) -> None:

@@ -60,13 +60,13 @@ def rows_of(
         image = str(item.image.relative_to(export.path)) if item.image and own else ""
         shown = {"condition": item.condition, "image": image}
         if item.key in stored:
-            rows.append(about | shown | _scored(item.question, stored[item.key]))
+            rows.append(about | shown | scored(item.question, stored[item.key]))
         if item.condition == "image":
             unasked = {"frequent": known.frequent.guess(item.question), "words": guessed.get(item.question.id)}
             for condition, guess in unasked.items():
                 if guess is not None:
                     shown = {"condition": condition, "image": ""}
-                    rows.append(about | shown | _scored(item.question, {"text": guess}, is_option=True))
+                    rows.append(about | shown | scored(item.question, {"text": guess}, is_option=True))
     return rows
 
 
@@ -87,7 +87,7 @@ def _about(item: Item) -> dict[str, Any]:
     }
 
 
-def _scored(row: Question, stored: dict[str, Any], *, is_option: bool = False) -> dict[str, Any]:
+def scored(row: Question, stored: dict[str, Any], *, is_option: bool = False) -> dict[str, Any]:
     """Return the prediction in a stored answer with its score.
 
     Args:

@@ -127,18 +127,25 @@ def module(items: list[Item], folder: Path, *, version: str, choose_by: str) -> 
     return tasks
 
 
+def line(item: Item, *, letters: bool) -> dict[str, Any]:
+    """Return the row of an item in the Parquet file of its task.
+
+    Args:
+        item: the question.
+        letters: whether the question shows its options with letters.
+    """
+    return {
+        "item": item.key,
+        "question_type": item.question.question_type,
+        "question": lettered(item.question) if letters else item.question.question,
+        "answer": item.question.answer,
+        "answers": list(item.question.answers),
+        "choices": list(item.question.choices),
+        "image": str(item.image or ""),
+    }
+
+
 def _write(items: list[Item], folder: Path, *, letters: bool) -> None:
-    rows = [
-        {
-            "item": item.key,
-            "question_type": item.question.question_type,
-            "question": lettered(item.question) if letters else item.question.question,
-            "answer": item.question.answer,
-            "answers": list(item.question.answers),
-            "choices": list(item.question.choices),
-            "image": str(item.image or ""),
-        }
-        for item in items
-    ]
+    rows = [line(item, letters=letters) for item in items]
     (folder / "data").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), folder / "data" / "test-00000-of-00001.parquet")

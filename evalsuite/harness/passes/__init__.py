@@ -1,0 +1,1 @@
+"""Further passes over the questions of a finished run, which leave its scores as they are."""

@@ -1,0 +1,13 @@
+"""The passes over the questions of a run."""
+
+from typing import NamedTuple
+
+
+class Passes(NamedTuple):
+    """The wanted passes beyond that which gives the scores."""
+
+    repeat: int = 1
+    """Number of passes over the questions as they are, with that of the scores."""
+
+
+ONE_PASS = Passes()
