@@ -195,16 +195,11 @@ def evaluate(
     with open_endpoint(urls[0] if urls else None, model, workspace, api_key=api_key, quiet=quiet) as served:
         subject = _subject(served.model, urls or (served.url,), model, workspace, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
-        about: dict[str, Any] = {
-            "judge": _judge(judge, loaded, timeout),
-            "allow_missing": allow_missing,
-            "passes": passes,
-        }
-        plan = suite.plan(subject, config, loaded, data, **about)
+        found = _judge(judge, loaded, timeout)
+        plan = suite.plan(subject, config, loaded, data, judge=found, allow_missing=allow_missing, passes=passes)
         base = workspace.runs / run_folder.safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
-    output = print_json if as_json else _print_summary
-    output(results)
+    (print_json if as_json else _print_summary)(results)
 
 
 evaluate.add_command(show)
