@@ -74,6 +74,9 @@ def _unusable(table: pa.Table) -> Iterator[str]:
     others = pc.sum(pc.invert(pc.is_in(types, pa.array(TYPES)))).as_py()
     if others:
         yield f"{others} rows are neither open nor choice questions"
+    for column in ("id", "question", "answer"):
+        if blank := pc.sum(pc.equal(pc.utf8_trim_whitespace(table[column]), "")).as_py():
+            yield f"column {column} is blank in {blank} rows"
     absent = repeated = 0
     for batch in table.filter(pc.equal(types, "choice")).select(["answer", "choices"]).to_batches():
         rows, options = pc.list_parent_indices(batch["choices"]), pc.list_flatten(batch["choices"])

@@ -136,6 +136,7 @@ def test_other_columns_and_counts_are_named(folder, capsys):
     ("fields", "problem"),
     [
         ({"question_type": "essay"}, "1 rows are neither open nor choice questions"),
+        *(({name: "\u3000 "}, f"column {name} is blank in 1 rows") for name in ("id", "question", "answer")),
         (
             {"question_type": "choice", "choices": ["Peru"]},
             "the answers of 1 choice questions are not among their options",
