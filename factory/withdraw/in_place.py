@@ -19,7 +19,7 @@ from pangea_cultural.dataset import withdrawal, withdrawn_rows, withdrawn_statem
 from pangea_cultural.dataset.export import SPLITS, Export, questions_name
 from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
-from pangea_cultural.dataset.sql import parquet
+from pangea_cultural.dataset.sql import parquet, readable
 from pangea_cultural.dataset.tables import IMAGES, STATEMENTS
 from pangea_cultural.dataset.withdrawal import WITHDRAWN, Withdrawn, WithdrawnEntity
 from pangea_cultural.dataset.withdrawn_rows import Matcher
@@ -66,14 +66,15 @@ def remove(export: Export, items: Sequence[Withdrawn], audit: Audit, in_words: C
         in_words: returns the audit of a manifest as one line, for a card.
 
     Raises:
-        UserError: the folder of the export cannot be written.
+        UserError: a file of the export cannot be read, or its folder cannot be written.
     """
     try:
-        if (export.path / DESCRIPTION).is_file():
-            _write_again(export, items, audit, in_words)
-        else:
-            with atomic_folder(export.path) as partial:
-                _write(export, items, audit, partial)
+        with readable(export.path):
+            if (export.path / DESCRIPTION).is_file():
+                _write_again(export, items, audit, in_words)
+            else:
+                with atomic_folder(export.path) as partial:
+                    _write(export, items, audit, partial)
     except OSError as error:
         raise UserError(
             f"{export.path} cannot be replaced ({error.filename}: {error.strerror}). Repair it, or copy the export."

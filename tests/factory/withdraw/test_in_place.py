@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from factory.withdraw import in_place
@@ -72,6 +74,16 @@ def test_an_export_at_a_path_with_quotes_and_patterns_loses_its_rows(moved, tmp_
     odd = Path(shutil.copytree(moved, tmp_path / "it's [1] *" / "castles"))
     result = remove(odd, *NAMED)
     assert len(result["exports"]) == 1 and check(Export.open(odd)) == []
+
+
+def test_texts_that_are_not_unicode_end_a_removal_in_one_line(moved):
+    path = moved / "questions-train.parquet"
+    table = pq.read_table(path)
+    texts = pa.array([b"\xff"] * len(table), pa.binary())
+    garbled = pa.Array.from_buffers(pa.string(), len(table), texts.buffers())
+    pq.write_table(table.set_column(table.schema.get_field_index("question"), "question", garbled), path)
+    message = world.error_of("data", "withdraw", "--export", moved, "--image", "Castle 0 b.png")
+    assert "cannot be read" in message and "pcult data check" in message and path.is_file()
 
 
 def test_with_its_workspace_store_list_and_export_lose_the_same(castles, tmp_path):
