@@ -11,6 +11,7 @@ from lighteval.models.abstract_model import LightevalModel, ModelConfig
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
+from evalsuite.harness import cost
 from evalsuite.harness.export.answers import means
 from evalsuite.harness.outcomes import require_choice
 from evalsuite.metrics.missing import NO_ANSWER
@@ -105,6 +106,8 @@ class EndpointModel(LightevalModel):
         return [self._answers.get(_key(doc)) for doc in docs]
 
     async def _ask_missing(self, docs: list[Doc], ask: Callable[..., Any]) -> None:
+        if not docs:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         _end_last_line(self._path)
         with self._path.open("ab") as stream:
@@ -122,7 +125,8 @@ class EndpointModel(LightevalModel):
                 self._bar.advance()
 
             async with self._connect() as endpoint:
-                await gather(one, docs, concurrency=2 * CONCURRENCY * len(endpoint.endpoints))
+                with cost.measured([member.usage for member in endpoint.endpoints], self._path.parent):
+                    await gather(one, docs, concurrency=2 * CONCURRENCY * len(endpoint.endpoints))
 
     def _note_failure(self, key: str, error: NoAnswerError) -> None:
         self.missing[key] = error.kind

@@ -6,6 +6,8 @@ RUN/benchmarks/NAME/
   prediction.jsonl   the file for the task's organizers, if the benchmark has one; also as a ZIP archive
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   repeat-2.jsonl     those of a second pass, if one was wanted
+  cost.json          requests, tokens and seconds
+  examples.json      examples for the report, whose images are in examples/
   lighteval/         lighteval's own results and details
 """
 
@@ -21,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.base import Benchmark, Score
-from evalsuite.harness import pipeline, submission
+from evalsuite.harness import examples, pipeline, submission
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.judge import Judge, Judged, judge_answers, withhold
 from evalsuite.harness.outcomes import endings
@@ -81,6 +83,7 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
         pairs = [[{"name": name, "value": value} for name, value in answer["more"].items()] for answer in answers]
         rows = [answer | {"more": more} for answer, more in zip(answers, pairs, strict=True)]
         pq.write_table(pa.Table.from_pylist(rows), temporary)
+    examples.write(questions, answers, folder)
     errors = Counter(answer["error"] for answer in answers if answer["error"])
     outcome = {"missing": missing, "endings": endings(answers), "asked": len(questions.items)}
     outcome |= {"judge": judged.record if judged else None, "submission": submission.write(questions, answers, folder)}

@@ -12,6 +12,7 @@ import openai
 from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.retry_after import retry_after_s
+from pangea_cultural.endpoint.usage import Usage
 from pangea_cultural.errors import UserError
 
 MAX_IMAGE_BYTES = 20_000_000
@@ -67,6 +68,7 @@ class Endpoint:
         self, url: str, *, api_key: str | None = None, model: str | None = None, timeout_s: float = 120
     ) -> None:
         self.url = url.rstrip("/")
+        self.usage = Usage()
         self._timeout_s = timeout_s
         self._client = openai.AsyncOpenAI(
             base_url=url, api_key=api_key or "none", timeout=timeout_s, max_retries=RETRIES
@@ -136,6 +138,7 @@ class Endpoint:
                 model=model, messages=messages, max_tokens=max_tokens, temperature=0
             )
         )
+        self.usage.add_tokens(reply)
         try:
             choice = reply.choices[0]
             text, refusal = choice.message.content or "", choice.message.refusal
@@ -209,6 +212,7 @@ class Endpoint:
                 extra_body={"prompt_logprobs": 0, "add_generation_prompt": False, "continue_final_message": True},
             )
         )
+        self.usage.add_tokens(reply)
         values = logprobs_of((reply.model_extra or {}).get("prompt_logprobs"), boundary)
         if values is None:
             raise self._no_likelihoods("its log-probabilities of the prompt are missing, or of other tokens")
@@ -254,6 +258,7 @@ class Endpoint:
         for pauses in range(MOST_PAUSES + 1):
             try:
                 async with self._slots:
+                    self.usage.requests += 1
                     return await request()
             except openai.RateLimitError as error:
                 if pauses == MOST_PAUSES:

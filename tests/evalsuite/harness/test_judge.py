@@ -17,6 +17,7 @@ from evalsuite.report import published
 from pangea_cultural.endpoint.client import Answer, Endpoint
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.identity import Identity
+from pangea_cultural.endpoint.usage import Usage
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from tests.evalsuite.benchmarks import made_files
@@ -150,6 +151,7 @@ class Model(JudgeEndpoint):
     """The model that is judged."""
 
     url = "http://model/v1"
+    usage = Usage()
 
     @property
     def endpoints(self):

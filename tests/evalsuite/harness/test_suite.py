@@ -10,6 +10,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.harness import endpoint_model, suite
@@ -21,6 +22,7 @@ from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import Answer, Likelihood
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
+from pangea_cultural.endpoint.usage import Usage
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from tests.evalsuite.benchmarks import made
@@ -40,6 +42,7 @@ class Endpoint:
     has_likelihoods = True
     name = "m"
     url = "http://endpoint/v1"
+    usage = Usage()
     listed = (f"m@{'1f' * 16}.{'2f' * 16}",)
 
     @property
@@ -65,6 +68,7 @@ class Endpoint:
         content = message["content"]
         text = content if isinstance(content, str) else content[-1]["text"]
         Endpoint.asked += 1
+        Endpoint.usage.requests += 1
         return Answer(self.text(text))
 
     def text(self, text):
@@ -117,6 +121,18 @@ def test_export_and_published_benchmarks_are_one_run(run):
     html.write([folder], folder / "report.html")
     page = (folder / "report.html").read_text()
     assert "MaRVL (accuracy)" in page and "Not scored: 5 rows (the entity has no Wikipedia article (NIL))." in page
+
+
+def test_examples_of_each_kind_are_kept_with_small_images(run):
+    folder = run[0] / "benchmarks/marvl"
+    kept = orjson.loads((folder / "examples.json").read_bytes())
+    answers = {row["item"]: row for row in pq.read_table(folder / "answers.parquet").to_pylist()}
+    assert {answers[row["item"]]["robust"] for row in kept} == {0.0, 1.0} and len(kept) <= 16
+    for row in kept:
+        assert len(row["images"]) == 1
+        for image in row["images"]:
+            with Image.open(folder / "examples" / image) as opened:
+                assert opened.format == "JPEG" and max(opened.size) <= 320
 
 
 def test_run_that_is_compared_with_itself_differs_nowhere(run, tmp_path):
@@ -246,6 +262,8 @@ def test_missing_answers_end_a_run_and_are_asked_again(tmp_path, data, failing):
     failing("")
     part, asked = ask()
     assert (part["missing"], part["questions"], asked) == ({}, 6, 1)
+    cost = orjson.loads((tmp_path / "benchmarks/marvl/cost.json").read_bytes())
+    assert cost["requests"] == 6 and cost["seconds"] > 0, "all attempts together"
 
 
 @pytest.mark.parametrize("kind", ["connection", "timeout", "status 500"])

@@ -17,6 +17,7 @@ from pangea_cultural.endpoint.client import (
     question,
 )
 from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.usage import Usage
 from pangea_cultural.errors import UserError
 from tests.helpers.fast_clock import fast_clock
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
@@ -129,6 +130,22 @@ def test_busy_endpoint_is_asked_again_after_the_pause_that_it_wants(monkeypatch)
     with ScriptedEndpoint(script, models=["m"]) as server, fast_clock() as waits:
         assert reply(server) == Answer("Peru")
     assert len(server.bodies) == 5 and waits.count(7) == 4
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [(b'{"prompt_tokens": 9, "completion_tokens": 2}', (9, 2)), (b'{"prompt_tokens": "9"}', (0, 0)), (b"null", (0, 0))],
+)
+def test_requests_and_stated_tokens_are_counted(stated, expected):
+    sent = completion("Peru")[:-1] + b', "usage": ' + stated + b"}"
+
+    async def ask():
+        async with Endpoint(server.url, model="m") as endpoint:
+            await endpoint.answer(None, "Who?")
+            return endpoint.usage
+
+    with ScriptedEndpoint(lambda body, number: sent, models=["m"]) as server:
+        assert asyncio.run(ask()) == Usage(1, *expected)
 
 
 def test_endpoint_that_stays_busy_is_given_up(monkeypatch):
