@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pangea_cultural.endpoint.pool import Target
 
 EXPORT = "export"
+REPORT = "report.html"
 EXPORT_QUESTIONS = 64
 """Questions of an export for each language and question type, without --max-questions."""
 
@@ -199,6 +200,15 @@ def evaluate(
         plan = suite.plan(subject, config, loaded, data, judge=found, allow_missing=allow_missing, passes=passes)
         base = workspace.runs / run_folder.safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
+    _finish(results, as_json)
+
+
+def _finish(results: dict[str, Any], as_json: bool) -> None:
+    """Write the report of a run, and print its results."""
+    from evalsuite.report import html
+
+    run = Path(results["run"])
+    html.write([run], run / REPORT)
     (print_json if as_json else _print_summary)(results)
 
 
@@ -303,7 +313,7 @@ def _print_summary(results: dict[str, Any]) -> None:
         Console().print(table)
     for line in passes.lines(results):
         click.echo(line)
-    click.echo(f"Run: {results['run']} (`pcult report {results['run']}` writes its report)")
+    click.echo(f"Run: {results['run']}\nReport: {Path(results['run']) / REPORT}")
 
 
 @click.command()
@@ -316,8 +326,8 @@ def _print_summary(results: dict[str, Any]) -> None:
 def report(runs: tuple[Path, ...], out: Path | None) -> None:
     """Write the HTML report of one or more runs, and compare the first run with each other one.
 
-    RUNS are folders that `pcult eval` has written. The report is one file and needs no network. Of several runs, the
-    verdicts are also printed, and written as JSON beside the page.
+    RUNS are folders that `pcult eval` has written. The page is one file and needs no network. Its content is also
+    written as Markdown and JSON beside it. The verdicts about several runs are also printed.
 
     \b
     Example:
@@ -325,23 +335,22 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
     """
     from evalsuite.report.html import write
 
-    path = out or runs[0] / "report.html"
-    write(runs, path)
+    path = out or runs[0] / REPORT
+    found = write(runs, path)
     click.echo(f"Report: {path}")
+    _print_verdicts(found["comparisons"])
     if len(runs) > 1:
-        _compare(runs, path.with_suffix(".json"))
+        click.echo(f"Verdicts: {path.with_suffix('.json')}")
 
 
-def _compare(runs: tuple[Path, ...], path: Path) -> None:
-    """Print the verdicts about runs, and write them."""
+def _print_verdicts(comparisons: list[dict[str, Any]]) -> None:
     from rich.console import Console
 
-    from evalsuite.report.verdicts import comparison, tables
+    from evalsuite.report.verdicts import tables
 
     console = Console()
-    for found in comparison.write(runs, path):
+    for found in comparisons:
         for table in tables.tables(found):
             console.print(table)
         for sentence in tables.notes(found):
             console.print(sentence, markup=False, highlight=False)
-    click.echo(f"Verdicts: {path}")

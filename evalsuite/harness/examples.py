@@ -5,25 +5,19 @@ benchmarks/NAME/
   examples/       the images
 """
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from evalsuite.data.thumbnails import thumbnail
 from evalsuite.harness.questions import Questions
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.files import write_bytes, write_json
-from pangea_cultural.utils.images import FORMATS, decode
 from pangea_cultural.utils.sampling import hash_key
 
 FILE, FOLDER = "examples.json", "examples"
 NUM_EACH = 4
 """Examples of each kind."""
-SIDE = 320
-"""Longest side of an image, in pixels."""
-QUALITY = 80
 
 Answer = dict[str, Any]
 KINDS: dict[str, Callable[[Answer], bool]] = {
@@ -47,7 +41,7 @@ def write(questions: Questions, answers: list[Answer], folder: Path) -> None:
                 image = f"{hash_key(name).hex()[:16]}-{number}.jpg"
                 write_bytes(folder / FOLDER / image, thumbnail(file))
                 images.append(image)
-        # The answer is worth a look without its image, too.
+        # The answer is worth a look even without its image.
         except ImageError:
             images = []
         rows.append({"item": name, "images": images})
@@ -61,20 +55,3 @@ def choose(answers: list[Answer]) -> list[str]:
     for belongs in KINDS.values():
         chosen |= dict.fromkeys([answer["item"] for answer in usable if belongs(answer)][:NUM_EACH])
     return list(chosen)
-
-
-def thumbnail(file: bytes) -> bytes:
-    """Return a small JPEG of an image.
-
-    Raises:
-        ImageError: the file is not a readable image.
-    """
-
-    def convert(image: Image.Image) -> bytes:
-        small = image.convert("RGB")
-        small.thumbnail((SIDE, SIDE))
-        buffer = io.BytesIO()
-        small.save(buffer, "JPEG", quality=QUALITY)
-        return buffer.getvalue()
-
-    return decode(file, FORMATS, convert)

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from factory.withdraw.reach import Found
 from pangea_cultural.utils.files import read_json, write_json
 
-EXAMPLES, FOLDER, REPORT = "examples.json", "examples", "report.html"
+EXAMPLES, FOLDER, REPORTS = "examples.json", "examples", ("report.html", "report.md", "report.json")
 """Files of a run, as `evalsuite.harness` names them."""
 
 
@@ -21,7 +21,7 @@ class _Examples(BaseModel):
 
 
 def remove(run: Found) -> bool:
-    """Remove the examples of withdrawn rows, and the report, which contains their images.
+    """Remove the examples of withdrawn rows, and the report, which contains their images and texts.
 
     Returns:
         Whether a report was removed. `pcult report` writes it again.
@@ -38,8 +38,9 @@ def remove(run: Found) -> bool:
     gone = {example["image"] for example in content["examples"]} & images
     if not gone:
         return False
-    had_report = (run.path / REPORT).is_file()
-    (run.path / REPORT).unlink(missing_ok=True)
+    had_report = any((run.path / name).is_file() for name in REPORTS)
+    for name in REPORTS:
+        (run.path / name).unlink(missing_ok=True)
     for image in gone:
         (run.path / FOLDER / image.rpartition("/")[2]).unlink(missing_ok=True)
     write_json(

@@ -25,10 +25,13 @@ def write(answers: list[dict[str, Any]], export: Export, folder: Path) -> None:
 
 
 def choose(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return questions: the languages in turn, right and wrong answers, selected by hash."""
+    """Return questions: the languages in turn, right and wrong answers, selected by hash.
+
+    `open_id` is the open question about the same property of the image, None if it was not asked.
+    """
     answered = [a for a in answers if a["question_type"] == "choice" and a["condition"] == "image"]
     open_answers = {
-        (a["image"], a["entity"], a["property"], a["language"]): a["prediction"]
+        (a["image"], a["entity"], a["property"], a["language"]): a
         for a in answers
         if a["question_type"] == "open" and a["condition"] == "image"
     }
@@ -45,5 +48,6 @@ def choose(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if example and len(chosen) < NUM_EXAMPLES:
                 answered.remove(example)
                 key = (example["image"], example["entity"], example["property"], example["language"])
-                chosen.append(example | {"open_answer": open_answers.get(key)})
+                same = open_answers.get(key)
+                chosen.append(example | {"open_id": same and same["id"], "open_answer": same and same["prediction"]})
     return chosen

@@ -1,6 +1,5 @@
 """The comparison of two run folders, as it is in report.json."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ from evalsuite.report.verdicts.answers import read
 from evalsuite.report.verdicts.carry_over import carry_over
 from evalsuite.report.verdicts.paired import paired
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.files import read_json, write_json
+from pangea_cultural.utils.files import read_json
 
-SCHEMA = 1
-"""Version of report.json. It rises when the meaning of a key changes."""
 SEED = 0
 """Seed of resamples and flips, so that a report can be repeated."""
 
@@ -41,14 +38,3 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
         "cells": families.cells(pairs, SEED),
         "transfer": carry_over(pairs),
     }
-
-
-def write(runs: Sequence[Path], path: Path) -> list[dict[str, Any]]:
-    """Compare the first run with each other one, and write the comparisons as JSON.
-
-    Raises:
-        UserError: a folder is not a finished run, or two runs have no question in common.
-    """
-    comparisons = [compare_runs(runs[0], other) for other in runs[1:]]
-    write_json(path, {"schema": SCHEMA, "comparisons": comparisons})
-    return comparisons

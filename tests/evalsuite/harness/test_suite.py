@@ -18,6 +18,7 @@ from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
+from evalsuite.report.charts import vega
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import Answer, Likelihood
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
@@ -94,6 +95,12 @@ def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=No
     return suite.evaluate(plan, folder, Reporter(quiet=True))
 
 
+@pytest.fixture(autouse=True)
+def without_vega(monkeypatch):
+    """Leave out the script of charts: bundling it takes seconds."""
+    monkeypatch.setattr(vega, "script", lambda: "")
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Copies of all data sets, made small."""
@@ -141,7 +148,7 @@ def test_run_that_is_compared_with_itself_differs_nowhere(run, tmp_path):
     assert result.exit_code == 0 and f"Verdicts: {tmp_path / 'page.json'}" in result.output
     written = orjson.loads((tmp_path / "page.json").read_bytes())
     (found,) = written["comparisons"]
-    assert written["schema"] == 1 and found["left_out"] == {}
+    assert written["schema"] == 2 and found["left_out"] == {}
     assert {"export test, choice", "marvl"} <= {row["name"] for row in found["benchmarks"]}
     for row in (row for family in ("confirmatory", "benchmarks", "cells") for row in found[family]):
         assert row["verdict"] in ("no difference shown", "not shown", "no questions"), row
@@ -358,7 +365,7 @@ def test_report_needs_no_export(tmp_path, data):
     shutil.rmtree(tmp_path / "export")
     html.write([tmp_path / "run"], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "data:image/png;base64," in page
+    assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "data:image/jpeg;base64," in page
     assert "seed 7, answers: 9 questions in 3 s" in page and "colors" in page
     assert "<h1>m</h1>" in page and "CulturalPangea" not in page, "a model is called by its name"
     assert len(results["training"]["stages"][0]["log"]) == 500

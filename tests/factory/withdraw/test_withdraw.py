@@ -291,11 +291,12 @@ def test_images_that_a_run_shows_are_deleted_with_its_report(castles, tmp_path):
     run, shown = workspace / "runs/micro-test", [image, "images/00/other.png"]
     for name in shown:
         write_bytes(run / "examples" / PurePosixPath(name).name, b"pixels")
-    write_bytes(run / "report.html", b"pixels")
+    for suffix in ("html", "md", "json"):
+        write_bytes(run / f"report.{suffix}", b"pixels")
     write_json(run / "examples.json", {key: [{"image": name} for name in shown] for key in ("examples", "credits")})
     problems = withdraw(workspace, "--image", title)["problems"]
     assert problems == [f"{run}: its report showed withdrawn data and was removed. Run `pcult report {run}`."]
-    assert not (run / "report.html").exists()
+    assert not list(run.glob("report.*"))
     assert [path.name for path in (run / "examples").iterdir()] == ["other.png"]
     assert read_json(run / "examples.json") == {key: [{"image": shown[1]}] for key in ("examples", "credits")}
 

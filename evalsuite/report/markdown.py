@@ -1,0 +1,71 @@
+"""The report as Markdown: its tables and sentences, without charts and images."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from evalsuite.report.tables import costs, figures, verdicts
+from evalsuite.report.tables.table import Table
+
+_MARKS = re.compile(r"([\\`*_\[\]<>|#!~$&])")
+
+
+def escaped(text: str) -> str:
+    """Return a text in one line that no renderer takes for Markdown or HTML. Texts of data sets are hostile."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split())).replace("\\<", "&lt;").replace("\\&", "&amp;")
+
+
+def render(content: dict[str, Any]) -> str:
+    """Return the text of report.md."""
+    return "\n".join(_lines(content)).strip() + "\n"
+
+
+def _lines(content: dict[str, Any]) -> Iterator[str]:
+    yield "# " + " and ".join(escaped(f"{run['run']}: {run['model']}") for run in content["runs"])
+    yield ""
+    yield "In percent and points, with intervals of 95 %. An asterisk marks few questions or many unparsed answers."
+    for run in content["runs"]:
+        yield from _items([f"{run['run']}, {run['folder']}: {text}" for text in run["statements"] or ["no statements"]])
+    yield from _section("Verdicts", verdicts.sentences(content), verdicts.tables(content))
+    yield from _section("Benchmarks", [], [figures.benchmarks(content)])
+    yield from _section("Languages", [], [figures.languages(content)])
+    yield from _section("Held-out languages", [], [figures.held_out(content)])
+    yield from _section("Cuts", [], figures.cuts(content))
+    yield from _section("Examples", [_example(example) for example in content["examples"]], [])
+    lines = [f"{run['run']}, {line}" for run in content["runs"] for line in run["passes"]]
+    yield from _section("Cost", lines, [costs.costs(content)])
+    yield from _section("How to repeat it", [_repeat(record) for record in content["repeat"]], [])
+
+
+def _section(title: str, sentences: Iterable[str], tables: Sequence[Table]) -> Iterator[str]:
+    shown = [table for table in tables if table.rows]
+    items = list(_items(sentences))
+    if items or shown:
+        yield from ("", f"## {title}", *items)
+    for table in shown:
+        if table.title != title:
+            yield from ("", f"### {escaped(table.title)}")
+        yield from ("", _row(table.headers), _row("---" for _ in table.headers), *map(_row, table.rows))
+
+
+def _items(sentences: Iterable[str]) -> Iterator[str]:
+    lines = [f"- {escaped(sentence)}" for sentence in sentences]
+    yield from ("", *lines) if lines else ()
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell if cell == "---" else escaped(cell) for cell in cells) + " |"
+
+
+def _example(example: dict[str, Any]) -> str:
+    given = "; ".join(f"{one['run']}: {one['answer'] or 'nothing'}" for one in example["answers"])
+    right = f"; right: {', '.join(example['right'])}" if example["right"] else ""
+    kinds = ", ".join(example["kinds"]) or "without a score"
+    return f"{example['item']} ({kinds}). {example['question']} {given}{right}"
+
+
+def _repeat(record: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+    commands = "; ".join(record["commands"])
+    weights = record["identity"].get("weights") or "unknown"
+    return f"{record['run']}: {commands}. Fingerprint {record['fingerprint']}, weights {weights}, {versions}."

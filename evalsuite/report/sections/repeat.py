@@ -1,0 +1,61 @@
+"""The needs of a repetition: commands, versions and fingerprints."""
+
+import shlex
+from typing import Any
+
+from evalsuite.benchmarks import export
+from evalsuite.report.finished_run import FinishedRun
+
+
+def record(run: FinishedRun) -> dict[str, Any]:
+    """Return the command, the identity of the model and the data, and the versions of a run."""
+    results = run.results
+    path = run.folder / "fingerprint"
+    return {
+        "run": run.letter,
+        "commands": _commands(run),
+        "fingerprint": path.read_text("utf-8").strip() if path.is_file() else None,
+        "identity": results.get("identity", {}),
+        "weights_sha256": results.get("weights_sha256"),
+        "versions": results.get("versions", {}),
+        "export": results.get("export"),
+        "data": [
+            {
+                "benchmark": part["name"],
+                "version": part["version"],
+                "repo": part["data"]["repo"],
+                "pinned": part["data"]["pinned"],
+                "read": part["data"]["read"],
+                "max_tokens": part["max_tokens"],
+                "prompt": part["prompt"],
+            }
+            for part in run.published
+        ],
+    }
+
+
+def _commands(run: FinishedRun) -> list[str]:
+    """Return the commands that repeat a run. Runs do not keep addresses, so URL stands for that of the endpoint."""
+    results, commands = run.results, []
+    if "export" in results:
+        options = ["--tasks", export.NAME, "--export", results["export"]["path"].rpartition("/")[2]]
+        for split in results["splits"]:
+            options += ["--split", split]
+        options += ["--max-questions", results["max_questions"], "--seed", results["seed"]]
+        commands.append(_command(options))
+    by_selection: dict[tuple[Any, ...], list[str]] = {}
+    for part in run.published:
+        chosen = part["selection"]
+        key = (*chosen["languages"],), chosen["max_questions"], chosen["seed"], part["judged"]
+        by_selection.setdefault(key, []).append(part["name"])
+    for (languages, limit, seed, judged), names in by_selection.items():
+        options = ["--tasks", ",".join(names)]
+        options += ["--languages", ",".join(languages)] if languages else []
+        options += ["--max-questions", limit] if limit else []
+        options += ["--seed", seed] + (["--judge", "URL"] if judged else [])
+        commands.append(_command(options))
+    return commands
+
+
+def _command(options: list[Any]) -> str:
+    return shlex.join(["pcult", "eval", "--endpoint", "URL", *map(str, options)])

@@ -1,0 +1,1 @@
+"""Tables of a report as text: its page and its Markdown file have the same ones."""

@@ -1,0 +1,153 @@
+"""The page of a report: its structure, its policy, and hostile texts in it."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import orjson
+import pytest
+
+from evalsuite.report import html
+from evalsuite.report.charts import vega
+from pangea_cultural.utils import pages
+from tests.evalsuite.report import made_runs
+from tests.evalsuite.report.conftest import HOSTILE
+
+SECTIONS = ["verdicts", "languages", "benchmarks", "held-out", "cuts", "examples", "cost", "repeat"]
+LOADED = {"src", "srcset", "href", "xlink:href", "action", "data", "poster", "style", "background"}
+"""Attributes that load something, or that the policy forbids."""
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with the text of its styles and scripts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.scripts, self.shown = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        tag, attributes = self.found[-1] if self.found else ("", {})
+        (self.scripts if tag in ("script", "style") and data.strip() else self.shown).append((tag, attributes, data))
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def page(compared):
+    return (compared[0] / "report.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def elements(page):
+    return Elements(page)
+
+
+def test_sections_stand_in_the_order_of_their_questions(elements):
+    assert [attributes["id"] for tag, attributes in elements.found if tag == "section"] == SECTIONS
+
+
+def test_policy_allows_the_style_and_scripts_of_the_page_only(elements):
+    (policy,) = [a["content"] for tag, a in elements.found if tag == "meta" and a.get("http-equiv")]
+    assert policy.startswith("default-src 'none';") and "unsafe" not in policy and "http" not in policy
+    run = [(tag, text) for tag, attributes, text in elements.scripts if attributes.get("type") != "application/json"]
+    assert [tag for tag, _ in run] == ["style", "script", "script"]
+    for _, text in run:
+        assert f"'{pages.policy_hash(text)}'" in policy
+
+
+def test_nothing_is_loaded_from_elsewhere(elements):
+    for tag, attributes in elements.found:
+        for name in LOADED & set(attributes):
+            assert attributes[name].startswith(("#", "data:image/jpeg;base64,")), (tag, attributes)
+        assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
+    assert "@import" not in " ".join(text for _, _, text in elements.scripts)
+
+
+def test_hostile_texts_are_texts(page, elements):
+    assert "<img src=x" not in page and page.count("</script>") == page.count("<script")
+    assert {tag for tag, _ in elements.found} >= {"svg", "table", "img", "bdi"}
+    shown = "".join(text for _, _, text in elements.shown)
+    assert shown.count(HOSTILE) > 20
+    assert all(a["src"].startswith("data:image/jpeg") for tag, a in elements.found if tag == "img")
+
+
+def test_charts_are_svg_without_scripts_and_have_the_same_specification(elements):
+    charts = [a["data-chart"] for tag, a in elements.found if tag == "figure"]
+    specifications = {a["id"]: orjson.loads(text) for tag, a, text in elements.scripts if tag == "script" and "id" in a}
+    assert list(specifications) == charts and len(charts) == len(set(charts)) >= 8
+    assert [tag for tag, _ in elements.found].count("svg") == len(charts)
+    assert all("vega-lite" in one["$schema"] for one in specifications.values())
+
+
+def test_ids_occur_once(elements):
+    ids = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_foreign_texts_have_language_and_direction(elements):
+    blocks = [a for tag, a in elements.found if tag == "div" and a.get("dir")]
+    assert {(a["lang"], a["dir"]) for a in blocks} >= {("ar", "rtl"), ("de", "ltr")}
+
+
+def test_tables_say_published_scores_and_their_protocol(page):
+    assert "Pangea-7B, mul: 57.2 (same protocol? no)" in page
+
+
+def test_columns_that_no_benchmark_has_are_left_out(tmp_path, without_vega):
+    run = made_runs.write(tmp_path / "run", {"maxm": made_runs.published_answers("maxm", 1, number=5)})
+    html.write([run], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "published scores</th>" not in page and ">in its language</th>" not in page and ">blind</th>" not in page
+    assert "One run: no other model to compare with." in page
+
+
+def test_gain_that_is_not_above_the_control_is_not_claimed(tmp_path, without_vega):
+    rows = made_runs.export_answers(1)
+    for row in rows:
+        row["correct"] = row["correct_by_sum"] = row["id"].endswith(("1", "3"))
+    run = made_runs.write(tmp_path / "run", export=rows)
+    found = html.write([run], tmp_path / "page.html")
+    assert {row["verdict"] for row in found["forest"]} == {"no gain shown"}
+    assert "no gain by the image is shown" in (tmp_path / "page.html").read_text()
+
+
+def test_page_of_many_questions_is_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(vega, "script", lambda: "x" * 900_000)
+    answers = made_runs.published_answers("cvqa", 1, number=5000)
+    run = made_runs.write(tmp_path / "run", {"cvqa": answers})
+    assert len(answers) == 20_000
+    html.write([run], tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size < 15_000_000
+
+
+def test_svg_of_a_chart_has_no_ids_of_another_one():
+    svg = '<svg id="x"><path fill="url(#g)" aria-label="id=&quot;g&quot;"/><linearGradient id="g"/></svg>'
+    first, second = vega._inline(svg, "a"), vega._inline(svg.replace("<path", "<rect"), "b")
+    ids = [set(re.findall(r' id="([^"]+)"', text)) for text in (first, second)]
+    assert not ids[0] & ids[1] and re.search(r"url\(#\w{8}-g\)", first) and "id=&quot;g&quot;" in first
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+def test_charts_of_the_script_are_drawn_under_the_policy(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    run = made_runs.write(tmp_path / "run", {"maxm": made_runs.published_answers("maxm", 1, number=5)})
+    html.write([run], tmp_path / "page.html")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        tab = browser.new_page(viewport={"width": 390, "height": 2000})
+        messages, requests = [], []
+        tab.on("console", lambda message: messages.append(message.text))
+        tab.on("request", lambda request: requests.append(request.url))
+        tab.goto((tmp_path / "page.html").as_uri())
+        tab.wait_for_selector(".vega-embed svg", timeout=60_000)
+        assert messages == [] and [url for url in requests if not url.startswith(("file:", "data:"))] == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        tab.get_by_role("button", name="questions").first.click()
+        assert tab.locator("th[aria-sort=ascending]").count() == 1
+        browser.close()
