@@ -14,7 +14,9 @@ from evalsuite.data.images import media_type, sent_bytes
 from evalsuite.data.side_images import open_finder
 from evalsuite.data.source import DataSets
 from evalsuite.harness.questions import Item, Questions, Selection
+from pangea_cultural.dataset import withdrawal
 from pangea_cultural.dataset.export import Export
+from pangea_cultural.dataset.withdrawal import WithdrawnImage
 from pangea_cultural.errors import ImageError, UserError, unknown
 from pangea_cultural.utils.files import read_json, write_bytes
 
@@ -149,8 +151,11 @@ def _images(
     except (UserError, ImageError, OSError) as error:
         return [], f"The images are not available ({error})."
     paths = []
+    withdrawn = _withdrawn(folder.parent.parent)
     for file in files:
         digest = hashlib.sha256(file).hexdigest()
+        if {digest, hashlib.sha1(file, usedforsecurity=False).hexdigest()} & withdrawn:
+            return [], "An image was withdrawn."
         if digest not in answer["images"]:
             return [], "The data set has another image now."
         suffix = media_type(file).rpartition("/")[2].replace("jpeg", "jpg")
@@ -159,6 +164,12 @@ def _images(
             write_bytes(path, file)
         paths.append(str(path))
     return paths, None
+
+
+def _withdrawn(run: Path) -> set[str]:
+    """Return the hashes of withdrawn images, and of their originals, in the list of the workspace that has a run."""
+    listed = withdrawal.read(withdrawal.beside(run))
+    return {digest for item in listed if isinstance(item, WithdrawnImage) for digest in (*item.images, *item.sha1)}
 
 
 def _files(benchmark: Benchmark, item: str, root: Path | None) -> list[bytes]:

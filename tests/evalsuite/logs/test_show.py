@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from evalsuite.data.images import reference_bytes, squeezed_bytes
 from evalsuite.logs.show import find
 from pangea_cultural.cli.main import pcult
+from pangea_cultural.dataset import withdrawal
+from pangea_cultural.dataset.withdrawal import WithdrawalList, WithdrawnImage
 from pangea_cultural.errors import UserError
 from tests.evalsuite.benchmarks import made, made_files
 from tests.evalsuite.harness.test_suite import evaluate
@@ -42,6 +44,19 @@ def test_published_question_has_the_image_that_was_sent(run):
     (image,) = row["images"]
     assert Path(image).read_bytes() == reference_bytes(made.jpeg(1)) and Path(image).suffix == ".jpg"
     assert Path(image).stem == hashlib.sha256(Path(image).read_bytes()).hexdigest()
+
+
+def test_an_image_that_was_withdrawn_is_not_written_again(run):
+    (image,) = map(Path, find(run, "marvl:sw/1")[0]["images"])
+    image.unlink()
+    listed = withdrawal.beside(run)
+    for hashes in ({"images": (image.stem,)}, {"sha1": (hashlib.sha1(reference_bytes(made.jpeg(1))).hexdigest(),)}):
+        WithdrawalList(withdrawn=(WithdrawnImage(**hashes),)).write(listed)
+        try:
+            (row,) = find(run, "marvl:sw/1")
+        finally:
+            listed.unlink()
+        assert (row["images"], row["note"]) == ([], "An image was withdrawn.") and not image.exists()
 
 
 def test_squeezed_images_and_system_message_are_shown(run):
