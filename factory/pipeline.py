@@ -215,7 +215,10 @@ def audit_again(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
 def _headline(folder: Path, held_out_languages: tuple[str, ...], seed: int) -> dict[str, Any]:
     from factory.audit.audit import audit, headline
 
-    return headline(audit(folder, held_out_languages=held_out_languages, seed=seed, sample=AUDIT_SAMPLE))
+    # Temporary data of an export that is being written goes with it, if the build is killed.
+    return headline(
+        audit(folder, held_out_languages=held_out_languages, seed=seed, sample=AUDIT_SAMPLE, temporary=folder)
+    )
 
 
 AUDIT_SAMPLE = 10_000

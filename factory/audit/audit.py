@@ -1,6 +1,7 @@
 """The audit of an export as a whole, and its headline."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from factory.audit import balance, counts, faults, guessers
@@ -44,7 +45,14 @@ class Audit:
         return [group for group in self.groups if group.level.startswith("property") and group.verdict != "few"]
 
 
-def audit(source: Source, *, held_out_languages: tuple[str, ...], seed: int = 0, sample: int = SAMPLE) -> Audit:
+def audit(
+    source: Source,
+    *,
+    held_out_languages: tuple[str, ...],
+    seed: int = 0,
+    sample: int = SAMPLE,
+    temporary: Path | None = None,
+) -> Audit:
     """Measure an export. The same seed gives the same figures.
 
     Args:
@@ -52,8 +60,9 @@ def audit(source: Source, *, held_out_languages: tuple[str, ...], seed: int = 0,
         held_out_languages: languages without rows in train.
         seed: seed of the samples and of the classifier.
         sample: largest number of questions that the classifier learns from.
+        temporary: folder for what does not fit into memory; by default that of the system.
     """
-    with opened(source, held_out_languages=held_out_languages, seed=seed) as connection:
+    with opened(source, held_out_languages=held_out_languages, seed=seed, temporary=temporary) as connection:
         sizes = guessers.ask(connection, seed=seed, sample=sample)
         choice_rows = connection.execute("SELECT count(*) FROM choice").fetchall()[0][0]
         return Audit(

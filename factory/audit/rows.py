@@ -30,18 +30,24 @@ Source = Path | Mapping[str, pa.Table]
 
 
 @contextlib.contextmanager
-def opened(source: Source, *, held_out_languages: tuple[str, ...], seed: int) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    source: Source, *, held_out_languages: tuple[str, ...], seed: int, temporary: Path | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the rows of an export as the view `row`.
 
     Args:
         source: the question files or tables. The manifest is not read: it is written last.
         held_out_languages: languages without rows in train.
         seed: seed of samples.
+        temporary: folder for what does not fit into memory; by default that of the system.
 
     Yields:
         A connection with the view, and the table `held_out`.
     """
-    with tempfile.TemporaryDirectory(prefix="pcult-audit-") as folder, duckdb.connect(":memory:") as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="pcult-audit-", dir=temporary) as folder,
+        duckdb.connect(":memory:") as connection,
+    ):
         connection.execute(f"SET temp_directory = {quoted(folder)}; SET memory_limit = '{MEMORY}'")
         connection.execute("SET preserve_insertion_order = false")
         languages = pa.table({"language": pa.array(held_out_languages, pa.string())})

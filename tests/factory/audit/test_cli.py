@@ -1,16 +1,18 @@
 """The command `pcult data audit`."""
 
 import json
+import tempfile
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from factory.audit.audit import audit, headline
+from factory.pipeline import audit_again
 from pangea_cultural.cli import pcult
 from pangea_cultural.dataset.export import FORMAT, SPLITS
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.files import write_json
+from pangea_cultural.utils.files import read_json, write_json
 from tests.factory.audit.exports import rows, tables
 
 
@@ -57,6 +59,14 @@ def test_json_has_the_headline_that_a_build_has(folder):
     assert result["headline"] == headline(audit(folder, held_out_languages=("fr",), seed=3))
     assert result["seed"] == 3 and result["rows"] == sum(pq.read_table(path).num_rows for path in _files(folder))
     assert {found["held_out"] for found in result["languages"] if found["language"] == "fr"} == {True}
+
+
+def test_temporary_data_of_a_build_is_in_the_export_that_it_writes(folder, monkeypatch):
+    """The folder of an unfinished export is removed by the next build, and `TMPDIR` can be small."""
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    before = sorted(folder.iterdir())
+    assert audit_again(folder, read_json(folder / "export.json"))["rows"] > 0
+    assert sorted(folder.iterdir()) == before
 
 
 def test_new_columns_are_read_by_name(tmp_path):
