@@ -20,7 +20,7 @@ LOOKS = {
 """Color and shape of each condition."""
 SUBSETS = {"shared": "answer also in a trained language", "novel": "novel answer"}
 SUBSET_LOOKS = {SUBSETS["shared"]: ("#5e3c99", "square"), SUBSETS["novel"]: ("#b35806", "circle")}
-WIDTH, ROW_HEIGHT = 520, 26
+WIDTH, ROW_HEIGHT = 380, 26
 DATA = "figures"
 
 

@@ -6,7 +6,7 @@ import altair as alt
 
 from evalsuite.report.charts.vega import Chart, Values, rendered
 
-ROW_HEIGHT, LINE, WIDTH = 42, 9, 500
+ROW_HEIGHT, LINE, WIDTH = 42, 9, 460
 """Pixels: height of a row, its line below and its text above the middle, and width."""
 LOOKS = {
     "better": ("#5e3c99", "triangle-right"),

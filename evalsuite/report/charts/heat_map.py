@@ -8,7 +8,7 @@ import altair as alt
 from evalsuite.report.charts.vega import Chart, Values, rendered
 
 CELL_WIDTH, CELL_HEIGHT = 46, 21
-GROUPS = {"trained": "trained", "held-out": "held out", "unknown": "languages"}
+GROUPS = {"trained": "trained", "held-out": "held out", "unknown": "training unknown"}
 DARK, LIGHT = "#101816", "#ffffff"
 LARGEST_DIFFERENCE = 30
 """Difference in points at which the color of the map ends."""

@@ -4,7 +4,6 @@ vl-convert renders without a browser and without a network. Its script runs unde
 because the page asks vega for its interpreter (`ast`).
 """
 
-import functools
 import hashlib
 import html
 import re
@@ -54,7 +53,6 @@ def rendered(title: str, chart: Any, datasets: dict[str, Values], *, fits: bool 
     return Chart(title, spec, _inline(vl_convert.vegalite_to_svg(spec), title), values, fits)
 
 
-@functools.cache
 def script() -> str:
     """Return the script of Vega, Vega-Lite and Vega-Embed, about 0.9 MB. It takes three seconds to bundle."""
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

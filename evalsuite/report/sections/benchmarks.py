@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from evalsuite.metrics.accuracy import CONTROLS
 from evalsuite.report.finished_run import FinishedRun, Row
 from evalsuite.report.sections.heat_map import unparsed
 from evalsuite.statistics.figure import figure
@@ -27,7 +28,8 @@ def _row(run: FinishedRun, name: str, answers: list[Row], part: dict[str, Any] |
     robust = figure(scores(answers, [row.score for row in answers])).as_row()
     if part and part["judged"] and robust["missing"] > MOST_MISSING * len(answers):
         robust |= {"mean": None, "low": None, "high": None}
-    blind = run.controls(name, "blind")
+    controls = {control: _mean(run.controls(name, control)) for control in CONTROLS}
+    strongest = max(CONTROLS, key=lambda control: -1.0 if (value := controls[control]) is None else value)
     known = [row.fidelity for row in answers]
     return {
         "run": run.letter,
@@ -39,10 +41,16 @@ def _row(run: FinishedRun, name: str, answers: list[Row], part: dict[str, Any] |
         "clusters": len({row.cluster for row in answers}),
         "reference": figure(scores(answers, [row.reference for row in answers])).as_row(),
         "robust": robust,
-        "blind": scores(blind, [row.score for row in blind]).mean,
+        "blind": controls["blind"],
+        "control": None if controls[strongest] is None else strongest,
+        "control_value": controls[strongest],
         "chance": scores(answers, [row.chance for row in answers]).mean,
         "unparsed": unparsed(answers),
         "refused": sum(row.ending == "refused" for row in answers) / len(answers),
         "fidelity": scores(answers, known).mean if any(value is not None for value in known) else None,
         "published": part["anchors"] if part else [],
     }
+
+
+def _mean(answers: list[Row]) -> float | None:
+    return scores(answers, [row.score for row in answers]).mean

@@ -36,6 +36,7 @@ def benchmarks(content: dict[str, Any]) -> Table:
                 row["run"],
                 with_interval(row["robust"]),
                 percent(row["blind"]),
+                _control(row),
                 percent(row["chance"]),
                 percent(row["reference"]["mean"]),
                 percent(row["unparsed"]),
@@ -46,10 +47,8 @@ def benchmarks(content: dict[str, Any]) -> Table:
                 "; ".join(published),
             ]
         )
-    headers = (
-        *("benchmark", "run", "robust", "blind", "chance", "reference", "unparsed", "refused", "in its language"),
-        *("questions", "clusters", "published scores"),
-    )
+    scores = ("robust", "blind", "strongest control", "chance", "reference", "unparsed", "refused", "in its language")
+    headers = ("benchmark", "run", *scores, "questions", "clusters", "published scores")
     return Table(
         title="Benchmarks", headers=headers, rows=rows, texts=frozenset((0, 1, len(headers) - 1))
     ).without_empty_columns()
@@ -106,7 +105,7 @@ def held_out(content: dict[str, Any]) -> Table:
                 count(row["n"]),
                 with_interval(row, "value"),
                 percent(row["blind"]),
-                f"{percent(row['control_value'])} ({CONTROL_NAMES[row['control']]})" if row["control"] else NOTHING,
+                _control(row),
                 points_with_interval(row["gain"], "gain") if row["gain"] else NOTHING,
             ]
         )
@@ -126,6 +125,10 @@ def held_out(content: dict[str, Any]) -> Table:
         strong=frozenset(place for place, row in enumerate(found) if row["language"] == "*"),
         texts=frozenset((0, 1, 2)),
     ).without_empty_columns()
+
+
+def _control(row: Row) -> str:
+    return f"{percent(row['control_value'])} ({CONTROL_NAMES[row['control']]})" if row["control"] else NOTHING
 
 
 def _runs_beside_each_other(rows: list[Row]) -> list[Row]:

@@ -47,5 +47,6 @@ def sentences(content: dict[str, Any]) -> list[str]:
         for row in claims:
             name = row["name"][0].upper() + row["name"][1:]
             found.append(f"{a} and {b}. {name}: {row['text']} ({points_with_interval(row)} points).")
-        found += [f"{a} and {b}. {note}" for note in comparison["notes"]]
+        transfer, *notes = comparison["notes"]
+        found += [f"{a} and {b}. Transfer: {transfer}", *(f"{a} and {b}. {note}" for note in notes)]
     return found

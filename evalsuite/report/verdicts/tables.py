@@ -59,6 +59,8 @@ def cells(row: dict[str, Any]) -> list[str]:
 def verdict(row: dict[str, Any]) -> str:
     """Return the verdict, with the smallest difference that could have been found if none is shown."""
     effect = row["minimum_detectable_effect"]
+    if row["verdict"] == "no difference shown" and effect is not None and effect >= 1:
+        return f"{row['verdict']}; there are too few questions to find one"
     if row["verdict"] == "no difference shown" and effect is not None:
         return f"{row['verdict']}; {100 * effect:.1f} points would probably have been found"
     if row["test"] == "non-inferiority" and row.get("lower_bound") is not None:

@@ -18,7 +18,6 @@ from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
-from evalsuite.report.charts import vega
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import Answer, Likelihood
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
@@ -93,12 +92,6 @@ def evaluate(folder, data, *, export=None, names=NAMES, training=None, loaded=No
     )
     plan = suite.plan(subject, config, loaded, data, allow_missing=allow_missing)
     return suite.evaluate(plan, folder, Reporter(quiet=True))
-
-
-@pytest.fixture(autouse=True)
-def without_vega(monkeypatch):
-    """Leave out the script of charts: bundling it takes seconds."""
-    monkeypatch.setattr(vega, "script", lambda: "")
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,9 @@ def test_benchmark_row_has_the_scores_of_all_languages(compared):
     assert row["robust"]["mean"] == pytest.approx(sum(answer["robust"] for answer in answers) / 160)
     assert row["refused"] == sum(answer["ending"] == "refused" for answer in answers) / 160
     assert row["unparsed"] == sum(not answer["parsed"] for answer in answers) / 160
-    assert rows["export test, choice"]["blind"] is not None and row["blind"] is None
+    assert row["blind"] is row["control"] is row["control_value"] is None
+    export = rows["export test, choice"]
+    assert export["control_value"] >= export["blind"] > 0, "the strongest control stands next to the blind one"
 
 
 def test_figures_of_a_judge_without_verdicts_are_withheld(tmp_path):
@@ -171,7 +173,7 @@ def test_runs_stand_beside_each_other_in_tables(compared):
     assert "A - B" in languages.headers
 
 
-def test_command_writes_three_files_and_prints_the_verdicts(compared, tmp_path, without_vega):
+def test_command_writes_three_files_and_prints_the_verdicts(compared, tmp_path):
     runs = [str(compared[0] / name) for name in ("a", "b")]
     result = CliRunner().invoke(pcult, ["report", *runs, "--out", str(tmp_path / "page.html")], catch_exceptions=False)
     assert result.exit_code == 0 and f"Report: {tmp_path / 'page.html'}" in result.output

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import orjson
 import pytest
+import vl_convert
 
 from evalsuite.report import html
 from evalsuite.report.charts import vega
@@ -34,6 +35,7 @@ class Elements(HTMLParser):
         (self.scripts if tag in ("script", "style") and data.strip() else self.shown).append((tag, attributes, data))
 
 
+BUNDLE = vl_convert.javascript_bundle
 CHROMIUM = shutil.which("chromium")
 
 
@@ -98,7 +100,7 @@ def test_tables_say_published_scores_and_their_protocol(page):
     assert "Pangea-7B, mul: 57.2 (same protocol? no)" in page
 
 
-def test_columns_that_no_benchmark_has_are_left_out(tmp_path, without_vega):
+def test_columns_that_no_benchmark_has_are_left_out(tmp_path):
     run = made_runs.write(tmp_path / "run", {"maxm": made_runs.published_answers("maxm", 1, number=5)})
     html.write([run], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
@@ -106,7 +108,7 @@ def test_columns_that_no_benchmark_has_are_left_out(tmp_path, without_vega):
     assert "One run: no other model to compare with." in page
 
 
-def test_gain_that_is_not_above_the_control_is_not_claimed(tmp_path, without_vega):
+def test_gain_that_is_not_above_the_control_is_not_claimed(tmp_path):
     rows = made_runs.export_answers(1)
     for row in rows:
         row["correct"] = row["correct_by_sum"] = row["id"].endswith(("1", "3"))
@@ -117,7 +119,7 @@ def test_gain_that_is_not_above_the_control_is_not_claimed(tmp_path, without_veg
 
 
 def test_page_of_many_questions_is_small(tmp_path, monkeypatch):
-    monkeypatch.setattr(vega, "script", lambda: "x" * 900_000)
+    monkeypatch.setattr(vl_convert, "javascript_bundle", lambda snippet: "x" * 900_000)
     answers = made_runs.published_answers("cvqa", 1, number=5000)
     run = made_runs.write(tmp_path / "run", {"cvqa": answers})
     assert len(answers) == 20_000
@@ -133,9 +135,10 @@ def test_svg_of_a_chart_has_no_ids_of_another_one():
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
-def test_charts_of_the_script_are_drawn_under_the_policy(tmp_path):
+def test_charts_of_the_script_are_drawn_under_the_policy(tmp_path, monkeypatch):
     from playwright.sync_api import sync_playwright
 
+    monkeypatch.setattr(vl_convert, "javascript_bundle", BUNDLE)
     run = made_runs.write(tmp_path / "run", {"maxm": made_runs.published_answers("maxm", 1, number=5)})
     html.write([run], tmp_path / "page.html")
     with sync_playwright() as playwright:

@@ -98,6 +98,11 @@ def test_undecided_comparison_says_which_difference_it_would_have_found(tmp_path
     assert 0.1 < row["minimum_detectable_effect"] < 0.35
 
 
+def test_comparison_of_few_questions_names_no_difference_that_it_would_have_found():
+    row = {"verdict": families.UNDECIDED, "test": "sign-flip", "minimum_detectable_effect": 1.7}
+    assert tables.verdict(row) == "no difference shown; there are too few questions to find one"
+
+
 def test_run_that_equals_another_one_is_not_worse_on_mainstream_benchmarks(tmp_path):
     rows = published(1, {"de": 0.6, "en": 0.6}, benchmark="xgqa", images=1000)
     changed = [dict(row) for row in rows]

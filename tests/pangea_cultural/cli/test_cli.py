@@ -43,7 +43,7 @@ def test_help_of_every_command_has_an_example(path, command):
 
 
 def test_help_imports_no_heavy_package():
-    heavy = "{'torch', 'vllm', 'duckdb', 'gradio', 'transformers', 'lighteval', 'pyarrow', 'numpy'}"
+    heavy = "{'torch', 'vllm', 'duckdb', 'gradio', 'transformers', 'lighteval', 'pyarrow', 'numpy', 'vl_convert'}"
     check = f"import atexit, sys; atexit.register(lambda: print(sorted({heavy} & set(sys.modules))))"
     result = run("--help", code=check)
     assert result.returncode == 0, result.stderr
