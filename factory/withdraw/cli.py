@@ -219,8 +219,10 @@ def _withdraw(
             plan.reach.problems.append(f"{found.path}: no note was written ({in_one_line(error)})")
     for found in plan.reach.runs:
         _remove_examples(found, plan.reach.problems)
-    for path in plan.reach.copies:
-        path.unlink(missing_ok=True)
+    try:
+        plan.reach.problems += map(_report_removed, run_examples.remove_copies(plan.reach.copies))
+    except OSError as error:
+        plan.reach.problems.append(f"{error.filename}: the image of a run was not removed ({error.strerror})")
     withdrawn.write(workspace.withdrawals)
     if store is not None:
         apply.remove(store, withdrawn, workspace.images, stages)
@@ -235,7 +237,11 @@ def _remove_examples(run: Found, problems: list[str]) -> None:
         problems.append(f"{run.path}: the examples of its report were not read ({in_one_line(error)})")
         return
     if had_report:
-        problems.append(f"{run.path}: its report showed withdrawn data and was removed. Run `pcult report {run.path}`.")
+        problems.append(_report_removed(run.path))
+
+
+def _report_removed(run: Path) -> str:
+    return f"{run}: its report showed withdrawn data and was removed. Run `pcult report {run}`."
 
 
 def _print(plan: Plan, workspace: Workspace | None, export: Export | None, *, dry_run: bool) -> None:

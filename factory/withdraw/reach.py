@@ -1,5 +1,6 @@
 """Exports, checkpoints and runs of a workspace that have withdrawn rows."""
 
+import contextlib
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,8 @@ from pangea_cultural.utils.files import read_json, sha256_file
 from pangea_cultural.workspace import Workspace
 
 RECORD = "training.json"
-ANSWERS = "answers.parquet"
+ANSWERS, EXAMPLES, EXAMPLE_IMAGES = "answers.parquet", "examples.json", "examples"
+"""Files of a run and of its benchmarks, as `evalsuite.harness` names them."""
 FROM_EXPORT, FROM_ROWS, FROM_BASE, UNKNOWN = "its export", "its record of rows", "its base checkpoint", "unknown"
 """Evidence for the rows of a checkpoint."""
 
@@ -232,11 +234,30 @@ def _runs(
 
 
 def _copies(workspace: Workspace, items: Sequence[Withdrawn], hashes: dict[str, list[str]]) -> Iterator[Path]:
-    """Yield the files of withdrawn images that `pcult eval show` has written beside the answers of a benchmark."""
+    """Yield the files of withdrawn images that runs of published benchmarks have.
+
+    `pcult eval show` writes them as they were sent. The examples of the report are smaller: the answers name their
+    images.
+    """
     originals = {digest for item in items if isinstance(item, WithdrawnImage) for digest in item.sha1}
-    for path in sorted(workspace.runs.glob("*/benchmarks/*/images/*")):
-        if path.is_file() and (hashes.get(path.stem) or (originals and _sha1(path) in originals)):
-            yield path
+    for folder in sorted(workspace.runs.glob("*/benchmarks/*")):
+        for path in sorted(folder.glob("images/*")):
+            if path.is_file() and (hashes.get(path.stem) or (originals and _sha1(path) in originals)):
+                yield path
+        yield from _examples(folder, hashes)
+
+
+def _examples(folder: Path, hashes: dict[str, list[str]]) -> Iterator[Path]:
+    """Yield the images of the examples of a benchmark that are withdrawn. Garbled files have none."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        shown = {row["item"]: row["images"] for row in read_json(folder / EXAMPLES)}
+        if not any(shown.values()):
+            return
+        for answer in pq.read_table(folder / ANSWERS, columns=["item", "images"]).to_pylist():
+            if any(digest in hashes for digest in answer["images"]):
+                yield from (
+                    folder / EXAMPLE_IMAGES / PurePosixPath(name).name for name in shown.get(answer["item"], ())
+                )
 
 
 def _sha1(path: Path) -> str:

@@ -312,10 +312,24 @@ def test_copies_of_images_that_a_run_was_shown_are_deleted(castles, tmp_path):
         write_bytes(path, path.name.encode())
     items = [WithdrawnImage(file=title, sha1=(hashlib.sha1(original.name.encode()).hexdigest(),))]
     WithdrawalList(withdrawn=tuple(items)).write(tmp_path / "list.json")
+    examples = _write_examples(folder.parent, same.stem, other.stem)
     planned = withdraw(workspace, "--list", tmp_path / "list.json", "--dry-run")["copies"]
-    assert planned == [str(original), str(same)] and same.exists()
-    assert withdraw(workspace, "--list", tmp_path / "list.json")["copies"] == planned
-    assert [*folder.iterdir()] == [other]
+    assert planned == [str(original), str(same), str(examples / "one.jpg")] and same.exists()
+    result = withdraw(workspace, "--list", tmp_path / "list.json")
+    assert result["copies"] == planned and "its report showed withdrawn data" in result["problems"][-1]
+    assert [*folder.iterdir()] == [other] and [path.name for path in examples.iterdir()] == ["two.jpg"]
+    rows = [{"item": "one", "images": []}, {"item": "two", "images": ["two.jpg"]}]
+    assert read_json(folder.parent / "examples.json") == rows and not (workspace / "runs/published/report.md").exists()
+
+
+def _write_examples(folder, first, second):
+    """Write two examples of a benchmark with the hashes of their images, and the report of the run."""
+    answers = [{"item": "one", "images": [first]}, {"item": "two", "images": [second]}]
+    pq.write_table(pa.Table.from_pylist(answers), folder / "answers.parquet")
+    write_json(folder / "examples.json", [{"item": name, "images": [f"{name}.jpg"]} for name in ("one", "two")])
+    for path in (folder / "examples/one.jpg", folder / "examples/two.jpg", folder.parent.parent / "report.md"):
+        write_bytes(path, b"pixels")
+    return folder / "examples"
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"examples": [1], "credits": []}', b'{"examples": []}'])
