@@ -63,9 +63,14 @@ def pass_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="Passes over all questions, to see how often answers differ. Scores are those of the first one.",
     )
+    @click.option(
+        "--rotate-options",
+        is_flag=True,
+        help="Ask each question with options once for each position of the right one, for preferences of positions.",
+    )
     @functools.wraps(command)
-    def packed(*arguments: Any, repeat: int, **options: Any) -> None:
-        command(*arguments, passes=Passes(repeat=repeat), **options)
+    def packed(*arguments: Any, repeat: int, rotate_options: bool, **options: Any) -> None:
+        command(*arguments, passes=Passes(repeat, rotate_options), **options)
 
     return packed
 

@@ -16,6 +16,7 @@ from pangea_cultural.utils.sampling import hash_seed
 
 if TYPE_CHECKING:
     from evalsuite.benchmarks.judging import Judging
+    from evalsuite.benchmarks.rotation import Rotation
 
 Row = Mapping[str, Any]
 """A row of the data set, with the name of its task as `split`."""
@@ -141,6 +142,8 @@ class Benchmark:
     """Scores of all answers of a task at once, for metrics that depend on all of them."""
     submission: Callable[[Sequence[Row], Sequence[str]], str] | None = None
     """Text of the file that the task's organizers score, `prediction.jsonl`; None if there is none."""
+    rotation: "Rotation | None" = None
+    """The options of its rows; None if rows have none."""
     max_questions: int | None = None
     """Rows of each task that are asked without --max-questions. None for all of them."""
     unverified: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from evalsuite.data.source import DataSets
 from evalsuite.harness import published, run_folder, runner
 from evalsuite.harness.judge import Judge
 from evalsuite.harness.outcomes import require_complete
-from evalsuite.harness.passes import repeats
+from evalsuite.harness.passes import repeats, rotations
 from evalsuite.harness.passes.settings import ONE_PASS, Passes
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
@@ -86,7 +86,12 @@ def plan(
         judge: the judge of benchmarks that need one; None to leave their answers without a score.
         allow_missing: largest number of questions without an answer in a finished run.
         passes: further passes over the questions.
+
+    Raises:
+        UserError: options are to be rotated, and no benchmark has options.
     """
+    if passes.rotate_options and not (export or any(questions.benchmark.rotation for questions in loaded)):
+        raise UserError("No benchmark of the run has options to rotate. Remove --rotate-options.")
     runs = [PublishedRun(subject=subject, questions=questions, data=data, judge=judge) for questions in loaded]
     return Plan(subject=subject, export=export, published=runs, allow_missing=allow_missing, passes=passes)
 
@@ -135,17 +140,24 @@ def _finish(plan: Plan, folder: Path, results: dict[str, Any], parts: Sequence[M
 
 def _passes(plan: Plan, folder: Path, results: dict[str, Any], reporter: Reporter) -> list[dict[str, Any]]:
     """Ask the questions of a finished run again, add what that says to the results, and return the added parts."""
-    if plan.passes.repeat == 1:
-        return []
+    count, rotate = plan.passes
     added: list[dict[str, Any]] = []
-    if plan.export is not None:
+    if plan.export is not None and plan.passes != ONE_PASS:
         items = [item for item in runner.chosen_items(plan.export, folder / "gray.png") if item.condition == "image"]
-        results["repeats"] = repeats.exported(plan.export, items, folder, plan.passes.repeat, reporter)
-        added += results["repeats"].values()
+        if count > 1:
+            results["repeats"] = repeats.exported(plan.export, items, folder, count, reporter)
+            added += results["repeats"].values()
+        if rotate:
+            results["rotations"] = rotations.exported(plan.export, items, folder, reporter)
+            added.append(results["rotations"])
     for run, part in zip(plan.published, results.get("benchmarks", []), strict=True):
         own = folder / "benchmarks" / run.questions.benchmark.name
-        part["repeats"] = repeats.published(run, own, plan.passes.repeat, reporter)
-        added.append(part["repeats"])
+        if count > 1:
+            part["repeats"] = repeats.published(run, own, count, reporter)
+            added.append(part["repeats"])
+        if rotate and (found := rotations.published(run, own, reporter)) is not None:
+            part["rotations"] = found
+            added.append(found)
     return added
 
 

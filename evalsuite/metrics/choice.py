@@ -47,6 +47,11 @@ def chosen_number(answer: str, count: int) -> int | None:
     return None if letter is None else letters.index(letter) + 1
 
 
+def named_letters(text: str, letters: str) -> set[str]:
+    """Return the letters of options that stand by themselves in a text, as in "both A and C"."""
+    return {match[1] for match in _letters(fold_width(text), letters)}
+
+
 def _whole(text: str, letters: str) -> str | None:
     bare = re.sub(r"[\W]", "", text, flags=re.ASCII)
     return bare.upper() if len(bare) == 1 and bare.upper() in letters and len(text) <= 4 else None

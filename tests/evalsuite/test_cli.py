@@ -52,6 +52,18 @@ def test_several_endpoints_share_the_questions(endpoint, tmp_path):
     assert len(endpoint.bodies) - asked[0] == 2 * len(PROBES)
 
 
+def test_further_passes_end_in_a_line_for_each_benchmark(endpoint, tmp_path):
+    made.worldcuisines(tmp_path / "data")
+    command = ["eval", "--endpoint", endpoint.url, "--workspace", tmp_path, "--data", tmp_path / "data", "--quiet"]
+    command += ["--tasks", "worldcuisines", "--languages", "yo", "--repeat", 2, "--rotate-options"]
+    result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "worldcuisines, 2 passes: flip rate 0.0 [" in result.output
+    assert "worldcuisines, options rotated: mean 20.0 [" in result.output
+    assert "1: 20 of 4, 2: 0 of 4, 3: 0 of 4, 4: 0 of 4, 5: 0 of 4" in result.output
+    assert len(endpoint.bodies) - len(PROBES) == 4 + 4 + 16
+
+
 @pytest.mark.parametrize("code", ["from evalsuite.report import html", "from evalsuite.benchmarks import registry"])
 def test_list_and_report_do_not_import_the_metrics_of_captions(code):
     heavy = "{'nltk', 'sacrebleu', 'rouge_score', 'lighteval', 'torch'}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from evalsuite.benchmarks.base import Benchmark, Row, Score, code_of
 from evalsuite.benchmarks.culture.cvqa import INSTRUCTION
+from evalsuite.benchmarks.rotation import SHIFT, Rotation, moved
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import normalized
@@ -66,7 +67,7 @@ def wrong_options(row: Row, columns: Columns) -> list[str]:
 def options(row: Row, columns: Columns) -> list[str]:
     """Return the options in an order that depends on the row's id only. The data set has the right one first."""
     found = [text(row, columns.right), *wrong_options(row, columns)]
-    return sorted(found, key=lambda option: hash_key(f"{row['ID']} {option}"))
+    return moved(sorted(found, key=lambda option: hash_key(f"{row['ID']} {option}")), row.get(SHIFT, 0))
 
 
 def prompt(row: Row, columns: Columns = NATIVE) -> str:
@@ -98,6 +99,15 @@ def facets(row: Row) -> Mapping[str, str]:
     return {"country": text(row, "Country"), "category": text(row, "Category")}
 
 
+def _rotation(columns: Columns) -> Rotation:
+    return Rotation(
+        options=lambda row: options(row, columns),
+        right=lambda row: options(row, columns).index(text(row, columns.right)),
+        turn=lambda row, shift: {**row, SHIFT: shift},
+        question=lambda row: text(row, columns.question),
+    )
+
+
 AFRI_MCQA = Benchmark(
     name="afri_mcqa",
     title="Afri-MCQA, native language",
@@ -117,6 +127,7 @@ AFRI_MCQA = Benchmark(
     item=lambda row: f"{row['split']} {row['ID']}",
     language=lambda row: code_of(row["split"].split("_")[0]),
     facets=facets,
+    rotation=_rotation(NATIVE),
     max_tokens=16,
     chance=lambda row: 1 / len(options(row, NATIVE)),
     unverified=("The prompt of the authors. This one has the form of CVQA's.",),
@@ -131,6 +142,7 @@ IN_ENGLISH = dataclasses.replace(
     score=lambda row, answer: score(row, answer, ENGLISH),
     drop=lambda row: drop(row, ENGLISH),
     language=lambda row: "en",
+    rotation=_rotation(ENGLISH),
     chance=lambda row: 1 / len(options(row, ENGLISH)),
 )
 BENCHMARKS = (AFRI_MCQA, IN_ENGLISH)

@@ -8,10 +8,11 @@ project's own: shuffled options with letters, and true-false questions with the 
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, code_of
+from evalsuite.benchmarks.rotation import SHIFT, Rotation, moved, moved_place
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import normalized
@@ -93,13 +94,24 @@ def _split(text: str) -> list[str]:
     return options
 
 
+def in_order(row: Row) -> Choices | None:
+    """Return the options in the order of the data, moved by the row's shift if it has one."""
+    found = choices(row["Translated_Answer"])
+    return None if found is None else _moved(found, row)
+
+
+def _moved(found: Choices, row: Row) -> Choices:
+    shift, count = row.get(SHIFT, 0), len(found.options)
+    return Choices(moved(found.options, shift), moved_place(found.right, shift, count))
+
+
 def shuffled(row: Row) -> Choices | None:
-    """Return the options in an order that depends on the row's id only."""
+    """Return the options in an order that depends on the row's id only, moved by its shift if it has one."""
     found = choices(row["Translated_Answer"])
     if found is None:
         return None
     order = sorted(range(len(found.options)), key=lambda place: hash_key(f"{row['ID'].strip()} {place}"))
-    return Choices([found.options[place] for place in order], order.index(found.right))
+    return _moved(Choices([found.options[place] for place in order], order.index(found.right)), row)
 
 
 def prompt(row: Row) -> str:
@@ -117,7 +129,7 @@ def prompt(row: Row) -> str:
 
 def towervision_prompt(row: Row) -> str:
     """Return the prompt of TowerVision, with one option on each line."""
-    found = choices(row["Translated_Answer"])
+    found = in_order(row)
     assert found is not None, "rows that cannot be read are dropped"
     return f"{_TOWERVISION} {row['Translated_Question']}\n" + "\n".join(found.options)
 
@@ -142,7 +154,7 @@ def _true_false_score(right: str, answer: str) -> Score:
 
 def towervision_score(row: Row, answer: str) -> Score:
     """Return the exact match of TowerVision, where case and periods matter, and the option that an answer names."""
-    found = choices(row["Translated_Answer"])
+    found = in_order(row)
     assert found is not None, "rows that cannot be read are dropped"
     text = answer.split("\n\n")[0].strip()
     letter = chosen_letter(text, LETTERS[: len(found.options)], found.options)
@@ -181,6 +193,18 @@ def _chance(row: Row) -> float:
     return 1 / len(found.options) if found else 0.5
 
 
+def _rotation(read: Callable[[Row], Choices | None]) -> Rotation:
+    def found(row: Row) -> Choices:
+        return (read(row) if row["Question_Type"] == CHOICE else None) or Choices([], 0)
+
+    return Rotation(
+        options=lambda row: found(row).options,
+        right=lambda row: found(row).right,
+        turn=lambda row, shift: {**row, SHIFT: shift},
+        question=lambda row: row["Translated_Question"],
+    )
+
+
 JUDGE = "Questions with short and long answers need a judge and are left out."
 ALM_BENCH = Benchmark(
     name="alm_bench",
@@ -206,6 +230,7 @@ ALM_BENCH = Benchmark(
     item=lambda row: row["ID"].strip(),
     language=language,
     facets=facets,
+    rotation=_rotation(shuffled),
     max_tokens=32,
     chance=_chance,
     unverified=("The protocol of the scores of CulturalPangea.",),
@@ -219,6 +244,7 @@ TOWERVISION = dataclasses.replace(
     score=towervision_score,
     has_reference=True,
     drop=towervision_drop,
+    rotation=_rotation(in_order),
     max_tokens=128,
     metric="exact match",
     unverified=(),

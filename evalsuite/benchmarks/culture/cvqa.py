@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score, code_of, draw
+from evalsuite.benchmarks.rotation import Rotation, moved, moved_place
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.reference_letter import DRAWN_FROM, reference_letter
@@ -90,6 +91,22 @@ def facets(row: Row) -> Mapping[str, str]:
     return {"country": subset(row)[1], "category": row["Category"]}
 
 
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options, in both languages."""
+    count = len(row["Options"])
+    options = {name: moved(row[name], shift) for name in ("Options", "Translated Options")}
+    return {**row, **options, "Label": moved_place(row["Label"], shift, count)}
+
+
+def _rotation(question: str, options: str) -> Rotation:
+    return Rotation(
+        options=lambda row: row[options] if len(row["Options"]) == len(row["Translated Options"]) else [],
+        right=lambda row: row["Label"],
+        turn=turned,
+        question=lambda row: row[question],
+    )
+
+
 CVQA = Benchmark(
     name="cvqa",
     title="CVQA, native language",
@@ -114,6 +131,7 @@ CVQA = Benchmark(
     item=lambda row: row["ID"],
     language=language,
     facets=facets,
+    rotation=_rotation("Question", "Options"),
     max_tokens=16,
     chance=lambda row: 1 / len(row["Options"]),
     unverified=("Whether published scores are means over questions or over the 39 subsets.",),
@@ -130,6 +148,7 @@ ENGLISH = dataclasses.replace(
     prompt=english_prompt,
     score=english_score,
     language=lambda row: "en",
+    rotation=_rotation("Translated Question", "Translated Options"),
     anchors=(
         Anchor("Pangea-7B", "en", 64.4, "Pangea project page", False),
         Anchor("GPT-4o", "en", 79.1, "Pangea project page", False),

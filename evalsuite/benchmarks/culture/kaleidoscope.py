@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from evalsuite.benchmarks.base import IMAGE_MARK, Anchor, Benchmark, Row, Score, found_images
+from evalsuite.benchmarks.rotation import Rotation, moved, moved_place
 from evalsuite.data.side_images import ImageFiles
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
@@ -191,6 +192,12 @@ def facets(row: Row) -> Mapping[str, str]:
     return found | {"has image": "yes" if has_image(row) else "no"}
 
 
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options."""
+    found = options(row)
+    return {**row, "options": moved(found, shift), "answer": moved_place(row["answer"], shift, len(found))}
+
+
 SOURCE = Source(repo="CohereLabs/kaleidoscope")
 KALEIDOSCOPE = Benchmark(
     name="kaleidoscope",
@@ -221,6 +228,9 @@ KALEIDOSCOPE = Benchmark(
     item=lambda row: str(row["number"]),
     language=lambda row: row["language"],
     facets=facets,
+    rotation=Rotation(
+        options=options, right=lambda row: row["answer"], turn=turned, question=lambda row: row["question"]
+    ),
     max_tokens=1024,
     chance=lambda row: 1 / len(options(row)),
     deviations=("Answers are greedy. Those of published scores were drawn with temperature 0.7 and top-p 0.9.",),

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any
 
 from evalsuite.benchmarks.base import IMAGE_MARK, Anchor, Benchmark, Row, Score, code_of, draw
+from evalsuite.benchmarks.rotation import Rotation, moved, moved_place
 from evalsuite.data.images import ABSENT
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
@@ -18,6 +19,7 @@ from evalsuite.metrics.reference_letter import DRAWN_FROM, reference_letter
 
 LANGUAGES = ("afrikaans", "chinese", "english", "italian", "portuguese", "thai", "vietnamese")
 NUM_IMAGES = 10
+LETTERS = "ABCDEFGH"
 _PLACEHOLDER = re.compile(r"\(image\)\[[^\]]+\]")
 _OPTION_LABEL = re.compile(r"^[\(（]?[A-Da-d\d][\)）\.\s]+\s*")
 _NUMBER = re.compile(r"\(?(\d)\)?")
@@ -71,8 +73,7 @@ def score(row: Row, answer: str) -> Score:
     """Return the scores of an answer."""
     letter = reference_letter(answer, row["options"])
     predicted = letter or draw(DRAWN_FROM, f"{row['language']} {row['id']}")
-    letters = "ABCDEFGH"[: len(row["options"])]
-    found = chosen_letter(answer, letters, [_OPTION_LABEL.sub("", option) for option in row["options"]])
+    found = chosen_letter(answer, LETTERS[: len(row["options"])], texts_of_options(row))
     return Score(
         reference=float(predicted == gold(row["answer_text"])),
         robust=float(found is not None and found == robust_gold(row["answer_text"])),
@@ -88,7 +89,7 @@ def robust_gold(answer: str) -> str | None:
         return None
     if bare.isdigit() and bare != "0":
         return chr(ord("A") + int(bare) - 1)
-    return bare.upper() if bare.upper() in "ABCDEFGH" else None
+    return bare.upper() if bare.upper() in LETTERS else None
 
 
 def drop(row: Row) -> str | None:
@@ -103,6 +104,30 @@ def drop(row: Row) -> str | None:
 def facets(row: Row) -> Mapping[str, str]:
     """Return subject and level of a row."""
     return {"subject": row["subject_category"], "level": row["level"]}
+
+
+def texts_of_options(row: Row) -> list[str]:
+    """Return the options without their labels."""
+    return [_OPTION_LABEL.sub("", option) for option in row["options"]]
+
+
+def right(row: Row) -> int | None:
+    """Return the place of the right option."""
+    letter = robust_gold(row["answer_text"])
+    return None if letter is None else LETTERS.index(letter)
+
+
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options. They get labels, which the prompt removes."""
+    found, place = moved(texts_of_options(row), shift), right(row)
+    assert place is not None, "rows without it are left out"
+    # The label of a fifth option is only removed if it is a digit.
+    labels = [*LETTERS[:4], "5", "6", "7", "8"]
+    return {
+        **row,
+        "options": [f"{label}. {text}" for label, text in zip(labels, found, strict=False)],
+        "answer_text": LETTERS[moved_place(place, shift, len(found))],
+    }
 
 
 M3EXAM = Benchmark(
@@ -129,6 +154,12 @@ M3EXAM = Benchmark(
     item=lambda row: f"{row['language']} {row['id']}",
     language=lambda row: code_of(row["split"].capitalize()),
     facets=facets,
+    rotation=Rotation(
+        options=texts_of_options,
+        right=right,
+        turn=turned,
+        question=lambda row: "\n".join([*row["background_description"], row["question_text"]]),
+    ),
     max_tokens=16,
     other_max_tokens={"chinese": 32},
     chance=lambda row: 1 / len(row["options"]) if row["options"] else 0.0,

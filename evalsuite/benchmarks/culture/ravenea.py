@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalsuite.benchmarks.base import Benchmark, Expansion, Row, Score, found_images
+from evalsuite.benchmarks.rotation import Rotation, labeled, moved, moved_place
 from evalsuite.data.side_images import ImageFiles
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
@@ -66,6 +67,19 @@ def facets(row: Row) -> Mapping[str, str]:
     return {"country": row["country"]}
 
 
+def options(row: Row) -> list[str]:
+    """Return the options without labels; none if the labels are not those of their order."""
+    texts = [_LABEL.sub("", option) for option in row["labeled"]]
+    return texts if labeled(texts) == row["labeled"] else []
+
+
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options."""
+    found = options(row)
+    right = moved_place(LETTERS.index(row["right"]), shift, len(found))
+    return {**row, "labeled": labeled(moved(found, shift)), "right": LETTERS[right]}
+
+
 SOURCE = Source(repo="jaagli/ravenea", revision="ff5a212a9bfa1515f82e0930b37b7d64e3e9ee2e")
 ARCHIVE = "ravenea.zip"
 RAVENEA = Benchmark(
@@ -87,6 +101,12 @@ RAVENEA = Benchmark(
     item=lambda row: f"{row['file_name']} {row['question']}",
     cluster=lambda row: row["file_name"],
     facets=facets,
+    rotation=Rotation(
+        options=options,
+        right=lambda row: LETTERS.index(row["right"]),
+        turn=turned,
+        question=lambda row: row["question"],
+    ),
     max_tokens=2048,
     chance=lambda row: 1 / len(row["labeled"]),
     deviations=("Images are sent upright. The reference ignores their EXIF orientation.",),

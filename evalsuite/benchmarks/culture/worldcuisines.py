@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from evalsuite.benchmarks.base import Anchor, Benchmark, Row, Score
+from evalsuite.benchmarks.rotation import Rotation, moved, moved_place
 from evalsuite.data.side_images import SideImages
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_number
@@ -20,6 +21,7 @@ _PROMPT_TYPES = {"1": "no context", "2": "origin", "3": "context", "4": "adversa
 _LABEL = re.compile(r"(\d+)\.")
 _DIGITS = re.compile(r"\d+")
 _MOST_DIGITS = 100
+_OPTIONS = re.compile("\n".join(rf"{number}\. (.+)" for number in range(1, NUM_OPTIONS + 1)))
 _PHOTOS = 8
 """Most photos of a dish."""
 
@@ -87,6 +89,20 @@ def facets(row: Row) -> Mapping[str, str]:
     return {"variety": row["lang"], "prompt": _PROMPT_TYPES.get(str(row["prompt_type"]), str(row["prompt_type"]))}
 
 
+def options(row: Row) -> list[str]:
+    """Return the options in the prompt; none if they are not readable."""
+    found = _OPTIONS.findall(row["multi_choice_prompt"])
+    return list(found[0]) if len(found) == 1 else []
+
+
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options in its prompt."""
+    lines = [f"{number}. {text}" for number, text in enumerate(moved(options(row), shift), 1)]
+    place = moved_place(row["multi_choice_answer"] - 1, shift, NUM_OPTIONS)
+    prompt = _OPTIONS.sub(lambda match: "\n".join(lines), row["multi_choice_prompt"])
+    return {**row, "multi_choice_prompt": prompt, "multi_choice_answer": place + 1}
+
+
 CHOICE = Benchmark(
     name="worldcuisines",
     title="WorldCuisines, multiple choice, small",
@@ -117,6 +133,13 @@ CHOICE = Benchmark(
     cluster=lambda row: str(row["food_id"]),
     language=language,
     facets=facets,
+    rotation=Rotation(
+        options=options,
+        right=lambda row: row["multi_choice_answer"] - 1,
+        turn=turned,
+        question=lambda row: _OPTIONS.split(row["multi_choice_prompt"])[0],
+        labels=lambda row: "12345",
+    ),
     max_tokens=50,
     chance=lambda row: 1 / NUM_OPTIONS,
     deviations=(
@@ -135,6 +158,7 @@ OPEN = dataclasses.replace(
     title="WorldCuisines, open answers, small",
     prompt=lambda row: row["open_ended_prompt"],
     score=open_score,
+    rotation=None,
     from_all=answers_of_all_languages,
     chance=lambda row: 0.0,
     metric="accuracy in the language of the question",

@@ -6,6 +6,7 @@ Reference: open-compass/VLMEvalKit, `vlmeval/dataset/image_mcq.py` and `can_infe
 import re
 
 from evalsuite.benchmarks.base import Benchmark, Row, Score
+from evalsuite.benchmarks.rotation import Rotation, moved
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 
@@ -73,6 +74,14 @@ def drop(row: Row) -> str | None:
     return None if row["answer"].strip() in options(row) else "the right answer is not an option"
 
 
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options. Cells without an option stay empty."""
+    found = options(row)
+    texts = dict(zip(found, moved(list(found.values()), shift), strict=True))
+    letters = moved(list(found), -shift)
+    return {**row, **texts, "answer": letters[list(found).index(row["answer"].strip())]}
+
+
 MMMB = Benchmark(
     name="mmmb",
     title="MMMB",
@@ -87,6 +96,13 @@ MMMB = Benchmark(
     item=lambda row: row["index"],
     cluster=lambda row: row["index"],
     facets=lambda row: {"category": row["category"]} if row.get("category") else {},
+    rotation=Rotation(
+        options=lambda row: list(options(row).values()),
+        right=lambda row: list(options(row)).index(row["answer"].strip()),
+        turn=turned,
+        question=lambda row: f"{row.get('hint') or ''}\n{row['question']}",
+        labels=lambda row: list(options(row)),
+    ),
     max_tokens=64,
     chance=lambda row: 1 / len(options(row)),
     unverified=("The number of questions.",),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalsuite.benchmarks.base import IMAGE_MARK, Anchor, Benchmark, Row, Score, draw
+from evalsuite.benchmarks.rotation import LETTERS, Rotation, moved, moved_place
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import normalized
@@ -139,6 +140,24 @@ def facets(row: Row) -> Mapping[str, str]:
     return {"subject": subject(row), "question type": row["question_type"]}
 
 
+def texts_of_options(row: Row) -> list[str]:
+    """Return the texts of the options; none of an open question."""
+    return list(options(row).values()) if row["question_type"] == MULTIPLE_CHOICE else []
+
+
+def right(row: Row) -> int | None:
+    """Return the place of the right option, None if it is not one of them."""
+    place = LETTERS.find(row["answer"]) if isinstance(row["answer"], str) and len(row["answer"]) == 1 else -1
+    return place if place >= 0 else None
+
+
+def turned(row: Row, shift: int) -> Row:
+    """Return a row with moved options."""
+    found, place = moved(texts_of_options(row), shift), right(row)
+    assert place is not None, "rows without it are left out"
+    return {**row, "options": repr(found), "answer": LETTERS[moved_place(place, shift, len(found))]}
+
+
 XMMMU = Benchmark(
     name="xmmmu",
     title="xMMMU",
@@ -160,6 +179,7 @@ XMMMU = Benchmark(
     item=lambda row: row["id"],
     cluster=lambda row: row["id"],
     facets=facets,
+    rotation=Rotation(options=texts_of_options, right=right, turn=turned, question=lambda row: row["question"]),
     max_tokens=16,
     chance=chance,
     deviations=(

@@ -8,6 +8,8 @@ class Passes(NamedTuple):
 
     repeat: int = 1
     """Number of passes over the questions as they are, with that of the scores."""
+    rotate_options: bool = False
+    """Whether questions are asked with their options in all rotations."""
 
 
 ONE_PASS = Passes()

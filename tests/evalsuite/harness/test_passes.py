@@ -1,10 +1,12 @@
 """Further passes over the questions of a run, by an endpoint whose answers are known."""
 
 import shutil
+from dataclasses import replace
 
 import orjson
 import pytest
 
+from evalsuite.benchmarks.culture import cvqa as cvqa_module
 from evalsuite.harness import suite
 from evalsuite.harness.passes.repeats import flips
 from evalsuite.harness.passes.settings import Passes
@@ -12,7 +14,7 @@ from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import passes as lines
 from pangea_cultural.endpoint.client import Answer, Likelihood
-from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
@@ -144,3 +146,87 @@ def test_export_is_repeated_with_its_images_only(cvqa, tmp_path):
         "export, choice, 2 passes",
         "export, open, 2 passes",
     ]
+
+
+RIGHT = {"0?": "akpu", "1?": "garri", "2?": "ji"}
+"""Right options of CVQA by the end of the question."""
+
+
+def knows(text, number):
+    right = next(option for end, option in RIGHT.items() if end in text)
+    return next(line.split(".")[0][-1] for line in text.splitlines() if line.rstrip().endswith(f". {right}"))
+
+
+def test_model_that_prefers_a_position_is_right_in_no_question_everywhere(cvqa, finished, run):
+    endpoint = Endpoint(lambda text, number: "A")
+    (part,) = evaluate(endpoint, run, cvqa, rotate_options=True)["benchmarks"]
+    rotations = part.pop("rotations")
+    assert part == finished[1]["benchmarks"][0] and len(endpoint.asked) == rotations["asked"] == 9
+    assert rotations["n"] == 3 and rotations["mean"]["mean"] == 0.25
+    assert rotations["all_right"]["mean"] == 0 and rotations["all_right"]["high"] > 0
+    assert (rotations["chance"], rotations["chance_all_right"]) == (0.25, 0.25**4)
+    assert [row["chosen"] for row in rotations["positions"]] == [12, 0, 0, 0]
+    assert [(row["score"]["n"], row["score"]["mean"]) for row in rotations["positions"]] == [(3, 1), *[(3, 0)] * 3]
+    assert (rotations["unparsed"], rotations["left_out"], rotations["missing"]) == (0, {}, {})
+    (line,) = lines.lines({"benchmarks": [part | {"rotations": rotations}]})
+    assert "right in all rotations 0.0 [" in line and "(chance 0.39 %) of 3 questions" in line
+    assert line.endswith("chosen and expected positions 1: 12 of 3, 2: 0 of 3, 3: 0 of 3, 4: 0 of 3")
+
+
+def test_model_that_knows_the_answer_is_right_everywhere(cvqa, tmp_path):
+    (part,) = evaluate(Endpoint(knows), tmp_path / "run", cvqa, rotate_options=True)["benchmarks"]
+    assert part["rotations"]["all_right"]["mean"] == part["rotations"]["mean"]["mean"] == 1
+    assert [(row["chosen"], row["score"]["mean"]) for row in part["rotations"]["positions"]] == [(3, 1)] * 4
+
+
+def test_killed_rotation_asks_only_what_it_lacks(cvqa, run):
+    evaluate(Endpoint(knows), run, cvqa, rotate_options=True)
+    answers = run / "benchmarks/cvqa/rotation-2.jsonl"
+    answers.write_bytes(answers.read_bytes()[:-20])
+    endpoint = Endpoint(knows)
+    (part,) = evaluate(endpoint, run, cvqa, rotate_options=True)["benchmarks"]
+    assert len(endpoint.asked) == 1 and part["rotations"]["n"] == 3
+
+
+def test_question_without_all_its_rotations_is_missing(cvqa, run):
+    def refuse(text, number):
+        if "0?" in text:
+            raise NoAnswerError("status 400", "No answer. Raise the limit.")
+        return "A"
+
+    (part,) = evaluate(Endpoint(refuse), run, cvqa, rotate_options=True, allow_missing=3)["benchmarks"]
+    assert (part["rotations"]["n"], part["rotations"]["missing"]) == (2, {"status 400": 3})
+
+
+def test_rotated_prompt_that_changes_is_asked_again(cvqa, run, monkeypatch):
+    evaluate(Endpoint(knows), run, cvqa, rotate_options=True)
+    (questions,) = cvqa[1]
+    rotation = replace(questions.benchmark.rotation, turn=lambda row, shift: cvqa_module.turned(row, -shift))
+    other = replace(questions, benchmark=replace(questions.benchmark, rotation=rotation))
+    endpoint = Endpoint(knows)
+    evaluate(endpoint, run, (cvqa[0], [other]), rotate_options=True)
+    # Moved by one place to the left instead of the right; by two places, it is the same.
+    assert len(endpoint.asked) == 6
+
+
+def test_options_of_an_export_are_rotated_if_they_have_letters(cvqa, tmp_path, monkeypatch):
+    export = tiny.write_export(tmp_path / "export")
+    results = evaluate(Endpoint(lambda *_: "A"), tmp_path / "run", (cvqa[0], []), export=export, rotate_options=True)
+    assert results["rotations"] == {"choose_by": "likelihood"}
+    (line,) = lines.lines(results)
+    assert line == "export: options are compared by likelihood and have no positions, so they are not rotated"
+
+    async def choose(self, image, text, choices):
+        raise NoLikelihoodsError("The endpoint gives no likelihoods. Ask for letters.")
+
+    monkeypatch.setattr(Endpoint, "choose", choose)
+    endpoint = Endpoint(lambda *_: "B")
+    results = evaluate(endpoint, tmp_path / "run", (cvqa[0], []), export=export, rotate_options=True)
+    rotations = results["rotations"]
+    assert (rotations["n"], rotations["asked"], rotations["mean"]["mean"]) == (2, 6, 0.25)
+    assert [row["chosen"] for row in rotations["positions"]] == [0, 8, 0, 0]
+
+
+def test_run_without_options_cannot_rotate_them(cvqa, tmp_path):
+    with pytest.raises(UserError, match="No benchmark of the run has options to rotate"):
+        evaluate(Endpoint(knows), tmp_path / "run", (cvqa[0], []), rotate_options=True)
