@@ -5,7 +5,7 @@ RUN/benchmarks/NAME/
   judgments.jsonl   what a judge said about the answers, if the benchmark needs one
   prediction.jsonl   the file for the task's organizers, if the benchmark has one; also as a ZIP archive
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
-  repeat-2.jsonl     those of a second pass, if one was wanted; rotation-1.jsonl has those with moved options
+  passes/            answers of further passes, if they were wanted, and their cost
   cost.json          requests, tokens and seconds
   examples.json      examples for the report, whose images are in examples/
   lighteval/         lighteval's own results and details

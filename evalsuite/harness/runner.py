@@ -6,7 +6,7 @@ runs/NAME/
   gray.png           the image of a control
   examples.json      examples for the report, whose images are in examples/
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
-  repeat-2.jsonl     those of a second pass, if one was wanted; rotation-1.jsonl has those with moved options
+  passes/            answers of further passes, if they were wanted, and their cost
   cost.json          requests, tokens and seconds
   lighteval/         lighteval's own results and details
 """

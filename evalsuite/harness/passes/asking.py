@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from evalsuite.harness.endpoint_model import EndpointModel
 
+FOLDER = "passes"
+"""Folder of the files of passes inside that of the answers. It has a cost.json of its own."""
 Stored = Mapping[str, Mapping[str, Any]]
 """Stored answers by item."""
 

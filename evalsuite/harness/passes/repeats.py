@@ -1,7 +1,7 @@
 """Repeats: the same questions again, and how often the answers of two passes differ.
 
 Greedy answers of a server differ between runs, because batches differ. The pass of the run itself is the first one.
-RUN/repeat-2.jsonl and RUN/benchmarks/NAME/repeat-2.jsonl have the answers of the second pass.
+RUN/passes/repeat-2.jsonl and RUN/benchmarks/NAME/passes/repeat-2.jsonl have the answers of the second pass.
 """
 
 from collections import Counter
@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.export import Item as ExportItem
 from evalsuite.harness.export.answers import scored
-from evalsuite.harness.passes.asking import Asker, Stored, asked, export_asker, published_asker, requests_at_a_time
+from evalsuite.harness.passes.asking import (
+    FOLDER,
+    Asker,
+    Stored,
+    asked,
+    export_asker,
+    published_asker,
+    requests_at_a_time,
+)
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
@@ -138,7 +146,7 @@ def _compared(
     missing: Counter[str] = Counter()
     for number in range(2, count + 1):
         words = f"{title}, repeat {number} of {count}"
-        found = asked(subject, ask, len(names), folder / f"repeat-{number}.jsonl", words, reporter)
+        found = asked(subject, ask, len(names), folder / FOLDER / f"repeat-{number}.jsonl", words, reporter)
         passes.append(found.answers)
         missing += found.missing
     keys = [key for key in names if all(key in answers and not answers[key].get("error") for answers in passes)]

@@ -1,7 +1,7 @@
 """Rotations: the same questions with moved options, until the right one has stood at each position once.
 
-The pass of the run itself is the first rotation. RUN/benchmarks/NAME/rotation-1.jsonl has the answers of the next one,
-with options moved by one place; RUN/rotation-1.jsonl those of an export that is asked for letters.
+The pass of the run itself is the first rotation. RUN/benchmarks/NAME/passes/rotation-1.jsonl has the answers of the
+next one, with options moved by one place; RUN/passes/rotation-1.jsonl those of an export that is asked for letters.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from evalsuite.benchmarks.export import LETTER, LETTERS
 from evalsuite.benchmarks.export import Item as ExportItem
 from evalsuite.benchmarks.rotation import Rotation, left_out, moved
 from evalsuite.harness.export.answers import scored
-from evalsuite.harness.passes.asking import Asker, asked, export_asker, published_asker
+from evalsuite.harness.passes.asking import FOLDER, Asker, asked, export_asker, published_asker
 from evalsuite.harness.passes.positions import Turn, rotation_figures
 from evalsuite.harness.passes.repeats import answered
 from evalsuite.harness.published import PublishedRun
@@ -142,7 +142,7 @@ def _asked(
         answers: Mapping[str, Mapping[str, Any]] = {}
         if shift:
             words = f"{title}, rotation {shift + 1} of {most}"
-            answers, lost = asked(subject, ask, len(keys), folder / f"rotation-{shift}.jsonl", words, reporter)
+            answers, lost = asked(subject, ask, len(keys), folder / FOLDER / f"rotation-{shift}.jsonl", words, reporter)
             missing += lost
         else:
             answers = stored_answers(folder / "answers.jsonl")

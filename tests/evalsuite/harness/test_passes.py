@@ -91,6 +91,9 @@ def test_repeats_of_a_finished_run_reuse_its_answers_and_leave_its_scores(cvqa, 
     (part,) = results["benchmarks"]
     assert results["run"] == str(run) and len(endpoint.asked) == 3
     repeats = part.pop("repeats")
+    # The cost of the scores is still theirs alone.
+    folders = [folder / "benchmarks/cvqa/cost.json" for folder in (run, finished[0])]
+    assert folders[0].read_bytes() == folders[1].read_bytes()
     assert part == finished[1]["benchmarks"][0]
     assert (repeats["passes"], repeats["n"], repeats["asked"], repeats["missing"]) == (2, 3, 3, {})
     assert (repeats["texts_differ"], repeats["answers_differ"]) == (3, 1)
@@ -112,7 +115,7 @@ def test_answers_that_alternate_flip_in_two_of_three_pairs(cvqa, run):
 
 def test_killed_pass_asks_only_what_it_lacks(cvqa, run):
     evaluate(Endpoint(lambda text, number: "A"), run, cvqa, repeat=2)
-    answers = run / "benchmarks/cvqa/repeat-2.jsonl"
+    answers = run / "benchmarks/cvqa/passes/repeat-2.jsonl"
     answers.write_bytes(answers.read_bytes()[:-20])
     endpoint = Endpoint(lambda text, number: "A")
     (part,) = evaluate(endpoint, run, cvqa, repeat=2)["benchmarks"]
@@ -140,7 +143,7 @@ def test_export_is_repeated_with_its_images_only(cvqa, tmp_path):
     choice, questions = results["repeats"]["choice"], results["repeats"]["open"]
     assert choice["choose_by"] == "likelihood" and (choice["n"], choice["asked"], choice["texts_differ"]) == (2, 2, 0)
     assert (questions["n"], questions["answers_differ"]) == (2, 0)
-    rows = (tmp_path / "run/repeat-2.jsonl").read_bytes().splitlines()
+    rows = (tmp_path / "run/passes/repeat-2.jsonl").read_bytes().splitlines()
     assert all(orjson.loads(row)["item"].endswith("|image") for row in rows) and len(rows) == 4
     assert [line.split(":")[0] for line in lines.lines(results)] == [
         "export, choice, 2 passes",
@@ -181,7 +184,7 @@ def test_model_that_knows_the_answer_is_right_everywhere(cvqa, tmp_path):
 
 def test_killed_rotation_asks_only_what_it_lacks(cvqa, run):
     evaluate(Endpoint(knows), run, cvqa, rotate_options=True)
-    answers = run / "benchmarks/cvqa/rotation-2.jsonl"
+    answers = run / "benchmarks/cvqa/passes/rotation-2.jsonl"
     answers.write_bytes(answers.read_bytes()[:-20])
     endpoint = Endpoint(knows)
     (part,) = evaluate(endpoint, run, cvqa, rotate_options=True)["benchmarks"]
