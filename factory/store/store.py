@@ -62,8 +62,9 @@ class Store:
         store = cls(connection, path)
         try:
             if not read_only:
-                # No other process writes to an open store, so they are of a killed build.
-                shutil.rmtree(store.scratch, ignore_errors=True)
+                # No other process writes to an open store, so they are of a killed build. DuckDB keeps its own ones.
+                for left in (store.scratch, path.with_name(f"{path.name}.tmp")):
+                    shutil.rmtree(left, ignore_errors=True)
             store._require_schema(path, read_only)
         except BaseException:
             connection.close()

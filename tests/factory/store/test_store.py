@@ -116,12 +116,14 @@ def test_a_store_in_a_folder_of_any_other_name_keeps_its_rows(tmp_path, name):
         assert store.value("SELECT count(*) FROM rejection") == 2
 
 
-def test_what_a_killed_build_left_in_the_scratch_folder_is_removed(tmp_path):
+def test_temporary_data_of_a_killed_build_is_removed(tmp_path):
     path = tmp_path / "store.duckdb"
     with Store.open(path) as store:
-        (store.scratch / "rows").mkdir(parents=True)
-        scratch = store.scratch
+        left = [store.scratch / "rows", tmp_path / "store.duckdb.tmp/duckdb_temp_1_0_owner"]
+    for file in left:
+        file.parent.mkdir()
+        file.touch()
     Store.open(path, read_only=True).connection.close()
-    assert scratch.exists()
+    assert all(file.exists() for file in left)
     Store.open(path).connection.close()
-    assert not scratch.exists()
+    assert [*tmp_path.iterdir()] == [path]
