@@ -22,6 +22,8 @@ from pangea_cultural.utils import pages
 from pangea_cultural.utils.files import read_json
 
 PACKAGE = "evalsuite.report"
+MAX_IMAGES = 8_000_000
+"""Characters of all images of a page. Pages stay below 15 MB, so that mails and issues take them."""
 FOLDED = 4
 """Tables of benchmarks above which they are folded. In print, they never are."""
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -45,7 +47,7 @@ def render(runs: Sequence[FinishedRun], content: dict[str, Any]) -> str:
         held_out_charts=charts.named(*_held_out(runs)),
         cuts=figures.cuts(content),
         is_long=sum(len(run.published) for run in runs) > FOLDED,
-        examples=[example | _shown(runs[0], example) for example in content["examples"]],
+        examples=_examples(runs[0], content["examples"]),
         costs=costs.costs(content),
         sections=[_section(run, record, charts) for run, record in zip(runs, content["repeat"], strict=True)],
         columns=terminal.HEADERS,
@@ -156,8 +158,18 @@ def _published(part: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shown(run: FinishedRun, example: dict[str, Any]) -> dict[str, Any]:
-    """Return what only the page shows of an example: its images, and the direction of its language."""
+def _examples(run: FinishedRun, examples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return examples with their images, until the page has enough of them."""
+    found, left = [], MAX_IMAGES
+    for example in examples:
+        sources = [source for name in example["images"] if left > 0 and (source := _source(run.folder / name))]
+        left -= sum(map(len, sources))
+        found.append(example | _language(example) | {"sources": sources})
+    return found
+
+
+def _language(example: dict[str, Any]) -> dict[str, str]:
+    """Return the name, tag and direction of the language of an example."""
     code = example["language"]
     direction: str
     try:
@@ -165,7 +177,6 @@ def _shown(run: FinishedRun, example: dict[str, Any]) -> dict[str, Any]:
     except UserError:
         direction = "auto"
     return {
-        "sources": [source for name in example["images"] if (source := _source(run.folder / name))],
         "language_name": published.language_name(code),
         "language_tag": code if _TAG.fullmatch(code) else "",
         "direction": direction,

@@ -48,7 +48,7 @@ def _shares(cells: Sequence[dict[str, Any]], letter: str, key: str, title: str, 
             | {
                 "value": percent,
                 "label": f"{percent:.0f}{'*' if weak else ''}",
-                "ink": DARK if percent > 55 else LIGHT,
+                "ink": DARK if percent > 50 else LIGHT,
                 "figure": f"{percent:.1f} %{interval} of {cell['n']:,}",
             }
         )
@@ -65,11 +65,13 @@ def _differences(comparison: dict[str, Any], cells: Sequence[dict[str, Any]], or
     """Return the map of differences in points. An arrow marks those that are shown."""
     a, b = comparison["letters"]
     names = {(cell["benchmark"], cell["language"]): cell for cell in cells}
+    found = {(row["benchmark"], row["language"]): row for row in comparison["cells"] if row["difference"] is not None}
     values = []
-    for row in comparison["cells"]:
-        cell = names.get((row["benchmark"], row["language"]))
-        if row["difference"] is None or cell is None:
+    # Languages stand in the order of the other maps.
+    for key, cell in names.items():
+        if key not in found:
             continue
+        row = found[key]
         points = round(100 * row["difference"], 1)
         arrow = {"A better": "▲", "B better": "▼"}.get(row["verdict"], "")
         low, high = row["low"], row["high"]

@@ -47,6 +47,9 @@ def test_heat_map_draws_the_figures_of_the_results(compared):
     names = {"German": "de", "Arabic": "ar", "Dutch": "nl", "Ukrainian": "uk"}
     drawn = {(value["benchmark"], names[value["language"]]): value["value"] for value in charts[0].values}
     assert {key: value for key, value in drawn.items() if not key[0].startswith("export")} == expected
+    assert [list(dict.fromkeys(value["language"] for value in chart.values)) for chart in charts[:3]] == [
+        ["Arabic", "German", "Ukrainian", "Dutch"]
+    ] * 3, "languages stand in the same order in all tabs"
     # The SVG says the same to screen readers.
     labels = re.findall(r'aria-label="[^"]*?figure: ([\d.]+) %', charts[0].svg)
     assert sorted(map(float, labels)) == sorted(drawn.values())
@@ -173,12 +176,19 @@ def test_runs_stand_beside_each_other_in_tables(compared):
     assert "A - B" in languages.headers
 
 
-def test_command_writes_three_files_and_prints_the_verdicts(compared, tmp_path):
-    runs = [str(compared[0] / name) for name in ("a", "b")]
-    result = CliRunner().invoke(pcult, ["report", *runs, "--out", str(tmp_path / "page.html")], catch_exceptions=False)
+def test_command_compares_the_first_run_with_each_other_one(tmp_path):
+    runs = [
+        made_runs.write(tmp_path / name, {"maxm": made_runs.published_answers("maxm", seed, number=4)})
+        for seed, name in enumerate("abc")
+    ]
+    command = ["report", *map(str, runs), "--out", str(tmp_path / "page.html")]
+    result = CliRunner().invoke(pcult, command, catch_exceptions=False)
     assert result.exit_code == 0 and f"Report: {tmp_path / 'page.html'}" in result.output
-    assert "Claims that were fixed beforehand" in result.output
-    assert {path.name for path in tmp_path.iterdir()} == {"page.html", "page.md", "page.json"}
+    assert result.output.count("Claims that were fixed beforehand") == 2
+    assert {path.suffix for path in tmp_path.glob("page.*")} == {".html", ".md", ".json"}
+    written = orjson.loads((tmp_path / "page.json").read_bytes())
+    assert {row["pair"] for row in written["forest"]} == {"A - B", "A - C"}
+    assert "C better" not in result.output, "the terminal names the runs of each table A and B"
 
 
 def test_too_many_runs_are_one_error(tmp_path):

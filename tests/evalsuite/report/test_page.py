@@ -8,7 +8,8 @@ import orjson
 import pytest
 import vl_convert
 
-from evalsuite.report import html
+from evalsuite.report import content, html
+from evalsuite.report import page as page_module
 from evalsuite.report.charts import vega
 from pangea_cultural.utils import pages
 from tests.evalsuite.report import made_runs
@@ -125,6 +126,15 @@ def test_page_of_many_questions_is_small(tmp_path, monkeypatch):
     assert len(answers) == 20_000
     html.write([run], tmp_path / "page.html")
     assert (tmp_path / "page.html").stat().st_size < 15_000_000
+
+
+def test_images_of_a_page_are_limited(compared, tmp_path, monkeypatch):
+    (run, _) = content.opened([compared[0] / "a", compared[0] / "b"])
+    examples = [example for example in compared[1]["examples"] if example["images"]]
+    (whole,) = page_module._examples(run, examples[:1])[0]["sources"]
+    monkeypatch.setattr(page_module, "MAX_IMAGES", len(whole) + 1)
+    shown = page_module._examples(run, examples)
+    assert [len(example["sources"]) for example in shown[:3]] == [1, 1, 0] and len(shown) == len(examples)
 
 
 def test_svg_of_a_chart_has_no_ids_of_another_one():
