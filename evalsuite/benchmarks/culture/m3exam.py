@@ -73,7 +73,8 @@ def score(row: Row, answer: str) -> Score:
     """Return the scores of an answer."""
     letter = reference_letter(answer, row["options"])
     predicted = letter or draw(DRAWN_FROM, f"{row['language']} {row['id']}")
-    found = chosen_letter(answer, LETTERS[: len(row["options"])], texts_of_options(row))
+    texts = [_OPTION_LABEL.sub("", option) for option in row["options"]]
+    found = chosen_letter(answer, LETTERS[: len(texts)], texts)
     return Score(
         reference=float(predicted == gold(row["answer_text"])),
         robust=float(found is not None and found == robust_gold(row["answer_text"])),
@@ -106,9 +107,20 @@ def facets(row: Row) -> Mapping[str, str]:
     return {"subject": row["subject_category"], "level": row["level"]}
 
 
+def _parts(row: Row) -> list[tuple[str, str]]:
+    """Return label and text of each option. Labels from E on stay in the prompt, unless they are digits."""
+    parts = []
+    for place, option in enumerate(row["options"]):
+        own = re.match(rf"[\(（]?{LETTERS[place]}[\)）.]\s*", option) if 4 <= place < len(LETTERS) else None
+        match = _OPTION_LABEL.match(option) or own
+        end = match.end() if match else 0
+        parts.append((option[:end], option[end:]))
+    return parts
+
+
 def texts_of_options(row: Row) -> list[str]:
     """Return the options without their labels."""
-    return [_OPTION_LABEL.sub("", option) for option in row["options"]]
+    return [text for _, text in _parts(row)]
 
 
 def right(row: Row) -> int | None:
@@ -118,15 +130,16 @@ def right(row: Row) -> int | None:
 
 
 def turned(row: Row, shift: int) -> Row:
-    """Return a row with moved options. They get labels, which the prompt removes."""
-    found, place = moved(texts_of_options(row), shift), right(row)
+    """Return a row with moved texts of options. The labels stay where they are."""
+    parts, place = _parts(row), right(row)
     assert place is not None, "rows without it are left out"
-    # The label of a fifth option is only removed if it is a digit.
-    labels = [*LETTERS[:4], "5", "6", "7", "8"]
+    # The prompt would remove the beginning of some texts without a label.
+    labels = [label or f"{number}. " for number, (label, _) in enumerate(parts, 1)]
+    texts = moved([text for _, text in parts], shift)
     return {
         **row,
-        "options": [f"{label}. {text}" for label, text in zip(labels, found, strict=False)],
-        "answer_text": LETTERS[moved_place(place, shift, len(found))],
+        "options": [label + text for label, text in zip(labels, texts, strict=True)],
+        "answer_text": LETTERS[moved_place(place, shift, len(parts))],
     }
 
 

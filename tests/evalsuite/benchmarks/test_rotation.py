@@ -61,6 +61,20 @@ def test_rows_that_cannot_be_rotated_are_left_out_with_a_reason(questions):
     assert "no options to rotate" in reasons("xmmmu") and "no options to rotate" in reasons("alm_bench")
 
 
+def test_label_that_the_prompt_of_m3exam_keeps_stays_at_its_place():
+    benchmark = PUBLISHED["m3exam"]
+    row = {
+        **{"language": "italian", "subject_category": "math", "background_description": [], "id": 1},
+        **{"question_text": "Quale?", "answer_text": "E"},
+        "options": ["A. mercato", "B. chiesa", "C. 5 case", "D. stazione", "E. scuola"],
+    }
+    assert benchmark.rotation.left_out(row) is None
+    assert "(C) 5 case\n(D) stazione\n(E) E. scuola\n" in benchmark.prompt(row)
+    turned = benchmark.rotation.turn(row, 2)
+    assert "(B) scuola\n(C) mercato\n(D) chiesa\n(E) E. 5 case\n" in benchmark.prompt(turned)
+    assert benchmark.score(turned, "(B)").robust == benchmark.score(turned, "(B)").reference == 1
+
+
 @pytest.mark.parametrize(
     ("options", "question", "reason"),
     [
