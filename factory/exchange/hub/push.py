@@ -64,7 +64,12 @@ def push(folder: Path, repository: str, withdrawn: WithdrawalList = NOTHING, *, 
 def _require_data_set(folder: Path) -> None:
     if not (folder / DESCRIPTION).is_file() or not (folder / CARD).is_file():
         raise UserError(f"{folder} is not a data set with a card. Write one with `pcult data export`.")
-    count = len(_files(folder))
+    files, root = _files(folder), folder.resolve()
+    if outside := next((path for path in files if not path.resolve().is_relative_to(root)), None):
+        raise UserError(
+            f"{outside} is a link to a file outside of the data set. Put the file there, or remove the link."
+        )
+    count = len(files)
     if count > MAX_FILES:
         raise UserError(
             f"{folder} has {count:,} files, and the hub takes {MAX_FILES:,}. Export it with --format parquet."

@@ -1,6 +1,7 @@
 """Push and pull, against a server with the hub's HTTP API."""
 
 import logging
+import shutil
 
 import pytest
 
@@ -160,6 +161,18 @@ def test_only_data_sets_with_a_card_are_pushed(hub, castle_export, tmp_path, mon
     with pytest.raises(UserError, match="--format parquet"):
         push(tmp_path / "native")
     assert hub.requests == []
+
+
+def test_a_link_to_a_file_outside_is_not_sent(hub, in_formats, tmp_path):
+    folder = shutil.copytree(in_formats / "messages", tmp_path / "messages")
+    (tmp_path / "key").write_text("secret")
+    (folder / "notes.txt").symlink_to(tmp_path / "key")
+    with pytest.raises(UserError, match=r"notes\.txt is a link to a file outside"):
+        push(folder)
+    assert hub.requests == []
+    (folder / "notes.txt").unlink()
+    (folder / "notes.txt").symlink_to(folder / "README.md")
+    push(folder)
 
 
 def test_existing_folder_is_kept_without_overwrite(hub, in_formats, tmp_path):
