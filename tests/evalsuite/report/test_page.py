@@ -116,6 +116,9 @@ def test_gain_that_is_not_above_the_control_is_not_claimed(tmp_path):
     run = made_runs.write(tmp_path / "run", export=rows)
     found = html.write([run], tmp_path / "page.html")
     assert {row["verdict"] for row in found["forest"]} == {"no gain shown"}
+    assert [row["name"].partition(": ")[2] for row in found["forest"]] == [
+        *("all trained", "held out, answer also in a trained language", "held out, novel answer")
+    ], "shared and novel answers are never one claim"
     assert "no gain by the image is shown" in (tmp_path / "page.html").read_text()
 
 
