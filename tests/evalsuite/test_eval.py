@@ -125,7 +125,7 @@ def test_report_is_one_file_and_escapes_html(run, workspace):
     assert result.exit_code == 0
     page = (workspace / "runs/tiny-test-dev/report.html").read_text()
     assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "<b>A & B</b>" not in page
-    assert "default-src 'none'" in page, "nothing is loaded from elsewhere"
+    assert "default-src &#39;none&#39;;" in page, "nothing is loaded from elsewhere"
     assert page.count("<svg") >= 3
     assert "by chance 25 %" in page and "novel answer" in page
 

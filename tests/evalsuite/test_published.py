@@ -94,7 +94,7 @@ def test_report_shows_what_is_not_verified(run, workspace):
     assert result.exit_code == 0
     page = (workspace / "runs/all/report.html").read_text()
     assert "MaRVL (accuracy)" in page and "no public source quotes it" in page
-    assert "default-src 'none'" in page, "nothing is loaded from elsewhere"
+    assert "default-src &#39;none&#39;;" in page, "nothing is loaded from elsewhere"
 
 
 def test_second_run_asks_only_what_is_missing(run, server, workspace, data):
