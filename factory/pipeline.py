@@ -379,9 +379,12 @@ def _run(build: Build, stage: Stage, fingerprint: str) -> None:
 
 def _start_over(store: Store, stage: Stage, fingerprint: str) -> None:
     """Delete the rows of this stage and of all later ones: they are from another recipe, or an earlier state of it."""
-    stale = STAGES[STAGES.index(stage) :]
+    # A stage has a row in `stage` before it writes any other: deleting nothing takes a tenth of a small build.
+    started = {row[0] for row in store.rows("SELECT DISTINCT split_part(name, ' ', 1) FROM stage")}
     with store.transaction():
-        for other in stale:
+        for other in STAGES[STAGES.index(stage) :]:
+            if other.name not in started:
+                continue
             for table in other.tables:
                 store.execute(f"DELETE FROM {table}")
             store.execute("DELETE FROM rejection WHERE stage = ?", [other.name])

@@ -22,13 +22,13 @@ MIN_QUESTIONS = 200
 """Number of questions from which a group is judged."""
 LEVELS = {
     "all": "'all'",
-    "even": "'even'",
+    "even": "CASE WHEN even THEN 'even' END",
     "languages": "CASE WHEN held_out THEN 'held-out' ELSE 'trained' END",
     "language": "language",
     "property": "property || CASE WHEN held_out THEN ' held-out' ELSE ' trained' END",
     "property language": "property || ' ' || language",
 }
-"""Names of groups by level, in SQL. `even` has the questions whose answers options can hide."""
+"""Names of groups by level, in SQL. `even` has the questions whose answers options can hide; others have no name."""
 Verdict = Literal["over", "unclear", "within", "few"]
 """Verdicts on a group, worst first. One of few questions is not judged."""
 
@@ -67,11 +67,11 @@ class Group:
 
 def measure(connection: duckdb.DuckDBPyConnection) -> list[Group]:
     """Return all groups of the table `guessed`, worst first within each level."""
-    return [group for level in LEVELS for group in _of_level(connection, level)]
+    rows = _totals(connection)
+    return [group for level in LEVELS for group in _of_level(level, [row for row in rows if row["level"] == level])]
 
 
-def _of_level(connection: duckdb.DuckDBPyConnection, level: str) -> list[Group]:
-    rows = _totals(connection, level)
+def _of_level(level: str, rows: list[dict[str, Any]]) -> list[Group]:
     figures = sum(len(_tested(row)) for row in rows if row["questions"] >= MIN_QUESTIONS)
     confidence = 1 - (1 - CONFIDENCE) / max(1, figures)
     groups = [_group(level, row, confidence) for row in rows]
@@ -79,8 +79,11 @@ def _of_level(connection: duckdb.DuckDBPyConnection, level: str) -> list[Group]:
     return sorted(groups, key=lambda row: (order.index(row.verdict), row.limit - row.best.accuracy, row.name))
 
 
-def _totals(connection: duckdb.DuckDBPyConnection, level: str) -> list[dict[str, Any]]:
-    """Return sums of the groups of a level; those of a guesser are over entities."""
+def _totals(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return sums of the groups of all levels; those of a guesser are over entities.
+
+    One query: to plan one takes longer than to run it on a small export.
+    """
     of_entity = ", ".join(f"sum({g})::BIGINT AS {g}, count({g}) AS {g}_n" for g in GUESSERS)
     of_group = ", ".join(
         f"count(*) FILTER ({g}_n > 0) AS {g}_clusters, sum({g}_n)::BIGINT AS {g}_n, sum({g})::BIGINT AS {g}_score, "
@@ -88,17 +91,21 @@ def _totals(connection: duckdb.DuckDBPyConnection, level: str) -> list[dict[str,
         f"sum({g}_n::HUGEINT * {g}_n) AS {g}_n_squared"
         for g in GUESSERS
     )
-    where = "WHERE even" if level == "even" else ""
+    levels = ", ".join(f"{{'level': '{level}', 'name': {name}}}" for level, name in LEVELS.items())
     query = f"""
-        WITH entities AS (
-            SELECT {LEVELS[level]} AS name, entity, count(*) AS questions,
+        WITH named AS (
+            SELECT unnest([{levels}], recursive := true), entity, options, floor, {", ".join(GUESSERS)} FROM guessed
+        ), entities AS (
+            SELECT level, name, entity, count(*) AS questions,
                    sum(({EXACT} / options)::BIGINT) AS chance, sum(({EXACT} * floor)::BIGINT) AS floor, {of_entity}
-            FROM guessed {where} GROUP BY ALL
+            FROM named WHERE name IS NOT NULL GROUP BY level, name, entity
         )
-        SELECT name, sum(questions)::BIGINT AS questions, count(*) AS entities, sum(chance)::DOUBLE AS chance,
+        SELECT level, name, sum(questions)::BIGINT AS questions, count(*) AS entities, sum(chance)::DOUBLE AS chance,
                sum(floor)::DOUBLE AS floor, {of_group}
-        FROM entities GROUP BY name ORDER BY name"""
-    return connection.sql(query).to_arrow_table().to_pylist()
+        FROM entities GROUP BY level, name ORDER BY name"""
+    found = connection.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 def _tested(row: dict[str, Any]) -> list[str]:

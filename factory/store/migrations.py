@@ -116,4 +116,4 @@ def upgrade(connection: Connection, number: int, migrations: Sequence[Migration]
                 connection.execute(migration.change)
             else:
                 migration.change(connection)
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('migration', ?)", [str(migration.number)])
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('migration', ?)", [str(migrations[-1].number)])
