@@ -1,5 +1,6 @@
 """Fixtures of several packages: a tiny checkpoint, its export, and one real vLLM server per session."""
 
+import contextlib
 import gc
 
 import psutil
@@ -69,10 +70,18 @@ def export(workspace) -> Export:
 
 @pytest.fixture(scope="session")
 def server(workspace):
-    """A real vLLM server of the checkpoint, with an API key."""
+    """A real vLLM server of the checkpoint, with an API key.
+
+    Its engine has no worker process: to import vLLM takes 13 seconds of processor time in each process. The server of
+    the quickstart has one, as by default.
+    """
     from serve.server import Server
 
-    with Server(workspace / "checkpoints/tiny", log=workspace / "logs/vllm.log", api_key="secret") as running:
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+            checkpoint, log = workspace / "checkpoints/tiny", workspace / "logs/vllm.log"
+            running = stack.enter_context(Server(checkpoint, log=log, api_key="secret"))
         family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
         yield running
     assert still_running(family) == [], "the server was stopped with its workers"

@@ -1,5 +1,8 @@
 """The evaluation with lighteval's real pipeline and a real server."""
 
+import subprocess
+import sys
+
 import orjson
 import pyarrow.parquet as pq
 import pytest
@@ -9,6 +12,7 @@ from click.testing import CliRunner
 from evalsuite.metrics.accuracy import CONTROLS, UNASKED
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.errors import UserError
+from tests.helpers import world
 
 pytestmark = pytest.mark.serving
 
@@ -140,13 +144,15 @@ def test_report_is_one_file_and_escapes_html(run, workspace):
     ],
 )
 def test_invalid_request_is_one_line(server, workspace, options, message):
-    import subprocess
-    import sys
+    assert message in world.error_of(*command(server, workspace, *options))
 
-    arguments = [sys.executable, "-m", "pangea_cultural", *command(server, workspace, *options)]
+
+def test_error_of_a_process_is_one_line(server, workspace):
+    """The imports of a new process print nothing."""
+    arguments = [sys.executable, "-m", "pangea_cultural", *command(server, workspace, "--tasks", "exprt")]
     result = subprocess.run(arguments, capture_output=True, text=True)
     assert result.returncode == 1
-    assert message in result.stderr and result.stderr.count("\n") == 1, result.stderr
+    assert "Unknown benchmark" in result.stderr and result.stderr.count("\n") == 1, result.stderr
 
 
 def test_eval_requires_endpoint_or_model():

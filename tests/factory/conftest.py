@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pangea_cultural.dataset.export import Export
+from factory.audit import audit as auditing
+from pangea_cultural.dataset.export import SPLITS, Export, questions_name
+from pangea_cultural.utils.files import sha256_file
 from tests.helpers import world
 
 
@@ -66,6 +68,25 @@ def _wait(process, host, log):
 def oxigraph(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("oxigraph") / "log") as host:
         yield Oxigraph(host)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def audited_once():
+    """Audit equal question files once: many builds of the tests make the same ones, and an audit takes a third of each.
+
+    The tests of the audit call it themselves.
+    """
+    results, audit = {}, auditing.audit
+
+    def audit_once(source, **options):
+        key = *[sha256_file(source / questions_name(split)) for split in SPLITS], repr(options)
+        if key not in results:
+            results[key] = audit(source, **options)
+        return results[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auditing, "audit", audit_once)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -100,12 +100,21 @@ def test_a_dry_run_estimates_and_writes_nothing(services, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("command", [("build", "one-region"), ("build", "full"), ("quickstart", "--live")])
-def test_the_live_services_require_a_contact_before_any_request(command, tmp_path):
-    arguments = [sys.executable, "-m", "pangea_cultural", *command, "--workspace", str(tmp_path / "w"), "--quiet"]
+CONTACT_MISSING = "Give --contact or set PCULT_CONTACT"
+
+
+@pytest.mark.parametrize("recipe", ["one-region", "full"])
+def test_the_live_services_require_a_contact_before_any_request(recipe, tmp_path, monkeypatch):
+    monkeypatch.delenv("PCULT_CONTACT", raising=False)
+    assert CONTACT_MISSING in world.error_of("build", recipe, "--workspace", tmp_path / "w", "--quiet")
+    assert not list((tmp_path).rglob("*.duckdb"))
+
+
+def test_a_live_quickstart_requires_a_contact_before_any_request(tmp_path):
+    arguments = [sys.executable, "-m", "pangea_cultural", "quickstart", "--live", "--workspace", str(tmp_path / "w")]
     done = subprocess.run(arguments, capture_output=True, text=True, env={"PATH": "", "PYTHONPATH": "."})
     assert done.returncode == 1, done.stdout
-    assert "Give --contact or set PCULT_CONTACT" in done.stderr and "Traceback" not in done.stderr
+    assert CONTACT_MISSING in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path).rglob("*.duckdb"))
 
 

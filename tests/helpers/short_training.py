@@ -34,6 +34,11 @@ def train(workspace, base, *, restart=False, overwrite=False, **changes):
     return run(recipe(base, **changes), workspace, Reporter(quiet=True), restart=restart, overwrite=overwrite)
 
 
+def log_without_times(record):
+    """Return the log entries of all stages without their times."""
+    return [{k: v for k, v in e.items() if k != "seconds"} for stage in record["stages"] for e in stage["log"]]
+
+
 def images(workspace):
     return sorted((workspace.exports / "colors/images").iterdir())
 

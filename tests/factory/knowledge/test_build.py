@@ -1,10 +1,7 @@
 """Builds of own knowledge: rejections that add up, resumption, changed files, other sources, and withdrawals."""
 
 import itertools
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -24,6 +21,7 @@ from pangea_cultural.utils.images import UNREADABLE
 from tests.factory.knowledge import dishes
 from tests.helpers import world
 from tests.helpers.interrupted_writes import Interrupted, after_write, raise_interrupted
+from tests.helpers.runs import forked
 from tests.helpers.store_contents import contents
 
 TEXT = {"entity": "dish_0", "relation": "eaten_at", "value": "x", "language": "en", "license": "CC0-1.0"}
@@ -144,7 +142,7 @@ def test_an_interrupted_build_ends_as_an_undisturbed_one(tmp_path, monkeypatch):
 
 
 KILLED = """
-import itertools, sys
+import itertools, sys, tempfile
 from pangea_cultural.cli import main
 from tests.helpers.interrupted_writes import kill
 from factory.knowledge import disk, sorting
@@ -157,7 +155,8 @@ def counted(*arguments):
         kill()
 
 disk.append = counted
-main(sys.argv[1:])
+tempfile.tempdir = sys.argv[1]
+main(sys.argv[2:])
 """
 
 
@@ -166,8 +165,7 @@ def test_a_build_killed_while_it_reads_rows_resumes(tmp_path):
     world.build(recipe, tmp_path / "whole", "--stage", "select")
     arguments = ["build", str(recipe), "--workspace", str(tmp_path / "parts"), "--stage", "select", "--quiet"]
     (tmp_path / "temporary").mkdir()
-    environment = os.environ | {"TMPDIR": str(tmp_path / "temporary")}
-    killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], capture_output=True, env=environment)
+    killed = forked.finish([str(tmp_path / "temporary"), *arguments], tmp_path, script=KILLED)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with Store.open(tmp_path / "parts/store.duckdb", read_only=True) as store:
         assert store.value("SELECT count(*) FROM entity") == 0, "it was reading"

@@ -1,7 +1,5 @@
 """Counts of a store while another process builds."""
 
-import subprocess
-import sys
 import time
 
 import orjson
@@ -13,6 +11,7 @@ from factory.store.snapshot import Snapshot
 from factory.store.store import Store
 from pangea_cultural.cli import pcult
 from pangea_cultural.errors import UserError
+from tests.helpers.runs.forked import Run
 
 PAUSED_BUILD = """
 import sys, time
@@ -30,20 +29,24 @@ def shown(workspace, *arguments):
 
 
 @pytest.fixture
-def building(castles, tmp_path):
+def building(castles, tmp_path, tmp_path_factory):
     """A workspace in which another process builds, and has selected entities."""
-    command = [sys.executable, "-c", PAUSED_BUILD, "build", str(castles / "world/recipe.toml"), "--quiet"]
-    with subprocess.Popen([*command, "--workspace", str(tmp_path)]) as process:
-        try:
-            for _ in range(600):
-                copy = snapshot.read(tmp_path / "store.counts.json")
-                if copy and [row for row in copy["stages"][1] if row[0] == "images"]:
-                    break
-                assert process.poll() is None
-                time.sleep(0.1)
-            yield tmp_path
-        finally:
-            process.kill()
+    run = Run(
+        ["build", str(castles / "world/recipe.toml"), "--quiet", "--workspace", str(tmp_path)],
+        tmp_path_factory.mktemp("output"),
+        script=PAUSED_BUILD,
+    )
+    try:
+        for _ in range(600):
+            copy = snapshot.read(tmp_path / "store.counts.json")
+            if copy and [row for row in copy["stages"][1] if row[0] == "images"]:
+                break
+            assert run.is_running()
+            time.sleep(0.1)
+        yield tmp_path
+    finally:
+        run.kill()
+        run.finish()
 
 
 def test_stats_of_a_running_build_have_their_time(building):

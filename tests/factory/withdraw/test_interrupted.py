@@ -3,9 +3,6 @@
 import contextlib
 import itertools
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from pangea_cultural.dataset.export import MANIFEST, Export
 from pangea_cultural.utils.files import sha256_file, write_json
 from tests.factory.withdraw.test_withdraw import copy, rows, train_image, withdraw, write_run
 from tests.helpers import world
+from tests.helpers.runs.forked import Run
 from tests.helpers.store_contents import contents, differences, files
 
 WAITING = """
@@ -33,7 +31,6 @@ with after_write(int(sys.argv[1]), wait):
     main(sys.argv[3:])
 """
 """A build that waits after a write, until the file that it has made is removed."""
-SECONDS = 60
 
 
 @contextlib.contextmanager
@@ -41,16 +38,13 @@ def waiting_build(recipe, workspace, write):
     """Yield a running build that waits, and the file whose removal ends the wait."""
     sign = workspace.parent / "waits"
     arguments = ["build", str(recipe), "--workspace", str(workspace), "--quiet"]
-    build = subprocess.Popen([sys.executable, "-c", WAITING, str(write), str(sign), *arguments])
+    build = Run([str(write), str(sign), *arguments], workspace.parent, script=WAITING)
     try:
-        until = time.monotonic() + SECONDS
-        while not sign.exists():
-            assert build.poll() is None and time.monotonic() < until, "the build did not come to its write"
-            time.sleep(0.02)
+        build.wait_for(sign)
         yield build, sign
     finally:
         build.kill()
-        build.wait()
+        build.finish()
 
 
 def test_a_withdrawal_beside_a_build_is_refused_and_changes_nothing(castles, tmp_path):
@@ -60,7 +54,7 @@ def test_a_withdrawal_beside_a_build_is_refused_and_changes_nothing(castles, tmp
         assert "Another process is using the store" in message and "Wait until it ends, or stop it." in message
         assert not (workspace / "withdrawn.json").exists()
         sign.unlink()
-        assert build.wait(SECONDS) == 0
+        assert build.finish().returncode == 0
     assert differences(castles / "workspace", workspace) == [], "the build did not notice"
     assert withdraw(workspace, "--entity", "Q9001")["store"]["entities"] == 1
 
@@ -82,21 +76,15 @@ def test_a_build_beside_a_withdrawal_is_refused(castles, tmp_path):
     workspace = copy(castles / "workspace", tmp_path / "workspace")
     arguments = ["data", "withdraw", "--workspace", str(workspace), "--entity", "Q9001"]
     sign = tmp_path / "waits"
-    withdrawal = subprocess.Popen(
-        [sys.executable, "-c", WAITING, "1", str(sign), *arguments], stdout=subprocess.DEVNULL
-    )
+    withdrawal = Run(["1", str(sign), *arguments], tmp_path, script=WAITING)
     try:
-        until = time.monotonic() + SECONDS
-        while not sign.exists():
-            assert withdrawal.poll() is None and time.monotonic() < until
-            time.sleep(0.02)
+        withdrawal.wait_for(sign)
         message = world.error_of("build", castles / "world/recipe.toml", "--workspace", workspace, "--quiet")
         assert "Another process is using the store" in message
         sign.unlink()
-        assert withdrawal.wait(SECONDS) == 0
+        assert withdrawal.finish().returncode == 0
     finally:
         withdrawal.kill()
-        withdrawal.wait()
     world.build(castles / "world/recipe.toml", workspace)
     assert rows(workspace, "SELECT count(*) FROM question_key WHERE entity = 'Q9001'") == [(0,)]
 

@@ -33,6 +33,8 @@ _SERVER.set_forkserver_preload(
     ]
 )
 _FORK = multiprocessing.get_context("fork")
+SECONDS = 60
+"""Longest wait for a file of a run."""
 PCULT = """
 import sys
 from pangea_cultural.cli import main
@@ -63,6 +65,10 @@ class Run:
         self._process = _SERVER.Process(target=_run, args=(arguments, processes, script, *self._output))
         self._process.start()
 
+    def is_running(self) -> bool:
+        """Return whether the run has not ended."""
+        return self._process.is_alive()
+
     def kill_when(self, path: Path) -> bool:
         """Kill the run with its children as soon as a file exists. Return whether it was killed."""
         return self.kill_once(path.exists)
@@ -80,6 +86,13 @@ class Run:
         """Kill the run with its children after some time. Return whether it was killed."""
         self._process.join(seconds)
         return self.kill_once(lambda: True)
+
+    def wait_for(self, path: Path) -> None:
+        """Wait until a file exists, which the run makes before its end."""
+        until = time.monotonic() + SECONDS
+        while not path.exists():
+            assert self._process.is_alive() and time.monotonic() < until, f"{path.name} is not there"
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """Kill the run with its children."""

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.serving, pytest.mark.timeout(1500)]
 def finished(tmp_path_factory):
     workspace = tmp_path_factory.mktemp("quickstart")
     command = [sys.executable, "-m", "pangea_cultural", "quickstart", "--workspace", str(workspace)]
-    done = subprocess.run([*command, "--steps", "30", "--max-questions", "2"], capture_output=True, text=True)
+    done = subprocess.run([*command, "--steps", "6", "--max-questions", "2"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return workspace, done.stdout, orjson.loads((workspace / "quickstart.json").read_bytes())
 

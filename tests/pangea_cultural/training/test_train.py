@@ -15,7 +15,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training import cli
 from tests.helpers import tiny
 from tests.helpers.runs.forked import Run
-from tests.helpers.runs.killing import log_without_times
+from tests.helpers.short_training import log_without_times
 
 VOCAB_SIZE = 600
 PRETRAIN = f"""

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 
 import pyarrow as pa
@@ -22,8 +20,8 @@ from pangea_cultural.dataset.sources.fields import RowError
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from tests.factory.exchange import exported
-from tests.helpers import tiny
-from tests.helpers.runs.killing import kill_when
+from tests.helpers import tiny, world
+from tests.helpers.runs.forked import Run
 from tests.helpers.source_rows import chat_object, conversations, culturalground_object, messages, open_corpus
 
 
@@ -131,11 +129,11 @@ def test_a_path_with_quotes_and_patterns_is_read_and_written(in_formats, castle_
 
 
 def test_killed_import_leaves_no_export(in_formats, tmp_path):
-    command = [sys.executable, "-m", "pangea_cultural", "data", "import", "--format", "culturalground", "--quiet"]
-    command += [str(in_formats / "culturalground"), "--name", "new", "--workspace", str(tmp_path)]
-    assert kill_when(command, tmp_path / "exports/.new.partial/.import/rows.parquet")
+    command = ["data", "import", "--format", "culturalground", "--quiet", str(in_formats / "culturalground")]
+    command += ["--name", "new", "--workspace", str(tmp_path)]
+    assert Run(command, tmp_path).kill_when(tmp_path / "exports/.new.partial/.import/rows.parquet")
     assert not (tmp_path / "exports/new").exists()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    world.run(*command)
     assert [path.name for path in (tmp_path / "exports").iterdir()] == ["new"]
     assert check(Export.open(tmp_path / "exports/new")) == []
 

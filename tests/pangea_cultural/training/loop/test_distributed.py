@@ -12,7 +12,7 @@ from pangea_cultural.cli import pcult
 from pangea_cultural.utils.files import read_json, write_json
 from tests.helpers import tiny
 from tests.helpers.runs.forked import Run
-from tests.helpers.runs.killing import log_without_times
+from tests.helpers.short_training import log_without_times
 
 RECIPE = """
 name = "micro"
