@@ -82,4 +82,4 @@ def test_training_excludes_held_out_languages_and_test_images(finished):
 def test_report_contains_images(finished):
     workspace, _, _ = finished
     page = (workspace / "runs/tiny-test-unseen/report.html").read_text("utf-8")
-    assert page.count("data:image/png;base64") >= 8
+    assert page.count("data:image/jpeg;base64") >= 8
