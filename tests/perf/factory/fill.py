@@ -34,12 +34,12 @@ INSERT INTO entity (entity, selected, entity_type, revision, source)
 SELECT 'Q' || i, true, 'building', 1, 'synthetic' FROM range(1000000, 1000000 + $entities) t(i);
 INSERT INTO entity_region SELECT entity, 'germany', 'P17', 0 FROM entity;
 INSERT INTO image BY NAME
-SELECT md5(entity) AS image, left(image, 2) || '/' || image || '.jpg' AS path, entity AS file, 'A' AS author,
+SELECT sha256(entity) AS image, left(image, 2) || '/' || image || '.jpg' AS path, entity AS file, 'A' AS author,
        '' AS author_url, '' AS attribution, '' AS credit, 'CC0' AS license, 'cc0-1.0' AS license_code,
        '' AS license_url, '' AS restrictions, 's' AS source, '' AS page, '' AS url, '' AS sha1, '' AS mime,
        '' AS mediatype, '' AS date, '' AS changes, [] AS categories, 100 AS width, 100 AS height
 FROM entity;
-INSERT INTO entity_image BY NAME SELECT entity, md5(entity) AS image, 0 AS ordinal, 'P18' AS via FROM entity;
+INSERT INTO entity_image BY NAME SELECT entity, sha256(entity) AS image, 0 AS ordinal, 'P18' AS via FROM entity;
 """
 FACTS = """
 INSERT INTO claim (entity, property, ordinal, best, rank, value, value_type)
