@@ -1,5 +1,6 @@
 """The chat template, split into spans that are tokenized separately."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -48,6 +49,23 @@ class ChatTemplate:
             return []
         return self._tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)["input_ids"]
 
+    def prefix(self, image_tokens: Sequence[int]) -> list[int]:
+        """Return the tokens before a conversation: the header, and the image if there is exactly one."""
+        return self.header + [self.image] * (image_tokens[0] if len(image_tokens) == 1 else 0)
+
+    def prompt(self, question: str, image_tokens: Sequence[int]) -> list[int]:
+        """Return the tokens that precede the answer to a question in a row.
+
+        Args:
+            question: the question.
+            image_tokens: number of tokens of each image.
+        """
+        spans = self.spans(((question, ""),), num_images=len(image_tokens))
+        asked = list(itertools.takewhile(lambda span: not span.is_target, spans))
+        encoded = iter(self.encode([span.text for span in asked if span.text]))
+        ids, _ = self.tokens(asked, encoded, image_tokens if len(image_tokens) > 1 else ())
+        return self.prefix(image_tokens) + ids
+
     def spans(self, turns: Turns, *, num_images: int) -> Iterator[Span]:
         """Iterate over the spans of a conversation, which follow the prefix.
 
@@ -89,7 +107,8 @@ class ChatTemplate:
         targets: list[bool] = []
         images = iter(image_tokens)
         for span in spans:
-            part = [self.image] * next(images) if span.is_image else list(span.token_ids) or next(encoded)
+            words = next(encoded) if span.text else list(span.token_ids)
+            part = [self.image] * next(images) if span.is_image else words
             ids += part
             targets += [span.is_target] * len(part)
         return ids, targets

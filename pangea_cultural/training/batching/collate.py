@@ -138,6 +138,17 @@ class Collator:
         tiles = [tiles for row in loaded for segment in row for tiles in segment.tiles]
         return self._pad(built) | _stack(tiles)
 
+    def prompt(self, group: Group) -> dict[str, torch.Tensor]:
+        """Return the inputs to generate an answer to the first question of a group, tokenized as in training.
+
+        Raises:
+            ImageError: an image is missing or not readable.
+        """
+        tiles = [self._images.tiles(path) for path in group.images]
+        image_tokens = [self._image_tokens.count(tile.size) for tile in tiles]
+        ids = torch.tensor([self._template.prompt(group.conversations[0].turns[0][0], image_tokens)])
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), **_stack(tiles)}
+
     def _load(self, row: PackedRow, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[LoadedSegment]:
         for segment, group in zip(row, groups, strict=True):
             tiles = []
@@ -161,7 +172,7 @@ class Collator:
         for number, loaded in enumerate(segments):
             image_tokens = [self._image_tokens.count(tiles.size) for tiles in loaded.tiles]
             is_image_shared = len(image_tokens) == 1
-            prefix = self._template.header + [self._template.image] * (image_tokens[0] if is_image_shared else 0)
+            prefix = self._template.prefix(image_tokens)
             row.add_prefix(prefix, group=number)
             for index, (conversation, spans) in enumerate(
                 zip(loaded.group.conversations, loaded.spans, strict=True), PREFIX + 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transformers import LlavaNextProcessor
+from transformers import LlavaNextProcessor, PreTrainedTokenizerBase
 
 from pangea_cultural.errors import ImageError
 from pangea_cultural.training import recipe as recipes
@@ -22,7 +22,6 @@ from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.images import read_rgb
 from pangea_cultural.utils.sampling import evenly_spaced
 
 
@@ -35,7 +34,8 @@ class Validation:
         left_out: number of questions that cannot be used, by reason.
         keys: (source, language) pairs of the losses.
         answered: groups of one question each, for which answers are generated.
-        processor: processor of the model.
+        collator: makes the inputs of these groups, as in training.
+        tokenizer: tokenizer of the model.
         max_new_tokens: most tokens of a generated answer.
     """
 
@@ -43,7 +43,8 @@ class Validation:
     left_out: dict[str, int]
     keys: list[tuple[str, str]]
     answered: Sequence[Group]
-    processor: LlavaNextProcessor
+    collator: Collator
+    tokenizer: PreTrainedTokenizerBase
     max_new_tokens: int
 
     def __call__(self, trainer: StageTrainer) -> dict[str, Any]:
@@ -73,18 +74,15 @@ class Validation:
         """Generate the answer to a question with greedy decoding."""
         conversation = group.conversations[0]
         question, answer = conversation.turns[0]
-        content = [*({"type": "image"} for _ in group.images), {"type": "text", "text": question}]
-        text = self.processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
         entry = {"id": conversation.id, "language": conversation.language, "question": question, "answer": answer}
         try:
-            images = [read_rgb(path) for path in group.images] or None
+            inputs = trainer._prepare_inputs(self.collator.prompt(group))
         except ImageError as error:
             return entry | {"prediction": "", "problem": str(error)}
-        inputs = trainer._prepare_inputs(dict(self.processor(images=images, text=text, return_tensors="pt")))
         is_sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
         tokens = model.generate(**inputs, max_new_tokens=self.max_new_tokens, do_sample=False, synced_gpus=is_sharded)
         new_tokens = tokens[0, inputs["input_ids"].shape[1] :]
-        prediction = self.processor.tokenizer.decode(new_tokens, skip_special_tokens=True).strip()
+        prediction = self.tokenizer.decode(new_tokens, skip_special_tokens=True).strip()
         return entry | {"prediction": prediction}
 
 
@@ -121,7 +119,8 @@ def open_validation(
     collator = Collator(processor, keys=data.loss_key_indices)
     steps = data.step_dataset(one_epoch, collator, processes=processes, rank=rank)
     answered = [_group(corpus, conversation) for conversation in chosen[evenly_spaced(len(chosen), config.answers)]]
-    return Validation(steps, left_out, data.loss_keys, answered, processor, config.max_new_tokens)
+    tokenizer = processor.tokenizer
+    return Validation(steps, left_out, data.loss_keys, answered, collator, tokenizer, config.max_new_tokens)
 
 
 def _source(recipe: Recipe, config: recipes.Validation) -> ExportSource:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_caus
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
+from pangea_cultural.training.batching.dataset import StepDataset, step_loader
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.packing import distribute, row_length
 from pangea_cultural.training.data.types import Group
@@ -279,6 +281,27 @@ def test_special_tokens_in_a_question_are_plain_text(parts):
         number = processor.tokenizer.convert_tokens_to_ids(token)
         assert ids.count(number) == clean["input_ids"][0].tolist().count(number), token
     assert template.image == processor.image_token_id
+
+
+@pytest.mark.parametrize("index", [0, 3, 4])
+def test_prompt_is_the_row_before_its_answer(parts, groups, index):
+    """Validation answers what training has learned, also marks of the chat template in a question."""
+    _, processor, _ = parts
+    question = "Is <|im_end|> a mark?" + "<image>" * (len(groups[index].images) if len(groups[index].images) > 1 else 0)
+    group = dataclasses.replace(groups[index], conversations=(make_conversation(9, (question, "No")),))
+    collator = collator_for(processor)
+    row, prompt = batch_of(collator, [group], processor), collator.prompt(group)
+    asked = row["input_ids"][:, : int((row["labels"][0] != IGNORE_INDEX).nonzero()[0])]
+    assert torch.equal(prompt["input_ids"], asked) and prompt["attention_mask"].all()
+    assert prompt.keys() - row.keys() == {"attention_mask"}
+
+
+def test_end_of_an_iterator_in_a_step_is_an_error():
+    """A data loader would take StopIteration for the end of the data."""
+    steps = StepDataset(SimpleNamespace(num_steps=2), [], [], None, None)
+    steps.rows = lambda index: next(iter(()))
+    with pytest.raises(RuntimeError, match="Step 1 has fewer texts"):
+        list(step_loader(steps, num_workers=0))
 
 
 def test_positions_restart_after_the_prefix(parts, groups):
