@@ -6,7 +6,7 @@ from typing import Any
 
 from pangea_cultural.dataset.question import QUESTION_SCHEMA
 from pangea_cultural.dataset.sources import reasons
-from pangea_cultural.dataset.sources.fields import RowError, has_controls, image, language_code
+from pangea_cultural.dataset.sources.fields import RowError, has_controls, image, is_blank, language_code
 
 
 def require_valid(row: dict[str, Any]) -> None:
@@ -19,7 +19,7 @@ def require_valid(row: dict[str, Any]) -> None:
         raise RowError(reasons.EMPTY_TEXT)
     if any(has_controls(text) for text in _texts(row)):
         raise RowError(reasons.TEXT_WITH_CONTROLS)
-    if not row["id"] or not row["question"].strip() or not row["answer"].strip():
+    if not row["id"] or is_blank(row["question"]) or is_blank(row["answer"]):
         raise RowError(reasons.EMPTY_TEXT)
     if row["question_type"] not in ("open", "choice"):
         raise RowError(reasons.UNKNOWN_QUESTION_TYPE)

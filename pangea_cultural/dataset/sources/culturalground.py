@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pangea_cultural.dataset.sources import json_reader, llava_chat, reasons
-from pangea_cultural.dataset.sources.fields import RowError, image, images, language_code, text
+from pangea_cultural.dataset.sources.fields import RowError, image, images, is_blank, language_code, text
 from pangea_cultural.dataset.sources.rejections import CountReason, ReadCallbacks
 from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.reference.ids import NAME
@@ -110,7 +110,7 @@ def _refined(item: dict[str, Any], id: str, folder: str, note: CountReason) -> S
     if not {"reformulated_question", "reformulated_answer"} <= present.keys():
         raise RowError(reasons.NO_REFINED_QUESTION)
     question, answer = (_unquote(text(present[f"reformulated_{part}"])) for part in ("question", "answer"))
-    if not question or not answer:
+    if is_blank(question) or is_blank(answer):
         raise RowError(reasons.EMPTY_TEXT)
     language = language_code(present.get("language"), "")
     region, path = _region_and_path(folder, image(present["media"]), id, note)

@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import unicodedata
 from typing import Any
 
 from pangea_cultural.dataset.sources import reasons
@@ -10,6 +11,8 @@ from pangea_cultural.reference.languages import languages
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 DRIVE = re.compile("[A-Za-z]:")
+INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Zs")
+"""Unicode categories of characters that nobody sees: controls, formats such as a space of no width, separators."""
 
 
 class RowError(Exception):
@@ -61,6 +64,11 @@ def text(value: Any) -> str:
 def has_controls(value: str) -> bool:
     """Return whether a text has a control character other than tab and line breaks, or a noncharacter."""
     return CONTROLS.search(value) is not None
+
+
+def is_blank(value: str) -> bool:
+    """Return whether a text has no visible character."""
+    return all(unicodedata.category(character) in INVISIBLE for character in value)
 
 
 def _is_unicode(value: str) -> bool:

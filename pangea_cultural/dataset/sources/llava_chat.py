@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pangea_cultural.dataset.sources import json_reader, reasons
-from pangea_cultural.dataset.sources.fields import RowError, images, language_code, text
+from pangea_cultural.dataset.sources.fields import RowError, images, is_blank, language_code, text
 from pangea_cultural.dataset.sources.rejections import CountReason, ReadCallbacks
 from pangea_cultural.dataset.sources.types import IMAGE_PLACEHOLDER, Conversation, SourceRow
 
@@ -88,6 +88,6 @@ def _turns(
     elif any(IMAGE_PLACEHOLDER in answer for answer in texts[1::2]):
         raise RowError(reasons.PLACEHOLDER_IN_ANSWER)
     texts = [clean(text) for text in texts]
-    if not all(text.replace(IMAGE_PLACEHOLDER, "").strip() for text in texts):
+    if any(is_blank(text.replace(IMAGE_PLACEHOLDER, "")) for text in texts):
         raise RowError(reasons.EMPTY_TEXT)
     return tuple(zip(texts[::2], texts[1::2], strict=True))

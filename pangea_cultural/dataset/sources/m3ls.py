@@ -24,7 +24,7 @@ from typing import Any
 
 from pangea_cultural import config
 from pangea_cultural.dataset.sources import json_reader, llava_chat, reasons
-from pangea_cultural.dataset.sources.fields import RowError, image, images, readable, text
+from pangea_cultural.dataset.sources.fields import RowError, image, images, is_blank, readable, text
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks
 from pangea_cultural.dataset.sources.types import IMAGE_PLACEHOLDER, SourceRow
 from pangea_cultural.errors import UserError
@@ -214,7 +214,7 @@ def _chat_from_columns(item: dict[str, Any], columns: Columns | None, instructio
 
 
 def _chat(article: str, summary: Any, images: list[str], language: Any, instruction: str) -> dict[str, Any]:
-    if not article:
+    if is_blank(article):
         raise RowError(reasons.EMPTY_TEXT)
     question = f"{IMAGE_PLACEHOLDER}\n" * len(images) + f"{instruction}\n\n{article}"
     messages = [{"from": "human", "value": question}, {"from": "gpt", "value": summary}]

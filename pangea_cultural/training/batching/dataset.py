@@ -58,6 +58,13 @@ class StepDataset(Dataset):
         return self._schedule.num_steps
 
     def __getitem__(self, index: int) -> dict[str, Any]:
+        try:
+            return self._step(index)
+        except StopIteration as error:
+            # A data loader would take it for the end of the data, and the training would end without an error.
+            raise RuntimeError(f"Step {index + 1} has fewer texts than were measured.") from error
+
+    def _step(self, index: int) -> dict[str, Any]:
         layout = self._layout
         rows = self.rows(index)
         batches = distribute(rows, processes=layout.processes, per_device_batch_size=layout.per_device_batch_size)

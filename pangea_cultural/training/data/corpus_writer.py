@@ -27,7 +27,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.data import reasons
 from pangea_cultural.utils.files import atomic_folder, write_json
 
-FORMAT = 4
+FORMAT = 5
 """Version of the files. Raise it when a reader or the writer changes what a source becomes."""
 MANIFEST = "corpus.json"
 BATCH_ROWS = 8192

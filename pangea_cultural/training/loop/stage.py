@@ -109,10 +109,17 @@ def train(
             trainer.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
         except (RuntimeError, MemoryError) as error:
             raise _explain_out_of_memory(error, stage) from error
+        _require_all_steps(stage, trainer.state.global_step, len(steps))
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
     if trainer.is_world_process_zero():
         _write_results(context, trainer, weights, saved, data.exclusions(stage), broken)
+
+
+def _require_all_steps(stage: Stage, made: int, planned: int) -> None:
+    """Check that no callback of a reporter, and no end of the data, has ended the stage early."""
+    if made != planned:
+        raise UserError(f"Stage {stage.name} ended after {made} of {planned} steps. Rerun to resume.")
 
 
 def _remove_leftovers(context: StageContext) -> None:

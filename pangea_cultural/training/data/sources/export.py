@@ -6,7 +6,7 @@ from pangea_cultural.dataset import question as vqa
 from pangea_cultural.dataset import tables
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.sources import reasons
-from pangea_cultural.dataset.sources.fields import RowError, image
+from pangea_cultural.dataset.sources.fields import RowError, image, is_blank
 from pangea_cultural.dataset.sources.rejections import ReadCallbacks
 from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.errors import UserError
@@ -51,12 +51,15 @@ def source_row(question: vqa.Question, source: ExportSource) -> SourceRow:
     """Return the row of a question. The answer to an English question for a label is the image's caption.
 
     Raises:
-        RowError: the answer is not among the choices, or the image path is invalid.
+        RowError: question or answer is blank, the answer is not among the choices, or the image path is invalid.
     """
     if question.question_type == "choice" and question.answer not in question.choices:
         raise RowError(reasons.ANSWER_NOT_A_CHOICE)
     style = _style(question, source)
-    turns = ((question.prompt(style, instructed=source.instructions), question.target(style)),)
+    target = question.target(style)
+    if is_blank(question.question) or is_blank(question.answer) or is_blank(target):
+        raise RowError(reasons.EMPTY_TEXT)
+    turns = ((question.prompt(style, instructed=source.instructions), target),)
     is_caption = question.property == NAME and question.language == "en"
     return SourceRow(
         Conversation(question.id, question.language, turns, question.region, question.question_type),

@@ -90,6 +90,7 @@ def test_missing_language_becomes_the_default_language(tmp_path):
         ({"conversations": messages("Was?", "\ud800")}, reasons.TEXT_NOT_UNICODE),
         ({"conversations": messages("<image>", "Das.")}, reasons.EMPTY_TEXT),
         ({"conversations": messages("Was?", " ")}, reasons.EMPTY_TEXT),
+        ({"conversations": messages("Was?", "\u200b\ufeff")}, reasons.EMPTY_TEXT),
     ],
 )
 def test_invalid_chat_row_is_counted_with_its_reason(tmp_path, fields, reason):

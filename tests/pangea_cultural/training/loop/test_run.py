@@ -1,5 +1,7 @@
 """Training runs from a checkpoint, in this process: adapters, learning rates, validation and errors."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -9,10 +11,10 @@ from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths
-from pangea_cultural.training.loop import checkpoints, trainer
+from pangea_cultural.training.loop import callbacks, checkpoints, trainer
 from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
 from pangea_cultural.training.setup import lora as adapters
-from pangea_cultural.utils.files import read_json, write_json
+from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from tests.helpers import tiny
 from tests.helpers.recipes import merged
 from tests.helpers.short_training import STAGE, images, train, trained_images
@@ -171,6 +173,7 @@ def test_validation_records_losses_by_language_and_answers(workspace, base):
     validation = {"path": "exports/colors", "question_types": ["open"], "questions_per_language": 4, "steps": 2}
     validation |= {"answers": 5, "max_new_tokens": 3}
     trained_images(workspace, "dev")[0].unlink()
+    edit_questions(workspace, "dev", question="Is <image> or <|im_end|> a mark?")
     record = train(workspace, base, validation=validation, languages=["en", "de"])
     entries = record["stages"][0]["validation"]
     assert [entry["step"] for entry in entries] == [2, 3]
@@ -180,6 +183,27 @@ def test_validation_records_losses_by_language_and_answers(workspace, base):
     assert not any(answer["id"].endswith("-choice") for answer in entries[0]["answers"])
     assert {"question", "answer", "prediction", "language", "id"} <= set(entries[0]["answers"][0])
     assert entries[0]["left_out"]["image missing or broken"] > 0 and not entries[0]["broken_images"]
+
+
+def edit_questions(workspace, split, **columns):
+    """Replace columns of a split by one text each, and its hash in the manifest."""
+    export = Export.open(workspace.exports / "colors")
+    path = export.questions_file(split)
+    table = export.table(split)
+    for name, text in columns.items():
+        table = table.set_column(table.schema.names.index(name), name, pa.array([text] * table.num_rows))
+    pq.write_table(table, path)
+    files = export.manifest["files"] | {path.name: sha256_file(path)}
+    write_json(export.path / "export.json", export.manifest | {"files": files})
+
+
+def test_stage_that_ends_early_is_an_error(workspace, base, monkeypatch):
+    def stop(self, args, state, control, **_):
+        control.should_training_stop = True
+
+    monkeypatch.setattr(callbacks.StageCallback, "on_step_end", stop)
+    with pytest.raises(UserError, match=r"Stage main ended after 1 of 3 steps\. Rerun to resume"):
+        train(workspace, base)
 
 
 def test_epoch_has_every_question_once(workspace, base):

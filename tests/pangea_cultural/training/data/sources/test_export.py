@@ -72,6 +72,17 @@ def test_choice_without_its_answer_is_rejected():
         source_row(Question(**HEAD, **choices, property="P17", language="en", answers=("Peru",)), SOURCE)
 
 
+@pytest.mark.parametrize(
+    ("changes", "style"),
+    [({"question": " "}, "short"), ({"answer": ""}, "short"), ({"sentence": "\u200b"}, "sentence")],
+)
+def test_blank_text_is_rejected(changes, style):
+    row = HEAD | {"question_type": "open", "property": "P17", "language": "en", "instruction": "Briefly."} | changes
+    source = ExportSource(type="export", path="exports/a", answer_style=style)
+    with pytest.raises(fields.RowError, match=reasons.EMPTY_TEXT):
+        source_row(Question(**row, answers=("Peru",)), source)
+
+
 def test_captions_are_english_whatever_languages_are_trained(workspace):
     corpus = open_corpus(workspace, ["de"], type="export", path="export", question_types=["choice"])
     assert {one.language for one in conversations(corpus)} == {"de"}
