@@ -3,9 +3,6 @@
 One shard is in memory at a time. Every weight is mapped exactly once, and every weight of the configuration must exist
 with its shape. The vision tower comes from the checkpoint, because it may have been trained.
 
-The original reads pinpoints as (width, height), transformers as (height, width). Pairs are swapped, so that the same
-grid wins ties.
-
 A converted model gives the same results for the same pixels, but pixels depend on Pillow's version. Pillow 10.4 to 12.3
 scale the width first; Pangea was trained so in 2024. Pillow 13.0 scales the height first if that is less work, and
 rounds to bytes in between. The overview tile of portrait images then differs by single brightness levels, and logits by
@@ -16,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -32,32 +30,12 @@ from pangea_cultural.model import processor, weight_names
 from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation_config
 from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.model.original_config import CLIP_L_336, ORIGINAL, hub_config, original_config, require_keys
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 from pangea_cultural.utils.files import atomic_folder, read_json, restore_folder, write_json
 
 SINGLE = "model.safetensors"
-ORIGINAL = "llava_qwen"
 OTHER_CHECKPOINT = "Download it again, or choose another checkpoint."
-CLIP_L_336 = "openai/clip-vit-large-patch14-336"
-TEXT_KEYS = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "hidden_act",
-    "max_position_embeddings",
-    "initializer_range",
-    "rms_norm_eps",
-    "attention_dropout",
-    "bos_token_id",
-    "eos_token_id",
-    "sliding_window",
-    "use_sliding_window",
-    "max_window_layers",
-    "tie_word_embeddings",
-)
 
 
 def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwrite: bool = False) -> dict[str, Any]:
@@ -92,7 +70,10 @@ def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwr
 def _config(source: Path) -> dict[str, Any]:
     if not (source / "config.json").is_file():
         raise UserError(f"No config.json in {source}. Choose the folder of a checkpoint.")
-    config = read_json(source / "config.json")
+    try:
+        config = read_json(source / "config.json")
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"{source / 'config.json'} is not JSON ({error}). Download it again.") from error
     if config.get("model_type") not in (ORIGINAL, "llava_next"):
         raise UserError(
             f"{source} is of type {config.get('model_type')}. Choose a {ORIGINAL} or llava_next checkpoint."
@@ -101,6 +82,7 @@ def _config(source: Path) -> dict[str, Any]:
 
 
 def _to_hub(source: Path, target: Path, original: dict[str, Any], tokenizer_folder: Path | None) -> dict[str, Any]:
+    require_keys(original)
     tokenizer = _tokenizer(tokenizer_folder or source, original)
     config = hub_config(original, _vision(source, original), image_token=tokenizer.convert_tokens_to_ids(IMAGE))
     config.text_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
@@ -115,77 +97,13 @@ def _to_hub(source: Path, target: Path, original: dict[str, Any], tokenizer_fold
 
 def _to_original(source: Path, target: Path) -> dict[str, Any]:
     config = LlavaNextConfig.from_pretrained(source)
+    original = original_config(config)  # refuses variants before gigabytes are copied
     shapes = {weight_names.to_original(name): shape for name, shape in _hub_shapes(config).items()}
     counts = _write_weights(source, target, weight_names.to_original, shapes)
-    write_json(target / "config.json", original_config(config))
+    write_json(target / "config.json", original)
     config.vision_config.save_pretrained(target / "vision_tower")
     AutoTokenizer.from_pretrained(source).save_pretrained(target)
     return counts
-
-
-def hub_config(original: dict[str, Any], vision: CLIPVisionConfig, *, image_token: int) -> LlavaNextConfig:
-    """Return the configuration of a checkpoint in the hub's layout.
-
-    Args:
-        original: the original configuration.
-        vision: the configuration of the vision tower.
-        image_token: id of `<image>`.
-
-    Raises:
-        UserError: the original has a variant that transformers' LLaVA-NeXT lacks.
-    """
-    for key, expected in (
-        ("mm_patch_merge_type", "spatial_unpad"),
-        ("mm_projector_type", "mlp2x_gelu"),
-        ("mm_vision_select_feature", "patch"),
-        ("image_aspect_ratio", "anyres"),
-    ):
-        if original.get(key) != expected:
-            raise UserError(f"{key} is {original.get(key)}. Choose a checkpoint with {key} = {expected}.")
-    text = {key: original[key] for key in TEXT_KEYS if key in original}
-    rope = {"rope_type": "default", "rope_theta": original.get("rope_theta", 10000.0)}
-    return LlavaNextConfig(
-        vision_config=vision.to_dict(),
-        text_config=Qwen2Config(**text, rope_parameters=rope).to_dict(),
-        image_token_index=image_token,
-        image_grid_pinpoints=[[height, width] for width, height in original["image_grid_pinpoints"]],
-        vision_feature_layer=original["mm_vision_select_layer"],
-        vision_feature_select_strategy="default",
-        projector_hidden_act="gelu",
-        tie_word_embeddings=original.get("tie_word_embeddings", False),
-    )
-
-
-def original_config(config: LlavaNextConfig) -> dict[str, Any]:
-    """Return the original configuration of a model."""
-    text = config.text_config.to_dict()
-    return {
-        **{key: text[key] for key in TEXT_KEYS if key in text},
-        "architectures": ["LlavaQwenForCausalLM"],
-        "model_type": ORIGINAL,
-        "rope_theta": text["rope_parameters"]["rope_theta"],
-        "rope_scaling": None,
-        "image_aspect_ratio": "anyres",
-        "image_grid_pinpoints": [[width, height] for height, width in config.image_grid_pinpoints],
-        "mm_hidden_size": config.vision_config.hidden_size,
-        "mm_patch_merge_type": "spatial_unpad",
-        "mm_projector_type": "mlp2x_gelu",
-        "mm_resampler_type": None,
-        "mm_use_im_patch_token": False,
-        "mm_use_im_start_end": False,
-        "mm_vision_select_feature": "patch",
-        "mm_vision_select_layer": config.vision_feature_layer,
-        "mm_vision_tower": CLIP_L_336 if _is_clip_l(config.vision_config) else "vision_tower",
-        "use_mm_proj": True,
-        "tokenizer_padding_side": "right",
-        "tie_word_embeddings": config.tie_word_embeddings,
-        "torch_dtype": str(config.dtype).removeprefix("torch."),
-    }
-
-
-def _is_clip_l(vision: CLIPVisionConfig) -> bool:
-    clip_l = load_size("clip-l-qwen2-7b").vision
-    return all(getattr(vision, key) == value for key, value in clip_l.items())
 
 
 def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:

@@ -12,7 +12,7 @@ from pangea_cultural.reference.languages import languages
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 DRIVE = re.compile("[A-Za-z]:")
 INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Zs")
-"""Unicode categories of characters that nobody sees: controls, formats such as a space of no width, separators."""
+"""Unicode categories of invisible characters: controls, formats such as a space without width, separators."""
 
 
 class RowError(Exception):
