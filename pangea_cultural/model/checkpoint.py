@@ -52,14 +52,21 @@ def save_checkpoint(
         CheckpointError: the checkpoint does not load with the same weights.
     """
     with atomic_folder(folder) as partial:
-        _save_weights(hub_state(model), partial)
-        model.config.architectures = ["LlavaNextForConditionalGeneration"]
-        model.config.dtype = model.dtype
-        model.config.save_pretrained(partial)
-        processor.save_pretrained(partial)
-        save_generation_config(processor.tokenizer, partial)
-        save_card(partial, card, license=license)
-        verify(model, partial)
+        write_checkpoint(model, processor, partial, card=card, license=license)
+
+
+def write_checkpoint(
+    model: LlavaNextForConditionalGeneration, processor: LlavaNextProcessor, folder: Path, *, card: str, license: str
+) -> None:
+    """Write a checkpoint into an empty folder and verify it, as `save_checkpoint` does."""
+    _save_weights(hub_state(model), folder)
+    model.config.architectures = ["LlavaNextForConditionalGeneration"]
+    model.config.dtype = model.dtype
+    model.config.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    save_generation_config(processor.tokenizer, folder)
+    save_card(folder, card, license=license)
+    verify(model, folder)
 
 
 def save_generation_config(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

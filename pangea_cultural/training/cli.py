@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 @click.option("--data", help="Name of the export to train on, in place of the recipe's exports.")
 @click.option("--resume/--restart", default=True, show_default=True, help="Resume an interrupted run, or start over.")
-@click.option("--overwrite", is_flag=True, help="Replace a finished checkpoint that was trained with other settings.")
+@click.option("--overwrite", is_flag=True, help="Replace the folder at the place of the checkpoint.")
 @click.option("--dry-run", is_flag=True, help="Only estimate steps, memory and hours.")
 @click.option(
     "--devices", type=click.IntRange(min=1), help="With --dry-run: number of devices. Default: WORLD_SIZE, or 1."

@@ -18,26 +18,26 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.dataset import training_rows
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
-from pangea_cultural.model.checkpoint import save_checkpoint
+from pangea_cultural.model.checkpoint import write_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching import lengths, training_data
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.loop import checkpoints, model_card, resume, stage
+from pangea_cultural.training.loop import checkpoints, model_card, result, resume, stage
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.environment import environment
 from pangea_cultural.training.loop.reporters import reporters
+from pangea_cultural.training.loop.result import RECORD
 from pangea_cultural.training.loop.stage import StageContext
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.environment import peak_memory_bytes
-from pangea_cultural.utils.files import read_json, restore_folder, sha256_file, write_json
+from pangea_cultural.utils.files import atomic_folder, read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 
-RECORD = "training.json"
 LOGS = "logs"
 BROKEN_IMAGES = "broken-images.json"
 """Log of all images that were missing or broken before the first step, with reasons."""
@@ -86,8 +86,8 @@ def run(
         recipe: the recipe.
         workspace: the workspace, root of the recipe's paths.
         reporter: shows progress.
-        restart: start over and discard an interrupted run. A finished checkpoint stays until it is replaced.
-        overwrite: replace a finished checkpoint that was trained with different settings.
+        restart: start over and discard an interrupted run.
+        overwrite: replace the folder at the place of the checkpoint, when the training has ended.
 
     Raises:
         UserError: the data is missing or does not fit, an interrupted or finished run has different settings, or the
@@ -112,11 +112,9 @@ def _run(
     cache = training.workspace.training_cache
     corpora = processes.run_on_main(lambda: training_data.open_all(training.inputs, cache, training.reporter))
     fingerprint = processes.run_on_main(lambda: _fingerprint(training, corpora, base_model, processes.world_size))
-    if restart:
-        processes.run_on_main(lambda: resume.discard(training.work))
-    elif processes.run_on_main(lambda: _is_done(training, fingerprint, overwrite=overwrite)):
+    if processes.run_on_main(lambda: _is_done(training, fingerprint, restart=restart, overwrite=overwrite)):
         return read_json(training.checkpoint / RECORD)
-    processes.run_on_main(lambda: _prepare(training, fingerprint, base_model, corpora))
+    processes.run_on_main(lambda: base_model.prepare(corpora))
     model, processor = base_model.load()
     measured = processes.run_on_main(lambda: _measured(training, corpora, processor))
     data = TrainingData(training.recipe, corpora, measured)
@@ -148,25 +146,19 @@ def _fingerprint(
     )
 
 
-def _is_done(training: TrainingRun, fingerprint: dict[str, Any], *, overwrite: bool) -> bool:
-    """Return whether the checkpoint is finished, with the same settings.
-
-    Raises:
-        UserError: it was trained with different settings.
-    """
-    restore_folder(training.checkpoint)
-    record = training.checkpoint / RECORD
-    if not record.is_file() or resume.is_in_progress(training.work, fingerprint):
-        return False
-    changes = resume.differences(read_json(record).get("fingerprint", {}), fingerprint)
-    if not changes:
+def _is_done(training: TrainingRun, fingerprint: dict[str, Any], *, restart: bool, overwrite: bool) -> bool:
+    """Return whether the checkpoint is finished. Otherwise prepare the work folder, which keeps --overwrite."""
+    checkpoint, work = training.checkpoint, training.work
+    may_replace = result.may_replace(work, fingerprint, restart=restart, overwrite=overwrite)
+    if result.is_finished(checkpoint, work, fingerprint, restart=restart, may_replace=may_replace):
         training.reporter.note(f"{training.recipe.name}: already trained")
-    elif not overwrite:
-        raise UserError(
-            f"{training.checkpoint} was trained with different settings ({'; '.join(changes[:3])}). Rename the recipe "
-            "or pass --overwrite."
-        )
-    return not changes
+        return True
+    if restart:
+        resume.discard(work)
+    resume.claim_work_folder(work, fingerprint)
+    if may_replace:
+        (work / result.OVERWRITE).touch()
+    return False
 
 
 def _full_model(training: TrainingRun, base_model: BaseModel, model: PackedLlavaNext, index: int) -> PackedLlavaNext:
@@ -201,6 +193,7 @@ def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
     """
     recipe = training.recipe
     reporters(recipe.report_to, training.work)
+    base_model.require_outside(training.checkpoint)
     base_model.check()
     if recipe.deepspeed:
         _check_deepspeed(training.workspace.root / recipe.deepspeed)
@@ -214,11 +207,6 @@ def _check_deepspeed(path: Path) -> None:
         raise UserError(f"{path}: ZeRO stage 3 saves no weights. Set {DEEPSPEED_GATHER} = true in zero_optimization.")
     if importlib.util.find_spec("deepspeed") is None:
         raise UserError('deepspeed is not installed. Run `pip install deepspeed`, or use parallelism = "fsdp".')
-
-
-def _prepare(training: TrainingRun, fingerprint: dict[str, Any], base_model: BaseModel, corpora: list[Corpus]) -> None:
-    resume.claim_work_folder(training.work, fingerprint)
-    base_model.prepare(corpora)
 
 
 def _measured(training: TrainingRun, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[MeasuredSource]:
@@ -236,13 +224,26 @@ def _finish(
     data: TrainingData,
     fingerprint: dict[str, Any],
 ) -> None:
-    """Write the checkpoint with its logs, and the record last: it marks the checkpoint as finished."""
-    recipe, checkpoint = training.recipe, training.checkpoint
+    """Write the checkpoint with its logs and its record, all at once."""
+    with atomic_folder(training.checkpoint) as folder:
+        _write_result(folder, training, model, processor, data, fingerprint)
+    resume.discard(training.work)
+
+
+def _write_result(
+    checkpoint: Path,
+    training: TrainingRun,
+    model: PackedLlavaNext,
+    processor: LlavaNextProcessor,
+    data: TrainingData,
+    fingerprint: dict[str, Any],
+) -> None:
+    recipe = training.recipe
     held_out = sorted(training.inputs.held_out_languages)
     statements = model_card.statements(recipe, data.languages, held_out, training.inputs.base_record)
     model.to(getattr(torch, recipe.export_dtype))
     card = model_card.text(recipe, statements, data.files)
-    save_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
+    write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
     (checkpoint / LOGS).mkdir(exist_ok=True)
     for context in training.stages:
         shutil.copy(context.log, checkpoint / LOGS)
@@ -265,4 +266,3 @@ def _finish(
         "weights_sha256": {path.name: sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))},
     }
     write_json(checkpoint / RECORD, record)
-    resume.discard(training.work)

@@ -7,6 +7,7 @@ import torch
 from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase, Qwen2Config
 
 from pangea_cultural.dataset.export import SPLITS
+from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, pretrained, processor, tokenizer
 from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
@@ -40,6 +41,16 @@ class BaseModel:
             pretrained.require_checkpoint(self.local(name))
         if self._recipe.model.size:
             load_size(self.size)
+
+    def require_outside(self, folder: Path) -> None:
+        """Check that no base checkpoint is in a folder, which the run replaces by its result.
+
+        Raises:
+            UserError: one is.
+        """
+        for name in self._checkpoint_names():
+            if Path(self.local(name)).resolve().is_relative_to(folder.resolve()):
+                raise UserError(f"The recipe starts from {name}, the place of its own result. Rename the recipe.")
 
     def content_hashes(self) -> dict[str, str]:
         """Return a hash of each base checkpoint by its name in the recipe, and the content of the size if it is used.

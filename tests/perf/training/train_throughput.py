@@ -153,7 +153,7 @@ class Bench:
     def _pcult_command(self, run: Run) -> list[str]:
         recipe = self._recipe(run, f"steps = {run.steps}")
         command = [sys.executable, "-m", "pangea_cultural", "train", str(recipe), "--workspace", str(self._workspace)]
-        return [*command, "--restart", "--json", "--quiet"]
+        return [*command, "--restart", "--overwrite", "--json", "--quiet"]
 
     def _recipe(self, run: Run, length: str) -> Path:
         path = self._folder / f"{run.name}.toml"

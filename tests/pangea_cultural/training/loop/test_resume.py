@@ -126,7 +126,7 @@ def test_checkpoint_of_an_older_version_is_not_replaced(workspace, base):
 
 def test_interrupted_restart_resumes_and_keeps_the_finished_checkpoint(workspace, base, interrupt):
     train(workspace, base, stage=SAVED)
-    interrupt(workspace, base, before=3, stage=SAVED, restart=True)
+    interrupt(workspace, base, before=3, stage=SAVED, restart=True, overwrite=True)
     assert (workspace.checkpoints / "micro/training.json").is_file()
     assert train(workspace, base, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
 
