@@ -1,14 +1,21 @@
 """Checkpoints of an unfinished stage: completeness, contents, and removal of old ones."""
 
 import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import orjson
 import torch
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.files import sha256_file, sync, sync_tree, write_json
 
 COMPLETE = "complete"
-"""Empty file in a checkpoint folder, written last. A checkpoint without it was interrupted."""
+"""List of the files of a checkpoint with sizes and hashes, in its folder and written last. A checkpoint without it was
+interrupted. Earlier versions wrote an empty file."""
 WEIGHTS = "weights.safetensors"
 """File of the trainable parameters, by their names in the trained module."""
 METRICS = "metrics.json"
@@ -41,11 +48,70 @@ def remove_incomplete(folder: Path) -> None:
 
 
 def mark_complete(checkpoint: Path, save_total_limit: int) -> None:
-    """Mark a checkpoint as complete, and remove the oldest ones beyond `save_total_limit`."""
-    (checkpoint / COMPLETE).touch()
+    """Mark a checkpoint as complete when it is on the disk, and remove the oldest ones beyond `save_total_limit`."""
+    sync_tree(checkpoint)
+    write_json(checkpoint / COMPLETE, _entries(checkpoint))
+    for path in (checkpoint / COMPLETE, checkpoint, checkpoint.parent):
+        sync(path)
     for older in complete_checkpoints(checkpoint.parent)[:-save_total_limit]:
-        (older / COMPLETE).unlink()  # first, so that a partly removed checkpoint is not taken for a complete one
-        shutil.rmtree(older)
+        _remove(older)
+
+
+def _remove(checkpoint: Path) -> None:
+    (checkpoint / COMPLETE).unlink()  # first, so that a partly removed checkpoint is not taken for a complete one
+    shutil.rmtree(checkpoint)
+
+
+def newest_intact(folder: Path, reporter: Reporter) -> Path | None:
+    """Return the newest checkpoint of a stage whose files are as they were saved, and remove newer ones.
+
+    Returns:
+        The checkpoint; None if the stage has none yet.
+
+    Raises:
+        UserError: the stage has checkpoints, but all are damaged.
+    """
+    damaged: list[tuple[Path, str]] = []
+    for checkpoint in reversed(complete_checkpoints(folder)):
+        fault = damage(checkpoint)
+        if not fault:
+            for other, other_fault in damaged:
+                reporter.note(f"{other.name} is damaged ({other_fault}): resuming from {checkpoint.name}")
+                _remove(other)
+            return checkpoint
+        damaged.append((checkpoint, fault))
+    for checkpoint, fault in damaged:
+        raise UserError(f"{checkpoint} is damaged ({fault}). Restore the file, or rerun with --restart.")
+    return None
+
+
+def damage(checkpoint: Path) -> str:
+    """Return what is wrong with the files of a complete checkpoint; empty if nothing is."""
+    listed = (checkpoint / COMPLETE).read_bytes()
+    try:
+        expected = orjson.loads(listed) if listed else {}
+    except orjson.JSONDecodeError:
+        return f"{COMPLETE} is garbled"
+    for name, entry in expected.items():
+        path = checkpoint / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != entry["bytes"]:
+            return f"{name} has {path.stat().st_size:,} of {entry['bytes']:,} bytes"
+    found = _entries(checkpoint, expected)
+    return next((f"{name} has changed" for name in expected if found[name] != expected[name]), "")
+
+
+def _entries(checkpoint: Path, names: Iterable[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Return size and hash of files, by name; `names` are all files by default."""
+    paths = [path for path in sorted(checkpoint.rglob("*")) if path.is_file() and path.name != COMPLETE]
+    chosen = [path.relative_to(checkpoint).as_posix() for path in paths] if names is None else list(names)
+    with ThreadPoolExecutor() as pool:  # hashing frees the interpreter's lock
+        digests = pool.map(sha256_file, [checkpoint / name for name in chosen])
+        return {
+            name: {"bytes": (checkpoint / name).stat().st_size, "sha256": digest}
+            for name, digest in zip(chosen, digests, strict=True)
+        }
 
 
 def step_of(checkpoint: Path) -> int:

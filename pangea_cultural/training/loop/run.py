@@ -7,6 +7,7 @@ import resource
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.environment import peak_memory_bytes
-from pangea_cultural.utils.files import atomic_folder, read_json, sha256_file, write_json
+from pangea_cultural.utils.files import atomic_folder, read_json, sha256_file, sync, sync_tree, write_json
 from pangea_cultural.workspace import Workspace
 
 LOGS = "logs"
@@ -120,7 +121,7 @@ def _run(
     data = TrainingData(training.recipe, corpora, measured)
     data.check_broken_images()
     for index, context in enumerate(training.stages):
-        is_unfinished = not processes.run_on_main(context.record.is_file)
+        is_unfinished = not processes.run_on_main(partial(stage.is_finished, context))
         if is_unfinished:
             stage.train(context, data, model, processor, processes)
             processes.wait()
@@ -227,6 +228,8 @@ def _finish(
     """Write the checkpoint with its logs and its record, all at once."""
     with atomic_folder(training.checkpoint) as folder:
         _write_result(folder, training, model, processor, data, fingerprint)
+        sync_tree(folder)
+    sync(training.checkpoint.parent)
     resume.discard(training.work)
 
 

@@ -26,7 +26,7 @@ from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import objectives
 from pangea_cultural.training.setup.objectives import StageSetup
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import atomic_path, leftover_temporaries, write_json
+from pangea_cultural.utils.files import atomic_path, leftover_temporaries, read_json, sha256_file, sync, write_json
 from pangea_cultural.utils.sampling import evenly_spaced
 
 MAX_RECORD_ENTRIES = 200
@@ -96,17 +96,17 @@ def train(
     processes.run_on_main(lambda: _remove_leftovers(context))
     setup = objectives.set_up(stage, context.recipe.seed, data, model, processor)
     steps = data.step_dataset(stage, setup.collator, processes=processes.world_size, rank=processes.rank)
-    saved = processes.run_on_main(lambda: checkpoints.complete_checkpoints(folder))
+    saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter))
     with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(context, processor, processes)
         trainer = _trainer(context, data, setup, steps, validation)
         trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit))
         if saved:
-            trainer.resume(saved[-1])
+            trainer.resume(saved)
         elif trainer.is_world_process_zero():
             trainer.log_file.truncate(0)
         try:
-            trainer.train(resume_from_checkpoint=str(saved[-1]) if saved else None)
+            trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         except (RuntimeError, MemoryError) as error:
             raise _explain_out_of_memory(error, stage) from error
         _require_all_steps(stage, trainer.state.global_step, len(steps))
@@ -114,6 +114,20 @@ def train(
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
     if trainer.is_world_process_zero():
         _write_results(context, trainer, weights, saved, data.exclusions(stage), broken)
+
+
+def is_finished(context: StageContext) -> bool:
+    """Return whether a stage is finished.
+
+    Raises:
+        UserError: its weights are missing or have changed since.
+    """
+    if not context.record.is_file():
+        return False
+    expected = read_json(context.record).get("weights_sha256")  # absent in records of earlier versions
+    if expected and (not context.weights.is_file() or sha256_file(context.weights) != expected):
+        raise UserError(f"{context.weights} is missing or damaged. Restore it, or rerun with --restart.")
+    return True
 
 
 def _require_all_steps(stage: Stage, made: int, planned: int) -> None:
@@ -184,7 +198,7 @@ def _write_results(
     context: StageContext,
     trainer: StageTrainer,
     weights: dict[str, torch.Tensor],
-    saved: list[Path],
+    saved: Path | None,
     left_out: dict[str, dict[str, int]],
     broken: dict[str, str],
 ) -> None:
@@ -192,17 +206,21 @@ def _write_results(
     with atomic_path(context.weights) as temporary:
         save_file(weights, temporary)
     shutil.copy(trainer.log_file.path, context.log)
+    for path in (context.weights, context.log):
+        sync(path)
     entries = trainer.log_file.entries()
     training = [entry for entry in entries if "validation" not in entry]
     record = {
         "stage": context.stage.name,
         "steps": len(trainer.train_dataset),
         **trainer.metrics.totals,
-        "resumed_from": saved[-1].name if saved else None,
+        "resumed_from": saved.name if saved else None,
         "left_out": left_out,
         "skipped": broken,
         "log": [training[index] for index in evenly_spaced(len(training), MAX_RECORD_ENTRIES)],
+        "weights_sha256": sha256_file(context.weights),
         "validation": [{"step": e["step"], **e["validation"]} for e in entries if "validation" in e],
     }
     write_json(context.record, record)
+    sync(context.work)
     shutil.rmtree(context.folder, ignore_errors=True)

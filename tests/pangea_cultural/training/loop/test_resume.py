@@ -183,6 +183,16 @@ def test_run_rejects_a_locked_work_folder(workspace, base, monkeypatch):
         train(workspace, base)
 
 
+def test_resume_from_the_checkpoint_before_a_damaged_one_gives_the_same_bits(workspace, base, interrupt, tmp_path):
+    """Without the optimizer's file, transformers would go on with a new optimizer."""
+    whole = Workspace(shutil.copytree(workspace.root, tmp_path / "whole"))
+    train(whole, base, stage=SAVED)
+    interrupt(workspace, base, before=3, stage=SAVED)
+    (work(workspace) / "0-main/checkpoint-2/optimizer.pt").unlink()
+    assert train(workspace, base, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-1"
+    assert weights(workspace) == weights(whole)
+
+
 def test_resume_removes_incomplete_files(workspace, base, interrupt):
     interrupt(workspace, base, before=3, stage=SAVED)
     folder = work(workspace) / "0-main"

@@ -11,7 +11,7 @@ from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths
-from pangea_cultural.training.loop import callbacks, checkpoints, trainer
+from pangea_cultural.training.loop import callbacks, trainer
 from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
 from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
@@ -298,12 +298,6 @@ def test_invalid_input_is_rejected_with_advice(shared_workspace, base, fields, m
     write_json(shared_workspace.root / "stage3.json", {"zero_optimization": {"stage": 3}})
     with pytest.raises(UserError, match=message):
         train(shared_workspace, base, **fields)
-
-
-def test_checkpoint_needs_a_file_of_each_process(tmp_path):
-    (tmp_path / "rng_state_0.pth").touch()
-    with pytest.raises(UserError, match=r"rng_state_1\.pth is missing"):
-        checkpoints.require_rank_files(tmp_path, 2)
 
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-relevance", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
