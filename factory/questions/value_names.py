@@ -1,7 +1,7 @@
 """Names of values in each language: labels of items, and texts of times and quantities.
 
-Labels are chosen and cleaned in SQL, one language at a time: memory does not depend on the number of entities. Python
-makes the texts of unique times and quantities, and converts Chinese.
+Labels are chosen and cleaned in SQL, a few languages of a script at a time: memory does not depend on the number of
+entities, and DuckDB plans few statements. Python makes the texts of unique times and quantities, and converts Chinese.
 """
 
 from collections.abc import Iterator
@@ -40,11 +40,15 @@ DOTLESS_I = frozenset({"tr", "az"})
 SURNAME_FIRST = frozenset({"ru", "uk", "be", "bg"})
 """Languages whose labels are often in the order of an index: "Surname, Given"."""
 PLACE_TYPES = ("settlement", "area")
+FOR_ALL = 1000
+"""Priority of the label for all languages, `mul`: after all others."""
+MOST_NAMES = 500_000
+"""Names that are chosen at a time, unless a single language has more."""
 BATCH_VALUES = 20_000
 """Times or quantities that are rendered between two writes."""
 TEMPORARY = (
     *("named_property", "used_value", "named_item", "bracket_rule", "comma_rule"),
-    *("converted_label", "lexicon", "usual_name"),
+    *("converted_label", "lexicon", "usual_name", "naming", "naming_code"),
 )
 
 
@@ -107,8 +111,9 @@ def write(store: Store, scope: Scope) -> None:
     _load_lexicon(store, written)
     chinese.convert(store, [(form.language, form.region) for form in written])
     store.execute("CREATE OR REPLACE TEMP TABLE other_text (value VARCHAR, language VARCHAR, text VARCHAR)")
-    for form in written:
-        _choose_labels(store, form)
+    items = store.value("SELECT count(*) FROM named_item")
+    for group in _groups(written, max(1, MOST_NAMES // max(1, items))):
+        _choose_labels(store, group)
     _reject_unnamed(store, written)
     _render_texts(store, written)
     for name in TEMPORARY:
@@ -140,22 +145,53 @@ def _load_lexicon(store: Store, written: list[Form]) -> None:
     store.connection.unregister("lexicon_rows")
 
 
-def _choose_labels(store: Store, form: Form) -> None:
-    code_list = ", ".join(f"'{code}'" for code in form.codes)
+def _groups(written: list[Form], size: int) -> Iterator[list[Form]]:
+    """Yield groups of at most `size` forms with the same script. A region's form is alone, after all languages."""
+    by_script: dict[str, list[Form]] = {}
+    for form in written:
+        if not form.region:
+            by_script.setdefault(form.script, []).append(form)
+    for forms_of_script in by_script.values():
+        yield from (forms_of_script[start : start + size] for start in range(0, len(forms_of_script), size))
+    yield from ([form] for form in written if form.region)
+
+
+def _choose_labels(store: Store, group: list[Form]) -> None:
+    """Choose the names in languages of the same script."""
+    _register_group(store, group)
+    (script,), (region,) = {form.script for form in group}, {form.region for form in group}
+    codes = dict.fromkeys(code for form in group for code in form.codes)
+    code_list = ", ".join(f"'{code}'" for code in codes)
     # A region's form has the names that the language has, and no others.
-    names = ("choose",) if form.region else ("choose", "others")
-    sql = "\n".join(map(_sql, names)).replace("CODE_LIST", code_list).replace("LETTERS", letters_of(form.script))
-    cased = form.script in LETTER_CASES
-    parameters = {
-        "language": form.language,
-        "region": form.region,
-        "lexicon": form.text_code,
-        "lowers": cased and form.language not in CAPITALIZE_NOUNS | PROPER_ADJECTIVES,
-        "dotless": form.language in DOTLESS_I,
-        "also": ALSO,
-        "surname_first": form.language in SURNAME_FIRST,
-    }
-    store.script(sql, parameters)
+    names = ("choose",) if region else ("choose", "others")
+    sql = "\n".join(map(_sql, names)).replace("CODE_LIST", code_list).replace("LETTERS", letters_of(script))
+    is_chinese = any(form.language == chinese.MIXED for form in group)
+    store.script(sql, {"region": region, "is_chinese": is_chinese, "also": ALSO})
+
+
+def _register_group(store: Store, group: list[Form]) -> None:
+    """Make the tables `naming`, with the rules of each language, and `naming_code`, with its codes in their order."""
+    rules = [
+        {
+            "language": form.language,
+            "region": form.region,
+            "lexicon": form.text_code,
+            "lowers": form.script in LETTER_CASES and form.language not in CAPITALIZE_NOUNS | PROPER_ADJECTIVES,
+            "dotless": form.language in DOTLESS_I,
+            "surname_first": form.language in SURNAME_FIRST,
+        }
+        for form in group
+    ]
+    codes = [
+        {"language": form.language, "code": code, "priority": priority}
+        for form in group
+        for priority, code in enumerate(form.codes, 1)
+    ]
+    codes += [{"language": form.language, "code": "mul", "priority": FOR_ALL} for form in group]
+    for name, rows in (("naming", rules), ("naming_code", codes)):
+        store.connection.register("rows_of_group", pa.Table.from_pylist(rows))
+        store.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM rows_of_group")
+        store.connection.unregister("rows_of_group")
 
 
 def _reject_unnamed(store: Store, written: list[Form]) -> None:
