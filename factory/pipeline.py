@@ -256,7 +256,7 @@ STAGES = (
     ),
     Stage(
         name="questions",
-        format=5,
+        format=6,
         run=_questions,
         inputs=fingerprints.questions,
         tables=(

@@ -35,6 +35,9 @@ CREATE MACRO credit(keys, right_key) AS
 -- A macro's lambda must not have the name of a variable that it is called with.
 CREATE MACRO from_middle(amount, amounts) AS
     abs(len(list_filter(amounts, lambda other: other < amount)) - len(list_filter(amounts, lambda other: other > amount)));
+-- Relative distance of an amount to the next one: the smallest distance is the one to itself.
+CREATE MACRO from_next(amount, amounts) AS
+    list_sort(list_transform(amounts, lambda other: abs(amount - other) / greatest(abs(amount), abs(other), 1)))[2];
 
 CREATE TABLE credit_of AS
 WITH keys AS (
@@ -51,7 +54,9 @@ WITH keys AS (
 ),
 ranked AS (
     SELECT *, list_transform(amounts, lambda a: -from_middle(a, amounts)) AS middle,
-           -from_middle(amount_right, amounts) AS middle_right FROM keys
+           -from_middle(amount_right, amounts) AS middle_right,
+           list_transform(amounts, lambda a: from_next(a, amounts)) AS apart, from_next(amount_right, amounts) AS apart_right
+    FROM keys
 )
 SELECT number,
        credit(frequent, frequent_right) AS frequent,
@@ -63,6 +68,7 @@ SELECT number,
        credit(list_transform(length, lambda x: -x), -length_right) AS shortest,
        CASE WHEN all_amounts THEN credit(list_transform(amounts, lambda x: -x), -amount_right) ELSE chance END AS earliest,
        CASE WHEN all_amounts THEN credit(amounts, amount_right) ELSE chance END AS latest,
-       CASE WHEN all_amounts THEN credit(middle, middle_right) ELSE chance END AS middle
+       CASE WHEN all_amounts THEN credit(middle, middle_right) ELSE chance END AS middle,
+       CASE WHEN all_amounts THEN credit(apart, apart_right) ELSE chance END AS apart
 FROM ranked;
 DROP TABLE offer;

@@ -1,7 +1,7 @@
 """Accuracies of the guessers in each group of questions, and verdicts on them.
 
 A group is over its limit if a guesser's whole interval is. For this verdict the intervals are wider than in the tables:
-with hundreds of groups and ten guessers, one of 95 % would be above by chance somewhere. They hold for all figures of
+with hundreds of groups and 12 guessers, one of 95 % would be above by chance somewhere. They hold for all figures of
 a level together (Bonferroni). A group whose best guesser is above the limit, but not beyond chance, is unclear.
 """
 

@@ -14,6 +14,7 @@ GUESSERS = {
     "earliest": "the earliest time or the smallest amount",
     "latest": "the latest time or the largest amount",
     "middle": "the time or amount in the middle",
+    "apart": "the time or amount farthest from the others",
 }
 """Guessers and their descriptions, in the order of the tables.
 

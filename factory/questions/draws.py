@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
 CANDIDATES = 9
@@ -25,13 +26,15 @@ GROUP_ITEMS = 128
 MAX_VALUES = 128
 """Pools of more values are divided."""
 WINDOW = 8
-"""Times and quantities are compared with neighbors: a group begins at a value whose hash is the lowest of this many
-values on either side. It has 17 values on average. A value that is removed moves no beginning but those beside it."""
+"""Times and quantities are compared with neighbors: a group begins at a step whose hash is the lowest of this many on
+either side. It has 17 steps on average, and 17 values where each has its own step, as times have. A step that is
+removed moves no beginning but those beside it."""
 MAX_NEIGHBORS = 4 * WINDOW
 BLOCK_ROWS = 4096
 """Items of a matrix."""
 BISECTIONS = 60
 OPTIONS = 3
+NO_STEP = np.iinfo(np.int64).min
 COLUMNS = ("item", "draw", "place", "turn")
 EPSILON = 1e-12
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -55,8 +58,8 @@ def draw(items: pa.Table) -> pa.Table:
 
     Args:
         items: `item`, `pool` (a small number), `hash` of the item, `place` (number of the answer among those of all
-            pools, in order and without gaps), `value_hash`, and `ordered` (whether the answers of the pool are times or
-            quantities).
+            pools, in order and without gaps), `value_hash`, `ordered` (whether the answers of the pool are times or
+            quantities) and `step` (equal for quantities that are too close to be told apart; null for other answers).
 
     Returns:
         `item`, `draw` from 0, `place` of the candidate, and `turn`, a random number that orders chosen options.
@@ -68,9 +71,10 @@ def draw(items: pa.Table) -> pa.Table:
     of_value = _of_value(value_hash, place)
     parts: list[tuple[np.ndarray, ...]] = []
     pool, ordered = items["pool"].to_numpy(), items["ordered"].to_numpy()
-    neighbors = _neighbors(pool, place, of_value)[place]
-    key = np.where(ordered, neighbors, _buckets(pool, hashes, place))
-    for group in _groups(pool, key, place):
+    steps = pc.fill_null(items["step"], NO_STEP).to_numpy()
+    neighbors = _neighbors(_of_value(pool, place), _of_value(steps, place), of_value)[place]
+    pool = np.where(ordered, pool.max() + 1 + neighbors, pool)
+    for group in _groups(pool, _buckets(pool, hashes, place), place):
         for start in range(0, len(group.rows), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             block = group._replace(rows=group.rows[rows], own=group.own[rows])
@@ -137,9 +141,18 @@ def _of_value(numbers: np.ndarray, place: np.ndarray) -> np.ndarray:
     return found
 
 
-def _neighbors(pool: np.ndarray, place: np.ndarray, of_value: np.ndarray) -> np.ndarray:
-    """Return the group of each value among its neighbors in the order of values."""
-    pools, hashes = _of_value(pool, place), _mixed(of_value)
+def _neighbors(pool: np.ndarray, step: np.ndarray, value_hash: np.ndarray) -> np.ndarray:
+    """Return the group of each value among its neighbors in the order of values.
+
+    Args:
+        pool: pool of each value.
+        step: step of each value, or `NO_STEP`: such a value is a step of its own.
+        value_hash: hash of each value.
+    """
+    first = np.union1d(_starts(pool, step), np.flatnonzero(step == NO_STEP))
+    of_value = np.repeat(np.arange(len(first)), np.diff([*first, len(pool)]))
+    pools = pool[first]
+    hashes = _mixed(np.where(step == NO_STEP, value_hash, step.astype(np.uint64))[first])
     begins = np.zeros(len(hashes), bool)
     if len(hashes) > 2 * WINDOW:
         lowest = sliding_window_view(hashes, 2 * WINDOW + 1).min(axis=1)
@@ -151,7 +164,8 @@ def _neighbors(pool: np.ndarray, place: np.ndarray, of_value: np.ndarray) -> np.
     sizes = np.diff([*starts, len(hashes)])
     parts = -(-sizes // MAX_NEIGHBORS)
     rank = np.arange(len(hashes)) - np.repeat(starts, sizes)
-    return np.repeat(np.cumsum(parts) - parts, sizes) + rank * np.repeat(parts, sizes) // np.repeat(sizes, sizes)
+    group = np.repeat(np.cumsum(parts) - parts, sizes) + rank * np.repeat(parts, sizes) // np.repeat(sizes, sizes)
+    return group[of_value]
 
 
 def _weights(counts: np.ndarray, cells: np.ndarray) -> np.ndarray:

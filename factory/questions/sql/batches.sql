@@ -12,7 +12,10 @@ pool AS (
     WHERE size >= CASE WHEN items >= 2 * size THEN 4 ELSE 12 END
 )
 SELECT i.item, i.hash, i.value, p.pool, md5_number_lower(i.value) AS value_hash, coalesce(e.low, b.born) IS NOT NULL AS ordered,
-       (dense_rank() OVER (ORDER BY p.pool, coalesce(e.low, b.born), i.value) - 1)::INTEGER AS place
+       (dense_rank() OVER (ORDER BY p.pool, coalesce(e.low, b.born), i.value) - 1)::INTEGER AS place,
+       -- Quantities of a step are too close to be options together.
+       CASE WHEN e.low > 0 AND NOT contains(i.value, 'Z/')
+            THEN floor(ln(e.low) / ln((1 + $margin) / (1 - $margin)))::BIGINT END AS step
 FROM drawn i JOIN pool p ON p.asked = i.asked AND p.kind = i.kind AND p.split = i.split
 LEFT JOIN extent e ON e.value = i.value LEFT JOIN person_value b ON b.value = i.value;
 

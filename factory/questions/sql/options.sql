@@ -1,8 +1,9 @@
 -- Wrong options of a range of items: their candidates without those that may be right, or are far from the answer in time
--- or size. The first three are in a random order: candidates are drawn in an order that depends on their frequency.
+-- or size. Two wrong options are as unlike each other as either is to the answer: else a pair of them would show that
+-- neither is right. The first three are in a random order: candidates are drawn in an order that depends on their frequency.
 INSERT INTO option
 WITH fitting AS (
-    SELECT c.item, c.draw, c.turn, w.number
+    SELECT c.item, c.draw, c.turn, c.place, w.number
     FROM candidate c JOIN item i USING (item) JOIN fact f USING (fact) JOIN candidate_value w USING (place)
     LEFT JOIN extent e ON e.value = i.value LEFT JOIN person_value b ON b.value = i.value
     WHERE c.item >= $first AND c.item < $last
@@ -15,8 +16,17 @@ WITH fitting AS (
       AND NOT list_contains(f.kin, w.value)
       AND (w.low IS NULL OR len(list_filter(f.extents, lambda x: x.low <= w.high AND x.high >= w.low)) = 0)
 ),
+alike AS (
+    SELECT DISTINCT item, greatest(a.draw, b.draw) AS draw
+    FROM (FROM fitting JOIN candidate_value USING (place) WHERE low IS NOT NULL OR len(ancestors) > 1) a
+    JOIN (FROM fitting JOIN candidate_value USING (place)) b USING (item)
+    WHERE a.draw <> b.draw AND (list_contains(a.ancestors, b.value) OR (a.low <= b.high AND a.high >= b.low))
+),
 drawn AS (
     SELECT item, list_sort(found[:3]) || found[4:] AS found
-    FROM (SELECT item, list({'turn': turn, 'number': number} ORDER BY draw) AS found FROM fitting GROUP BY item)
+    FROM (
+        SELECT item, list({'turn': turn, 'number': number} ORDER BY draw) AS found
+        FROM fitting ANTI JOIN alike USING (item, draw) GROUP BY item
+    )
 )
 SELECT item, list_transform(found, lambda x: x.number), list_transform(found, lambda x: x.turn) FROM drawn;

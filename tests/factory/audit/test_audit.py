@@ -107,6 +107,17 @@ def test_a_year_in_the_middle_of_its_options_is_found():
     assert result.overall.verdict == "over"
 
 
+def test_an_amount_that_is_far_from_close_wrong_ones_is_found():
+    def in_pairs(draw, answer, values):
+        far = draw.randrange(3, len(values) // 2)
+        place = (values.index(answer) + far) % (len(values) - 3)
+        return values[place : place + 3]
+
+    pool = [f"{height} m" for height in range(100, 200)]
+    result = audited(rows(4, property="P2048", pool=pool, answers=pool, entities=79, options=in_pairs))
+    assert accuracy(result.overall, "apart") > 0.9 and result.overall.verdict == "over"
+
+
 def test_the_form_of_an_option_is_found_by_the_classifier():
     def small(draw, answer, values):
         return [v.lower() for v in draw.sample([v for v in values if v != answer], 3)]

@@ -1,6 +1,7 @@
 """Distributions of what is drawn: wordings, places of the right option, and wrong options."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -88,6 +89,17 @@ def test_years_do_not_give_the_answer_away_by_their_order(tmp_path):
     assert all(0.19 < ranks[rank] / 399 < 0.31 for rank in range(4))
     distances = [abs(int(option) - int(row["answer"])) for row in rows for option in row["choices"]]
     assert max(distances) <= 3 * 32
+
+
+def test_close_quantities_do_not_give_the_answer_away(tmp_path):
+    things = [Thing(f"Q{n}", claims={"P2048": [f"{20 + n / 10}/Q11573"]}) for n in range(1, 400)]
+    rows = choices(questions(tmp_path, things, properties=("P2048",)))
+    heights = [sorted(float(option.split()[0]) for option in row["choices"]) for row in rows]
+    ranks = Counter(found.index(float(row["answer"].split()[0])) for row, found in zip(rows, heights, strict=True))
+    assert len(rows) > 380
+    assert all(0.19 < ranks[rank] / len(rows) < 0.31 for rank in range(4))
+    pairs = [pair for found in heights for pair in pairwise(found)]
+    assert all(larger > 1.04 * smaller for smaller, larger in pairs), "wrong options differ as clearly as the answer"
 
 
 def test_wrong_options_are_answers_of_the_same_split(tmp_path):

@@ -47,6 +47,15 @@ def test_ancestors_and_descendants_of_a_value_are_no_options(tmp_path, link, upw
     assert "county 1" in wrong
 
 
+def test_wrong_options_are_no_ancestors_of_each_other(tmp_path):
+    things = [*places(8), *in_places(8)]
+    for thing in things[:4]:
+        thing.claims["P131"] = [f"Q{int(thing.id[1:]) + 4}"]
+    rows = [row for row in questions(tmp_path, things, properties=("P131",)) if row["choices"]]
+    pairs = [{f"county {n}", f"county {n + 4}"} for n in range(4)]
+    assert len(rows) == 16 and not [row for row in rows for pair in pairs if pair <= set(row["choices"])]
+
+
 def test_ancestors_of_a_deprecated_value_are_no_options(tmp_path):
     things = [*places(), *in_places(), value("Q300", "Smallham", COUNTY, P131=["Q200"])]
     things.append(repeated(Thing("Q9900", claims={"P131": ["Q201", ("Q300", "deprecated", "")]}), 12))
