@@ -122,6 +122,20 @@ def build_schedule(
     return Schedule(source_numbers[order], groups, merged.starts, conversations, step_starts)
 
 
+def passes(
+    sources: Sequence[SourceQuestions], *, global_batch_size: int, steps: int | None, epochs: int | None
+) -> list[float]:
+    """Return how often each usable question of a source is trained, on average; 0 for a source without any.
+
+    Arguments are those of `build_schedule`.
+    """
+    quotas = _quotas(sources, global_batch_size, steps, epochs)
+    return [
+        quota / max(1, int(source.usable.sum())) * bool(source.usable.any())
+        for source, quota in zip(sources, quotas, strict=True)
+    ]
+
+
 def _quotas(
     sources: Sequence[SourceQuestions], global_batch_size: int, steps: int | None, epochs: int | None
 ) -> list[int]:

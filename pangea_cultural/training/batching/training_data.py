@@ -144,6 +144,12 @@ class TrainingData:
         weight = self.recipe.sources[index].share if usable.any() else 0.0
         return SourceQuestions(np.arange(corpus.num_groups + 1), usable, weight)
 
+    def passes(self, stage: Stage) -> dict[str, float]:
+        """Return how often a stage trains each usable question of a source, or image with a name, by source."""
+        return dict(
+            zip(source_names(self.recipe.sources), stage_passes(self.source_questions(stage), stage), strict=True)
+        )
+
     def schedule(self, stage: Stage, questions: list[SourceQuestions] | None = None) -> Schedule:
         """Return the schedule of a stage.
 
@@ -177,6 +183,27 @@ class TrainingData:
                 stage.batch.packing, stage.batch.max_length, stage.memory.per_device_batch_size, processes, rank
             )
         return StepDataset(self.schedule(stage), self.corpora, source_lengths, layout, collator)
+
+
+def stage_passes(questions: list[SourceQuestions], stage: Stage) -> list[float]:
+    """Return how often a stage trains each usable question of a source."""
+    size = stage.batch.global_batch_size
+    return mixture.passes(questions, global_batch_size=size, steps=stage.steps, epochs=stage.epochs)
+
+
+def count_notes(recipe: Recipe, stage: Stage, passes: dict[str, float]) -> list[str]:
+    """Return a sentence for each source that has fewer usable questions than its count."""
+    if stage.epochs is None or stage.objective != "sft":
+        return []
+    notes = []
+    for source, (name, number) in zip(recipe.sources, passes.items(), strict=True):
+        if source.count is not None and number > stage.epochs:
+            usable = round(source.count * stage.epochs / number)
+            notes.append(
+                f"Stage {stage.name}: {name} has {usable:,} usable questions, fewer than its count of "
+                f"{source.count:,}. Each is trained {number:.1f} times on average."
+            )
+    return notes
 
 
 def _one_token_each(num_groups: int) -> Lengths:

@@ -9,7 +9,7 @@ from typing import Any
 import transformers
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching.training_data import TrainingData, source_names
+from pangea_cultural.training.batching.training_data import TrainingData, count_notes, source_names
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.inputs import Sources, measure, open_sources
 from pangea_cultural.training.estimate.layout import StageEstimator
@@ -72,7 +72,8 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         model = build_meta_model(sources.inputs, sources.corpora, cache)
         measured = measure(sources, model, cache, reporter)
         estimator = StageEstimator(sources, measured, model, devices.count)
-        stages = [_stage(StageModel(model.model, recipe, stage), estimator, devices) for stage in recipe.stages]
+        names = _names(recipe, sources)
+        stages = [_stage(StageModel(model.model, recipe, stage), estimator, devices, names) for stage in recipe.stages]
     return {
         "recipe": recipe.name,
         "model": {"from": model.origin},
@@ -80,7 +81,11 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         "basis": _basis(sources, model),
         "sources": list(_sources(recipe, sources)),
         "stages": stages,
-        "notes": [*_device_notes(recipe, devices), *_data_notes(recipe, workspace, sources, model, estimator.data)],
+        "notes": [
+            *_device_notes(recipe, devices),
+            *_count_notes(recipe, stages),
+            *_data_notes(recipe, workspace, sources, model, estimator.data),
+        ],
     }
 
 
@@ -92,7 +97,14 @@ def _link_cache(training_cache: Path, cache: Path) -> None:
                 (cache / path.name).symlink_to(path.absolute())
 
 
-def _stage(model: StageModel, estimator: StageEstimator, devices: Devices) -> dict[str, Any]:
+def _names(recipe: Recipe, sources: Sources) -> list[str]:
+    """Return the names of the sources, present ones first."""
+    named = list(zip(source_names(recipe.sources), recipe.sources, strict=True))
+    present = sources.inputs.recipe.sources
+    return [name for is_here in (True, False) for name, source in named if (source in present) == is_here]
+
+
+def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names: list[str]) -> dict[str, Any]:
     estimate = estimator.estimate(model.stage)
     workload = estimate.total
     operations = flops(model, workload)
@@ -101,6 +113,7 @@ def _stage(model: StageModel, estimator: StageEstimator, devices: Devices) -> di
         "parameters": {part: counts._asdict() for part, counts in model.parameters.items()},
         "steps": estimate.steps,
         "sampled_steps": estimate.sampled_steps,
+        "passes": dict(zip(names, estimate.passes, strict=True)),
         **asdict(workload),
         "saved_tokens": workload.unshared_tokens - workload.tokens,
         "rows_per_step": estimate.sampled.rows / estimate.sampled_steps,
@@ -137,6 +150,12 @@ def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
         yield f"Hours assume {DEFAULT_TFLOPS:g} TFLOP/s per device, as an H100 in bfloat16. Change it with --tflops."
     if recipe.parallelism == "fsdp" and devices.count == 1:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
+
+
+def _count_notes(recipe: Recipe, stages: list[dict[str, Any]]) -> Iterator[str]:
+    for stage, result in zip(recipe.stages, stages, strict=True):
+        passes = {name: result["passes"][name] for name in source_names(recipe.sources)}
+        yield from count_notes(recipe, stage, passes)
 
 
 def _data_notes(

@@ -12,7 +12,7 @@ from pangea_cultural.training.batching import packing
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
 from pangea_cultural.training.batching.packing import Lengths, Segment
-from pangea_cultural.training.batching.training_data import TrainingData
+from pangea_cultural.training.batching.training_data import TrainingData, stage_passes
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.estimate.inputs import (
@@ -42,6 +42,7 @@ class StageEstimate:
         sampled_steps: steps whose rows were laid out.
         sampled: the workload of these steps.
         step: shape of the largest of these steps.
+        passes: how often a question of each source is trained, on average; present sources first.
     """
 
     steps: int
@@ -49,6 +50,7 @@ class StageEstimate:
     sampled_steps: int
     sampled: Workload
     step: StepShape
+    passes: list[float]
 
     @property
     def total(self) -> Workload:
@@ -102,7 +104,7 @@ class StageEstimator:
                 "Add questions of property `label`."
             )
         shorter = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
-        schedule = self.data.schedule(shorter, usable)
+        schedule, passes = self.data.schedule(shorter, usable), stage_passes(usable, shorter)
         steps = -(-questions // batch_size)
         if every == 1:
             steps, questions = schedule.num_steps, schedule.num_questions
@@ -111,11 +113,11 @@ class StageEstimator:
             per_device, per_pass = -(-batch_size // self._devices), stage.memory.per_device_batch_size
             tiles = min(per_device, per_pass)  # each image is a row of its overview tile, without text
             step = StepShape(MicroBatchShape(tiles, 0, 0, tiles), -(-per_device // per_pass), self._devices)
-            return StageEstimate(steps, questions, schedule.num_steps, sampled, step)
+            return StageEstimate(steps, questions, schedule.num_steps, sampled, step, passes)
         chosen = evenly_spaced(schedule.num_steps, MAX_SAMPLED_STEPS)
         all_lengths = [*(source.lengths for source in self.data.measured), *assumed]
         sampled, step = self._lay_out(stage, schedule, chosen, all_lengths)
-        return StageEstimate(steps, questions, len(chosen), sampled, step)
+        return StageEstimate(steps, questions, len(chosen), sampled, step, passes)
 
     def _num_questions(self, present: list[SourceQuestions], stage: Stage) -> int:
         """Return the approximate number of questions of a stage."""

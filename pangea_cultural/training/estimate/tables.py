@@ -44,6 +44,7 @@ def _steps(result: dict[str, Any]) -> Table:
         ["steps", *_each(stages, "steps"), basis["questions"]],
         ["  sampled for the figures below", *_each(stages, "sampled_steps"), ""],
         ["questions", *_each(stages, "questions"), basis["questions"]],
+        *([f"  passes over {name}", *[stage["passes"][name] for stage in stages], ""] for name in stages[0]["passes"]),
         ["images shown", *_each(stages, "images"), basis["images"]],
         ["rows per step", *_each(stages, "rows_per_step"), basis["texts"]],
         ["tokens", *_each(stages, "tokens"), basis["texts"]],

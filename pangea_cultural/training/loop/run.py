@@ -245,7 +245,10 @@ def _write_result(
     held_out = sorted(training.inputs.held_out_languages)
     statements = model_card.statements(recipe, data.languages, held_out, training.inputs.base_record)
     model.to(getattr(torch, recipe.export_dtype))
-    card = model_card.text(recipe, statements, data.files)
+    passes = [data.passes(one) for one in recipe.stages]
+    for one, numbers in zip(recipe.stages, passes, strict=True):
+        statements += training_data.count_notes(recipe, one, numbers)
+    card = model_card.text(recipe, statements, data.files, passes)
     write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
     (checkpoint / LOGS).mkdir(exist_ok=True)
     for context in training.stages:

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -113,7 +114,8 @@ def train(
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
     if trainer.is_world_process_zero():
-        _write_results(context, trainer, weights, saved, data.exclusions(stage), broken)
+        about_data = {"left_out": data.exclusions(stage), "passes": data.passes(stage)}
+        _write_results(context, trainer, weights, saved, about_data, broken)
 
 
 def is_finished(context: StageContext) -> bool:
@@ -199,7 +201,7 @@ def _write_results(
     trainer: StageTrainer,
     weights: dict[str, torch.Tensor],
     saved: Path | None,
-    left_out: dict[str, dict[str, int]],
+    about_data: dict[str, Any],
     broken: dict[str, str],
 ) -> None:
     """Write the results of a finished stage. The record comes last: it marks the stage as finished."""
@@ -215,7 +217,7 @@ def _write_results(
         "steps": len(trainer.train_dataset),
         **trainer.metrics.totals,
         "resumed_from": saved.name if saved else None,
-        "left_out": left_out,
+        **about_data,
         "skipped": broken,
         "log": [training[index] for index in evenly_spaced(len(training), MAX_RECORD_ENTRIES)],
         "weights_sha256": sha256_file(context.weights),

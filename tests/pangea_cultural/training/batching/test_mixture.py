@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.lengths import MeasuredSource
-from pangea_cultural.training.batching.mixture import SourceQuestions, build_schedule
+from pangea_cultural.training.batching.mixture import SourceQuestions, build_schedule, passes
 from pangea_cultural.training.batching.packing import Lengths
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.recipe import Recipe
@@ -136,6 +136,15 @@ def training_data(*sources, **stage):
 def test_counts_are_questions_per_epoch_and_shares_with_steps(sources, stage, expected):
     data = training_data(*sources, **stage)
     assert per_source(data.schedule(data.recipe.stages[0])) == expected
+
+
+def test_passes_are_trained_over_usable_questions():
+    usable = np.array([True] * 5 + [False] * 5)
+    small = SourceQuestions(np.arange(11), usable, count=500)
+    whole = SourceQuestions(np.arange(11), np.ones(10, bool))
+    none = SourceQuestions(np.arange(11), ~np.ones(10, bool), weight=0.0)
+    assert passes([small, whole], global_batch_size=50, steps=None, epochs=2) == [200, 2]
+    assert passes([small, whole, none], global_batch_size=10, steps=3, epochs=None) == [3, 1.5, 0]
 
 
 def test_sources_are_interleaved_evenly():

@@ -1,4 +1,4 @@
-"""Checkpoints of an unfinished stage: damage is found before the training goes on."""
+"""Checkpoints of an unfinished stage: damage is found before a training resumes."""
 
 import pytest
 

@@ -184,7 +184,7 @@ def test_run_rejects_a_locked_work_folder(workspace, base, monkeypatch):
 
 
 def test_resume_from_the_checkpoint_before_a_damaged_one_gives_the_same_bits(workspace, base, interrupt, tmp_path):
-    """Without the optimizer's file, transformers would go on with a new optimizer."""
+    # Without the optimizer's file, transformers would resume with a new optimizer.
     whole = Workspace(shutil.copytree(workspace.root, tmp_path / "whole"))
     train(whole, base, stage=SAVED)
     interrupt(workspace, base, before=3, stage=SAVED)

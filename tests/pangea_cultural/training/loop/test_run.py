@@ -206,9 +206,15 @@ def test_stage_that_ends_early_is_an_error(workspace, base, monkeypatch):
         train(workspace, base)
 
 
-def test_epoch_has_every_question_once(workspace, base):
-    record = train(workspace, base, stage={"steps": None, "epochs": 1})
-    assert record["stages"][0]["questions"] == Export.open(workspace.exports / "colors").table("train").num_rows
+def test_epoch_has_as_many_questions_as_the_count(workspace, base):
+    number = Export.open(workspace.exports / "colors").table("train").num_rows
+    source = {"type": "export", "path": "exports/colors", "count": 2 * number}
+    record = train(workspace, base, sources=[source], stage={"steps": None, "epochs": 1})
+    assert record["stages"][0]["questions"] == 2 * number
+    assert record["stages"][0]["passes"] == {"colors": 2.0}
+    card = (workspace.checkpoints / "micro/README.md").read_text()
+    assert f"colors has {number} usable questions, fewer than its count of {2 * number}" in card
+    assert "passes: 2.00 over colors" in card
 
 
 def test_question_longer_than_a_row_is_counted(workspace, base):
