@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths, mixture
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.dataset import BatchLayout, StepDataset
+from pangea_cultural.training.batching.image_sizes import FrozenSizes
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
@@ -236,8 +238,31 @@ def open_all(inputs: TrainingInputs, cache: Path, reporter: Reporter) -> list[Co
 
 
 def measure_all(
-    corpora: list[Corpus], processor: LlavaNextProcessor, cache: Path, key: str, reporter: Reporter
+    corpora: list[Corpus],
+    processor: LlavaNextProcessor,
+    cache: Path,
+    key: str,
+    reporter: Reporter,
+    frozen: FrozenSizes | None = None,
 ) -> list[MeasuredSource]:
-    """Measure sources for a processor. `key` is a hash of the processor and its tokenizer."""
+    """Measure sources for a processor.
+
+    Args:
+        corpora: the sources.
+        processor: processor of the model.
+        cache: folder of the measurements.
+        key: hash of the processor and its tokenizer.
+        reporter: shows progress.
+        frozen: the images of the run to resume; None outside of runs.
+
+    Raises:
+        UserError: images have changed since the run was started.
+    """
     template, tokens = ChatTemplate(processor.tokenizer), ImageTokenCounter(processor)
-    return [lengths.measure(corpus, template, tokens, cache, f"{corpus.key}-{key}", reporter) for corpus in corpora]
+    return [
+        lengths.measure(
+            *(corpus, template, tokens, cache, f"{corpus.key}-{key}", reporter),
+            freeze=partial(frozen.apply, index) if frozen else None,
+        )
+        for index, corpus in enumerate(corpora)
+    ]

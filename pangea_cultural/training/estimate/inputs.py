@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import lengths
+from pangea_cultural.training.batching import image_sizes, lengths
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import SourceQuestions
@@ -75,7 +75,8 @@ def measure(sources: Sources, model: MetaModel, cache: Path, reporter: Reporter)
     for source, corpus in zip(sources.inputs.recipe.sources, sources.corpora, strict=True):
         tokens = conversation_tokens(source.estimate or DEFAULT_TEXTS)
         texts = np.full(corpus.num_conversations, tokens, np.int32)
-        measured.append(lengths.measure_images(corpus, texts, HEADER_TOKENS, image_tokens, reporter))
+        sizes = image_sizes.measure(corpus, None, reporter)
+        measured.append(lengths.with_images(corpus, texts, HEADER_TOKENS, image_tokens, sizes))
     return measured
 
 

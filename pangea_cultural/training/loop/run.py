@@ -21,7 +21,8 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.checkpoint import write_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.training.batching import lengths, training_data
+from pangea_cultural.training.batching import training_data
+from pangea_cultural.training.batching.image_sizes import FrozenSizes
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import TrainingData
@@ -213,9 +214,8 @@ def _check_deepspeed(path: Path) -> None:
 def _measured(training: TrainingRun, corpora: list[Corpus], processor: LlavaNextProcessor) -> list[MeasuredSource]:
     with tempfile.TemporaryDirectory() as folder:
         key = processor_key(processor, Path(folder))
-    cache = training.workspace.training_cache
-    measured = training_data.measure_all(corpora, processor, cache, key, training.reporter)
-    return lengths.frozen_exclusions(training.work, measured)
+    cache, frozen = training.workspace.training_cache, FrozenSizes(training.work)
+    return training_data.measure_all(corpora, processor, cache, key, training.reporter, frozen)
 
 
 def _finish(

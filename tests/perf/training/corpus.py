@@ -27,7 +27,7 @@ from pangea_cultural.reference.languages import training_languages
 from pangea_cultural.training.data.sources.config import Source
 from pangea_cultural.training.data.sources.open import SourceContext, open_source
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import write_json
+from pangea_cultural.utils.files import sha256_file, write_json
 from tests.perf.support import record
 
 ROWS_PER_IMAGE = 8
@@ -117,7 +117,8 @@ def _write_export(folder: Path, rows: int) -> None:
     for split in export.SPLITS[1:]:
         pq.write_table(vqa.QUESTION_SCHEMA.empty_table(), folder / f"questions-{split}.parquet")
     pq.write_table(IMAGE_SCHEMA.empty_table(), folder / IMAGES)
-    manifest = {"format": export.FORMAT, "held_out_languages": [], "recipe": {"name": "corpus"}, "files": {IMAGES: ""}}
+    files = {path.name: sha256_file(path) for path in folder.glob("*.parquet")}
+    manifest = {"format": export.FORMAT, "held_out_languages": [], "recipe": {"name": "corpus"}, "files": files}
     manifest |= {"questions": dict.fromkeys(export.SPLITS, 0) | {"train": rows}, "entities": 0, "images": 0}
     write_json(folder / export.MANIFEST, manifest)
 

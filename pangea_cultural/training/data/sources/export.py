@@ -12,6 +12,7 @@ from pangea_cultural.dataset.sources.types import Conversation, SourceRow
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.ids import NAME
 from pangea_cultural.training.data.sources.config import ExportSource
+from pangea_cultural.utils.files import sha256_file
 from pangea_cultural.utils.sampling import hash_key
 
 BATCH_ROWS = 4096
@@ -26,12 +27,14 @@ def read(export: Export, source: ExportSource, callbacks: ReadCallbacks) -> Iter
         callbacks: called for rejected rows, and for each batch with its number of questions.
 
     Raises:
-        UserError: a row of `train` is in a held-out language of the export. The export is then wrong, whatever
-            languages are wanted.
+        UserError: the file is not the one of the manifest, or a row of `train` is in a held-out language of the export.
+            The export is then wrong, whatever languages are wanted.
     """
     split = source.split
     held_out_languages = frozenset(export.held_out_languages if split == "train" else ())
     path = export.questions_file(split)
+    if sha256_file(path) != export.manifest["files"].get(path.name):
+        raise UserError(f"{path} has changed since the export was written. Run `pcult data check {export.path}`.")
     for batch in tables.batches(path, BATCH_ROWS, vqa.QUESTION_SCHEMA.names):
         tables.require_filled(batch, path, tables.QUESTION_NEEDED)
         for question in map(vqa.from_row, batch.to_pylist()):

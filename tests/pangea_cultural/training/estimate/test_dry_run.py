@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import config as model_sizes
-from pangea_cultural.training.batching import lengths, training_data
+from pangea_cultural.training.batching import image_sizes, saved_array, training_data
 from pangea_cultural.training.batching.dataset import counts
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.cli import train
@@ -289,8 +289,8 @@ def test_cached_measurements_of_training_are_reused(workspace, tmp_path, monkeyp
     laid_out(recipe, tmp_path, Workspace(tmp_path).training_cache, 0, work=tmp_path / "work")
     before = contents(tmp_path)
     monkeypatch.setattr(Corpus, "build", None)
-    monkeypatch.setattr(lengths.SavedArray, "save", None)
-    monkeypatch.setattr(lengths, "read_size", None)
+    monkeypatch.setattr(saved_array.SavedArray, "save", None)
+    monkeypatch.setattr(image_sizes, "read_size", None)
     assert estimate(recipe, tmp_path) == uncached
     assert contents(tmp_path) == before
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import lengths
+from pangea_cultural.training.batching import image_sizes, saved_array
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, resume, trainer
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
@@ -157,10 +157,10 @@ def test_image_repaired_after_an_interrupt_stays_excluded(workspace, base, inter
     assert weights(workspace) == weights(uninterrupted)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(lengths, "read_size"), (Corpus, "texts")])
+@pytest.mark.parametrize(("owner", "name"), [(image_sizes, "read_size"), (Corpus, "texts")])
 def test_interrupted_measurement_is_not_repeated(workspace, base, monkeypatch, owner, name):
-    monkeypatch.setattr(lengths, "CHUNK", 1)
-    monkeypatch.setattr(lengths, "SAVE_INTERVAL_S", 0)
+    monkeypatch.setattr(saved_array, "CHUNK", 1)
+    monkeypatch.setattr(saved_array, "SAVE_INTERVAL_S", 0)
     seen, measure = [], getattr(owner, name)
 
     def count(*arguments):

@@ -10,7 +10,7 @@ from transformers import LlavaNextForConditionalGeneration
 from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import lengths
+from pangea_cultural.training.batching import image_sizes
 from pangea_cultural.training.loop import callbacks, trainer
 from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
 from pangea_cultural.training.setup import lora as adapters
@@ -69,8 +69,8 @@ def test_second_run_measures_only_broken_images_again(workspace, base, monkeypat
     first = train(workspace, base, max_broken_image_ratio=0.5)
     broken.write_bytes(good)
     measured = []
-    read_size = lengths.read_size
-    monkeypatch.setattr(lengths, "read_size", lambda path: measured.append(path) or read_size(path))
+    read_size = image_sizes.read_size
+    monkeypatch.setattr(image_sizes, "read_size", lambda path: measured.append(path) or read_size(path))
     again = train(workspace, base, max_broken_image_ratio=0.5, seed=1, overwrite=True)
     assert first["broken_images"] and not again["broken_images"]
     assert measured == [broken]

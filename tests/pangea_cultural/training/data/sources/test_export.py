@@ -1,5 +1,7 @@
 """The reader of exports."""
 
+import shutil
+
 import pytest
 
 from pangea_cultural.dataset.question import Question
@@ -89,6 +91,13 @@ def test_captions_are_english_whatever_languages_are_trained(workspace):
     assert all(answer in "ABCD" for one in conversations(corpus) for _, answer in one.turns)
     captions = {corpus.group(index).caption for index in range(corpus.num_groups)}
     assert captions == set(tiny.NAMES["en"].values())
+
+
+def test_table_that_differs_from_the_manifest_is_an_error(workspace):
+    table = workspace / "export/questions-train.parquet"
+    shutil.copy(workspace / "export/questions-dev.parquet", table)
+    with pytest.raises(UserError, match=r"questions-train\.parquet has changed since .* Run `pcult data check"):
+        open_corpus(workspace, ["de"], type="export", path="export")
 
 
 def test_export_with_a_held_out_language_in_train_is_an_error(tmp_path):
