@@ -108,7 +108,7 @@ class FrozenSizes:
             sizes: the images as they are now.
 
         Raises:
-            UserError: an image has other pixels or another file size than before.
+            UserError: an image has another size in pixels than before. Another file of the same size is a repaired one.
         """
         problems, file = self._folder / f"images-{source}.json", self._folder / f"images-{source}.npy"
         if not file.is_file():
@@ -117,7 +117,7 @@ class FrozenSizes:
             return sizes
         first, now = np.load(file), sizes.values
         readable = (first[:, HEIGHT] > 0) & (now[:, HEIGHT] > 0)
-        changed = np.flatnonzero(readable & (first[:, :MODIFIED] != now[:, :MODIFIED]).any(axis=1))
+        changed = np.flatnonzero(readable & (first[:, :BYTES] != now[:, :BYTES]).any(axis=1))
         if len(changed):
             raise UserError(
                 f"{len(changed):,} images have changed since the run was started, such as {sizes.paths[changed[0]]}. "

@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import ProgressCallback
 
-from pangea_cultural.errors import UserError
+from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.training.batching.dataset import StepDataset, step_loader
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
 from pangea_cultural.utils.files import write_json
+from pangea_cultural.utils.images import read_rgb
 
 LOG = "log.jsonl"
 
@@ -194,10 +195,15 @@ class StageTrainer(Trainer):
         self._require_few_broken(self.metrics.skipped)
 
     def _require_few_broken(self, broken: dict[str, str]) -> None:
-        if len(broken) > self._max_broken_images:
-            file, reason = next(iter(broken.items()))
+        if len(broken) <= self._max_broken_images:
+            return
+        found = still_broken(broken)
+        for file in broken.keys() - found.keys():
+            self.metrics.skipped.pop(file, None)  # another process may have found it
+        if len(found) > self._max_broken_images:
+            file, reason = next(iter(found.items()))
             raise UserError(
-                f"{len(broken)} images are broken, such as {file} ({reason}). Repair them, or raise "
+                f"{len(found)} images are broken, such as {file} ({reason}). Repair them, or raise "
                 "max_broken_image_ratio, and rerun to resume."
             )
 
@@ -257,6 +263,7 @@ class StageTrainer(Trainer):
         """Load metrics and truncate the log. Call this before `train(resume_from_checkpoint=...)`."""
         checkpoints.require_rank_files(checkpoint, self.args.world_size)
         self.metrics.load(checkpoint / checkpoints.METRICS, is_main=self.is_world_process_zero())
+        self.metrics.skipped = still_broken(self.metrics.skipped)
         if self.is_world_process_zero():
             self.log_file.truncate(checkpoints.step_of(checkpoint))
 
@@ -281,3 +288,14 @@ class StageTrainer(Trainer):
             parts = [{}] * self.args.world_size
             torch.distributed.all_gather_object(parts, broken)
         return {file: reason for part in parts for file, reason in part.items()}
+
+
+def still_broken(broken: dict[str, str]) -> dict[str, str]:
+    """Return the images that cannot be read now either, with reasons. The others were repaired meanwhile."""
+    found = {}
+    for file in broken:
+        try:
+            read_rgb(Path(file))
+        except ImageError as error:
+            found[file] = error.reason
+    return found

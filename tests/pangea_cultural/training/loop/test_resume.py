@@ -1,6 +1,7 @@
 """Interrupted training runs, in this process: resume, and the settings that may change."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, resume, trainer
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
+from tests.helpers import tiny
 from tests.helpers.recipes import merged
 from tests.helpers.short_training import STAGE, images, train, trained_images
 
@@ -155,6 +157,32 @@ def test_image_repaired_after_an_interrupt_stays_excluded(workspace, base, inter
     broken.write_bytes(good)
     train(workspace, base, **options)
     assert weights(workspace) == weights(uninterrupted)
+
+
+def test_image_repaired_after_an_interrupt_does_not_count_as_broken(workspace, base, interrupt):
+    """It was truncated, which only decoding shows. The limit may change on resume."""
+    truncated = trained_images(workspace)[0]
+    good = truncated.read_bytes()
+    truncated.write_bytes(good[:300])
+    options = {"stage": merged(SAVED, {"batch": {"global_batch_size": 60}})}
+    interrupt(workspace, base, before=3, max_broken_image_ratio=0.5, **options)
+    saved = read_json(work(workspace) / "0-main/checkpoint-2/metrics.json")
+    assert [*saved["skipped"]] == [str(truncated)]
+    truncated.write_bytes(good)
+    assert not train(workspace, base, max_broken_image_ratio=0, **options)["stages"][0]["skipped"]
+
+
+def test_repaired_images_of_all_processes_do_not_count(tmp_path):
+    """Each process meets some, and all learn of them at a checkpoint."""
+    mended, broken = tmp_path / "a.png", tmp_path / "b.png"
+    tiny.image("Q1", 0).save(mended)
+    found = dict.fromkeys(map(str, (mended, broken)), "not a readable image")
+    process = SimpleNamespace(_max_broken_images=1, metrics=SimpleNamespace(skipped=dict(found)))
+    trainer.StageTrainer._require_few_broken(process, found)
+    assert [*process.metrics.skipped] == [str(broken)]
+    process._max_broken_images = 0
+    with pytest.raises(UserError, match=r"1 images are broken, such as \S+/b\.png \(image missing\)"):
+        trainer.StageTrainer._require_few_broken(process, found)
 
 
 @pytest.mark.parametrize(("owner", "name"), [(image_sizes, "read_size"), (Corpus, "texts")])
