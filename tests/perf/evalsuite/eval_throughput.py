@@ -137,7 +137,8 @@ def figures(runs: dict[str, list[dict[str, Any]]], questions: int) -> dict[str, 
     found = {f"questions_per_s, {name}": questions / value for name, value in seconds.items()}
     ratios = {f"speed relative to {name}": seconds[name] / seconds["pcult"] for name in ORDER if name != "pcult"}
     equal = [
-        statistics.mean(answers[key] == text for key, text in runs["bare"][0]["answers"].items())
+        # lmms-eval strips answers.
+        statistics.mean(answers[key].strip() == text.strip() for key, text in runs["bare"][0]["answers"].items())
         for answers in (runs[name][0]["answers"] for name in ("pcult", "lmms-eval"))
     ]
     return found | ratios | {"equal answers, pcult": equal[0], "equal answers, lmms-eval": equal[1]}
