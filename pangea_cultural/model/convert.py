@@ -28,6 +28,7 @@ from transformers import (
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor, weight_names
 from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation_config
+from pangea_cultural.model.checkpoint_files import require_whole
 from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.original_config import CLIP_L_336, ORIGINAL, hub_config, original_config, require_keys
@@ -58,6 +59,7 @@ def convert(source: Path, target: Path, *, tokenizer: Path | None = None, overwr
     if target.exists() and not overwrite:
         raise UserError(f"{target} exists. Add --overwrite to replace it.")
     config = _config(source)
+    require_whole(source)
     to_hub = config["model_type"] == ORIGINAL
     with atomic_folder(target) as partial:
         counts = _to_hub(source, partial, config, tokenizer) if to_hub else _to_original(source, partial)

@@ -19,13 +19,13 @@ from transformers import (
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
+from pangea_cultural.model.checkpoint_files import LOADED, require_whole
 from pangea_cultural.model.config import FEATURE_LAYER, FEATURE_STRATEGY, load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.model.original_config import ORIGINAL
 from pangea_cultural.model.tokenizer import END, IMAGE, START
 from pangea_cultural.utils.files import sha256_file
 
-LOADED = (".safetensors", ".bin", ".json", ".jinja", ".txt", ".model")
-"""Suffixes of the files of a checkpoint that are loaded."""
 DOWNLOADED = [f"*{suffix}" for suffix in LOADED if suffix != ".bin"]
 """Patterns of files to download. The hub often has the same weights as `.bin` and as `.safetensors`."""
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -50,6 +50,7 @@ def load(name: str, *, dtype: torch.dtype, attn_implementation: str) -> tuple[Pa
     problems = {key: sorted(map(str, value))[:3] for key, value in info.items() if value}
     if problems:
         raise UserError(f"{name} is not a complete LLaVA-NeXT checkpoint ({problems}). Choose another one.")
+    require_finite(model, name)
     model.set_attn_implementation({"text_config": attn_implementation})
     tokenizer = _from_pretrained(AutoTokenizer, name, padding_side="right")
     _require_chat_tokens(tokenizer, name)
@@ -76,6 +77,8 @@ def assemble(
     """
     vision = _from_pretrained(CLIPVisionModel, vision_tower, dtype=dtype)
     text = _from_pretrained(AutoModelForCausalLM, language_model, dtype=dtype)
+    require_finite(vision, vision_tower)
+    require_finite(text, language_model)
     tokenizer = _from_pretrained(AutoTokenizer, language_model, padding_side="right")
     tokenizer.add_tokens(IMAGE, special_tokens=True)
     _require_chat_tokens(tokenizer, language_model)
@@ -99,13 +102,26 @@ def assemble(
     return model, processor.build_processor(config, tokenizer)
 
 
-def require_checkpoint(name: str) -> None:
-    """Check that a checkpoint exists. Only its configuration is read.
+def checked_config(name: str) -> Any:
+    """Return the configuration of a checkpoint. No weights are read.
 
     Raises:
-        UserError: the checkpoint does not exist.
+        UserError: the checkpoint does not exist, has broken files, or has the original layout.
     """
-    _from_pretrained(AutoConfig, name)
+    if Path(name).is_dir():
+        require_whole(Path(name))
+    return _from_pretrained(AutoConfig, name)
+
+
+def require_finite(model: torch.nn.Module, name: str) -> None:
+    """Check the weights of a checkpoint: the first step would only say that the loss is not finite.
+
+    Raises:
+        UserError: a weight is NaN or infinite.
+    """
+    for parameter, value in model.named_parameters():
+        if value.numel() and not torch.stack(torch.aminmax(value.detach())).isfinite().all():
+            raise UserError(f"{name} has NaN or infinite values in {parameter}. Choose another checkpoint.")
 
 
 def content_hash(name: str) -> str:
@@ -120,7 +136,7 @@ def content_hash(name: str) -> str:
     try:
         folder = Path(name if is_folder else snapshot_download(name, allow_patterns=DOWNLOADED))
     except (OSError, ValueError) as error:
-        raise _cannot_load(name, error) from error
+        raise cannot_load(name, error) from error
     # The training record contains times.
     files = sorted(file for file in folder.iterdir() if file.suffix in LOADED and file.name != "training.json")
     # In the hub's cache, a file is a link to its content, which is named by a hash.
@@ -130,6 +146,8 @@ def content_hash(name: str) -> str:
 
 def _require_chat_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
     """Check the special tokens of ChatML: a tokenizer silently maps unknown ones to its unknown token.
+
+    Those that are ordinary tokens become special. Otherwise a text could contain an image or end a turn.
 
     Raises:
         UserError: the tokenizer lacks a token of ChatML, the image token, or a padding token.
@@ -142,6 +160,7 @@ def _require_chat_tokens(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         raise UserError(
             f"The tokenizer of {name} lacks {', '.join(missing)}. Choose a model with ChatML, such as Qwen2."
         )
+    tokenizer.add_tokens([START, END, IMAGE], special_tokens=True)
 
 
 def _assemble(vision: Any, text: Any, config: LlavaNextConfig, dtype: torch.dtype, seed: int) -> PackedLlavaNext:
@@ -172,8 +191,13 @@ def _from_pretrained(auto_class: Any, name: str, **options: Any) -> Any:
     try:
         return auto_class.from_pretrained(name, **options)
     except (OSError, ValueError) as error:
-        raise _cannot_load(name, error) from error
+        raise cannot_load(name, error) from error
 
 
-def _cannot_load(name: str, error: Exception) -> UserError:
+def cannot_load(name: str, error: Exception) -> UserError:
+    """Return the error of a checkpoint that transformers cannot load."""
+    if f"`{ORIGINAL}`" in str(error):
+        return UserError(
+            f"{name} has the original LLaVA-NeXT layout. Run `pcult convert {name} FOLDER`, and start from FOLDER."
+        )
     return UserError(f"Cannot load {name}: {str(error).strip().splitlines()[0]}")

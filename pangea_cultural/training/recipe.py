@@ -182,6 +182,8 @@ class Stage(config.Config):
     def _steps_or_epochs(self) -> "Stage":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("A stage needs either steps or epochs. Set one of them.")
+        if self.objective == "contrastive" and "vision_tower" not in self.trainable:
+            raise ValueError('contrastive trains the vision tower. Add "vision_tower" to trainable.')
         if self.lora and "language_model" not in self.trainable:
             raise ValueError('lora needs a trainable language model. Add "language_model" to trainable.')
         return self

@@ -10,7 +10,7 @@ from pangea_cultural.dataset.sources.fields import RowError, has_controls, image
 
 
 def require_valid(row: dict[str, Any]) -> None:
-    """Check a row with the columns of a question.
+    """Check a row with the columns of a question. Its language becomes a code of the table.
 
     Raises:
         RowError: a column is missing, empty or invalid.
@@ -25,7 +25,7 @@ def require_valid(row: dict[str, Any]) -> None:
         raise RowError(reasons.UNKNOWN_QUESTION_TYPE)
     if row["question_type"] == "choice":
         require_one_right(row["answer"], row["choices"])
-    language_code(row["language"], "")
+    row["language"] = language_code(row["language"], "")
     if row["image"]:
         image(row["image"])
 

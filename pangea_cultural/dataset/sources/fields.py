@@ -22,14 +22,15 @@ class RowError(Exception):
 @functools.cache
 def _codes_by_name() -> dict[str, str]:
     """Return the code of every code and alias. `languages.language` searches near matches, too slow per row."""
-    return {name: row.code for row in languages().values() for name in (row.code, *row.aliases)}
+    return {name.lower(): row.code for row in languages().values() for name in (row.code, *row.aliases)}
 
 
 def language_code(value: Any, default: str) -> str:
     """Return the code of a row's language.
 
     Args:
-        value: field of the row, a code or alias; None or empty if the row has none.
+        value: field of the row, a code or alias, also with a region or script such as `pt-BR`; None or empty if the
+            row has none.
         default: language of rows without one; empty if every row needs one.
 
     Raises:
@@ -39,10 +40,12 @@ def language_code(value: Any, default: str) -> str:
         if not default:
             raise RowError(reasons.NO_LANGUAGE)
         return default
-    code = _codes_by_name().get(value.lower()) if isinstance(value, str) else None
-    if code is None:
-        raise RowError(reasons.UNKNOWN_LANGUAGE)
-    return code
+    codes, tag = _codes_by_name(), value.lower().replace("_", "-") if isinstance(value, str) else ""
+    while tag:
+        if tag in codes:
+            return codes[tag]
+        tag = tag.rpartition("-")[0]
+    raise RowError(reasons.UNKNOWN_LANGUAGE)
 
 
 def text(value: Any) -> str:

@@ -11,6 +11,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor, tokenizer
 from pangea_cultural.model.config import load_size, model_config
 from pangea_cultural.model.modeling import PackedLlavaNext
+from pangea_cultural.model.pretrained import cannot_load
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.inputs import TrainingInputs
@@ -90,6 +91,8 @@ def _local_config(name: str) -> LlavaNextConfig | None:
         config = AutoConfig.from_pretrained(name, local_files_only=True)
     except OSError:
         return None
+    except ValueError as error:
+        raise cannot_load(name, error) from error
     if not isinstance(config, LlavaNextConfig):
         raise UserError(f"{name} is a {config.model_type} checkpoint, not LLaVA-NeXT. Choose another checkpoint.")
     return config

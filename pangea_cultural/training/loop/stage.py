@@ -1,5 +1,7 @@
 """One training stage: setup, loop and results."""
 
+import errno
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, leftover_temporaries, read_json, sha256_file, sync, write_json
 from pangea_cultural.utils.sampling import evenly_spaced
 
+NO_SPACE = os.strerror(errno.ENOSPC)
 MAX_RECORD_ENTRIES = 200
 """Most log entries in a stage's record; the log file has all of them."""
 
@@ -91,13 +94,14 @@ def train(
     """Train a stage, resuming from its last checkpoint, and write weights, log and record to the work folder.
 
     Raises:
-        UserError: there is nothing to train on, memory is too small, or the loss is not finite.
+        UserError: there is nothing to train on, memory or disk is too small, or the loss is not finite.
     """
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
     setup = objectives.set_up(stage, context.recipe.seed, data, model, processor)
     steps = data.step_dataset(stage, setup.collator, processes=processes.world_size, rank=processes.rank)
     saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter))
+    processes.run_on_main(lambda: _require_space(context, setup, len(steps)))
     with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(context, processor, processes)
         trainer = _trainer(context, data, setup, steps, validation)
@@ -108,8 +112,10 @@ def train(
             trainer.log_file.truncate(0)
         try:
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
-        except (RuntimeError, MemoryError) as error:
-            raise _explain_out_of_memory(error, stage) from error
+        except Exception as error:
+            if explained := _explained(error, context):
+                raise explained from error
+            raise
         _require_all_steps(stage, trainer.state.global_step, len(steps))
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
@@ -185,15 +191,48 @@ def _trainer(
     )
 
 
-def _explain_out_of_memory(error: Exception, stage: Stage) -> Exception:
-    """Convert an out-of-memory error into advice; return other errors unchanged."""
-    if not isinstance(error, torch.OutOfMemoryError | MemoryError) and "can't allocate memory" not in str(error):
-        return error
-    return UserError(
-        f"Out of memory in stage {stage.name}. Lower per_device_batch_size (now {stage.memory.per_device_batch_size}), "
-        "or set gradient_checkpointing = true, and rerun to resume. Or rerun with --restart and a lower max_length "
-        f'(now {stage.batch.max_length}), [stages.lora], or parallelism = "fsdp" on more devices.'
-    )
+def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None:
+    """Check that the disk has space for the checkpoints to come, the stage's weights and the result.
+
+    Raises:
+        UserError: it has not.
+    """
+    options = context.stage.checkpoint
+    weights = 4 * sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
+    # A new checkpoint is written before the oldest is removed. It has the weights and two moments of AdamW.
+    kept = min(options.save_total_limit + 1, -(-steps // options.save_steps))
+    new = max(0, kept - len(checkpoints.complete_checkpoints(context.folder)))
+    needed = 3 * weights * new + weights + 4 * sum(p.numel() for p in setup.model.parameters())
+    free = shutil.disk_usage(context.work).free
+    if free < needed:
+        raise UserError(
+            f"Stage {context.stage.name} needs {needed / 1e9:.2f} GB for {new} checkpoints and the result, but the "
+            f"disk of {context.work.parent} has {free / 1e9:.2f} GB. Free some space, or choose another --workspace."
+        )
+
+
+def _explained(error: Exception, context: StageContext) -> UserError | None:
+    """Return the advice for an error of the machine; None for other errors."""
+    text, stage = str(error), context.stage
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
+        return UserError(
+            f"Out of memory in stage {stage.name}. Lower per_device_batch_size (now "
+            f"{stage.memory.per_device_batch_size}), or set gradient_checkpointing = true, and rerun to resume. Or "
+            f"rerun with --restart and a lower max_length (now {stage.batch.max_length}), [stages.lora], or "
+            'parallelism = "fsdp" on more devices.'
+        )
+    if "DataLoader worker" in text:
+        return UserError(
+            f"A data worker was killed, most likely because memory was full. Lower num_workers (now "
+            f"{context.recipe.num_workers}) and rerun to resume."
+        )
+    if NO_SPACE in text or "PytorchStreamWriter failed writing" in text:
+        free = shutil.disk_usage(context.work).free
+        return UserError(
+            f"The disk of {context.work.parent} is full ({free / 1e9:.2f} GB free). Free some space, or lower "
+            f"save_total_limit (now {stage.checkpoint.save_total_limit}), and rerun to resume."
+        )
+    return None
 
 
 def _write_results(

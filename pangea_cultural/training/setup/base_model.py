@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase, Qwen2Config
@@ -13,7 +14,8 @@ from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.recipe import Model
+from pangea_cultural.training.recipe import Model, Stage
+from pangea_cultural.training.setup import lora
 from pangea_cultural.utils.files import atomic_folder, sha256_file
 
 
@@ -32,15 +34,28 @@ class BaseModel:
         self._folder = folder / "tokenizer"
 
     def check(self) -> None:
-        """Check that the base checkpoints exist and the size is valid.
+        """Check that the base checkpoints exist and are whole, that the size is valid, and that both fit the stages.
 
         Raises:
-            UserError: a checkpoint or the size is missing or invalid.
+            UserError: a checkpoint or the size is missing or invalid, or a stage needs what the model lacks.
         """
-        for name in self._checkpoint_names():
-            pretrained.require_checkpoint(self.local(name))
-        if self._recipe.model.size:
-            load_size(self.size)
+        model = self._recipe.model
+        configs = {name: pretrained.checked_config(self.local(name)) for name in self._checkpoint_names()}
+        if model.checkpoint and configs[model.checkpoint].model_type != "llava_next":
+            raise UserError(
+                f"{model.checkpoint} is a {configs[model.checkpoint].model_type} checkpoint, not LLaVA-NeXT. Choose "
+                "another checkpoint."
+            )
+        size = load_size(self.size) if model.size else None
+        if model.checkpoint:
+            text = configs[model.checkpoint].text_config
+        elif model.language_model:
+            text = configs[model.language_model]
+        else:
+            assert size is not None, "a model has a checkpoint, a language model or a size"
+            text = Qwen2Config(**size.text)
+        for stage in self._recipe.stages:
+            _require_fit(stage, text)
 
     def require_outside(self, folder: Path) -> None:
         """Check that no base checkpoint is in a folder, which the run replaces by its result.
@@ -132,6 +147,22 @@ class BaseModel:
                     for row in export.questions(split):
                         if not languages or row.language in wanted:
                             yield from (row.question, row.answer)
+
+
+def _require_fit(stage: Stage, text: Any) -> None:
+    """Check that a language model has the positions and the modules that a stage needs.
+
+    Raises:
+        UserError: it lacks them.
+    """
+    positions = getattr(text, "max_position_embeddings", None)
+    if stage.objective == "sft" and positions and stage.batch.max_length > positions:
+        raise UserError(
+            f"Stage {stage.name} has max_length {stage.batch.max_length}, but the model has {positions} positions. "
+            "Lower max_length."
+        )
+    if stage.lora:
+        lora.require_modules(stage.lora, text)
 
 
 def attn_implementation(model: Model) -> str:

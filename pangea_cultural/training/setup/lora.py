@@ -2,7 +2,9 @@
 
 import torch
 from peft import LoraConfig, LoraModel
+from transformers import AutoModel, PreTrainedConfig
 
+from pangea_cultural.errors import unknown
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.recipe import Lora
 
@@ -27,6 +29,20 @@ def attach(model: PackedLlavaNext, lora: Lora, *, seed: int) -> LoraModel:
         if id(parameter) not in language_model:
             parameter.requires_grad_(True)
     return adapted
+
+
+def require_modules(lora: Lora, text: PreTrainedConfig) -> None:
+    """Check that a language model has the modules that get adapters. peft ignores some unknown ones.
+
+    Raises:
+        UserError: a module is not a linear layer of the model.
+    """
+    with torch.device("meta"):
+        model = AutoModel.from_config(text)
+    names = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    for wanted in lora.modules:
+        if not any(f".{name}".endswith(f".{wanted}") for name in names):
+            raise unknown("LoRA module", wanted, {name.rpartition(".")[2] for name in names})
 
 
 def target_pattern(lora: Lora) -> str:

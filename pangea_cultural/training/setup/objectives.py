@@ -53,7 +53,7 @@ def set_up(
         processor: its processor.
 
     Raises:
-        UserError: the objective is `contrastive` and no image has a name.
+        UserError: there is nothing to learn: no image has a name for `contrastive`, or no question has an image.
     """
     _freeze(model, stage)
     augmentation = Augmentation(f"{seed} {stage.name}") if stage.augment_images else None
@@ -80,6 +80,11 @@ def _set_up_sft(
     processor: LlavaNextProcessor,
     augmentation: Augmentation | None,
 ) -> StageSetup:
+    if "language_model" not in stage.trainable and data.num_images == data.num_broken_images:
+        raise UserError(
+            f"Stage {stage.name} trains only {' and '.join(stage.trainable)}, but no question has an image. Add a "
+            "source with images, or remove the stage."
+        )
     # Adapters freeze and rename the parameters that they adapt.
     trainable = _trainable_names(model)
     adapted = lora.attach(model, stage.lora, seed=seed) if stage.lora else None

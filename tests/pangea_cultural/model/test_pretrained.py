@@ -86,6 +86,30 @@ def test_tokenizer_without_padding_token_is_rejected(checkpoint):
         pretrained.load(str(checkpoint), **OPTIONS)
 
 
+def test_ordinary_tokens_of_the_template_become_special(checkpoint):
+    # As an ordinary token, `<image>` in a text would stand for an image.
+    path = checkpoint / "tokenizer.json"
+    content = json.loads(path.read_text())
+    for token in content["added_tokens"]:
+        token["special"] = token["content"] == END
+    path.write_text(json.dumps(content))
+    settings = checkpoint / "tokenizer_config.json"
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | {"extra_special_tokens": []}))
+    _, loaded = pretrained.load(str(checkpoint), **OPTIONS)
+    texts = loaded.tokenizer(["<image>", START], add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    assert all(len(ids) > 1 for ids in texts)
+
+
+@pytest.mark.parametrize("value", [torch.nan, -torch.inf])
+def test_weight_that_is_not_finite_is_named(checkpoint, value):
+    path = checkpoint / "model.safetensors"
+    state = load_file(path)
+    state["image_newline"][3] = value
+    save_file(state, path, metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"has NaN or infinite values in model\.image_newline\. Choose another"):
+        pretrained.load(str(checkpoint), **OPTIONS)
+
+
 def test_llama_as_language_model_loads(tmp_path):
     tokenizer = tiny.tokenizer()
     tiny_config = tiny.model_and_processor()[0].config

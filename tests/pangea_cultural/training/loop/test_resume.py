@@ -174,9 +174,9 @@ def test_image_repaired_after_an_interrupt_does_not_count_as_broken(workspace, b
 
 def test_repaired_images_of_all_processes_do_not_count(tmp_path):
     """Each process meets some, and all learn of them at a checkpoint."""
-    mended, broken = tmp_path / "a.png", tmp_path / "b.png"
-    tiny.image("Q1", 0).save(mended)
-    found = dict.fromkeys(map(str, (mended, broken)), "not a readable image")
+    repaired, broken = tmp_path / "a.png", tmp_path / "b.png"
+    tiny.image("Q1", 0).save(repaired)
+    found = dict.fromkeys(map(str, (repaired, broken)), "not a readable image")
     process = SimpleNamespace(_max_broken_images=1, metrics=SimpleNamespace(skipped=dict(found)))
     trainer.StageTrainer._require_few_broken(process, found)
     assert [*process.metrics.skipped] == [str(broken)]

@@ -1,5 +1,10 @@
 """Training runs from a checkpoint, in this process: adapters, learning rates, validation and errors."""
 
+import errno
+import os
+import re
+from types import SimpleNamespace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,12 +17,13 @@ from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import image_sizes
 from pangea_cultural.training.loop import callbacks, trainer
+from pangea_cultural.training.loop import stage as stages
 from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
 from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from tests.helpers import tiny
 from tests.helpers.recipes import merged
-from tests.helpers.short_training import STAGE, images, train, trained_images
+from tests.helpers.short_training import STAGE, images, recipe, train, trained_images
 
 PROJECTOR = {
     *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
@@ -270,6 +276,37 @@ def test_infinite_loss_lists_the_questions_of_the_step(workspace, base):
     assert questions and set(questions) <= set(train_split["id"].to_pylist())
 
 
+def test_stage_without_anything_to_learn_is_rejected(workspace, base):
+    turns = [{"from": "human", "value": "Yes?"}, {"from": "gpt", "value": "No."}]
+    write_json(workspace.root / "chat.json", [{"id": "a", "conversations": turns}])
+    sources = [{"type": "chat", "path": "chat.json"}]
+    with pytest.raises(UserError, match=r"Stage main trains only projector, but no question has an image\. Add"):
+        train(workspace, base, sources=sources, stage={"trainable": ["projector"]})
+
+
+def test_disk_without_space_for_checkpoints_is_named(workspace, base, monkeypatch):
+    usage = stages.shutil.disk_usage(workspace.root)
+    monkeypatch.setattr(stages.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    message = r"needs 0\.0\d GB for 1 checkpoints and the result, but the disk of \S+checkpoints has 0\.00 GB"
+    with pytest.raises(UserError, match=message):
+        train(workspace, base)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), r"Lower num_workers \(now 3\)"),
+        (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/1"), r"The disk of \S+ is full"),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"lower save_total_limit \(now 2\)"),
+    ],
+)
+def test_fault_of_the_machine_is_explained(tmp_path, base, error, message):
+    inputs = SimpleNamespace(recipe=recipe(base, num_workers=3))
+    context = stages.StageContext(inputs, 0, tmp_path, None)
+    assert re.search(message, str(stages._explained(error, context)))
+    assert stages._explained(RuntimeError("another"), context) is None
+
+
 def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
     def run_out_of_memory(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -295,6 +332,11 @@ def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
         ({"model": {"checkpoint": "/nowhere/at/all"}}, "/nowhere/at/all is neither a folder nor a name on the hub"),
         ({"validation": {"path": "exports/color"}}, "No complete export at .*exports/color"),
         ({"model": {"size": "sizes/mine.toml"}, "sources": [{"type": "chat", "path": "no.json"}]}, "sizes/mine.toml"),
+        (
+            {"stages": [merged(STAGE, {"batch": {"max_length": 2049}})]},
+            "max_length 2049, but the model has 2048 positions",
+        ),
+        ({"stages": [STAGE | {"lora": {"modules": ["q_proj", "qproj"]}}]}, "Unknown LoRA module 'qproj'. .*q_proj"),
         ({"stages": [STAGE, STAGE]}, "Two stages have the same name"),
         ({"stages": [STAGE | {"epochs": 1}]}, "A stage needs either steps or epochs"),
         ({"stages": [merged(STAGE, {"batch": {"batch_size": 3}})]}, "Did you mean global_batch_size"),
@@ -308,15 +350,15 @@ def test_invalid_input_is_rejected_with_advice(shared_workspace, base, fields, m
 
 @pytest.mark.parametrize("name", ["tiny", "tiny-relevance", "culturalpangea-7b", "pangea-stage1", "lora-1gpu"])
 def test_shipped_recipe_is_valid(name):
-    recipe = config.load(Recipe, config.find("recipe", name, RECIPES))
-    assert recipe.name == name and recipe.stages[-1].objective == "sft"
+    shipped = config.load(Recipe, config.find("recipe", name, RECIPES))
+    assert shipped.name == name and shipped.stages[-1].objective == "sft"
 
 
 def test_recipe_of_the_paper_has_its_numbers():
-    recipe = config.load(Recipe, config.find("recipe", "culturalpangea-7b", RECIPES))
-    stage = recipe.stages[0]
+    paper = config.load(Recipe, config.find("recipe", "culturalpangea-7b", RECIPES))
+    stage = paper.stages[0]
     optimizer = stage.optimizer
     assert (optimizer.learning_rate, optimizer.lr_scheduler) == (5e-6, "cosine")
     assert (stage.batch.global_batch_size, stage.epochs) == (128, 1)
-    assert stage.trainable == ("projector", "language_model") and recipe.model.checkpoint == "neulab/Pangea-7B-hf"
-    assert sum(source.count for source in recipe.sources) == 13_000_000 + 5_000_000 + 5_800_000 + 90_000
+    assert stage.trainable == ("projector", "language_model") and paper.model.checkpoint == "neulab/Pangea-7B-hf"
+    assert sum(source.count for source in paper.sources) == 13_000_000 + 5_000_000 + 5_800_000 + 90_000
