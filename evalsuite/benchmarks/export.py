@@ -18,7 +18,7 @@ questions a guesser that has learned from the training's texts (`words`).
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,10 +167,10 @@ def _frequency_keys(row: Question) -> list[tuple[str, ...]]:
     return [*narrow, ("*", row.property, row.entity_type), ("*", row.property)]
 
 
-def lettered(row: Question) -> str:
+def lettered(question: str, choices: Sequence[str]) -> str:
     """Return a choice question with its options, for an endpoint that gives no likelihoods."""
-    lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, row.choices, strict=False))
-    return f"{row.question}\n{lines}\nAnswer with the option's letter from the given choices directly."
+    lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, choices, strict=False))
+    return f"{question}\n{lines}\nAnswer with the option's letter from the given choices directly."
 
 
 def answers_of(rows: Iterable[Question]) -> set[str]:

@@ -9,11 +9,13 @@ import orjson
 import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.base import Benchmark
+from evalsuite.benchmarks.export import LETTER, lettered
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.images import media_type, sent_bytes
 from evalsuite.data.side_images import open_finder
 from evalsuite.data.source import DataSets
 from evalsuite.harness.questions import Item, Questions, Selection
+from evalsuite.metrics.accuracy import UNASKED
 from pangea_cultural.dataset import withdrawal
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.withdrawal import WithdrawnImage
@@ -97,19 +99,21 @@ def _published(run: Path, part: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _of_export(run: Path, results: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    image = answer["image"]
+    image, is_asked = answer["image"], answer["condition"] not in UNASKED
+    by_letter = bool(len(answer["choices"])) and results["choose_by"] == LETTER
     path = run / "gray.png" if answer["condition"] == "gray" else None
     if image:
         path = Export.open(Path(results["export"]["path"])).image_file(image)
+    key = f"{answer['id']}|{answer['condition']}"
     return {
         "item": answer["id"],
         "language": answer["language"],
         "condition": answer["condition"],
         "system": None,
-        "prompt": answer["question"],
+        "prompt": lettered(answer["question"], answer["choices"]) if by_letter and is_asked else answer["question"],
         "images": [str(path)] if path else [],
         "note": None,
-        "raw": answer["prediction"],
+        "raw": (_raw(run / "answers.jsonl", key) if is_asked else None) or answer["prediction"],
         "prediction": answer["prediction"],
         "extracted": answer["prediction"] or None,
         "right": answer["answers"],
@@ -133,7 +137,7 @@ def _raw(path: Path, name: str) -> str | None:
             if name.encode() in line and line.endswith(b"\n"):
                 row = orjson.loads(line)
                 if row["item"] == name:
-                    return str(row.get("raw", row["text"]))
+                    return row.get("raw", row.get("text"))
     return None
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 
+from pangea_cultural.endpoint.content import text_of
 from pangea_cultural.endpoint.retry_after import retry_after_s
 from pangea_cultural.errors import UserError
 
@@ -370,7 +371,7 @@ def _reply(address: Address, status: int, content: bytes, pause_s: float | None)
         answer = orjson.loads(content)
         choice, usage = answer["choices"][0], answer.get("usage") or {}
         return Reply(
-            text=str(choice["message"].get("content") or ""),
+            text=text_of(choice["message"].get("content")),
             is_truncated=choice.get("finish_reason") == "length",
             input_tokens=int(usage.get("prompt_tokens") or 0),
             output_tokens=int(usage.get("completion_tokens") or 0),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import openai
 
 from pangea_cultural.endpoint.alignment import UNALIGNED, Boundary, logprobs_of, shared_boundary
+from pangea_cultural.endpoint.content import text_of
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.retry_after import retry_after_s
 from pangea_cultural.endpoint.usage import Usage
@@ -141,9 +142,9 @@ class Endpoint:
         self.usage.add_tokens(reply)
         try:
             choice = reply.choices[0]
-            text, refusal = choice.message.content or "", choice.message.refusal
-            return _answer(str(text), str(choice.finish_reason), refused=bool(refusal))
-        except (AttributeError, IndexError, TypeError) as error:
+            text, refusal = text_of(choice.message.content), choice.message.refusal
+            return _answer(text, str(choice.finish_reason), refused=bool(refusal))
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
             raise self._no_completion() from error
 
     async def stream(

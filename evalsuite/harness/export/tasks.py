@@ -137,7 +137,7 @@ def line(item: Item, *, letters: bool) -> dict[str, Any]:
     return {
         "item": item.key,
         "question_type": item.question.question_type,
-        "question": lettered(item.question) if letters else item.question.question,
+        "question": lettered(item.question.question, item.question.choices) if letters else item.question.question,
         "answer": item.question.answer,
         "answers": list(item.question.answers),
         "choices": list(item.question.choices),

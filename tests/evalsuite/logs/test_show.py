@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -14,7 +15,7 @@ from pangea_cultural.dataset import withdrawal
 from pangea_cultural.dataset.withdrawal import WithdrawalList, WithdrawnImage
 from pangea_cultural.errors import UserError
 from tests.evalsuite.benchmarks import made, made_files
-from tests.evalsuite.harness.test_suite import evaluate
+from tests.evalsuite.harness.test_suite import Endpoint, evaluate
 from tests.helpers import tiny
 
 NAMES = ("marvl", "kaleidoscope", "mtvqa")
@@ -75,14 +76,25 @@ def test_one_of_several_questions_of_a_row_is_shown(run):
 def test_question_of_an_export_is_shown_in_every_condition(run):
     results = orjson.loads((run / "results.json").read_bytes())
     assert results["export"]["path"]
-    import pyarrow.parquet as pq
-
     name = pq.read_table(run / "answers.parquet")["id"][0].as_py()
     rows = find(run, name)
     conditions = {row["condition"]: row for row in rows}
     assert {"image", "text", "gray"} <= set(conditions)
     assert Path(conditions["image"]["images"][0]).is_file() and conditions["text"]["images"] == []
     assert conditions["image"]["robust"] in (0, 1) and conditions["image"]["right"]
+
+
+def test_lettered_question_of_an_export_is_shown_as_it_was_sent_and_answered(tmp_path, data, monkeypatch):
+    monkeypatch.setattr(Endpoint, "has_likelihoods", False)
+    monkeypatch.setattr(Endpoint, "text", lambda self, text: "<think>Hm.</think>B." if "\nA. " in text else "Peru")
+    export = tiny.write_export(tmp_path / "export")
+    run = Path(evaluate(tmp_path / "run", data, export=export, names=())["run"])
+    table = pq.read_table(run / "answers.parquet").to_pylist()
+    name = next(row["id"] for row in table if row["choices"])
+    rows = {row["condition"]: row for row in find(run, name)}
+    assert "\nB. " in rows["image"]["prompt"] and rows["image"]["raw"] == "<think>Hm.</think>B."
+    assert rows["image"]["extracted"] in rows["image"]["prompt"]
+    assert rows["frequent"]["raw"] == rows["frequent"]["extracted"] and "\nB. " not in rows["frequent"]["prompt"]
 
 
 def test_data_that_is_gone_or_changed_is_said(run, data, monkeypatch):

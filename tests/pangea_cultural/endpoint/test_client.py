@@ -92,9 +92,10 @@ def body(**message):
         (body(refusal="I cannot say."), Answer("", "refused")),
         (body(content="Ja?pan").replace(b"?", b"\\ud800"), Answer("Ja\ufffdpan")),
         (body(content="?").replace(b"?", b"\\ud83d\\ude00"), Answer("\U0001f600")),
+        (body(content=[{"type": "text", "text": "Pe"}, {"type": "text", "text": "ru"}]), Answer("Peru")),
         ("A" * 300_000, Answer("A" * client.MAX_ANSWER_CHARACTERS, "truncated")),
     ],
-    ids=["text", "null", "blank", "truncated", "filtered", "refused", "lone surrogate", "emoji", "too long"],
+    ids=["text", "null", "blank", "truncated", "filtered", "refused", "lone surrogate", "emoji", "parts", "too long"],
 )
 def test_answer_says_how_it_ended(sent, expected):
     with ScriptedEndpoint(lambda body, number: sent, models=["m"]) as server:
@@ -107,6 +108,8 @@ def test_answer_says_how_it_ended(sent, expected):
         (b'{"object": "chat.completion", "choices": []}', "no chat completion"),
         (b'{"error": {"message": "overloaded"}}', "no chat completion"),
         (b'{"choices": [{"message": null}]}', "no chat completion"),
+        (body(content=5), "no chat completion"),
+        (body(content=[{"type": "image"}]), "no chat completion"),
         (b"{not json", "no chat completion"),
         (b'"text"', "no chat completion"),
         (400, "status 400"),
@@ -114,7 +117,19 @@ def test_answer_says_how_it_ended(sent, expected):
         (RESET, "connection"),
         (HANG, "timeout"),
     ],
-    ids=["no choices", "error", "no message", "no JSON", "a text", "400", "500", "reset", "hang"],
+    ids=[
+        "no choices",
+        "error",
+        "no message",
+        "a number",
+        "no texts",
+        "no JSON",
+        "a text",
+        "400",
+        "500",
+        "reset",
+        "hang",
+    ],
 )
 def test_failed_request_is_no_answer_and_has_a_kind(sent, kind, monkeypatch):
     monkeypatch.setattr(client, "RETRIES", 0)
