@@ -43,6 +43,8 @@ class Item:
     """`image`, or a control: `blind`, `gray` or `text`."""
     image: Path | None
     """The image that is shown; None under `text`."""
+    shown_entity: str
+    """The entity of that image; empty if it shows none."""
 
     @property
     def key(self) -> str:
@@ -86,16 +88,17 @@ def items(
         for question_type in ("choice", "open"):
             rows = questions.get((language, question_type), [])
             sample = sample_by_property(rows, max_questions, seed)
-            blind = {key: export.image_file(image) for key, image in blind_images(sample, rows, seed).items()}
+            blind = blind_questions(sample, rows, seed)
             for row in sample:
-                chosen += _conditions(export, split, row, {"blind": blind.get(row.id), "gray": gray})
+                chosen += _conditions(export, split, row, blind.get(row.id), gray)
     return chosen
 
 
-def _conditions(export: Export, split: str, row: Question, controls: dict[str, Path | None]) -> Iterator[Item]:
-    shown = {"image": export.image_file(row.image)} | {name: image for name, image in controls.items() if image}
-    for condition, image in [*shown.items(), ("text", None)]:
-        yield Item(question=row, split=split, condition=condition, image=image)
+def _conditions(export: Export, split: str, row: Question, other: Question | None, gray: Path) -> Iterator[Item]:
+    named = {"image": row} | ({"blind": other} if other else {})
+    shown = [(name, export.image_file(shown.image), shown.entity) for name, shown in named.items()]
+    for condition, image, entity in [*shown, ("gray", gray, ""), ("text", None, "")]:
+        yield Item(question=row, split=split, condition=condition, image=image, shown_entity=entity)
 
 
 def sample_by_property(rows: list[Question], max_questions: int, seed: int) -> list[Question]:
@@ -115,8 +118,8 @@ def sample_by_property(rows: list[Question], max_questions: int, seed: int) -> l
     return sorted(chosen, key=lambda row: row.id)
 
 
-def blind_images(rows: list[Question], candidates: list[Question], seed: int) -> dict[str, str]:
-    """Return for each row the image of another entity with a question about the same property, by question id.
+def blind_questions(rows: list[Question], candidates: list[Question], seed: int) -> dict[str, Question]:
+    """Return for each row a question about the same property of another entity, whose image is shown, by question id.
 
     An entity with an answer that is right here, or an option, is excluded: its image would help, or it would lure the
     model to a wrong option. Rows without another image are left out.
@@ -124,13 +127,13 @@ def blind_images(rows: list[Question], candidates: list[Question], seed: int) ->
     by_property: dict[str, list[Question]] = defaultdict(list)
     for row in candidates:
         by_property[row.property].append(row)
-    images = {}
+    found = {}
     for row in rows:
         told = {*row.answers, *row.choices}
         others = [o for o in by_property[row.property] if o.entity != row.entity and not told & set(o.answers)]
         if others:
-            images[row.id] = min(others, key=lambda other: hash_key(f"{seed} {row.id} {other.id}")).image
-    return images
+            found[row.id] = min(others, key=lambda other: hash_key(f"{seed} {row.id} {other.id}"))
+    return found
 
 
 class FrequentAnswers:

@@ -68,9 +68,10 @@ def clusters(answers: list[dict[str, Any]]) -> list[int]:
 
     A blind question belongs to the image that it showed, not to its own entity. Other controls show no image of one.
     """
+    # Answers of earlier versions do not tell the entity of an image that is only shown under `blind`.
     entities = {answer["image"]: answer["entity"] for answer in answers if answer["condition"] == "image"}
     names = [
-        [("image", a["image"]), ("entity", entities.get(a["image"], a["image"]))]
+        [("image", a["image"]), ("entity", a.get("shown_entity") or entities.get(a["image"], a["image"]))]
         if a["image"]
         else [("entity", a["entity"])]
         for a in answers

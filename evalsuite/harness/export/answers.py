@@ -58,14 +58,14 @@ def rows_of(
         about = _about(item) | {"shared": known.has(item.question)}
         own = item.image is not None and item.image.is_relative_to(export.path)
         image = str(item.image.relative_to(export.path)) if item.image and own else ""
-        shown = {"condition": item.condition, "image": image}
+        shown = {"condition": item.condition, "image": image, "shown_entity": item.shown_entity}
         if item.key in stored:
             rows.append(about | shown | scored(item.question, stored[item.key]))
         if item.condition == "image":
             unasked = {"frequent": known.frequent.guess(item.question), "words": guessed.get(item.question.id)}
             for condition, guess in unasked.items():
                 if guess is not None:
-                    shown = {"condition": condition, "image": ""}
+                    shown = {"condition": condition, "image": "", "shown_entity": ""}
                     rows.append(about | shown | scored(item.question, {"text": guess}, is_option=True))
     return rows
 

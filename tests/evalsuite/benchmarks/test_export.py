@@ -37,7 +37,7 @@ def test_blind_image_shows_an_entity_none_of_whose_answers_is_right_or_an_option
     for item in blind:
         row = item.question
         shown = entity_of[str(item.image.relative_to(export.path))]
-        assert shown != row.entity
+        assert shown != row.entity and shown == item.shown_entity
         assert not names[row.language, shown, row.property] & {*row.answers, *row.choices}
 
 

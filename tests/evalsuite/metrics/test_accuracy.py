@@ -43,6 +43,8 @@ def test_blind_questions_are_clustered_by_the_image_that_they_show():
         answer(False, condition="blind", image="not asked about", entity="Q3"),
     ]
     assert clusters([*shown, *blind]) == [0, 0, 1, 1, 0, 0, 2]
+    blind[-1]["shown_entity"] = "Q1"
+    assert clusters([*shown, *blind]) == [0, 0, 1, 1, 0, 0, 0], "an image of an entity that is asked about otherwise"
 
 
 @pytest.mark.parametrize(("correct", "text"), [(True, "100.0 [71.2, 100.0]"), (False, "0.0 [0.0, 28.8]")])
