@@ -26,7 +26,6 @@ from serve.server import Server
 from tests.helpers import tiny
 from tests.perf.evalsuite import textvqa_data
 from tests.perf.support import peers, record
-from tests.perf.support.process import peak_gb
 
 LMMS_EVAL = "lmms-eval==0.7.3"
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -91,8 +90,8 @@ def run(name: str, folder: Path, out: Path, server: Server, python: Path) -> dic
         command += ["--data", folder / "data", "--out", out, "--max-tokens", TOKENS]
     pinned = ["env", *[f"{key}={value}" for key, value in settings.items()], "taskset", "-c", CLIENT_CORE, *command]
     with (out / "log").open("wb") as log:
-        peak = peak_gb([str(part) for part in pinned], stdout=log, stderr=subprocess.STDOUT)
-    return read_json(clock) | {"peak_gb": peak, "answers": answers(out)}
+        subprocess.run([str(part) for part in pinned], stdout=log, stderr=subprocess.STDOUT, check=True)
+    return read_json(clock) | {"answers": answers(out)}
 
 
 def answers(out: Path) -> dict[str, str]:
@@ -165,17 +164,11 @@ def compare_memory(folder: Path, url: str) -> None:
         for path in (data, out):
             shutil.rmtree(path, ignore_errors=True)
         textvqa_data.write(data, count, 250, small=True)
-        command = [
-            "taskset",
-            "-c",
-            CLIENT_CORE,
-            sys.executable,
-            "-m",
-            "tests.perf.evalsuite.throughput_clients",
-            "pcult",
-        ]
-        command += ["--endpoint", url, "--data", data, "--out", out, "--max-tokens", 1]
-        peaks.append(peak_gb([str(part) for part in command]))
+        clock = folder / f"memory-{count}.json"
+        settings = ["env", f"HTTP_CLOCK={clock}", f"PYTHONPATH={CLOCK}:{Path.cwd()}", "taskset", "-c", CLIENT_CORE]
+        command = [*settings, sys.executable, "-m", CLIENTS, "pcult", "--endpoint", url, "--data", data, "--out", out]
+        subprocess.run([str(part) for part in [*command, "--max-tokens", 1]], check=True)
+        peaks.append(read_json(clock)["peak_gb"])
     ratio = {"peak_gb_500": peaks[0], "peak_gb_20000": peaks[1], "ratio": peaks[1] / peaks[0]}
     record.write("eval_memory", ratio)
 

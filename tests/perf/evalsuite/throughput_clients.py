@@ -23,6 +23,7 @@ from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import model_name
 from pangea_cultural.utils.files import write_json
 from tests.perf.evalsuite.textvqa_data import REPO
+from tests.perf.support.http_clock.sitecustomize import peak_gb
 
 CONCURRENCY = 64
 
@@ -85,6 +86,7 @@ async def bare(endpoint: str, data: Path, out: Path, max_tokens: int) -> dict:
         "bodies": [body.decode() for body in bodies[:8]],
         "seconds": time.monotonic() - began,
         "cpu_s": used.ru_utime + used.ru_stime - cpu_began,
+        "peak_gb": peak_gb(),
     }
 
 

@@ -42,6 +42,7 @@ class Clock:
         if self.requests:
             about = {"requests": self.requests, "failed": self.failed, "bytes": self.bytes, "bodies": self.bodies}
             about |= {"seconds": self.ended - self.began, "cpu_s": self.cpu_ended - self.cpu_began}
+            about["peak_gb"] = peak_gb()
             Path(PATH).write_text(json.dumps(about))
 
 
@@ -49,6 +50,12 @@ def cpu_s() -> float:
     """Return the seconds of processor time of this process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def peak_gb() -> float:
+    """Return the peak memory of this process. That of getrusage is at least the memory of the parent."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024 / 1e9
 
 
 def watch(clock: Clock, library) -> None:
