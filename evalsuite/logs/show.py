@@ -16,11 +16,12 @@ from evalsuite.data.side_images import open_finder
 from evalsuite.data.source import DataSets
 from evalsuite.harness.questions import Item, Questions, Selection
 from evalsuite.metrics.accuracy import UNASKED
+from evalsuite.report.run_files import EXPORT_COLUMNS, PUBLISHED_COLUMNS, read_answers, read_results
 from pangea_cultural.dataset import withdrawal
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.withdrawal import WithdrawnImage
 from pangea_cultural.errors import ImageError, UserError, unknown
-from pangea_cultural.utils.files import read_json, write_bytes
+from pangea_cultural.utils.files import write_bytes
 
 SHOWN_ITEMS = 5
 """Items that an error names."""
@@ -40,9 +41,7 @@ def find(run: Path, name: str) -> list[dict[str, Any]]:
     Raises:
         UserError: the folder is not a finished run, or has no such question.
     """
-    if not (run / "results.json").is_file():
-        raise UserError(f"{run} is not a finished run. Create one with `pcult eval`.")
-    results = read_json(run / "results.json")
+    results = read_results(run)
     benchmark = name.partition(":")[0]
     parts = {part["name"]: part for part in results.get("benchmarks", [])}
     if benchmark in parts:
@@ -57,7 +56,8 @@ def find(run: Path, name: str) -> list[dict[str, Any]]:
 def _rows(path: Path, column: str, value: str) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    return pq.read_table(path, filters=[(column, "=", value)]).to_pylist()
+    wanted = EXPORT_COLUMNS if column == "id" else PUBLISHED_COLUMNS
+    return read_answers(path, wanted, [(column, "=", value)])
 
 
 def _some(path: Path, column: str) -> list[str]:
@@ -119,7 +119,7 @@ def _of_export(run: Path, results: dict[str, Any], answer: dict[str, Any]) -> di
         "right": answer["answers"],
         # Questions of an export have one score.
         "reference": None,
-        "robust": float(answer["correct"]),
+        "robust": None if answer["correct"] is None else float(answer["correct"]),
         "verdict": None,
         "more": {},
         "ending": answer["ending"] or None,

@@ -6,12 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from evalsuite.benchmarks import export
 from evalsuite.metrics.accuracy import clusters
-from pangea_cultural.errors import UserError
-from pangea_cultural.utils.files import read_json
+from evalsuite.report.run_files import EXPORT_COLUMNS, PUBLISHED_COLUMNS, read_answers, read_results
 
 IMAGE = "image"
 """Condition of a question that is asked with its own image. Published benchmarks have no other one."""
@@ -56,10 +53,7 @@ class FinishedRun:
         Raises:
             UserError: the folder is not a finished run.
         """
-        if not (self.folder / "results.json").is_file():
-            raise UserError(f"{self.folder} is not a finished run. Create one with `pcult eval`.")
-        results: dict[str, Any] = read_json(self.folder / "results.json")
-        return results
+        return read_results(self.folder)
 
     @property
     def published(self) -> list[dict[str, Any]]:
@@ -98,7 +92,7 @@ def export_benchmark(split: str, question_type: str) -> str:
 
 
 def _export_rows(folder: Path, results: dict[str, Any]) -> Iterator[Row]:
-    answers = pq.read_table(folder / "answers.parquet").to_pylist()
+    answers = read_answers(folder / "answers.parquet", EXPORT_COLUMNS)
     by_letter = results["choose_by"] == export.LETTER
     for answer, cluster in zip(answers, clusters(answers), strict=True):
         choices = tuple(answer["choices"])
@@ -124,7 +118,7 @@ def _export_rows(folder: Path, results: dict[str, Any]) -> Iterator[Row]:
 
 
 def _published_rows(folder: Path, name: str) -> Iterator[Row]:
-    for answer in pq.read_table(folder / "answers.parquet").to_pylist():
+    for answer in read_answers(folder / "answers.parquet", PUBLISHED_COLUMNS):
         if answer["error"]:
             continue
         more = {pair["name"]: pair["value"] for pair in answer["more"]}

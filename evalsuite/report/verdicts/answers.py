@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from evalsuite.benchmarks import export
 from evalsuite.benchmarks.registry import GROUPS
-from pangea_cultural.errors import UserError
-from pangea_cultural.utils.files import read_json
+from evalsuite.report.run_files import read_answers, read_results
 
 CULTURE, MAINSTREAM, OTHER = "culture", "mainstream", "other"
+OF_EXPORT = {
+    *("id", "split", "question_type", "language", "condition", "shared", "image", "entity", "question", "correct"),
+}
+OF_BENCHMARK = {"item", "language", "group", "cluster", "images", "prompt", "error", "robust"}
+"""Columns that comparisons need."""
 Key = tuple[str, str]
 """Benchmark and name of a question."""
 
@@ -42,9 +44,7 @@ def read(run: Path) -> dict[Key, Answer]:
     Raises:
         UserError: the folder is not a finished run.
     """
-    if not (run / "results.json").is_file():
-        raise UserError(f"{run} is not a finished run. Create one with `pcult eval`.")
-    results = read_json(run / "results.json")
+    results = read_results(run)
     answers = dict(_export(run, results)) if "export" in results else {}
     for benchmark in results.get("benchmarks", []):
         # Judges differ between runs and languages, so their scores are in no comparison.
@@ -56,7 +56,7 @@ def read(run: Path) -> dict[Key, Answer]:
 def _export(run: Path, results: dict[str, Any]) -> Iterator[tuple[Key, Answer]]:
     # Without a record of the training, it is not known which languages and answers are new.
     trained = set(results["languages"]["trained"])
-    for row in pq.read_table(run / "answers.parquet").to_pylist():
+    for row in read_answers(run / "answers.parquet", OF_EXPORT):
         if row["condition"] != "image":
             continue
         benchmark = f"{export.NAME} {row['split']}, {row['question_type']}"
@@ -78,7 +78,7 @@ def _export(run: Path, results: dict[str, Any]) -> Iterator[tuple[Key, Answer]]:
 
 def _published(run: Path, benchmark: str) -> Iterator[tuple[Key, Answer]]:
     kind = next((kind for kind in (MAINSTREAM, CULTURE) if benchmark in GROUPS[kind]), OTHER)
-    for row in pq.read_table(run / "benchmarks" / benchmark / "answers.parquet").to_pylist():
+    for row in read_answers(run / "benchmarks" / benchmark / "answers.parquet", OF_BENCHMARK):
         yield (
             (benchmark, row["item"]),
             Answer(

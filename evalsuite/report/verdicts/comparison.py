@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from evalsuite.report.run_files import read_results
 from evalsuite.report.verdicts import families
 from evalsuite.report.verdicts.answers import read
 from evalsuite.report.verdicts.carry_over import carry_over
 from evalsuite.report.verdicts.paired import paired
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.files import read_json
 
 SEED = 0
 """Seed of resamples and flips, so that a report can be repeated."""
@@ -23,7 +23,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     pairs = paired(read(a), read(b))
     if not len(pairs):
         raise UserError(f"{a} and {b} have no question in common. Evaluate both models with the same --tasks.")
-    first, second = (read_json(run / "results.json") for run in (a, b))
+    first, second = (read_results(run) for run in (a, b))
     judged = {part["name"] for results in (first, second) for part in results.get("benchmarks", []) if part["judged"]}
     return {
         "a": {"run": str(a), "model": first["model"]},
