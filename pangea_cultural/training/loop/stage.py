@@ -221,7 +221,7 @@ def _explained(error: Exception, context: StageContext) -> UserError | None:
             f"rerun with --restart and a lower max_length (now {stage.batch.max_length}), [stages.lora], or "
             'parallelism = "fsdp" on more devices.'
         )
-    if "DataLoader worker" in text:
+    if "DataLoader worker (pid" in text:  # an error in a worker has another text
         return UserError(
             f"A data worker was killed, most likely because memory was full. Lower num_workers (now "
             f"{context.recipe.num_workers}) and rerun to resume."
