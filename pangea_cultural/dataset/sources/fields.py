@@ -11,12 +11,27 @@ from pangea_cultural.reference.languages import languages
 
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 DRIVE = re.compile("[A-Za-z]:")
+MAX_TAG_LENGTH = 40
+"""Characters of an unknown language tag to show. Most tags of BCP 47 are shorter."""
 INVISIBLE = ("Cc", "Cf", "Zl", "Zp", "Zs")
 """Unicode categories of invisible characters: controls, formats such as a space without width, separators."""
 
 
 class RowError(Exception):
-    """An unusable row. The message is the reason (`reasons.py`) that it is counted under."""
+    """An unusable row. The message is the reason (`reasons.py`) that it is counted under.
+
+    Args:
+        reason: the reason.
+        detail: fact about this row, which examples of rejected rows show.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self._detail = detail
+
+    def example(self, id: str) -> str:
+        """Return the id of the row, with the detail."""
+        return f"{id}: {self._detail}" if self._detail else id
 
 
 @functools.cache
@@ -45,7 +60,8 @@ def language_code(value: Any, default: str) -> str:
         if tag in codes:
             return codes[tag]
         tag = tag.rpartition("-")[0]
-    raise RowError(reasons.UNKNOWN_LANGUAGE)
+    is_shown = isinstance(value, str) and _is_unicode(value) and not has_controls(value)
+    raise RowError(reasons.UNKNOWN_LANGUAGE, value[:MAX_TAG_LENGTH] if is_shown else "")
 
 
 def text(value: Any) -> str:

@@ -45,7 +45,7 @@ def rows(path: Path, parse: Parse[Row], callbacks: ReadCallbacks) -> Iterator[Ro
         try:
             row = parse(item, id)
         except RowError as error:
-            callbacks.reject(str(error), id)
+            callbacks.reject(str(error), error.example(id))
         else:
             yield row
 

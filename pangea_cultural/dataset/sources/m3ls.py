@@ -108,7 +108,7 @@ def read_article(
         item = _chat_from_article(_parse(path), folder, root, instruction)
         yield llava_chat.chat_row(item, id, default_language=default_language, note=callbacks.note)
     except RowError as error:
-        callbacks.reject(str(error), id)
+        callbacks.reject(str(error), error.example(id))
     callbacks.advance(json_reader.mebibytes(path))
 
 

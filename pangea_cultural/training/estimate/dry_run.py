@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from pangea_cultural.training.estimate.memory import memory
 from pangea_cultural.training.estimate.meta_model import MetaModel, build_meta_model
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup.base_model import require_fit
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
 
@@ -62,7 +65,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         bytes, FLOPs and hours. `basis` says for questions, images and texts whether they were counted or assumed.
 
     Raises:
-        UserError: the recipe does not fit the data, or the size of model or data is unknown.
+        UserError: the recipe does not fit data or model, or the size of one of them is unknown.
     """
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
@@ -70,6 +73,9 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         _link_cache(Workspace(workspace).training_cache, cache)
         sources = open_sources(recipe, workspace, cache, reporter)
         model = build_meta_model(sources.inputs, sources.corpora, cache)
+        for stage in recipe.stages:
+            if stage.lora:
+                lora.require_modules(stage.lora, model.model.config.text_config)
         measured = measure(sources, model, cache, reporter)
         estimator = StageEstimator(sources, measured, model, devices.count)
         names = _names(recipe, sources)
@@ -172,7 +178,10 @@ def _data_notes(
         yield f"The tokenizer of {name} is not on this machine. Text tokens are assumed."
     if recipe.validation and not (workspace / recipe.validation.path).exists():
         yield f"Training would stop: the validation data {recipe.validation.path} is missing."
-    try:
-        data.check_broken_images()
-    except UserError as error:
-        yield f"Training would stop: {error}"
+    checks = [data.check_broken_images]
+    checks += [partial(require_fit, stage, model.model.config.text_config) for stage in recipe.stages]
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            yield f"Training would stop: {error}"

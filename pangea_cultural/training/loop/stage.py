@@ -113,7 +113,7 @@ def train(
         try:
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         except Exception as error:
-            if explained := _explained(error, context):
+            if explained := _explained(error, context, _checkpoint_bytes(setup)):
                 raise explained from error
             raise
         _require_all_steps(stage, trainer.state.global_step, len(steps))
@@ -198,11 +198,11 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         UserError: it has not.
     """
     options = context.stage.checkpoint
-    weights = 4 * sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
-    # A new checkpoint is written before the oldest is removed. It has the weights and two moments of AdamW.
+    one = _checkpoint_bytes(setup)
+    # A new checkpoint is written before the oldest is removed.
     kept = min(options.save_total_limit + 1, -(-steps // options.save_steps))
     new = max(0, kept - len(checkpoints.complete_checkpoints(context.folder)))
-    needed = 3 * weights * new + weights + 4 * sum(p.numel() for p in setup.model.parameters())
+    needed = one * new + one // 3 + 4 * sum(p.numel() for p in setup.model.parameters())
     free = shutil.disk_usage(context.work).free
     if free < needed:
         raise UserError(
@@ -211,7 +211,12 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         )
 
 
-def _explained(error: Exception, context: StageContext) -> UserError | None:
+def _checkpoint_bytes(setup: StageSetup) -> int:
+    """Return the approximate size of a checkpoint: the trained weights in float32, and two moments of AdamW."""
+    return 3 * 4 * sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
+
+
+def _explained(error: Exception, context: StageContext, checkpoint_bytes: int) -> UserError | None:
     """Return the advice for an error of the machine; None for other errors."""
     text, stage = str(error), context.stage
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
@@ -229,8 +234,9 @@ def _explained(error: Exception, context: StageContext) -> UserError | None:
     if NO_SPACE in text or "PytorchStreamWriter failed writing" in text:
         free = shutil.disk_usage(context.work).free
         return UserError(
-            f"The disk of {context.work.parent} is full ({free / 1e9:.2f} GB free). Free some space, or lower "
-            f"save_total_limit (now {stage.checkpoint.save_total_limit}), and rerun to resume."
+            f"The disk of {context.work.parent} is full: {free / 1e9:.2f} GB are free, and a checkpoint needs "
+            f"{checkpoint_bytes / 1e9:.2f} GB. Free some space, or lower save_total_limit (now "
+            f"{stage.checkpoint.save_total_limit}), and rerun to resume."
         )
     return None
 

@@ -55,7 +55,7 @@ class BaseModel:
             assert size is not None, "a model has a checkpoint, a language model or a size"
             text = Qwen2Config(**size.text)
         for stage in self._recipe.stages:
-            _require_fit(stage, text)
+            require_fit(stage, text)
 
     def require_outside(self, folder: Path) -> None:
         """Check that no base checkpoint is in a folder, which the run replaces by its result.
@@ -149,7 +149,7 @@ class BaseModel:
                             yield from (row.question, row.answer)
 
 
-def _require_fit(stage: Stage, text: Any) -> None:
+def require_fit(stage: Stage, text: Any) -> None:
     """Check that a language model has the positions and the modules that a stage needs.
 
     Raises:

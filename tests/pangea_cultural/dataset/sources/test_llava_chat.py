@@ -77,7 +77,7 @@ def test_missing_language_becomes_the_default_language(tmp_path):
             {"image": ["1.png", "2.png"], "conversations": messages("<image><image>", "<image>")},
             reasons.PLACEHOLDER_IN_ANSWER,
         ),
-        ({"language": "klingon"}, reasons.UNKNOWN_LANGUAGE),
+        ({"language": "\ud800"}, reasons.UNKNOWN_LANGUAGE),
         ({"conversations": None}, reasons.NOT_A_LIST_OF_TURNS),
         ({"conversations": ["Was?"]}, reasons.NOT_A_LIST_OF_TURNS),
         ({"conversations": []}, reasons.TURNS_DO_NOT_ALTERNATE),

@@ -107,7 +107,7 @@ def test_figures_of_sampled_steps_are_scaled_to_all(workspace, tmp_path, tiny_re
     assert stage["tokens"] == pytest.approx(sum(counts(step, lengths)["tokens"] for step in rows), rel=0.01)
 
 
-def test_count_above_the_questions_of_a_source_is_noted(workspace):
+def test_count_above_the_questions_of_a_source_and_what_would_stop_are_noted(workspace):
     general = {"type": "chat", "path": "exports/general/general.json", "count": 40}
     result = estimate(recipe_of(SAMPLE, general, epochs=2), workspace)
     assert result["stages"][0]["passes"] == {"sample": 2.0, "general": 20.0}
@@ -115,8 +115,15 @@ def test_count_above_the_questions_of_a_source_is_noted(workspace):
         "Stage main: general has 4 usable questions, fewer than its count of 40. Each is trained 20.0 times on average."
     )
     assert note in result["notes"]
+    stop = "Training would stop: Stage main has max_length 8192, but the model has 2048 positions. Lower max_length."
+    assert stop in result["notes"]
     fewer = estimate(recipe_of(SAMPLE, general | {"count": 3}, epochs=2), workspace)
     assert fewer["stages"][0]["passes"]["general"] == 1.5 and not any("count" in note for note in fewer["notes"])
+
+
+def test_unknown_lora_module_is_rejected(workspace):
+    with pytest.raises(UserError, match=r"Unknown LoRA module 'qproj'\. Did you mean q_proj"):
+        estimate(recipe_of(SAMPLE, steps=1, lora={"modules": ["v_proj", "qproj"]}), workspace)
 
 
 def test_contrastive_stage_counts_images(tiny_result):

@@ -296,15 +296,18 @@ def test_disk_without_space_for_checkpoints_is_named(workspace, base, monkeypatc
     ("error", "message"),
     [
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), r"Lower num_workers \(now 3\)"),
-        (RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/1"), r"The disk of \S+ is full"),
+        (
+            RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/1"),
+            r"The disk of \S+ is full: .* a checkpoint needs 92\.00 GB\.",
+        ),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"lower save_total_limit \(now 2\)"),
     ],
 )
 def test_fault_of_the_machine_is_explained(tmp_path, base, error, message):
     inputs = SimpleNamespace(recipe=recipe(base, num_workers=3))
     context = stages.StageContext(inputs, 0, tmp_path, None)
-    assert re.search(message, str(stages._explained(error, context)))
-    assert stages._explained(KeyError("Caught KeyError in DataLoader worker process 0."), context) is None
+    assert re.search(message, str(stages._explained(error, context, 92_000_000_000)))
+    assert stages._explained(KeyError("Caught KeyError in DataLoader worker process 0."), context, 0) is None
 
 
 def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):

@@ -46,7 +46,7 @@ def test_rejected_rows_are_reported(workspace):
     corpus = open_corpus(workspace, ["de", "nl"], reporter=reporter, type="chat", path="chat/a.json", languages=["de"])
     assert corpus.rejected == {EXCLUDED_LANGUAGE: 2, UNKNOWN_LANGUAGE: 1}
     assert "2 rejected: language not in the recipe (e.g. b)" in reporter.notes[0]
-    assert "1 rejected: unknown language (e.g. c)" in reporter.notes[0]
+    assert "1 rejected: unknown language (e.g. c: xx)" in reporter.notes[0]
 
 
 def corpus_folders(workspace):
