@@ -5,6 +5,7 @@ VLMEvalKit writes a table with the columns of the question and `prediction`, as 
 """
 
 import csv
+import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def _lines(path: Path, metric: str | None) -> Iterator[Logged]:
     """Yield the predictions of lmms-eval."""
     with path.open("rb") as stream:
         for line in filter(bytes.strip, stream):
-            entry = orjson.loads(line)
+            entry = _parsed(line)
             answer = entry["filtered_resps"] if "filtered_resps" in entry else entry["resps"]
             number = int(entry["doc_id"])
             doc = entry.get("doc")
@@ -78,6 +79,16 @@ def _lines(path: Path, metric: str | None) -> Iterator[Logged]:
                 prediction=_text(answer),
                 score=_metric(entry, metric),
             )
+
+
+def _parsed(text: bytes) -> Any:
+    """Return the value of a JSON text. Harnesses write scores that are missing as NaN, which JSON lacks."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if b"NaN" not in text:
+            raise
+        return json.loads(text, parse_constant=lambda name: None)
 
 
 def _text(answer: Any) -> str:
@@ -176,7 +187,7 @@ def _named(rows: Iterable[Iterable[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _json(path: Path) -> Iterator[dict[str, Any]]:
-    content = orjson.loads(path.read_bytes())
+    content = _parsed(path.read_bytes())
     if isinstance(content, dict):
         # pandas writes columns, each with its cells by row.
         columns = {name: list(cells.values()) if isinstance(cells, dict) else cells for name, cells in content.items()}

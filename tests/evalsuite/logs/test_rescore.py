@@ -62,6 +62,14 @@ def test_wrong_score_in_the_file_is_a_disagreement(tmp_path):
     assert found == {"1": (1, 0, 0), "2": (1, 1, 0)} and results["logged"] == 1
 
 
+def test_score_that_is_not_a_number_is_missing(tmp_path):
+    path = tmp_path / "samples_xgqa_de.jsonl"
+    doc = '"doc": {"question": "who?", "answer": "man"}, "filtered_resps": ["man"]'
+    path.write_text(f'{{"doc_id": 0, {doc}, "exact": NaN}}\n{{"doc_id": 1, {doc}, "exact": 1.0}}\n')
+    results = rescore(path, PUBLISHED["xgqa"], NOWHERE, None)
+    assert (results["questions"], results["with_logged_score"], results["logged"]) == (2, 1, 1)
+
+
 def test_metric_is_named_where_there_are_several(tmp_path):
     entries = [{"doc_id": 0, "doc": {"question": "?", "answer": "a"}, "filtered_resps": "a", "x": 0, "y": 1}]
     path = write_lines(tmp_path / "samples_xgqa_de.jsonl", entries)
