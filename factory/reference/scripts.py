@@ -1,8 +1,10 @@
 """Check of the script of a text: a Latin label does not answer a question in Thai."""
 
 import functools
+from typing import TYPE_CHECKING
 
-import regex
+if TYPE_CHECKING:
+    import regex
 
 # Unicode scripts of the letters in a text, by ISO 15924 code.
 SCRIPTS = {
@@ -83,7 +85,6 @@ SCRIPTS = {
 }
 FOREIGN_SHARE = 0.5
 """Maximum share of letters of other scripts: "iPhone 15 в Москве" is Russian."""
-_LETTER = regex.compile(r"\p{L}")
 
 
 def letters_of(script: str) -> str:
@@ -95,8 +96,11 @@ def letters_of(script: str) -> str:
 
 
 @functools.cache
-def _pattern(script: str) -> regex.Pattern[str]:
-    return regex.compile(f"[{letters_of(script)}]")
+def _pattern(characters: str) -> "regex.Pattern[str]":
+    # Every recipe reads the table above. Only texts need the library.
+    import regex
+
+    return regex.compile(characters)
 
 
 def fits_script(text: str, script: str, *, foreign_share: float = FOREIGN_SHARE) -> bool:
@@ -107,6 +111,7 @@ def fits_script(text: str, script: str, *, foreign_share: float = FOREIGN_SHARE)
         script: ISO 15924 code.
         foreign_share: maximum share of letters of other scripts.
     """
-    letters = _LETTER.findall(text)
-    foreign = sum(1 for letter in letters if not _pattern(script).match(letter))
+    letters = _pattern(r"\p{L}").findall(text)
+    own = _pattern(f"[{letters_of(script)}]")
+    foreign = sum(1 for letter in letters if not own.match(letter))
     return foreign <= foreign_share * len(letters)

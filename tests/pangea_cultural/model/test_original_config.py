@@ -67,7 +67,7 @@ def test_keys_with_a_default_of_the_original_code_may_be_missing():
         ({"mm_resampler_type": "perceiver"}, "mm_resampler_type is perceiver"),
         ({"mm_patch_merge_type": None}, "mm_patch_merge_type is flat"),
         ({"image_grid_pinpoints": "many"}, "image_grid_pinpoints is many. Write pairs"),
-        ({"image_grid_pinpoints": [336, 672]}, "image_grid_pinpoints is .336, 672. Write pairs"),
+        ({"image_grid_pinpoints": [336, 672]}, "image_grid_pinpoints is .336, 672.. Write pairs"),
         ({"mm_vision_select_layer": None, "hidden_size": None}, "lacks hidden_size, mm_vision_select_layer"),
     ],
 )
