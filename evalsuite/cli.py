@@ -298,24 +298,22 @@ def _export_config(
 
 
 def _print_benchmarks(as_json: bool) -> None:
-    from rich.console import Console
-
     from evalsuite.report import published
+    from pangea_cultural.utils.console import results_console
 
     rows = published.benchmark_rows()
     if as_json:
         print_json(rows)
     else:
-        Console().print(published.benchmark_table(rows))
+        results_console().print(published.benchmark_table(rows))
 
 
 def _print_summary(results: dict[str, Any]) -> None:
-    from rich.console import Console
-
     from evalsuite.report import passes, published, terminal
+    from pangea_cultural.utils.console import results_console
 
     for table in [*terminal.summary(results), *published.summary(results)]:
-        Console().print(table)
+        results_console().print(table)
     for line in passes.lines(results):
         click.echo(line)
     click.echo(f"Run: {results['run']}\nReport: {Path(results['run']) / REPORT}")
@@ -349,11 +347,10 @@ def report(runs: tuple[Path, ...], out: Path | None) -> None:
 
 
 def _print_verdicts(comparisons: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-
     from evalsuite.report.verdicts import tables
+    from pangea_cultural.utils.console import results_console
 
-    console = Console()
+    console = results_console()
     for found in comparisons:
         for table in tables.tables(found):
             console.print(table)

@@ -103,12 +103,11 @@ def rescore(file: Path, benchmark: str, task: str | None, metric: str | None, da
 
 
 def _print_scores(results: dict[str, Any]) -> None:
-    from rich.console import Console
-
     from evalsuite.report import published
+    from pangea_cultural.utils.console import results_console
 
     for table in published.summary({"model": results["file"], "benchmarks": [results]}):
-        Console().print(table)
+        results_console().print(table)
     count = results["with_logged_score"]
     if count:
         click.echo(f"Score in the file: {100 * results['logged']:.2f} % of {count:,} predictions.")

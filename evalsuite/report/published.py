@@ -23,7 +23,7 @@ def summary(results: dict[str, Any]) -> list[Table]:
             title_justify="left",
         )
         for name in HEADERS:
-            table.add_column(name, justify="left" if name == "language" else "right")
+            table.add_column(name, justify="left" if name == "language" else "right", overflow="fold")
         for row in benchmark["figures"]:
             table.add_row(*cells(row), style="bold" if row["group"] == "*" else "")
         tables.append(table)
@@ -168,7 +168,7 @@ def benchmark_table(rows: list[dict[str, Any]]) -> Table:
     """Return the table of benchmarks for the terminal."""
     table = Table(title="Benchmarks", title_justify="left")
     for name in ("name", "title", "groups", "data"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     table.add_row("export", "the questions of an export", "all", "an export of the workspace")
     for row in rows:
         table.add_row(row["name"], row["title"], ", ".join(row["groups"]), row["data"])

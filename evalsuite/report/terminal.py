@@ -42,7 +42,7 @@ def summary(results: dict[str, Any]) -> list[Table]:
             title = f"{TITLES[split]}: {metric} of {results['model']}, in percent, with intervals of 95 %"
             table = Table(title=Text(title), title_justify="left")
             for name in HEADERS:
-                table.add_column(name, justify="left" if name in ("language", "over") else "right")
+                table.add_column(name, justify="left" if name in ("language", "over") else "right", overflow="fold")
             for row in rows(results, split, question_type):
                 table.add_row(*row["cells"], style="bold" if row["is_group"] else "", end_section=row["is_group"])
             tables.append(table)

@@ -13,8 +13,6 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     """Print a table with a title."""
-    from rich.console import Console
+    from pangea_cultural.utils.console import results_console, table
 
-    from pangea_cultural.utils.console import table
-
-    Console().print(table(title, columns, rows))
+    results_console().print(table(title, columns, rows))

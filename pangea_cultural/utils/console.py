@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import re
 import threading
 import time
@@ -26,6 +27,8 @@ SPEED_PERIOD_S = 600
 """Period whose steps are used to estimate the remaining time. rich's default of 30 s is shorter than one step of a
 large model, so it would show no estimate.
 """
+FILE_WIDTH = 240
+"""Characters of a line of a table in a file or a pipe."""
 LINE_PERIOD_S = 60.0
 """Seconds between two lines of progress where there is no terminal: in a log, under SLURM."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -113,12 +116,20 @@ class Bar:
             self._progress.update(self._task, total=total + steps)
 
 
+def results_console() -> Console:
+    """Return the console for results on stdout. A file or a pipe has no width that tables have to be cut to."""
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = FILE_WIDTH
+    return console
+
+
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     """Return a table for the terminal, with numbers aligned to the right and markup disabled."""
     result = Table(title=Text(title), title_justify="left")
     numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
-        result.add_column(Text(name), justify="right" if right else "left")
+        result.add_column(Text(name), justify="right" if right else "left", overflow="fold")
     for row in rows:
         result.add_row(*[_cell(value) for value in row])
     return result

@@ -79,7 +79,8 @@ def audited_once():
     results, audit = {}, auditing.audit
 
     def audit_once(source, **options):
-        key = *[sha256_file(source / questions_name(split)) for split in SPLITS], repr(options)
+        files = [source / questions_name(split) for split in SPLITS]
+        key = *[sha256_file(path) if path.is_file() else "" for path in files], repr(options)
         if key not in results:
             results[key] = audit(source, **options)
         return results[key]

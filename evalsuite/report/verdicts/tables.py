@@ -34,7 +34,7 @@ def notes(comparison: dict[str, Any]) -> list[str]:
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:
     table = Table(title=Text(title), title_justify="left")
     for name in HEADERS:
-        table.add_column(name, justify="left" if name in ("compared", "verdict") else "right")
+        table.add_column(name, justify="left" if name in ("compared", "verdict") else "right", overflow="fold")
     for row in rows:
         table.add_row(*[Text(cell) for cell in cells(row)])
     return table

@@ -69,3 +69,13 @@ def test_table_shows_titles_columns_and_cells_that_look_like_markup(text):
     shown = Console(file=io.StringIO(), width=120)
     shown.print(console.table(f"title {text}", [f"column {text}"], [[f"cell {text}"]]))
     assert all(f"{name} {text}" in shown.file.getvalue() for name in ("title", "column", "cell"))
+
+
+@pytest.mark.parametrize("columns", [None, "60"])
+def test_table_in_a_pipe_keeps_every_character(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
+    values = [f"{n}{n}.{n} [{n}.0, 99.{n}]" for n in range(1, 9)]
+    console.results_console().print(console.table("Figures", values, [values]))
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    assert (values[7] in printed) == (columns is None)
