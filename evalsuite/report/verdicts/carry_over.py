@@ -14,7 +14,7 @@ FULL, PARTLY, NONE, NO_GAIN, UNKNOWN = (
     "The gain carries over to held-out languages, but it is smaller there.",
     "No gain in held-out languages is shown.",
     "No gain in trained languages is shown, so there is none to carry over.",
-    "This is not known: there are too few answers of 0 or 1 in trained and in held-out languages.",
+    "Whether a gain carries over to held-out languages is not known: both groups of languages have too few answers.",
 )
 
 
