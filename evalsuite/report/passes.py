@@ -34,11 +34,11 @@ def _rotations(name: str, part: dict[str, Any]) -> str:
         return f"{name}: options are compared by likelihood and have no positions, so they are not rotated"
     if not part["n"]:
         return f"{name}: no question can be asked with rotated options{_left_out(part)}"
-    chosen = ", ".join(f"{row['position']}: {row['chosen']:,} of {row['score']['n']:,}" for row in part["positions"])
+    chosen = ", ".join(f"{row['position']}: {row['chosen']:,} ({row['score']['n']:,})" for row in part["positions"])
     return (
         f"{name}, options rotated: mean {percent(part['mean'], 'mean')} %, right in all rotations "
         f"{percent(part['all_right'], 'mean')} % (chance {100 * part['chance_all_right']:.2g} %) of {part['n']:,} "
-        f"questions; chosen and expected positions {chosen}{_left_out(part)}"
+        f"questions; positions chosen (expected) {chosen}{_left_out(part)}"
     )
 
 

@@ -173,7 +173,7 @@ def test_model_that_prefers_a_position_is_right_in_no_question_everywhere(cvqa, 
     assert (rotations["unparsed"], rotations["left_out"], rotations["missing"]) == (0, {}, {})
     (line,) = lines.lines({"benchmarks": [part | {"rotations": rotations}]})
     assert "right in all rotations 0.0 [" in line and "(chance 0.39 %) of 3 questions" in line
-    assert line.endswith("chosen and expected positions 1: 12 of 3, 2: 0 of 3, 3: 0 of 3, 4: 0 of 3")
+    assert line.endswith("positions chosen (expected) 1: 12 (3), 2: 0 (3), 3: 0 (3), 4: 0 (3)")
 
 
 def test_model_that_knows_the_answer_is_right_everywhere(cvqa, tmp_path):
