@@ -22,13 +22,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.benchmarks.rotation import labeled
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.question import Question
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.sampling import hash_key
 
 NAME = "export"
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LIKELIHOOD, LETTER = "likelihood", "letter"
 """Ways to find the option that a model chooses."""
 
@@ -172,7 +172,7 @@ def _frequency_keys(row: Question) -> list[tuple[str, ...]]:
 
 def lettered(question: str, choices: Sequence[str]) -> str:
     """Return a choice question with its options, for an endpoint that gives no likelihoods."""
-    lines = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, choices, strict=False))
+    lines = "\n".join(labeled(choices))
     return f"{question}\n{lines}\nAnswer with the option's letter from the given choices directly."
 
 

@@ -15,6 +15,7 @@ from evalsuite.benchmarks.base import Row
 from evalsuite.metrics.choice import named_letters
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Letters of options, in all benchmarks that have no others."""
 SHIFT = "shift"
 """Column with the number of places that options are moved by, where the row itself has them in no order."""
 _IMAGE = re.compile(r"<image|\(image\)\[|\.(?:png|jpe?g|webp)$", re.IGNORECASE)

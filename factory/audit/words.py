@@ -63,8 +63,7 @@ def _right(rows: Rows) -> Any:
 
 
 def _asked(rows: Rows) -> Asked:
-    parts = zip(rows["property"], rows["language"], rows["entity_type"], strict=True)
-    return Asked(["|".join(part) for part in parts], rows["property"], rows["question"], rows["choices"])
+    return Asked.of(rows["property"], rows["language"], rows["entity_type"], rows["question"], rows["choices"])
 
 
 def _sample(connection: duckdb.DuckDBPyConnection, rows: str, count: int) -> Rows:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from evalsuite.benchmarks.base import IMAGE_MARK, Anchor, Benchmark, Row, Score, found_images
-from evalsuite.benchmarks.rotation import Rotation, moved, moved_place
+from evalsuite.benchmarks.rotation import LETTERS, Rotation, labeled, moved, moved_place
 from evalsuite.data.side_images import ImageFiles
 from evalsuite.data.source import Source, Split
 from evalsuite.metrics.choice import chosen_letter
@@ -45,7 +45,6 @@ WORDS = {
     "lt": ("Klausimas", "Pasirinkimai"),
 }
 """Words for question and options by language."""
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 OTHER_LETTERS = {"Б": "B", "Ц": "C", "Д": "D", "Г": "D", "أ": "A", "ب": "B", "ج": "C", "د": "D"}
 """Letters of other scripts that stand for an option."""
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -84,7 +83,7 @@ def prompt(row: Row) -> str:
     question, header = WORDS.get(row["language"], WORDS["en"])
     found = options(row)
     shown = [IMAGE_MARK if is_image(option) else option for option in found]
-    lines = "".join(f"{letter}. {option}\n" for letter, option in zip(LETTERS, shown, strict=False))
+    lines = "".join(f"{option}\n" for option in labeled(shown))
     text = f"\n{INSTRUCTION}\n\n{question}: {row['question']}\n{header}:\n{lines}\nANSWER:"
     return f"{IMAGE_MARK}{text}" if has_image(row) and any(map(is_image, found)) else text
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from evalsuite.benchmarks.export import LETTERS, FrequentAnswers, Item, answers_of
+from evalsuite.benchmarks.export import FrequentAnswers, Item, answers_of
+from evalsuite.benchmarks.rotation import LETTERS
 from evalsuite.harness.export.guessing import guesses
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import exact_match

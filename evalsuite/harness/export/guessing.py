@@ -36,10 +36,8 @@ def _guess(sample: list[Question], asked: list[Question], seed: int) -> dict[str
     from pangea_cultural.dataset.guesser.features import Asked
 
     def texts(rows: list[Question]) -> Asked:
-        contexts = [f"{row.property}|{row.language}|{row.entity_type}" for row in rows]
-        return Asked(
-            contexts, [row.property for row in rows], [row.question for row in rows], [row.choices for row in rows]
-        )
+        columns = [(row.property, row.language, row.entity_type, row.question, row.choices) for row in rows]
+        return Asked.of(*zip(*columns, strict=True))
 
     right = np.array([row.choices.index(row.answer) for row in sample])
     weights = ranker.learn(ranker.pairs(texts(sample), right), seed)

@@ -15,7 +15,8 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
 from lighteval.tasks.requests import Doc, SamplingMethod
 
-from evalsuite.benchmarks.export import LETTER, LETTERS, LIKELIHOOD, Item, lettered
+from evalsuite.benchmarks.export import LETTER, LIKELIHOOD, Item, lettered
+from evalsuite.benchmarks.rotation import LETTERS
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import exact_match
 from evalsuite.metrics.missing import NO_ANSWER

@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow.parquet as pq
+
 from evalsuite.benchmarks.export import LETTER
 from evalsuite.benchmarks.export import Item as ExportItem
 from evalsuite.harness.published import PublishedRun, endpoint_model
 from evalsuite.harness.questions import Item
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
+from evalsuite.metrics.accuracy import clusters
 from pangea_cultural.endpoint.client import CONCURRENCY
 from pangea_cultural.utils.console import Bar, Reporter
 
@@ -107,6 +110,20 @@ def _greedy(model: "EndpointModel", docs: "list[Doc]") -> Pass:
 def _outcome(model: "EndpointModel", docs: "list[Doc]") -> Pass:
     keys = {doc.specific["item"] for doc in docs}
     return Pass({key: stored for key, stored in model.answers.items() if key in keys}, Counter(model.missing.values()))
+
+
+def answered_rows(folder: Path) -> dict[str, Any]:
+    """Return the cluster of each answered row of a published benchmark, by item."""
+    rows = pq.read_table(folder / "answers.parquet", columns=["item", "cluster", "error"]).to_pylist()
+    return {row["item"]: row["cluster"] for row in rows if not row["error"]}
+
+
+def answered_questions(folder: Path) -> dict[str, int]:
+    """Return the cluster of each answered question of an export with its image, by item."""
+    columns = ["id", "condition", "image", "entity"]
+    rows = pq.read_table(folder / "answers.parquet", columns=columns).to_pylist()
+    named = zip(rows, clusters(rows), strict=True)
+    return {f"{row['id']}|image": cluster for row, cluster in named if row["condition"] == "image"}
 
 
 def requests_at_a_time(subject: Subject) -> int:

@@ -10,14 +10,14 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from evalsuite.benchmarks.export import Item as ExportItem
 from evalsuite.harness.export.answers import scored
 from evalsuite.harness.passes.asking import (
     FOLDER,
     Asker,
     Stored,
+    answered_questions,
+    answered_rows,
     asked,
     export_asker,
     published_asker,
@@ -26,7 +26,6 @@ from evalsuite.harness.passes.asking import (
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
-from evalsuite.metrics.accuracy import clusters
 from evalsuite.metrics.exact_match import normalized
 from evalsuite.statistics.figure import figure
 from evalsuite.statistics.scores import Scores
@@ -67,8 +66,7 @@ def published(run: PublishedRun, folder: Path, count: int, reporter: Reporter) -
         UserError: the endpoint does not answer.
     """
     benchmark = run.questions.benchmark
-    rows = pq.read_table(folder / "answers.parquet", columns=["item", "cluster", "error"]).to_pylist()
-    names = {row["item"]: row["cluster"] for row in rows if not row["error"]}
+    names = answered_rows(folder)
     items = {item.key: item for item in run.questions.items if item.key in names}
 
     def read(key: str, stored: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -93,7 +91,7 @@ def exported(
     Raises:
         UserError: the endpoint does not answer.
     """
-    names = answered(folder)
+    names = answered_questions(folder)
     found = {}
     for question_type in ("choice", "open"):
         own = {item.key: item for item in items if item.key in names and item.question.question_type == question_type}
@@ -110,14 +108,6 @@ def exported(
     if "choice" in found:
         found["choice"]["choose_by"] = config.choose_by
     return found
-
-
-def answered(folder: Path) -> dict[str, int]:
-    """Return the cluster of each answered question of an export with its image, by item."""
-    columns = ["id", "condition", "image", "entity"]
-    rows = pq.read_table(folder / "answers.parquet", columns=columns).to_pylist()
-    named = zip(rows, clusters(rows), strict=True)
-    return {f"{row['id']}|image": cluster for row, cluster in named if row["condition"] == "image"}
 
 
 def _read(item: ExportItem, stored: Mapping[str, Any]) -> tuple[Any, Any]:

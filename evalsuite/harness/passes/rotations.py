@@ -11,15 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from evalsuite.benchmarks.export import LETTER, LETTERS
+from evalsuite.benchmarks.export import LETTER
 from evalsuite.benchmarks.export import Item as ExportItem
-from evalsuite.benchmarks.rotation import Rotation, left_out, moved
+from evalsuite.benchmarks.rotation import LETTERS, Rotation, left_out, moved
 from evalsuite.harness.export.answers import scored
-from evalsuite.harness.passes.asking import FOLDER, Asker, asked, export_asker, published_asker
+from evalsuite.harness.passes.asking import (
+    FOLDER,
+    Asker,
+    answered_questions,
+    answered_rows,
+    asked,
+    export_asker,
+    published_asker,
+)
 from evalsuite.harness.passes.positions import Turn, rotation_figures
-from evalsuite.harness.passes.repeats import answered
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Item
 from evalsuite.harness.runner import EvalConfig
@@ -42,8 +47,7 @@ def published(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, 
     benchmark, rotation = run.questions.benchmark, run.questions.benchmark.rotation
     if rotation is None:
         return None
-    rows = pq.read_table(folder / "answers.parquet", columns=["item", "cluster", "error"]).to_pylist()
-    names = {row["item"]: row["cluster"] for row in rows if not row["error"]}
+    names = answered_rows(folder)
     reasons = {item.key: rotation.left_out(item.row) for item in run.questions.items if item.key in names}
     items = [item for item in run.questions.items if item.key in names and not reasons[item.key]]
     counts = {item.key: len(rotation.options(item.row)) for item in items}
@@ -81,7 +85,7 @@ def exported(config: EvalConfig, items: Sequence[ExportItem], folder: Path, repo
     """
     if config.choose_by != LETTER:
         return {"choose_by": config.choose_by}
-    names = answered(folder)
+    names = answered_questions(folder)
     choice = {item.key: item for item in items if item.key in names and item.question.choices}
     reasons = {key: _reason(item) for key, item in choice.items()}
     counts = {key: len(item.question.choices) for key, item in choice.items() if not reasons[key]}

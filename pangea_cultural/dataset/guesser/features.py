@@ -31,6 +31,19 @@ class Asked(NamedTuple):
     questions: Sequence[str]
     choices: Sequence[Sequence[str]]
 
+    @classmethod
+    def of(
+        cls,
+        properties: Sequence[str],
+        languages: Sequence[str],
+        entity_types: Sequence[str],
+        questions: Sequence[str],
+        choices: Sequence[Sequence[str]],
+    ) -> "Asked":
+        """Return questions from their columns."""
+        contexts = ["|".join(parts) for parts in zip(properties, languages, entity_types, strict=True)]
+        return cls(contexts, properties, questions, choices)
+
 
 class Form(NamedTuple):
     """Parts of a text that options are compared by."""

@@ -6,6 +6,7 @@ import importlib.util
 import resource
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -130,7 +131,7 @@ def _run(
         if not is_last or processes.is_main:  # only the main process writes the checkpoint
             model = _full_model(training, base_model, model, index) if is_unfinished else model
             checkpoints.load_parameters(model, load_file(context.weights))
-    processes.run_on_main(lambda: _finish(training, model, processor, data, fingerprint))
+    processes.run_on_main(lambda: _write_result(training, model, processor, data, fingerprint))
     return read_json(training.checkpoint / RECORD)
 
 
@@ -218,7 +219,17 @@ def _measured(training: TrainingRun, corpora: list[Corpus], processor: LlavaNext
     return training_data.measure_all(corpora, processor, cache, key, training.reporter, frozen)
 
 
-def _finish(
+@contextlib.contextmanager
+def _finishing(training: TrainingRun) -> Iterator[Path]:
+    """Yield the folder of the result, which stands at its place only when it is whole. Then the work folder goes."""
+    with atomic_folder(training.checkpoint) as folder:
+        yield folder
+        sync_tree(folder)
+    sync(training.checkpoint.parent)
+    resume.discard(training.work)
+
+
+def _write_result(
     training: TrainingRun,
     model: PackedLlavaNext,
     processor: LlavaNextProcessor,
@@ -226,21 +237,6 @@ def _finish(
     fingerprint: dict[str, Any],
 ) -> None:
     """Write the checkpoint with its logs and its record, all at once."""
-    with atomic_folder(training.checkpoint) as folder:
-        _write_result(folder, training, model, processor, data, fingerprint)
-        sync_tree(folder)
-    sync(training.checkpoint.parent)
-    resume.discard(training.work)
-
-
-def _write_result(
-    checkpoint: Path,
-    training: TrainingRun,
-    model: PackedLlavaNext,
-    processor: LlavaNextProcessor,
-    data: TrainingData,
-    fingerprint: dict[str, Any],
-) -> None:
     recipe = training.recipe
     held_out = sorted(training.inputs.held_out_languages)
     statements = model_card.statements(recipe, data.languages, held_out, training.inputs.base_record)
@@ -249,26 +245,29 @@ def _write_result(
     for one, numbers in zip(recipe.stages, passes, strict=True):
         statements += training_data.count_notes(recipe, one, numbers)
     card = model_card.text(recipe, statements, data.files, passes)
-    write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
-    (checkpoint / LOGS).mkdir(exist_ok=True)
-    for context in training.stages:
-        shutil.copy(context.log, checkpoint / LOGS)
-    write_json(checkpoint / LOGS / BROKEN_IMAGES, data.broken_images)
-    training_rows.write(training.inputs.training_exports, checkpoint / training_rows.FILE)
-    record = {
-        "name": recipe.name,
-        "fingerprint": fingerprint,
-        "recipe": recipe.model_dump(mode="json"),
-        "seed": recipe.seed,
-        "data": data.files,
-        "languages": data.languages,
-        "held_out_languages": held_out,
-        "statements": statements,
-        "broken_images": data.broken_by_reason,
-        "stages": [read_json(context.record) for context in training.stages],
-        "parameters": {part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()},
-        "peak_memory_bytes": peak_memory_bytes(),
-        "environment": environment(),
-        "weights_sha256": {path.name: sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))},
-    }
-    write_json(checkpoint / RECORD, record)
+    with _finishing(training) as checkpoint:
+        write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
+        (checkpoint / LOGS).mkdir(exist_ok=True)
+        for context in training.stages:
+            shutil.copy(context.log, checkpoint / LOGS)
+        write_json(checkpoint / LOGS / BROKEN_IMAGES, data.broken_images)
+        training_rows.write(training.inputs.training_exports, checkpoint / training_rows.FILE)
+        record = {
+            "name": recipe.name,
+            "fingerprint": fingerprint,
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": recipe.seed,
+            "data": data.files,
+            "languages": data.languages,
+            "held_out_languages": held_out,
+            "statements": statements,
+            "broken_images": data.broken_by_reason,
+            "stages": [read_json(context.record) for context in training.stages],
+            "parameters": {
+                part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()
+            },
+            "peak_memory_bytes": peak_memory_bytes(),
+            "environment": environment(),
+            "weights_sha256": {path.name: sha256_file(path) for path in sorted(checkpoint.glob("*.safetensors"))},
+        }
+        write_json(checkpoint / RECORD, record)
