@@ -61,7 +61,7 @@ def test_further_passes_end_in_a_line_for_each_benchmark(endpoint, tmp_path):
     assert result.exit_code == 0, result.output
     assert "worldcuisines, 2 passes: flip rate 0.0 [" in result.output
     assert "worldcuisines, options rotated: mean 20.0 [" in result.output
-    assert "1: 20 of 4, 2: 0 of 4, 3: 0 of 4, 4: 0 of 4, 5: 0 of 4" in result.output
+    assert "positions chosen (expected) 1: 20 (4), 2: 0 (4), 3: 0 (4), 4: 0 (4), 5: 0 (4)" in result.output
     assert len(endpoint.bodies) - len(PROBES) == 4 + 4 + 16
 
 

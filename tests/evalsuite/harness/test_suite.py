@@ -327,8 +327,10 @@ def test_line_without_an_item_is_asked_again(tmp_path, data):
     assert (part["questions"], Endpoint.asked - before) == (3, 1)
 
 
-def test_run_leaves_no_copies_of_its_questions(tmp_path, data):
-    cache = Path(datasets.config.HF_DATASETS_CACHE)
+def test_run_leaves_no_copies_of_its_questions(tmp_path, data, monkeypatch):
+    # Other processes of the tests write to the usual cache.
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
 
     def files():
         return {path for path in cache.rglob("*") if "/parquet/" in str(path)}
