@@ -105,6 +105,8 @@ class Benchmark:
     """Text of the question. Needs no images."""
     score: Callable[[Row, str], Score]
     """Score of an answer to a row. Needs no images."""
+    answers: Callable[[Row], Sequence[str]]
+    """All right answers to a row without options, or whose options `rotation` does not know; empty if not public."""
     item: Callable[[Row], str]
     """Name of a row. Translations of a row have the same name."""
     expand: Expansion | None = None
@@ -163,6 +165,15 @@ class Benchmark:
     def tokens(self, task: str) -> int:
         """Return the longest answer of a task, in tokens."""
         return self.other_max_tokens.get(task, self.max_tokens)
+
+    def right(self, row: Row) -> list[str]:
+        """Return the right answers to a row as text: label and text of an option, or all accepted answers."""
+        found = self.rotation.right_texts(row) if self.rotation else []
+        return list(dict.fromkeys(text for text in found or self.answers(row) if text.strip()))
+
+    def choices(self, row: Row) -> list[str]:
+        """Return the options of a row in the order of the prompt, without labels; none of an open question."""
+        return list(self.rotation.options(row)) if self.rotation else []
 
     def scores(self, rows: Sequence[Row], answers: Sequence[str]) -> list[Score]:
         """Return the scores of all answers of a task."""

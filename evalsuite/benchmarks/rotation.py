@@ -44,6 +44,13 @@ class Rotation:
         """Return why a row is not rotated, None for a row that is."""
         return left_out(self.options(row), self.right(row), self.question(row), "".join(self.labels(row)))
 
+    def right_texts(self, row: Row) -> list[str]:
+        """Return label and text of the right option; nothing if it is not known."""
+        options, place = self.options(row), self.right(row)
+        if place is None or not 0 <= place < len(options):
+            return []
+        return [self.labels(row)[place], options[place]]
+
     def place(self, row: Row, label: str | None) -> int | None:
         """Return the place of the option that an answer chooses by its label."""
         labels = list(self.labels(row))[: len(self.options(row))]

@@ -193,6 +193,8 @@ def _answer(
         "cluster_names": images if cluster is None else [cluster],
         "facets": [{"name": key, "value": value} for key, value in benchmark.facets(item.row).items()],
         "prompt": benchmark.prompt(item.row),
+        "choices": benchmark.choices(item.row),
+        "right": benchmark.right(item.row),
         "images": images,
         "prediction": text,
         "extracted": score.answer,

@@ -88,7 +88,7 @@ def _published(run: Path, part: dict[str, Any], name: str) -> dict[str, Any]:
         "raw": _raw(folder / "answers.jsonl", name) or answer["prediction"],
         "prediction": answer["prediction"],
         "extracted": answer["extracted"],
-        "right": None,
+        "right": answer["right"] or None,
         "reference": answer["reference"],
         "robust": answer["robust"],
         "verdict": answer["verdict"],

@@ -138,4 +138,6 @@ def _published_rows(folder: Path, name: str) -> Iterator[Row]:
             chance=answer["chance"],
             fidelity=more.get("language fidelity"),
             facets={pair["name"]: pair["value"] for pair in answer["facets"]},
+            choices=tuple(answer["choices"]),
+            answers=tuple(answer["right"]),
         )

@@ -18,7 +18,7 @@ EXPORT_COLUMNS = {
 }
 PUBLISHED_COLUMNS = {
     *("item", "language", "group", "cluster", "images", "prompt", "prediction", "extracted", "reference", "robust"),
-    *("parsed", "ending", "chance", "error", "facets", "more", "verdict"),
+    *("parsed", "ending", "chance", "error", "facets", "more", "verdict", "choices", "right"),
 }
 
 

@@ -227,6 +227,8 @@ ALM_BENCH = Benchmark(
     score=score,
     has_reference=False,
     drop=drop,
+    # True-false questions have no options.
+    answers=lambda row: [row["Translated_Answer"].strip()],
     item=lambda row: row["ID"].strip(),
     language=language,
     facets=facets,

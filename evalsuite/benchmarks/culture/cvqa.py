@@ -128,6 +128,7 @@ CVQA = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [LETTERS[row["Label"]]],
     item=lambda row: row["ID"],
     language=language,
     facets=facets,

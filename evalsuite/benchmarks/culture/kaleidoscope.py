@@ -223,6 +223,7 @@ KALEIDOSCOPE = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [LETTERS[row["answer"]]],
     # The data set has no ids. The number is that of the row.
     item=lambda row: str(row["number"]),
     language=lambda row: row["language"],

@@ -164,6 +164,7 @@ M3EXAM = Benchmark(
     images=images,
     score=score,
     drop=drop,
+    answers=lambda row: [row["answer_text"]],
     item=lambda row: f"{row['language']} {row['id']}",
     language=lambda row: code_of(row["split"].capitalize()),
     facets=facets,

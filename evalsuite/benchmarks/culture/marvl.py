@@ -59,6 +59,7 @@ MARVL = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [target(row) or ""],
     item=lambda row: row["id"],
     max_tokens=16,
     chance=lambda row: 0.5,

@@ -62,6 +62,7 @@ MAXM = Benchmark(
     columns={"image": "image", "image_id": "str", "question": "str", "answers": "list"},
     prompt=prompt,
     score=score,
+    answers=lambda row: row["answers"],
     # An image has several questions, and the data set has no ids of questions that are known to exist.
     item=lambda row: f"{row['image_id']} {row['question']}",
     cluster=lambda row: row["image_id"],

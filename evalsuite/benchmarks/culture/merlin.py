@@ -60,6 +60,7 @@ MERLIN = Benchmark(
     score=score,
     images=lambda row: [row["Image Name"]],
     drop=drop,
+    answers=lambda row: [row[TITLE]],
     item=lambda row: f"{row['Wikidata ID']} {row['Article Title']}",
     max_tokens=32,
     unverified=("The prompt of published scores.", "How many mentions have no article."),

@@ -97,6 +97,7 @@ def _benchmark(split: str) -> Benchmark:
         score=score,
         has_reference=False,
         drop=drop,
+        answers=lambda row: [row["answer"]],
         item=lambda row: row["id"],
         # Tracks share images and meaning.
         cluster=lambda row: row["id"],
@@ -118,6 +119,7 @@ DEVTEST = dataclasses.replace(
     groups=(),
     score=no_score,
     drop=lambda row: None,
+    answers=lambda row: [],
     metric="scored by the organizers only",
 )
 BENCHMARKS = (DEV, DEVTEST)

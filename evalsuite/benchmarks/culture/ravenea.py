@@ -98,6 +98,7 @@ RAVENEA = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [row["right"]],
     item=lambda row: f"{row['file_name']} {row['question']}",
     cluster=lambda row: row["file_name"],
     facets=facets,

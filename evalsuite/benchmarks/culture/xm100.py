@@ -62,6 +62,7 @@ XM100 = Benchmark(
     prompt=prompt,
     score=score,
     score_all=score_all,
+    answers=lambda row: [row["caption"]],
     item=lambda row: row["image_id"],
     cluster=lambda row: row["image_id"],
     max_tokens=128,

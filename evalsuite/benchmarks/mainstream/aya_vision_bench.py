@@ -99,6 +99,7 @@ AYA_VISION_BENCH = Benchmark(
     score=not_judged,
     has_reference=False,
     drop=drop,
+    answers=lambda row: [row["reference"]],
     judging=Judging(prompt=judge_prompt, read=verdict, scores=scores, max_tokens=64, reference_model="gpt-4.1"),
     item=lambda row: str(row["index"]),
     # Languages share images and questions.

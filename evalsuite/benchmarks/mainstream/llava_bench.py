@@ -89,6 +89,8 @@ LLAVA_BENCH = Benchmark(
     prompt=lambda row: row["question"],
     score=not_judged,
     has_reference=False,
+    # The answers of GPT-4 are rated like those of the model.
+    answers=lambda row: [],
     judging=Judging(
         prompt=judge_prompt,
         system="You are a helpful and precise assistant for checking the quality of the answer.",

@@ -93,6 +93,7 @@ MMMB = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [row["answer"].strip()],
     item=lambda row: row["index"],
     cluster=lambda row: row["index"],
     facets=lambda row: {"category": row["category"]} if row.get("category") else {},

@@ -71,6 +71,7 @@ MTVQA = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [row["answer"]],
     item=lambda row: f"{row['id']} {row['question']}",
     cluster=lambda row: str(row["id"]),
     language=lambda row: row["lang"].lower(),

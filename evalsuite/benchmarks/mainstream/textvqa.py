@@ -59,6 +59,7 @@ TEXTVQA = Benchmark(
     prompt=prompt,
     score=score,
     drop=drop,
+    answers=lambda row: [str(text) for text in row["answers"]],
     item=lambda row: str(row["question_id"]),
     cluster=lambda row: str(row["image_id"]),
     # The default of the harness: the task states none.

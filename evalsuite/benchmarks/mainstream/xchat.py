@@ -104,6 +104,7 @@ XCHAT = Benchmark(
     prompt=prompt,
     score=not_judged,
     has_reference=False,
+    answers=lambda row: [row["reference_answer"] or ""],
     judging=Judging(
         prompt=judge_prompt, system=_SYSTEM, read=verdict, scores=scores, max_tokens=512, reference_model=""
     ),

@@ -40,6 +40,7 @@ XGQA = Benchmark(
     columns={"image": "image", "question": "str", "answer": "str"},
     prompt=prompt,
     score=score,
+    answers=lambda row: [row["answer"].strip()],
     # The data set has no ids. The number is that of the row in its split.
     item=lambda row: str(row["number"]),
     max_tokens=16,

@@ -94,17 +94,25 @@ def _open_score(row: Row, answer: str) -> Score:
     return Score(reference=float(reference), robust=float(_robust_match(right, answer)), answer=text or None)
 
 
-def _robust_match(right: Any, answer: str) -> bool:
-    """Return whether an answer has a right answer as whole words, or its number."""
+def golds(row: Row) -> list[str]:
+    """Return the right answers of an open question, or the letter of the right option."""
+    return _texts_of(row["answer"])
+
+
+def _texts_of(right: Any) -> list[str]:
     # A list is in some rows the text of one, which the reference compares as a text.
     if isinstance(right, str) and right.startswith("["):
         try:
-            right = [str(text) for text in ast.literal_eval(right)]
+            return [str(text) for text in ast.literal_eval(right)]
         except (ValueError, SyntaxError):
-            right = [right]
-    golds = [right] if isinstance(right, str) else list(right)
+            return [right]
+    return [right] if isinstance(right, str) else [str(text) for text in right]
+
+
+def _robust_match(right: Any, answer: str) -> bool:
+    """Return whether an answer has a right answer as whole words, or its number."""
     numbers = {value for text in _NUMBER.findall(answer) for value in normalized_values(text)}
-    for gold in golds:
+    for gold in _texts_of(right):
         values = normalized_values(gold)
         if isinstance(values[0], float):
             if values[0] in numbers:
@@ -176,6 +184,7 @@ XMMMU = Benchmark(
     images=images,
     score=score,
     drop=drop,
+    answers=golds,
     item=lambda row: row["id"],
     cluster=lambda row: row["id"],
     facets=facets,

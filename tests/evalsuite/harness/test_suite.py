@@ -18,6 +18,7 @@ from evalsuite.harness.questions import Selection
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import html
+from evalsuite.report.run_files import PUBLISHED_COLUMNS, read_answers
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.client import Answer, Likelihood
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
@@ -157,6 +158,8 @@ def test_every_benchmark_asks_its_data_set(tmp_path, data):
         assert part["questions"] == sum(row["n"] for row in languages) > 0
         assert part["prompt"] and part["data"]["read"]
     assert found["cvqa"]["dropped"] == {"no label in the data": 1}
+    (answer, *_) = read_answers(tmp_path / "benchmarks/cvqa/answers.parquet", PUBLISHED_COLUMNS)
+    assert answer["choices"][1] == "akpu" and answer["right"] == ["D", "garri"]
     assert len(found["xm100"]["figures"]) == 36 + 1
 
 

@@ -42,6 +42,7 @@ def test_published_question_has_the_image_that_was_sent(run):
     (row,) = find(run, "marvl:sw/1")
     assert row["prompt"].startswith("sw 1: true?") and row["raw"] == row["prediction"] == "Yes."
     assert (row["reference"], row["robust"], row["extracted"], row["language"]) == (0, 0, "yes", "sw")
+    assert row["right"] == ["false"]
     (image,) = row["images"]
     assert Path(image).read_bytes() == reference_bytes(made.jpeg(1)) and Path(image).suffix == ".jpg"
     assert Path(image).stem == hashlib.sha256(Path(image).read_bytes()).hexdigest()
@@ -129,7 +130,14 @@ def test_folder_without_a_run_is_one_line(tmp_path):
 def test_command_prints_what_was_sent_and_read(run):
     result = CliRunner().invoke(pcult, ["eval", "show", str(run), "marvl:sw/0"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    for line in ("marvl:sw/0 (sw)", "raw answer: Yes.", "extracted: yes", "reference score: 1.0", "robust score: 1.0"):
+    for line in (
+        "marvl:sw/0 (sw)",
+        "raw answer: Yes.",
+        "extracted: yes",
+        "right: true",
+        "reference score: 1.0",
+        "robust score: 1.0",
+    ):
         assert line in result.output
     assert "image: " in result.output and "prompt: sw 0" in result.output
     result = CliRunner().invoke(pcult, ["eval", "show", str(run), "marvl:sw/0", "--json"], catch_exceptions=False)

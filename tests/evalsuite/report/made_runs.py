@@ -30,6 +30,8 @@ def published_answers(name, seed, *, number=40, languages=GROUPS, share=0.6, tex
                     "cluster": str(item),
                     "facets": [{"name": "country", "value": ("Peru", "Chad")[item % 2]}],
                     "prompt": f"{text} {item}",
+                    "choices": ["Anna", "Beno"],
+                    "right": ["A", "Anna"],
                     "images": [f"hash {item}"],
                     "prediction": "A" if right else text,
                     "extracted": "A" if right else None,
