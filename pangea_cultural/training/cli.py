@@ -74,11 +74,17 @@ def train(
         _dry_run(loaded, workspace, devices, tflops, as_json=as_json, quiet=quiet)
         return
     from pangea_cultural.training.loop.run import run
+    from pangea_cultural.training.loop.stop_signals import Stopped
 
     # Under torchrun only the first process prints.
     is_main = int(os.environ.get("RANK", "0")) == 0
     workspace.create()
-    record = run(loaded, workspace, Reporter(quiet=quiet or not is_main), restart=not resume, overwrite=overwrite)
+    try:
+        record = run(loaded, workspace, Reporter(quiet=quiet or not is_main), restart=not resume, overwrite=overwrite)
+    except Stopped as stopped:
+        if is_main:
+            click.echo(str(stopped), err=True)
+        raise
     if not is_main:
         return
     if as_json:

@@ -1,5 +1,6 @@
 """The steps of a schedule as one process sees them: micro-batches, made by data workers from a step's index."""
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +115,18 @@ def step_loader(dataset: StepDataset, *, num_workers: int) -> DataLoader:
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         prefetch_factor=2 if num_workers else None,
+        worker_init_fn=_outlive_stop_signals,
     )
+
+
+def _outlive_stop_signals(_: int) -> None:
+    """Let a data worker work on after a stop signal: without data a step would not end.
+
+    torchrun sends signals to the training processes and their workers. The second SIGTERM ends a worker, as the data
+    loader may need it.
+    """
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: signal.signal(number, signal.SIG_DFL))
 
 
 def _single(steps: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from transformers import TrainerCallback, TrainingArguments
 from pangea_cultural.utils.console import Bar
 
 if TYPE_CHECKING:
+    from pangea_cultural.training.loop.distributed import Processes
     from pangea_cultural.training.loop.trainer import StageTrainer
 
 
@@ -18,17 +19,21 @@ class StageCallback(TrainerCallback):
         trainer: the trainer of the stage.
         bar: its progress bar.
         save_total_limit: most checkpoints to keep.
+        processes: the processes that train together.
     """
 
-    def __init__(self, trainer: "StageTrainer", bar: Bar, save_total_limit: int) -> None:
+    def __init__(self, trainer: "StageTrainer", bar: Bar, save_total_limit: int, processes: "Processes") -> None:
         self._trainer = trainer
         self._bar = bar
         self._save_total_limit = save_total_limit
+        self._processes = processes
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Advance the bar to the resumed step, and replace the intervals that the checkpoint stored."""
         state.compute_steps(args, state.max_steps)
         self._bar.advance(state.global_step)
+        if self._is_validation_due(state) and self._trainer.misses_validation():
+            self._trainer.evaluate()  # a signal has stopped the run before it
         self._trainer.metrics.restart_clock()
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
@@ -38,7 +43,8 @@ class StageCallback(TrainerCallback):
         trainer.add_broken_images()
         if state.global_step == state.max_steps:
             control.should_log = True
-            control.should_evaluate = trainer.eval_dataset is not None
+            control.should_evaluate = self._is_validation_due(state)
+        self._stop_if_asked(control)
         self._bar.advance(1, extra=progress_text(trainer.metrics.totals, state.log_history))
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
@@ -47,6 +53,18 @@ class StageCallback(TrainerCallback):
             Path(args.output_dir) / f"checkpoint-{state.global_step}", self._save_total_limit
         )
         self._trainer.metrics.restart_clock()
+
+    def _is_validation_due(self, state: Any) -> bool:
+        """Return whether a validation follows the current step."""
+        if self._trainer.eval_dataset is None or not state.global_step:
+            return False
+        return bool(state.global_step == state.max_steps or state.global_step % state.eval_steps == 0)
+
+    def _stop_if_asked(self, control: Any) -> None:
+        """Save and stop if a process has received a signal. A validation can wait: it may take longer than is left."""
+        if self._processes.stop_signal():
+            control.should_evaluate = False
+            control.should_save = control.should_training_stop = True
 
 
 def progress_text(totals: dict[str, float], history: list[dict[str, Any]]) -> str:

@@ -1,11 +1,14 @@
 """The processes that train together."""
 
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar, cast
 
 import torch
 from accelerate import PartialState
+
+from pangea_cultural.training.loop.stop_signals import EXIT_CODES, Stopped, StopSignals
 
 Result = TypeVar("Result")
 
@@ -24,6 +27,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._state = PartialState(cpu=not torch.cuda.is_available(), timeout=STEP_TIMEOUT)
+        self.stop_signals = StopSignals()
         distributed = self.world_size > 1
         self._file_work_group = (
             torch.distributed.new_group(backend="gloo", timeout=FILE_WORK_TIMEOUT) if distributed else None
@@ -43,6 +47,20 @@ class Processes:
     def is_main(self) -> bool:
         """Whether this is the process that works on files."""
         return self._state.is_main_process
+
+    def stop_signal(self) -> signal.Signals | None:
+        """Return the signal that one of the processes has received; every process has to call this."""
+        marks = torch.tensor([sign in self.stop_signals.received for sign in EXIT_CODES], device=self._state.device)
+        marks = marks.int()
+        if self.world_size > 1:
+            torch.distributed.all_reduce(marks)
+        received = {sign for sign, count in zip(EXIT_CODES, marks.tolist(), strict=True) if count}
+        return StopSignals.strongest(received) if received else None
+
+    def raise_if_stopped(self) -> None:
+        """Raise `Stopped` if one of the processes has received a signal; every process has to call this."""
+        if sign := self.stop_signal():
+            raise Stopped(sign)
 
     def run_on_main(self, work: Callable[[], Result]) -> Result:
         """Run `work` on the main process and broadcast its result."""

@@ -95,6 +95,7 @@ def run(
     Raises:
         UserError: the data is missing or does not fit, an interrupted or finished run has different settings, or the
             loss is not finite.
+        Stopped: a signal of the cluster has ended the run, after a checkpoint was saved.
     """
     processes = Processes()
     torch.set_num_threads(recipe.num_threads)
@@ -104,7 +105,7 @@ def run(
     training = TrainingRun(TrainingInputs.open(recipe, workspace.root), workspace, reporter)
     base_model = BaseModel(training.inputs, training.work)
     _check_inputs(training, base_model)
-    with contextlib.ExitStack() as stack:
+    with processes.stop_signals.handled(), contextlib.ExitStack() as stack:
         processes.run_on_main(lambda: stack.enter_context(resume.run_lock(training.work)))
         return _run(training, base_model, processes, restart=restart, overwrite=overwrite)
 

@@ -95,6 +95,7 @@ def train(
 
     Raises:
         UserError: there is nothing to train on, memory or disk is too small, or the loss is not finite.
+        Stopped: a process has received a signal. Its checkpoint is complete.
     """
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
@@ -105,13 +106,15 @@ def train(
     with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
         validation = _validation(context, processor, processes)
         trainer = _trainer(context, data, setup, steps, validation)
-        trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit))
+        trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit, processes))
         if saved:
             trainer.resume(saved)
         elif trainer.is_world_process_zero():
             trainer.log_file.truncate(0)
         try:
-            trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+            with processes.stop_signals.deferred():
+                trainer.train(resume_from_checkpoint=str(saved) if saved else None)
+                processes.raise_if_stopped()
         except Exception as error:
             if explained := _explained(error, context, _checkpoint_bytes(setup)):
                 raise explained from error

@@ -239,6 +239,13 @@ class StageTrainer(Trainer):
         self.metrics.restart_clock()
         return logs
 
+    def misses_validation(self) -> bool:
+        """Return whether the log has no validation of the current step; every process has to call this."""
+        is_missing = self.is_world_process_zero() and not any(
+            "validation" in entry for entry in self.log_file.entries() if entry["step"] == self.state.global_step
+        )
+        return bool(self._sum(float(is_missing)).item())
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return 0: `Trainer` would estimate from `input_ids`, which a step does not have."""
         return 0

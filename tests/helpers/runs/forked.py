@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
@@ -33,6 +35,8 @@ _SERVER.set_forkserver_preload(
     ]
 )
 _FORK = multiprocessing.get_context("fork")
+STOPPED = 128 + signal.SIGTERM
+"""Exit code of a training that has saved itself. The others do so at the same time."""
 SECONDS = 60
 """Longest wait for a file of a run."""
 PCULT = """
@@ -102,6 +106,10 @@ class Run:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 break
 
+    def signal_last_process(self, sign: signal.Signals) -> None:
+        """Send a signal to the last of several processes that train together."""
+        psutil.Process(self._process.pid).children()[-1].send_signal(sign)
+
     def finish(self) -> Finished:
         """Wait for the end."""
         self._process.join()
@@ -136,7 +144,7 @@ def _pcult(arguments: list[str], environment: dict[str, str]) -> None:
 
 
 def _together(arguments: list[str], processes: int) -> int:
-    """Run processes with the environment variables of `torchrun`. Return 0, or 1 if one of them failed."""
+    """Run processes with the environment variables of `torchrun`. Return the exit code of one that failed, or 0."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     shared = {"WORLD_SIZE": str(processes), "LOCAL_WORLD_SIZE": str(processes)}
@@ -148,7 +156,7 @@ def _together(arguments: list[str], processes: int) -> int:
         ranks[-1].start()
     while running := [process.sentinel for process in ranks if process.is_alive()]:
         multiprocessing.connection.wait(running)
-        if any(process.exitcode for process in ranks):
+        if any(process.exitcode not in (None, 0, STOPPED) for process in ranks):
             for process in ranks:
                 process.kill()
-    return int(any(process.exitcode for process in ranks))
+    return next((process.exitcode for process in ranks if process.exitcode), 0)

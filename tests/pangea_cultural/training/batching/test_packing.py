@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import os
 import re
+import signal
 from types import SimpleNamespace
 
 import numpy as np
@@ -302,6 +304,25 @@ def test_end_of_an_iterator_in_a_step_is_an_error():
     steps.rows = lambda index: next(iter(()))
     with pytest.raises(RuntimeError, match="Step 1 has fewer texts"):
         list(step_loader(steps, num_workers=0))
+
+
+class SignaledSteps(StepDataset):
+    """Steps whose first one makes torchrun's signals arrive in the data worker."""
+
+    def __init__(self):
+        pass
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        for sign in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR1) if index == 0 else ():
+            os.kill(os.getpid(), sign)
+        return index
+
+
+def test_data_worker_outlives_stop_signals():
+    assert list(step_loader(SignaledSteps(), num_workers=1)) == [0, 1, 2]
 
 
 def test_positions_restart_after_the_prefix(parts, groups):

@@ -1,5 +1,7 @@
 """Several processes under torchrun: losses as in one process, and exact resume."""
 
+import re
+import signal
 import subprocess
 import sys
 
@@ -163,11 +165,25 @@ def kill_at(workspace, checkpoint):
     assert run.kill_when(complete), "the run ended before the checkpoint was seen"
 
 
+def stop_by(workspace, sign, file):
+    """Start two processes, and send a signal to the second one as soon as a file exists. Return how they ended."""
+    run = Run(arguments(workspace), workspace, processes=2)
+    run.wait_for(workspace / "checkpoints/.micro.work" / file)
+    run.signal_last_process(sign)
+    return run.finish()
+
+
 def test_two_processes_resume_to_the_same_bits(two_processes, tmp_path):
+    """One run is killed. In the other a signal to one process stops both after the same step."""
     parallelism, expected = two_processes
     workspace = write_workspace(tmp_path, parallelism=parallelism)
-    kill_at(workspace, "0-main/checkpoint-3")
+    if parallelism == "ddp":
+        ended = stop_by(workspace, signal.SIGTERM, "0-main/log.jsonl")
+        assert ended.returncode == 143
+        assert ended.stderr.endswith("\nStopped by SIGTERM. Run the same command again to resume.\n")
+    else:
+        kill_at(workspace, "0-main/checkpoint-3")
     result = train(workspace, 2)
-    assert result["stages"][0]["resumed_from"] == "checkpoint-3"
+    assert re.fullmatch("checkpoint-[1-6]", result["stages"][0]["resumed_from"])
     assert result["weights_sha256"] == expected["weights_sha256"]
     assert log_without_times(result) == log_without_times(expected)

@@ -1,6 +1,8 @@
 """Interrupted training runs, in this process: resume, and the settings that may change."""
 
+import os
 import shutil
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -13,11 +15,13 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import image_sizes, saved_array
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, resume, trainer
+from pangea_cultural.training.loop import run as runs
+from pangea_cultural.training.loop.stop_signals import Stopped
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from pangea_cultural.workspace import Workspace
 from tests.helpers import tiny
 from tests.helpers.recipes import merged
-from tests.helpers.short_training import STAGE, images, train, trained_images
+from tests.helpers.short_training import STAGE, images, log_without_times, train, trained_images
 
 SAVED = {"checkpoint": {"save_steps": 1}}
 
@@ -46,6 +50,35 @@ def weights(workspace):
 
 def work(workspace):
     return workspace.checkpoints / ".micro.work"
+
+
+def test_signal_saves_and_stops_after_the_step(tmp_path, new_workspace, base, monkeypatch):
+    """The validation after the step comes when the run is resumed, so that the log is the same."""
+    validation = {"path": "exports/colors", "questions_per_language": 2, "steps": 2, "answers": 0}
+    whole = train(new_workspace(tmp_path / "whole"), base, validation=validation)
+    training_step, workspace = trainer.StageTrainer.training_step, new_workspace(tmp_path / "stopped")
+
+    def signaled_step(self, *inputs):
+        if self.state.global_step == 1:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return training_step(self, *inputs)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped, match=r"Stopped by SIGUSR1\. Run the") as stopped:
+        patch.setattr(trainer.StageTrainer, "training_step", signaled_step)
+        train(workspace, base, validation=validation)
+    assert stopped.value.code == 0 and signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+    record = train(workspace, base, validation=validation)
+    assert record["stages"][0]["resumed_from"] == "checkpoint-2"
+    assert record["stages"][0]["validation"] == whole["stages"][0]["validation"]
+    assert log_without_times(record) == log_without_times(whole)
+    assert record["weights_sha256"] == whole["weights_sha256"]
+
+
+def test_signal_before_the_steps_ends_the_run_at_once(workspace, base, monkeypatch):
+    monkeypatch.setattr(runs.training_data, "open_all", lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    with pytest.raises(Stopped) as stopped:
+        train(workspace, base)
+    assert stopped.value.code == 0
 
 
 def test_resume_accepts_changed_memory_and_checkpoint_settings(workspace, base, interrupt):
