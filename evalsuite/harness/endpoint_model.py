@@ -16,8 +16,9 @@ from evalsuite.harness.export.answers import means
 from evalsuite.harness.outcomes import require_choice
 from evalsuite.metrics.missing import NO_ANSWER
 from evalsuite.metrics.reasoning import without_reasoning
-from pangea_cultural.endpoint.client import CONCURRENCY, gather, question
+from pangea_cultural.endpoint.concurrency import CONCURRENCY, gather
 from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.messages import question
 from pangea_cultural.endpoint.pool import Target
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar

@@ -16,7 +16,8 @@ import orjson
 
 from evalsuite.benchmarks.base import Row
 from evalsuite.benchmarks.judging import Judging, Verdict
-from pangea_cultural.endpoint.client import Endpoint, gather
+from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.concurrency import gather
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.identity import Identity, identity_of
 from pangea_cultural.utils.console import Bar

@@ -39,7 +39,7 @@ from pangea_cultural.utils.environment import versions
 from pangea_cultural.utils.files import atomic_path, sha256_file, write_bytes
 from pangea_cultural.utils.sampling import evenly_spaced
 
-PACKAGES = ("pangea-cultural", "lighteval", "openai", "datasets")
+PACKAGES = ("pangea-cultural", "lighteval", "aiohttp", "datasets")
 """Packages whose versions are recorded."""
 NO_LIKELIHOODS = frozenset(("no likelihoods", "status 400", "status 422", "status 501"))
 """Kinds of failure of an endpoint that cannot give likelihoods."""

@@ -20,7 +20,9 @@ from factory.refine.config import RefineConfig
 from factory.refine.guards import NO_ANSWER, UNCHANGED, refusal
 from factory.refine.rows import Input
 from factory.store.store import Store
-from pangea_cultural.endpoint.chat import ChatPool, Reply, RequestFailedError
+from pangea_cultural.endpoint.chat import ChatPool
+from pangea_cultural.endpoint.completion import Answer
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Bar
 
@@ -162,14 +164,14 @@ class Flow:
         limit = min(FIXED_TOKENS + size, MOST_TOKENS)
         try:
             reply = await self._pool.chat(messages, max_tokens=limit, schema=prompts.SCHEMA)
-        except RequestFailedError as error:
-            self.kinds[str(error)] += 1
+        except NoAnswerError as error:
+            self.kinds[error.kind] += 1
             return None
         rewriting = parse(reply.text, is_truncated=reply.is_truncated)
         self._answers.append(self._answer(row.key, rewriting, reply))
         return rewriting
 
-    def _answer(self, key: str, rewriting: Rewriting, reply: Reply) -> dict[str, Any]:
+    def _answer(self, key: str, rewriting: Rewriting, reply: Answer) -> dict[str, Any]:
         raw = reply.text[:RAW_CHARACTERS].replace("\0", "") if rewriting.fault else ""
         return {
             "key": key,
@@ -177,8 +179,8 @@ class Flow:
             "prompt": self._config.prompt,
             **rewriting._asdict(),
             "raw": raw,
-            "input_tokens": reply.input_tokens,
-            "output_tokens": reply.output_tokens,
+            "input_tokens": reply.prompt_tokens,
+            "output_tokens": reply.answer_tokens,
         }
 
     def _refusal(self, row: Input, rewriting: Rewriting) -> str:

@@ -12,7 +12,8 @@ from factory.refine.estimate import estimate
 from factory.refine.flow import Flow
 from factory.refine.guards import NAMES_ENTITY, NO_ANSWER
 from factory.store.store import Store
-from pangea_cultural.endpoint.chat import Address, ChatPool, address
+from pangea_cultural.endpoint.address import Address, address
+from pangea_cultural.endpoint.chat import ChatPool
 from pangea_cultural.utils.console import Reporter
 
 

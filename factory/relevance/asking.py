@@ -12,8 +12,10 @@ from factory.relevance import yes_no
 from factory.relevance.config import ModelConfig, RelevanceConfig
 from factory.relevance.pairs import write_prompts
 from factory.store.store import Store
-from pangea_cultural.endpoint.chat import ChatPool, RequestFailedError, address
-from pangea_cultural.endpoint.client import question
+from pangea_cultural.endpoint.address import address
+from pangea_cultural.endpoint.chat import ChatPool
+from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.messages import question
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 
@@ -153,8 +155,8 @@ class _Run:
                 reply = await pool.chat(messages, max_tokens=1, top_logprobs=model.top_logprobs)
             else:
                 reply = await pool.chat(messages, max_tokens=TEXT_TOKENS)
-        except (RequestFailedError, OSError) as error:
-            kind = str(error) if isinstance(error, RequestFailedError) else "image file cannot be read"
+        except (NoAnswerError, OSError) as error:
+            kind = error.kind if isinstance(error, NoAnswerError) else "image file cannot be read"
             self.failed[request.image, request.entity] = kind
             self._failed_in_a_row += 1
             if self._failed_in_a_row >= MIN_REQUESTS:

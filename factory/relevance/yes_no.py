@@ -4,7 +4,7 @@ import math
 import re
 from typing import NamedTuple
 
-from pangea_cultural.endpoint.chat import Reply
+from pangea_cultural.endpoint.completion import Answer
 
 WORDS = ("yes", "no")
 LEAST_MASS = 0.5
@@ -28,7 +28,7 @@ class Judgment(NamedTuple):
     """The first token, or the text."""
 
 
-def from_tokens(reply: Reply) -> Judgment:
+def from_tokens(reply: Answer) -> Judgment:
     """Return the probability of yes against no from the likely first tokens.
 
     All spellings of a word are summed: `Yes`, ` yes`, `YES.`. The beginning of a word counts too, because some
@@ -46,7 +46,7 @@ def from_tokens(reply: Reply) -> Judgment:
     return Judgment(yes / (yes + no) if mass >= LEAST_MASS else None, mass, reply.text[:MAX_ANSWER])
 
 
-def from_text(reply: Reply) -> Judgment:
+def from_text(reply: Answer) -> Judgment:
     """Return 1 or 0 for a text whose first word is yes or no."""
     words = reply.text.split(maxsplit=1)
     first = _plain(words[0]) if words else ""

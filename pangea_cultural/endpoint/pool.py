@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pangea_cultural.endpoint.client import MAX_TOKENS, Answer, Endpoint, Likelihood
+from pangea_cultural.endpoint.client import MAX_TOKENS, Endpoint
+from pangea_cultural.endpoint.completion import Answer
 from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.likelihoods import Likelihood
+from pangea_cultural.endpoint.messages import SentImage
 from pangea_cultural.utils.sampling import hash_key
 
 REST_S = 30.0
@@ -48,7 +51,7 @@ class EndpointPool:
         """Return the name of the model."""
         return await self._ask("", lambda endpoint: endpoint.model())
 
-    async def answer(self, image: Path | bytes | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
+    async def answer(self, image: SentImage | None, text: str, *, max_tokens: int = MAX_TOKENS) -> str:
         """Return the greedy answer to a question, with or without an image."""
         return await self._ask(
             image_key(image, text), lambda endpoint: endpoint.answer(image, text, max_tokens=max_tokens)
@@ -64,7 +67,7 @@ class EndpointPool:
             message_key(message), lambda endpoint: endpoint.reply(message, max_tokens=max_tokens, system=system)
         )
 
-    async def choose(self, image: Path | bytes | None, text: str, choices: Sequence[str]) -> list[Likelihood]:
+    async def choose(self, image: SentImage | None, text: str, choices: Sequence[str]) -> list[Likelihood]:
         """Return the likelihoods of several answers, in their order; all are from the same endpoint.
 
         Raises:
@@ -96,7 +99,7 @@ class EndpointPool:
         return sorted(ranked, key=lambda endpoint: self._rests_until.get(endpoint.url, now) > now)
 
 
-def image_key(image: Path | bytes | None, text: str) -> str:
+def image_key(image: SentImage | None, text: str) -> str:
     """Return the key of a question: that of its image, or its text if it has none.
 
     Files of the same name are the same image: an export names them by their content. The checksum spreads requests; it
@@ -104,7 +107,9 @@ def image_key(image: Path | bytes | None, text: str) -> str:
     """
     if image is None:
         return text
-    return image.name if isinstance(image, Path) else str(zlib.crc32(image))
+    if isinstance(image, Path):
+        return image.name
+    return str(zlib.crc32(image if isinstance(image, bytes) else image.tobytes()))
 
 
 def message_key(message: dict[str, Any]) -> str:

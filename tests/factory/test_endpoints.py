@@ -10,8 +10,9 @@ from factory.relevance import yes_no
 from factory.relevance.prompts import PROMPTS, prompt
 from factory.store.store import Store
 from pangea_cultural.dataset.export import SPLITS, Export
-from pangea_cultural.endpoint.chat import Address, ChatPool
-from pangea_cultural.endpoint.client import question
+from pangea_cultural.endpoint.address import Address
+from pangea_cultural.endpoint.chat import ChatPool
+from pangea_cultural.endpoint.messages import question
 from tests.factory import rewritings
 from tests.helpers import world
 

@@ -2,7 +2,7 @@
 
 from openai import OpenAI
 
-from pangea_cultural.endpoint.client import data_url
+from pangea_cultural.endpoint.messages import data_url
 
 NUM_TOKENS = 8
 

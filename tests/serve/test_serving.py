@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 from transformers import LlavaNextForConditionalGeneration
 
-from pangea_cultural.endpoint.client import Endpoint, gather, question
+from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.concurrency import gather
+from pangea_cultural.endpoint.messages import question
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
 from tests.helpers.greedy_tokens import NUM_TOKENS, greedy_tokens

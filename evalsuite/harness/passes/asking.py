@@ -14,7 +14,7 @@ from evalsuite.harness.questions import Item
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.metrics.accuracy import clusters
-from pangea_cultural.endpoint.client import CONCURRENCY
+from pangea_cultural.endpoint.concurrency import CONCURRENCY
 from pangea_cultural.utils.console import Bar, Reporter
 
 if TYPE_CHECKING:

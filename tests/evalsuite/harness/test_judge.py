@@ -14,7 +14,8 @@ from evalsuite.harness.judge import NOT_READABLE, Judge, judge_answers, withhold
 from evalsuite.harness.questions import Selection
 from evalsuite.harness.subject import Subject
 from evalsuite.report import published
-from pangea_cultural.endpoint.client import Answer, Endpoint
+from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.completion import Answer
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.identity import Identity
 from pangea_cultural.endpoint.usage import Usage

@@ -13,9 +13,10 @@ from evalsuite.harness.passes.settings import Passes
 from evalsuite.harness.runner import EvalConfig
 from evalsuite.harness.subject import Subject
 from evalsuite.report import passes as lines
-from pangea_cultural.endpoint.client import Answer, Likelihood
+from pangea_cultural.endpoint.completion import Answer
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
+from pangea_cultural.endpoint.likelihoods import Likelihood
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
 from tests.evalsuite.benchmarks import made

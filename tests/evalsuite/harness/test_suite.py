@@ -20,9 +20,10 @@ from evalsuite.harness.subject import Subject
 from evalsuite.report import html
 from evalsuite.report.run_files import PUBLISHED_COLUMNS, read_answers
 from pangea_cultural.cli.main import pcult
-from pangea_cultural.endpoint.client import Answer, Likelihood
+from pangea_cultural.endpoint.completion import Answer
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.endpoint.identity import Identity
+from pangea_cultural.endpoint.likelihoods import Likelihood
 from pangea_cultural.endpoint.usage import Usage
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter

@@ -19,7 +19,7 @@ ALL = 'splits = ["train", "dev", "test", "unseen"]'
 
 @pytest.fixture
 def no_pauses(monkeypatch):
-    monkeypatch.setattr("pangea_cultural.endpoint.chat.PAUSE_S", 0.001)
+    monkeypatch.setattr("pangea_cultural.endpoint.pauses.PAUSE_S", 0.001)
 
 
 def exported(castles):
@@ -168,7 +168,7 @@ def test_equal_texts_of_several_chunks_are_asked_once(castles_to_refine, monkeyp
 def test_an_interrupted_flow_writes_the_answers_it_has(castles_to_refine):
     with ScriptedEndpoint(lambda body, number: rewriter.right(body) if number <= 10 else 401) as server:
         message = castles_to_refine.fail(server, "concurrency = 1")
-        assert "refuses the key" in message
+        assert "rejects the key. Name the environment variable of its key with api_key_env." in message
         assert len(server.bodies) == 11
     assert castles_to_refine.rows("SELECT count(*) FROM rewrite") == [(10,)]
 
@@ -205,7 +205,7 @@ def test_a_refused_key_stops_at_once_in_one_line(castles_to_refine):
     keyed = 'api_key_env = "REWRITING_KEY"'
     with ScriptedEndpoint(rewriter.right, key="right", models=["m"]) as server:
         message = castles_to_refine.fail(server, "", keyed, REWRITING_KEY="wrong-one")
-        assert "refuses the key in REWRITING_KEY. Set the right one." in message and "wrong-one" not in message
+        assert "rejects the key in REWRITING_KEY. Set the right one." in message and "wrong-one" not in message
         assert server.bodies == []
         message = castles_to_refine.fail(server, "", keyed)
         assert f"The environment variable REWRITING_KEY is not set. Set it to the key of {server.url}." in message

@@ -13,7 +13,7 @@ from factory.relevance.prompts import PROMPTS
 from factory.relevance.yes_no import from_tokens
 from factory.store.store import Store
 from pangea_cultural.dataset.export import SPLITS, Export
-from pangea_cultural.endpoint.chat import Reply
+from pangea_cultural.endpoint.completion import Answer
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor
 from tests.helpers import world
@@ -81,7 +81,7 @@ def test_probabilities_equal_those_of_transformers_and_decide_about_the_export(b
     clear = {path for path, found in tokens.items() if {first, second} <= {plain(token) for token, _ in found[:18]}}
     assert len(clear) >= 5
     for path in clear:
-        expected = from_tokens(Reply("", False, 0, 0, tokens[path]))
+        expected = from_tokens(Answer("", "", 0, 0, tokens[path]))
         assert rows[path] == pytest.approx(expected.probability, abs=5e-3)
     threshold = sorted(rows[path] for path in clear)[len(clear) // 2]
     world.build(recipe(f"max_unusable = 1\nthreshold = {threshold}"), build.workspace)

@@ -11,7 +11,7 @@ from factory.relevance import asking
 from factory.store.store import Store
 from pangea_cultural.dataset.check import check
 from pangea_cultural.dataset.export import SPLITS, Export
-from pangea_cultural.endpoint.client import data_url
+from pangea_cultural.endpoint.messages import data_url
 from pangea_cultural.errors import UserError
 from tests.factory.relevance.conftest import asked, judge, pcult_json, says
 from tests.helpers import world
@@ -123,7 +123,7 @@ def test_a_refused_key_stops_at_once(build, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", "wrong")
     with ScriptedEndpoint(lambda body, number: 401) as endpoint:
         error = fails(build, build.recipe(endpoint.url, 'api_key_env = "JUDGE_KEY"\nconcurrency = 2'))
-        assert "refuses the key in JUDGE_KEY" in error and "wrong" not in error
+        assert "rejects the key in JUDGE_KEY" in error and "wrong" not in error
         assert len(endpoint.bodies) <= 2
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from factory.relevance.prompts import prompt, subject
 from factory.relevance.yes_no import from_text, from_tokens
-from pangea_cultural.endpoint.chat import Reply
+from pangea_cultural.endpoint.completion import Answer
 
 
 def reply(text="", **tokens):
-    return Reply(text, False, 1, 1, tuple((token, math.log(share)) for token, share in tokens.items()))
+    return Answer(text, "", 1, 1, tuple((token, math.log(share)) for token, share in tokens.items()))
 
 
 def test_spellings_of_a_word_are_summed():
@@ -45,7 +45,7 @@ def test_an_answer_of_another_kind_has_no_probability():
 
 def test_log_probabilities_without_a_value_are_skipped():
     tokens = (("Yes", math.nan), ("yes", -0.1), ("No", -math.inf))
-    assert from_tokens(Reply("Yes", False, 1, 1, tokens)).probability == 1.0
+    assert from_tokens(Answer("Yes", "", 1, 1, tokens)).probability == 1.0
 
 
 @pytest.mark.parametrize(

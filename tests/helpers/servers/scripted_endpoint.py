@@ -15,7 +15,7 @@ RESET = "reset"
 """Faults: no response, half of one, a closed connection."""
 Script = Callable[[dict[str, Any], int], Any]
 """Returns the answer to a request (its body and its number): a text, a status, a fault, a whole body,
-`(status, headers)`, or a list with the parts of a stream, in which `CUT` closes the connection."""
+`(status, headers)`, or a list with the parts of a stream, in which `CUT` closes the connection and `HANG` waits."""
 
 
 class ScriptedEndpoint:
@@ -116,6 +116,8 @@ async def _stream(request: web.Request, parts: list[Any]) -> web.StreamResponse:
         if part == CUT:
             request.transport.abort()
             return response
+        if part == HANG:
+            await asyncio.sleep(60)
         await response.write(part)
         await asyncio.sleep(0.05)
     return response

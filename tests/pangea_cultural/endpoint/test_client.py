@@ -1,24 +1,25 @@
 """The client of an endpoint: errors, image limits and concurrency. tests/serve/test_serving.py asks a real server."""
 
 import asyncio
+import base64
+import contextlib
+import io
 
 import orjson
 import pytest
+from PIL import Image
 
 from pangea_cultural.endpoint import client
-from pangea_cultural.endpoint.client import (
-    MAX_IMAGE_BYTES,
-    MOST_PAUSES,
-    Answer,
-    Endpoint,
-    data_url,
-    gather,
-    model_name,
-    question,
-)
+from pangea_cultural.endpoint.client import Endpoint, model_name
+from pangea_cultural.endpoint.completion import MAX_ANSWER_CHARACTERS, Answer
+from pangea_cultural.endpoint.concurrency import gather
 from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.messages import MAX_IMAGE_BYTES, data_url, question
+from pangea_cultural.endpoint.pauses import JITTER, MOST_PAUSES, PAUSE_S
 from pangea_cultural.endpoint.usage import Usage
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.images import FORMATS, decode
+from pangea_cultural.utils.pixels import ORIENTATION, to_rgb
 from tests.helpers.fast_clock import fast_clock
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
 
@@ -42,11 +43,62 @@ def test_too_large_image_is_rejected():
 
 
 def test_question_has_the_image_before_the_text(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"jpeg")
-    image, text = question(tmp_path / "a.jpg", "What is this?")["content"]
-    assert image["image_url"]["url"] == "data:image/jpeg;base64,anBlZw=="
+    Image.new("RGB", (4, 2), "red").save(tmp_path / "a", "JPEG")
+    image, text = question(tmp_path / "a", "What is this?")["content"]
+    content = base64.b64encode((tmp_path / "a").read_bytes()).decode()
+    assert image["image_url"]["url"] == f"data:image/jpeg;base64,{content}"
     assert text["text"] == "What is this?"
     assert question(None, "Hello") == {"role": "user", "content": "Hello"}
+
+
+def sent(image):
+    """Return the media type and the content of a data URL."""
+    head, _, content = data_url(image).partition(";base64,")
+    return head.removeprefix("data:"), base64.b64decode(content)
+
+
+def encoded(image, format_, **options):
+    stream = io.BytesIO()
+    image.save(stream, format_, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_file_with_plain_pixels_is_sent_unchanged(format_):
+    content = encoded(Image.new("RGB", (4, 2), "red"), format_)
+    assert sent(content) == (f"image/{format_.lower()}", content)
+
+
+def test_pixels_are_those_of_training_whatever_the_server_makes_of_a_file():
+    colors = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
+    colors.putpixel((0, 0), (0, 0, 255, 255))
+    turned = Image.Exif()
+    turned[ORIENTATION] = 6
+    files = [
+        encoded(colors, "PNG"),
+        encoded(colors.convert("RGB"), "JPEG", exif=turned),
+        encoded(colors.convert("RGB"), "TIFF"),
+        encoded(Image.new("I;16", (4, 2), 40_000), "PNG"),
+    ]
+    for content in files:
+        media_type, png = sent(content)
+        assert media_type == "image/png"
+        assert decode(png, ("PNG",), list_pixels) == decode(content, FORMATS, list_pixels)
+
+
+def list_pixels(image):
+    rgb = to_rgb(image)
+    return rgb.size, rgb.tobytes()
+
+
+def test_opened_image_is_sent_as_png():
+    image = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
+    media_type, png = sent(image)
+    assert media_type == "image/png" and decode(png, ("PNG",), list_pixels) == list_pixels(image)
+
+
+def test_what_is_no_image_is_left_to_the_server():
+    assert sent(b"text") == ("application/octet-stream", b"text")
 
 
 def test_gather_bounds_concurrency_and_keeps_the_order():
@@ -93,13 +145,13 @@ def body(**message):
         (body(content="Ja?pan").replace(b"?", b"\\ud800"), Answer("Ja\ufffdpan")),
         (body(content="?").replace(b"?", b"\\ud83d\\ude00"), Answer("\U0001f600")),
         (body(content=[{"type": "text", "text": "Pe"}, {"type": "text", "text": "ru"}]), Answer("Peru")),
-        ("A" * 300_000, Answer("A" * client.MAX_ANSWER_CHARACTERS, "truncated")),
+        ("A" * 300_000, Answer("A" * MAX_ANSWER_CHARACTERS, "truncated")),
     ],
     ids=["text", "null", "blank", "truncated", "filtered", "refused", "lone surrogate", "emoji", "parts", "too long"],
 )
 def test_answer_says_how_it_ended(sent, expected):
     with ScriptedEndpoint(lambda body, number: sent, models=["m"]) as server:
-        assert reply(server) == expected
+        assert reply(server)[:2] == expected[:2]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +191,34 @@ def test_failed_request_is_no_answer_and_has_a_kind(sent, kind, monkeypatch):
     assert "\n" not in str(error.value) and server.url in str(error.value)
 
 
-def test_busy_endpoint_is_asked_again_after_the_pause_that_it_wants(monkeypatch):
-    monkeypatch.setattr(client, "RETRIES", 0)  # the library's own retries wait in real time
+def test_busy_endpoint_is_asked_again_after_the_pause_that_it_wants():
     script = lambda body, number: (429, {"Retry-After": "7"}) if number <= 4 else "Peru"  # noqa: E731
     with ScriptedEndpoint(script, models=["m"]) as server, fast_clock() as waits:
-        assert reply(server) == Answer("Peru")
-    assert len(server.bodies) == 5 and waits.count(7) == 4
+        assert reply(server).text == "Peru"
+    pauses = [wait for wait in waits if wait >= 1]
+    assert len(server.bodies) == 5 and len(pauses) == 4
+    assert all(7 <= pause <= 7 * (1 + JITTER) for pause in pauses) and len(set(pauses)) == 4
+
+
+def test_passing_failures_are_retried_with_pauses_that_differ():
+    script = lambda body, number: [503, RESET, "Peru"][number - 1]  # noqa: E731
+    with ScriptedEndpoint(script, models=["m"]) as server, fast_clock() as waits:
+        assert reply(server).text == "Peru"
+    pauses = [wait for wait in waits if wait >= PAUSE_S]
+    assert len(pauses) == 2 and 0.5 < pauses[0] <= 0.5 * (1 + JITTER) < 1 < pauses[1] <= 1 + JITTER
+
+
+def test_rejected_request_is_not_retried():
+    with ScriptedEndpoint(lambda body, number: 400, models=["m"]) as server, pytest.raises(NoAnswerError):
+        reply(server)
+    assert len(server.bodies) == 1
+
+
+def test_redirect_is_a_failure_because_the_key_is_not_for_another_host():
+    moved = (307, {"Location": "http://127.0.0.1:9/v1/chat/completions"})
+    with ScriptedEndpoint(lambda body, number: moved, models=["m"]) as server, pytest.raises(NoAnswerError) as error:
+        reply(server, api_key="secret")
+    assert error.value.kind == "status 307" and "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +237,7 @@ def test_requests_and_stated_tokens_are_counted(stated, expected):
         assert asyncio.run(ask()) == Usage(1, *expected)
 
 
-def test_endpoint_that_stays_busy_is_given_up(monkeypatch):
-    monkeypatch.setattr(client, "RETRIES", 0)
+def test_endpoint_that_stays_busy_is_given_up():
     with (
         ScriptedEndpoint(lambda body, number: 429, models=["m"]) as server,
         fast_clock(),
@@ -220,8 +293,7 @@ def event(content):
     ],
     ids=["error event", "no JSON", "cut"],
 )
-def test_stream_that_breaks_is_one_line_after_its_pieces(end, message, monkeypatch):
-    monkeypatch.setattr(client, "RETRIES", 0)
+def test_stream_that_breaks_is_one_line_after_its_pieces(end, message):
     pieces = []
 
     async def ask(url):
@@ -236,3 +308,31 @@ def test_stream_that_breaks_is_one_line_after_its_pieces(end, message, monkeypat
     ):
         asyncio.run(ask(server.url))
     assert pieces == ["Ja", "pan"] and "\n" not in str(error.value)
+
+
+def test_slow_stream_has_no_limit_of_its_whole_time_but_one_of_its_silence():
+    """A part comes every 0.05 seconds."""
+    steady = [event("a")] * 10 + [b"data: [DONE]\n\n"]
+    with ScriptedEndpoint(lambda body, number: steady if number == 1 else [event("a"), HANG], models=["m"]) as server:
+
+        async def ask():
+            async with Endpoint(server.url, timeout_s=0.3) as endpoint:
+                assert [piece async for piece in endpoint.stream(None, "Who?")] == ["a"] * 10
+                async for _ in endpoint.stream(None, "Who?"):
+                    pass
+
+        with pytest.raises(NoAnswerError) as error:
+            asyncio.run(ask())
+    assert error.value.kind == "timeout"
+
+
+def test_stream_that_is_left_stops_the_server():
+    async def ask():
+        async with Endpoint(server.url) as endpoint:
+            async with contextlib.aclosing(endpoint.stream(None, "Who?")) as pieces:
+                assert await anext(pieces) == "a"
+            await asyncio.sleep(0.3)
+            assert server.running == 0
+
+    with ScriptedEndpoint(lambda body, number: [event("a")] * 1000, models=["m"]) as server:
+        asyncio.run(ask())

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 
 from pangea_cultural.endpoint import client
-from pangea_cultural.endpoint.client import Endpoint, gather, question
+from pangea_cultural.endpoint.client import Endpoint
+from pangea_cultural.endpoint.concurrency import gather
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.identity import Identity, identity_of, require_same
+from pangea_cultural.endpoint.messages import question
 from pangea_cultural.endpoint.pool import EndpointPool
 from pangea_cultural.errors import UserError
 from tests.helpers.servers.scripted_endpoint import RESET, ScriptedEndpoint

@@ -23,7 +23,8 @@ from factory.refine.config import RefineConfig
 from factory.refine.flow import FIXED_TOKENS, MOST_TOKENS, Flow
 from factory.store.store import Store
 from pangea_cultural.config import find
-from pangea_cultural.endpoint.chat import Address, ChatPool
+from pangea_cultural.endpoint.address import Address
+from pangea_cultural.endpoint.chat import ChatPool
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
 from serve.server import Server
