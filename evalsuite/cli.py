@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from evalsuite.harness.passes.settings import Passes
+from evalsuite.harness.passes.settings import CONTROLS, Passes
 from evalsuite.logs.cli import rescore, show
 from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, workspace_option
 from pangea_cultural.cli.output import print_json
@@ -68,11 +68,32 @@ def pass_options(command: Callable[..., None]) -> Callable[..., None]:
         is_flag=True,
         help="Ask each question with options once for each position of the right one, for preferences of positions.",
     )
+    @click.option(
+        "--controls",
+        type=CommaList(allow_empty=True),
+        default="",
+        help="Controls of published benchmarks, as a comma list: blind (another image), text-only (no image). Each "
+        "asks all questions with images once more: one control doubles the cost. An export always has its own.",
+    )
     @functools.wraps(command)
-    def packed(*arguments: Any, repeat: int, rotate_options: bool, **options: Any) -> None:
-        command(*arguments, passes=Passes(repeat, rotate_options), **options)
+    def packed(*arguments: Any, repeat: int, rotate_options: bool, controls: tuple[str, ...], **options: Any) -> None:
+        command(*arguments, passes=Passes(repeat, rotate_options, _controls(controls)), **options)
 
     return packed
+
+
+def _controls(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the controls of an option by their names in a run.
+
+    Raises:
+        UserError: there is no such control.
+    """
+    from pangea_cultural.errors import unknown
+
+    for name in names:
+        if name not in CONTROLS:
+            raise unknown("control", name, CONTROLS)
+    return tuple(dict.fromkeys(CONTROLS[name] for name in names))
 
 
 @click.group("eval", invoke_without_command=True)

@@ -18,6 +18,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """Letters of options, in all benchmarks that have no others."""
 SHIFT = "shift"
 """Column with the number of places that options are moved by, where the row itself has them in no order."""
+IMAGES = "options are images"
 _IMAGE = re.compile(r"<image|\(image\)\[|\.(?:png|jpe?g|webp)$", re.IGNORECASE)
 _DEGREES = re.compile(r"°\s*[CF]\b")
 _ARTICLE = re.compile(r"(?:^|(?<=[.!?:\n]\s))A (?=[A-Z]\w)")
@@ -84,14 +85,19 @@ def left_out(options: Sequence[str], right: int | None, question: str, labels: s
     """
     if len(options) < 2:
         return "no options to rotate"
-    if any(map(_IMAGE.search, options)):
-        return "options are images"
+    if are_images(options):
+        return IMAGES
     if right is None or not 0 <= right < len(options):
         return "the right option is not known"
     letters = labels[: len(options)]
     if letters.isalpha() and any(_names_letter(text, letters) for text in (question, *options)):
         return "a text names a letter"
     return "an option is about the others" if any(map(_is_about_others, options)) else None
+
+
+def are_images(options: Sequence[str]) -> bool:
+    """Return whether an option is an image."""
+    return any(map(_IMAGE.search, options))
 
 
 def _names_letter(text: str, letters: str) -> bool:

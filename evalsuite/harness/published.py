@@ -14,7 +14,7 @@ RUN/benchmarks/NAME/
 import hashlib
 import types
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,7 +118,13 @@ def _ask(
     return scores, model.answers, dict(Counter(model.missing.values()))
 
 
-def endpoint_model(run: PublishedRun, items: Iterable[Item], answers: Path, bar: Bar) -> "PublishedModel":
+def endpoint_model(
+    run: PublishedRun,
+    items: Iterable[Item],
+    answers: Path,
+    bar: Bar,
+    files: Callable[[Item], list[bytes]] | None = None,
+) -> "PublishedModel":
     """Return the model behind the endpoint of a run, for lighteval.
 
     Args:
@@ -126,16 +132,18 @@ def endpoint_model(run: PublishedRun, items: Iterable[Item], answers: Path, bar:
         items: the questions that it is asked.
         answers: file of the answers.
         bar: advanced with every answer.
+        files: returns the images that a question is shown; None for its own.
     """
     from evalsuite.harness.published_model import PublishedModel
 
     by_key = {item.key: item for item in items}
+    shown = files or run.questions.files
     return PublishedModel(
         connect=run.subject.connect,
         name=run.subject.model,
         answers=answers,
         bar=bar,
-        files=lambda key: run.questions.files(by_key[key]),
+        files=lambda key: shown(by_key[key]),
         size=run.questions.benchmark.image_size,
         system=run.questions.benchmark.system,
     )

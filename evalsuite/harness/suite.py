@@ -13,7 +13,7 @@ from evalsuite.data.source import DataSets
 from evalsuite.harness import published, run_folder, runner
 from evalsuite.harness.judge import Judge
 from evalsuite.harness.outcomes import require_complete
-from evalsuite.harness.passes import repeats, rotations
+from evalsuite.harness.passes import controls, repeats, rotations
 from evalsuite.harness.passes.settings import ONE_PASS, Passes
 from evalsuite.harness.published import PublishedRun
 from evalsuite.harness.questions import Questions, Selection, load
@@ -88,8 +88,11 @@ def plan(
         passes: further passes over the questions.
 
     Raises:
-        UserError: options are to be rotated, and no benchmark has options.
+        UserError: options are to be rotated, and no benchmark has options; or controls are wanted, and no benchmark is
+            a published one.
     """
+    if passes.controls and not loaded:
+        raise UserError("The run has no published benchmark. An export has its own controls: remove --controls.")
     if passes.rotate_options and not (export or any(questions.benchmark.rotation for questions in loaded)):
         raise UserError("No benchmark of the run has options to rotate. Remove --rotate-options.")
     runs = [PublishedRun(subject=subject, questions=questions, data=data, judge=judge) for questions in loaded]
@@ -140,9 +143,9 @@ def _finish(plan: Plan, folder: Path, results: dict[str, Any], parts: Sequence[M
 
 def _passes(plan: Plan, folder: Path, results: dict[str, Any], reporter: Reporter) -> list[dict[str, Any]]:
     """Ask the questions of a finished run again, add what that says to the results, and return the added parts."""
-    count, rotate = plan.passes
+    count, rotate, wanted = plan.passes
     added: list[dict[str, Any]] = []
-    if plan.export is not None and plan.passes != ONE_PASS:
+    if plan.export is not None and (count > 1 or rotate):
         items = [item for item in runner.chosen_items(plan.export, folder / "gray.png") if item.condition == "image"]
         if count > 1:
             results["repeats"] = repeats.exported(plan.export, items, folder, count, reporter)
@@ -158,6 +161,9 @@ def _passes(plan: Plan, folder: Path, results: dict[str, Any], reporter: Reporte
         if rotate and (found := rotations.published(run, own, reporter)) is not None:
             part["rotations"] = found
             added.append(found)
+        if wanted:
+            part["controls"] = controls.published(run, own, wanted, reporter)
+            added += part["controls"]["passes"].values()
     return added
 
 

@@ -21,18 +21,27 @@ def language_figures(answers: list[Answer]) -> list[dict[str, Any]]:
         `reference`, `robust` and each name in `more` a mean with its interval. Means over languages weigh every
         language equally.
     """
+    return [_row(name, group, part) for name, group, part in language_parts(answers)]
+
+
+def language_parts(answers: list[Answer]) -> list[tuple[str, str, list[Answer]]]:
+    """Return the parts that figures are about: name, group and answers. Those of means over languages have group `*`.
+
+    Args:
+        answers: rows with language and group.
+    """
     by_language: dict[str, list[Answer]] = {}
     for answer in answers:
         by_language.setdefault(answer["language"], []).append(answer)
-    rows = [_row(language, part[0]["group"], part) for language, part in by_language.items()]
+    parts = [(language, part[0]["group"], part) for language, part in by_language.items()]
     for name, chosen in (
         ("mul", [answer for answer in answers if answer["language"] != "en"]),
         ("trained", [answer for answer in answers if answer["group"] == "trained"]),
         ("held-out", [answer for answer in answers if answer["group"] == "held-out"]),
     ):
         if len({answer["language"] for answer in chosen}) > 1:
-            rows.append(_row(name, "*", chosen))
-    return rows
+            parts.append((name, "*", chosen))
+    return parts
 
 
 def _row(name: str, group: str, answers: list[Answer]) -> dict[str, Any]:

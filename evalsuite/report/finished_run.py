@@ -8,10 +8,10 @@ from typing import Any
 
 from evalsuite.benchmarks import export
 from evalsuite.metrics.accuracy import clusters
-from evalsuite.report.run_files import EXPORT_COLUMNS, PUBLISHED_COLUMNS, read_answers, read_results
+from evalsuite.report.run_files import CONTROL_COLUMNS, EXPORT_COLUMNS, PUBLISHED_COLUMNS, read_answers, read_results
 
 IMAGE = "image"
-"""Condition of a question that is asked with its own image. Published benchmarks have no other one."""
+"""Condition of a question that is asked with its own image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,10 @@ class FinishedRun:
         """All answers, those of the export first."""
         found = list(_export_rows(self.folder, self.results)) if "export" in self.results else []
         for part in self.published:
-            found += _published_rows(self.folder / "benchmarks" / part["name"], part["name"])
+            folder = self.folder / "benchmarks" / part["name"]
+            found += _published_rows(folder, part["name"])
+            for control in part.get("controls", {}).get("passes", {}):
+                found += _control_rows(folder, part["name"], control)
         return found
 
     @cached_property
@@ -114,6 +117,25 @@ def _export_rows(folder: Path, results: dict[str, Any]) -> Iterator[Row]:
             facets={name: answer[name] for name in ("region", "property") if answer.get(name)},
             choices=choices,
             answers=tuple(answer["answers"]),
+        )
+
+
+def _control_rows(folder: Path, name: str, control: str) -> Iterator[Row]:
+    for answer in read_answers(folder / f"passes/control-{control}.parquet", CONTROL_COLUMNS):
+        yield Row(
+            benchmark=name,
+            item=answer["item"],
+            condition=control,
+            language=answer["language"],
+            cluster=answer["cluster"],
+            question=answer["prompt"],
+            prediction=answer["prediction"],
+            extracted=answer["extracted"],
+            score=answer["robust"],
+            reference=answer["reference"],
+            parsed=answer["parsed"],
+            ending=answer["ending"],
+            chance=answer["chance"],
         )
 
 

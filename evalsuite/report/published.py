@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.benchmarks.registry import GROUPS, PUBLISHED
-from evalsuite.report.terminal import percent
+from evalsuite.report.terminal import CONTROL_NAMES, percent
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 
@@ -75,7 +75,7 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
         for reason, count in benchmark["dropped"].items()
     ]
     sentences += outcome(benchmark)
-    sentences += [*_judge(benchmark), *_submission(benchmark)]
+    sentences += [*_judge(benchmark), *_submission(benchmark), *_controls(benchmark)]
     if benchmark["reference_errors"]:
         sentences.append(
             f"The reference stops with an error at {benchmark['reference_errors']:,} answers, which have no such score."
@@ -125,6 +125,36 @@ def _submission(benchmark: dict[str, Any]) -> list[str]:
         sentences.append("The submission lacks questions, so the organizers refuse it.")
     if found["empty"]:
         sentences.append(f"{found['empty']:,} answers of the submission are empty and score zero.")
+    return sentences
+
+
+def control_of(benchmark: dict[str, Any], languages: str, control: str) -> dict[str, Any] | None:
+    """Return the figure of a language, or of a mean over languages, under a control; None if it has none.
+
+    Args:
+        benchmark: part of results.json.
+        languages: `languages` of a row of figures, or `*` for all.
+        control: `blind`, `text`, or `strongest`.
+    """
+    rows = benchmark.get("controls", {}).get("figures", [])
+    found: dict[str, Any] | None = next((row.get(control) for row in rows if row["languages"] == languages), None)
+    return found
+
+
+def _controls(benchmark: dict[str, Any]) -> list[str]:
+    """Return which questions were asked under no control."""
+    passes = benchmark.get("controls", {}).get("passes", {})
+    sentences = []
+    for name, part in passes.items():
+        title = CONTROL_NAMES[name]
+        sentences += [
+            f"Control, {title}: {count:,} {'question was' if count == 1 else 'questions were'} not asked ({reason})."
+            for reason, count in part["left_out"].items()
+        ]
+        sentences += [
+            f"Control, {title}: no answer to {count:,} of {part['asked']:,} questions ({kind})."
+            for kind, count in part["missing"].items()
+        ]
     return sentences
 
 

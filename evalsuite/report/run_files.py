@@ -20,6 +20,10 @@ PUBLISHED_COLUMNS = {
     *("item", "language", "group", "cluster", "images", "prompt", "prediction", "extracted", "reference", "robust"),
     *("parsed", "ending", "chance", "error", "facets", "more", "verdict", "choices", "right"),
 }
+CONTROL_COLUMNS = {
+    *("item", "language", "cluster", "prompt", "prediction", "extracted", "reference", "robust", "parsed"),
+    *("ending", "chance"),
+}
 
 
 def read_results(run: Path) -> dict[str, Any]:

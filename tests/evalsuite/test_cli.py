@@ -57,12 +57,18 @@ def test_further_passes_end_in_a_line_for_each_benchmark(endpoint, tmp_path):
     made.worldcuisines(tmp_path / "data")
     command = ["eval", "--endpoint", endpoint.url, "--workspace", tmp_path, "--data", tmp_path / "data", "--quiet"]
     command += ["--tasks", "worldcuisines", "--languages", "yo", "--repeat", 2, "--rotate-options"]
+    command += ["--controls", "text-only, blind"]
     result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "worldcuisines, 2 passes: flip rate 0.0 [" in result.output
     assert "worldcuisines, options rotated: mean 20.0 [" in result.output
+    # The right answers of all others are options, so none of their images can be shown.
+    assert "worldcuisines, controls: no image 50.0 [" in result.output
+    assert "of 4; no gain by the image over the strongest one (no image) is shown" in result.output
     assert "positions chosen (expected) 1: 20 (4), 2: 0 (4), 3: 0 (4), 4: 0 (4), 5: 0 (4)" in result.output
-    assert len(endpoint.bodies) - len(PROBES) == 4 + 4 + 16
+    assert len(endpoint.bodies) - len(PROBES) == 4 + 4 + 16 + 4
+    result = CliRunner().invoke(pcult, [str(part) for part in [*command, "--controls", "gray"]])
+    assert "Unknown control 'gray'. Known: blind, text-only." in f"{result.output}{result.exception}"
 
 
 @pytest.mark.parametrize("code", ["from evalsuite.report import html", "from evalsuite.benchmarks import registry"])

@@ -58,8 +58,16 @@ def asked(subject: Subject, ask: Asker, count: int, path: Path, title: str, repo
         return ask(path, bar)
 
 
-def published_asker(run: PublishedRun, items: Sequence[Item]) -> Asker:
-    """Return the asker of rows of a published benchmark."""
+def published_asker(
+    run: PublishedRun, items: Sequence[Item], files: Callable[[Item], list[bytes]] | None = None
+) -> Asker:
+    """Return the asker of rows of a published benchmark.
+
+    Args:
+        run: the run.
+        items: the questions.
+        files: returns the images that a question is shown; None for its own.
+    """
 
     def ask(path: Path, bar: Bar) -> Pass:
         from evalsuite.benchmarks.lighteval_tasks import document
@@ -70,7 +78,7 @@ def published_asker(run: PublishedRun, items: Sequence[Item]) -> Asker:
             doc = document(benchmark, item.row, f"{benchmark.name}:{item.task}", images=[], item=item.key)
             doc.generation_size = benchmark.tokens(item.task)
             docs.append(doc)
-        return _greedy(endpoint_model(run, items, path, bar), docs)
+        return _greedy(endpoint_model(run, items, path, bar, files), docs)
 
     return ask
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalsuite.report.finished_run import FinishedRun, Row, export_benchmark, grouped
-from evalsuite.report.published import language_name
+from evalsuite.report.published import control_of, language_name
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 
@@ -52,7 +52,9 @@ def _published(run: FinishedRun) -> Iterator[Cell]:
         for figure in part["figures"]:
             if figure["group"] != "*":
                 score = figure["robust"] | {"n": figure["n"]}
-                yield _cell(run, part["name"], figure["languages"], figure["group"], score, figure["unparsed"])
+                blind = control_of(part, figure["languages"], "blind")
+                cell = _cell(run, part["name"], figure["languages"], figure["group"], score, figure["unparsed"])
+                yield cell | {"blind": blind and blind["mean"]}
 
 
 def _cell(run: FinishedRun, benchmark: str, code: str, group: str, score: dict[str, Any], share: float | None) -> Cell:

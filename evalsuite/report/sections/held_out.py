@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalsuite.report.finished_run import FinishedRun, export_benchmark
+from evalsuite.report.published import control_of
 
 SUBSETS = {"all": "all answers", "shared": "answer also in a trained language", "novel": "novel answer"}
 
@@ -38,14 +39,15 @@ def _published(run: FinishedRun) -> Iterator[dict[str, Any]]:
         for figure in (*means, *single):
             is_mean = figure["group"] == "*"
             group = figure["languages"] if is_mean else "held-out"
+            blind, strongest = (control_of(part, figure["languages"], name) for name in ("blind", "strongest"))
             yield _row(run, part["name"], figure | {"group": group}, figure["robust"] | {"n": figure["n"]}) | {
                 "language": "*" if is_mean else figure["languages"],
                 "answers": "all",
                 "value": figure["robust"]["mean"],
-                "blind": None,
-                "control": None,
-                "control_value": None,
-                "gain": None,
+                "blind": blind and blind["mean"],
+                "control": strongest and strongest["control"],
+                "control_value": strongest and strongest["value"],
+                "gain": {key: strongest[key] for key in ("gain", "low", "high")} if strongest else None,
             }
 
 
