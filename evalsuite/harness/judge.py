@@ -16,6 +16,7 @@ import orjson
 
 from evalsuite.benchmarks.base import Row
 from evalsuite.benchmarks.judging import Judging, Verdict
+from evalsuite.harness import cost
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.endpoint.concurrency import gather
 from pangea_cultural.endpoint.failures import NoAnswerError
@@ -131,7 +132,8 @@ async def _ask(
             bar.advance()
 
         async with judge.connect() as endpoint:
-            await gather(one, list(wanted))
+            with cost.measured([endpoint.usage], path.parent, of=cost.JUDGE):
+                await gather(one, list(wanted))
     return failures
 
 

@@ -6,7 +6,7 @@ RUN/benchmarks/NAME/
   prediction.jsonl   the file for the task's organizers, if the benchmark has one; also as a ZIP archive
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   passes/            answers of further passes, if they were wanted, and their cost
-  cost.json          requests, tokens and seconds
+  cost.json          requests, tokens and seconds, also of the judge, and peak memory
   examples.json      examples for the report, whose images are in examples/
   lighteval/         lighteval's own results and details
 """
@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.benchmarks.base import Benchmark, Score
-from evalsuite.harness import examples, pipeline, submission
+from evalsuite.harness import cost, examples, pipeline, submission
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.judge import Judge, Judged, judge_answers, withhold
 from evalsuite.harness.outcomes import endings
@@ -87,6 +87,7 @@ def evaluate(run: PublishedRun, folder: Path, reporter: Reporter) -> dict[str, A
     errors = Counter(answer["error"] for answer in answers if answer["error"])
     outcome = {"missing": missing, "endings": endings(answers), "asked": len(questions.items)}
     outcome |= {"judge": judged.record if judged else None, "submission": submission.write(questions, answers, folder)}
+    outcome["cost"] = cost.read(folder)
     return _results(run, usable, dropped=dict(Counter(questions.dropped) + errors)) | outcome
 
 

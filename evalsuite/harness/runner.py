@@ -7,7 +7,7 @@ runs/NAME/
   examples.json      examples for the report, whose images are in examples/
   answers.jsonl      the answers in the order of arrival, from which an interrupted evaluation resumes
   passes/            answers of further passes, if they were wanted, and their cost
-  cost.json          requests, tokens and seconds
+  cost.json          requests, tokens and seconds, and peak memory
   lighteval/         lighteval's own results and details
 """
 
@@ -25,7 +25,7 @@ from PIL import Image
 
 from evalsuite.benchmarks import export as benchmark
 from evalsuite.benchmarks.export import Item
-from evalsuite.harness import pipeline
+from evalsuite.harness import cost, pipeline
 from evalsuite.harness.comparison import require_equal
 from evalsuite.harness.export import examples
 from evalsuite.harness.export.answers import KnownAnswers, rows_of
@@ -138,7 +138,7 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
     with atomic_path(folder / "answers.parquet") as temporary:
         pq.write_table(pa.Table.from_pylist(answers), temporary)
     examples.write(answers, config.export, folder)
-    outcome = {"missing": missing, "endings": endings(answers), "asked": len(items)}
+    outcome = {"missing": missing, "endings": endings(answers), "asked": len(items), "cost": cost.read(folder)}
     return _results(config, answers) | outcome
 
 

@@ -122,6 +122,9 @@ def test_evaluation_ends_with_its_report(run, workspace):
     assert {path.name for path in folder.glob("report.*")} == {"report.html", "report.md", "report.json"}
     cost = orjson.loads((folder / "cost.json").read_bytes())
     assert cost["requests"] > 100 and cost["prompt_tokens"] > cost["answer_tokens"] > 0 and cost["seconds"] > 0
+    # A process with lighteval has some hundred megabytes. In other units, it would have less or much more.
+    assert 1e8 < cost["peak_memory_bytes"] < 1e12
+    assert orjson.loads((folder / "results.json").read_bytes())["cost"] == cost
 
 
 def test_report_is_one_file_and_escapes_html(run, workspace):

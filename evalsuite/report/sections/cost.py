@@ -7,7 +7,8 @@ from evalsuite.benchmarks import export
 from evalsuite.report.finished_run import FinishedRun
 from pangea_cultural.utils.files import read_json
 
-COUNTS = ("requests", "prompt_tokens", "answer_tokens", "seconds")
+_OF_JUDGE = ("judge_requests", "judge_prompt_tokens", "judge_answer_tokens", "judge_seconds")
+COUNTS = ("requests", "prompt_tokens", "answer_tokens", "seconds", *_OF_JUDGE, "peak_memory_bytes")
 
 
 def rows(run: FinishedRun) -> list[dict[str, Any]]:

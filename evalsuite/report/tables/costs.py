@@ -11,6 +11,11 @@ NAMES = {
     "prompt_tokens": "prompt tokens",
     "answer_tokens": "answer tokens",
     "seconds": "seconds",
+    "judge_requests": "judge, requests",
+    "judge_prompt_tokens": "judge, prompt tokens",
+    "judge_answer_tokens": "judge, answer tokens",
+    "judge_seconds": "judge, seconds",
+    "peak_memory_bytes": "peak memory, MB",
 }
 
 
@@ -35,6 +40,8 @@ def costs(content: dict[str, Any]) -> Table:
 
 def _stated(row: Mapping[str, Any], name: str) -> float | None:
     value: float | None = row[name]
+    if name == "peak_memory_bytes" and value:
+        return value / 1e6
     # Not every endpoint states tokens.
     return None if name.endswith("_tokens") and not value else value
 

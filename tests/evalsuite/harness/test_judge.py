@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import click
+import orjson
 import pyarrow.parquet as pq
 import pytest
 
@@ -38,6 +39,7 @@ class JudgeEndpoint:
     """Gives a fixed text to every question, and records what it is asked."""
 
     url = "http://user:secret@judge/v1"
+    usage = Usage()
     reply_text = "8 4"
     failing = ""
     asked: ClassVar[list] = []
@@ -50,6 +52,7 @@ class JudgeEndpoint:
 
     async def reply(self, message, *, max_tokens, system=""):
         JudgeEndpoint.asked.append((system, message["content"], max_tokens))
+        JudgeEndpoint.usage.requests += 1
         if JudgeEndpoint.failing and JudgeEndpoint.failing in message["content"]:
             raise NoAnswerError("timeout", "No answer.")
         return Answer(JudgeEndpoint.reply_text)
@@ -111,10 +114,14 @@ def test_unreadable_verdict_is_missing_and_kept(judge, tmp_path, monkeypatch):
 def test_truncated_line_of_a_killed_run_is_asked_again(judge, tmp_path, monkeypatch):
     monkeypatch.setattr(JudgeEndpoint, "reply_text", "3")
     judge_answers(judge, JUDGING, ANSWERS, tmp_path, Bar())
+    (tmp_path / "cost.json").write_bytes(orjson.dumps({"requests": 9, "peak_memory_bytes": 1 << 50}))
     path = tmp_path / "judgments.jsonl"
     path.write_bytes(path.read_bytes()[:-9])
     assert judge_answers(judge, JUDGING, ANSWERS, tmp_path, Bar()).verdicts == {"1": (3,), "2": (3,)}
     assert len(JudgeEndpoint.asked) == 3 and path.read_bytes().count(b"\n") == 2
+    cost = orjson.loads((tmp_path / "cost.json").read_bytes())
+    assert (cost["requests"], cost["judge_requests"], cost["peak_memory_bytes"]) == (9, 1, 1 << 50)
+    assert 0 <= cost["judge_seconds"] < 60
 
 
 def test_judge_that_does_not_answer_is_one_line():

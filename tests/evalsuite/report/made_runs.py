@@ -10,6 +10,8 @@ from evalsuite.metrics.language_figures import language_figures
 from pangea_cultural.utils.files import write_json
 
 GROUPS = {"de": "trained", "ar": "trained", "nl": "held-out", "uk": "held-out"}
+COST = {"requests": 9, "prompt_tokens": 90, "answer_tokens": 18, "seconds": 2.5, "peak_memory_bytes": 512_000_000}
+COST |= {"judge_requests": 7, "judge_prompt_tokens": 70, "judge_answer_tokens": 0, "judge_seconds": 1.5}
 ANCHOR = {"model": "Pangea-7B", "part": "mul", "value": 57.2, "source": "the paper", "same_protocol": False}
 
 
@@ -136,7 +138,7 @@ def write(folder, benchmarks=(), *, export=None, model="m", statements=("Trained
         pq.write_table(pa.Table.from_pylist(rows), part / "answers.parquet")
         Image.new("RGB", (40, 30), (200, 30, 30)).save(part / "examples/0.jpg")
         write_json(part / "examples.json", [{"item": row["item"], "images": ["0.jpg"]} for row in rows[:6]])
-        write_json(part / "cost.json", {"requests": 9, "prompt_tokens": 90, "answer_tokens": 18, "seconds": 2.5})
+        write_json(part / "cost.json", COST)
         results["benchmarks"].append(_part(name, rows))
     if export is not None:
         pq.write_table(pa.Table.from_pylist(export), folder / "answers.parquet")

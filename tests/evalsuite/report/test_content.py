@@ -127,9 +127,12 @@ def test_number_of_examples_is_limited_and_every_benchmark_has_some(tmp_path, mo
 
 def test_costs_are_those_that_were_recorded(compared):
     table = costs.costs(compared[1])
-    assert table.headers[3:] == ["requests", "prompt tokens", "answer tokens", "seconds", "no answer", "not ordinary"]
+    names = ["requests", "prompt tokens", "answer tokens", "seconds"]
+    # The judge does not state the tokens of its answers.
+    names += ["judge, requests", "judge, prompt tokens", "judge, seconds", "peak memory, MB"]
+    assert table.headers[3:] == [*names, "no answer", "not ordinary"]
     rows = {(row[0], row[1]): row for row in table.rows}
-    assert rows["xgqa", "A"][3:8] == ["9", "90", "18", "2", "timeout 1"]
+    assert rows["xgqa", "A"][3:12] == ["9", "90", "18", "2", "7", "70", "2", "512", "timeout 1"]
     assert rows["export", "A"][3] == "-", "older runs have not recorded it"
 
 
