@@ -33,7 +33,8 @@ def browse(export: Path, host: str, port: int) -> None:
     store = workspace.store if opened.path.parent == workspace.exports else None
     reviews = Reviews(opened.path.with_name(f"{opened.path.name}-reviews.jsonl"))
     withdrawn = withdrawn_rows.named_in(opened)
-    blocks = page(Browser(Rows(opened), store=store, reviews=reviews), withdrawn=withdrawn)
-    address = launch(blocks, host=host, port=port, allowed=[opened.path / "images", reviews.listed])
-    click.echo(f"Browser: {address} (stop with Ctrl-C)")
-    serving.wait(blocks)
+    with serving.private_folder():
+        blocks = page(Browser(Rows(opened), store=store, reviews=reviews), withdrawn=withdrawn)
+        address = launch(blocks, host=host, port=port, allowed=[opened.path / "images", reviews.listed])
+        click.echo(f"Browser: {address} (stop with Ctrl-C)")
+        serving.wait(blocks)

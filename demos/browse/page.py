@@ -160,8 +160,5 @@ def _detail(reviews: Reviews) -> tuple[Any, ...]:
 
 def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> str:
     """Start the page in the background and return its address. Arguments and errors are those of `serving.launch`."""
-    theme = serving.theme().set(block_title_text_color="*primary_800", block_title_text_color_dark="*primary_100")
     css = resources.files("demos.browse").joinpath("page.css").read_text("utf-8")
-    return serving.launch(
-        blocks, host=host, port=port, allowed=allowed, css=css, theme=theme, ssr_mode=False, run_history=False
-    )
+    return serving.launch(blocks, host=host, port=port, allowed=allowed, css=css, theme=serving.theme())

@@ -1,0 +1,119 @@
+"""Pages in the background: hosts, headers, the folder of uploads, logins."""
+
+import http.client
+import json
+import socket
+import time
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from demos import serving
+from demos.logins import MOST_FAILURES, PERIOD_S, Logins
+from demos.protection import Protection
+from pangea_cultural.errors import UserError
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def opened():
+    with pytest.MonkeyPatch.context() as patch, serving.private_folder() as folder:
+        patch.setenv("GRADIO_SSR_MODE", "True")
+        with gr.Blocks(analytics_enabled=False, delete_cache=(1, 1)) as blocks:
+            gr.File()
+        port = free_port()
+        options = {"css": "", "theme": serving.theme(), "hosts": ["demo.example.org"]}
+        serving.launch(blocks, host="127.0.0.1", port=port, allowed=[], **options)
+        yield folder, port, blocks
+        blocks.close()
+    assert not folder.exists()
+
+
+def fetch(port, host, method="GET", path="/", body=None, headers=()):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request(method, path, body, {"Host": host, **dict(headers)})
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+def test_page_answers_its_own_names_only(opened):
+    port = opened[1]
+    assert fetch(port, "evil.example")[0] == 421
+    for host in (f"127.0.0.1:{port}", f"localhost:{port}", "demo.example.org"):
+        status, headers, body = fetch(port, host)
+        assert status == 200 and b"gradio" in body
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers.get_all("x-content-type-options") == ["nosniff"]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_allowed"),
+    [
+        ("127.0.0.1", True),
+        ("[::1]:7860", True),
+        ("192.168.0.7:7860", True),
+        ("LOCALHOST", True),
+        ("localhost.", True),
+        ("localhost.evil.example", False),
+        ("evil.example@localhost", False),
+        ("localhost:7860/x", False),
+        ("", False),
+        ("127.0.0.1.evil.example", False),
+    ],
+)
+def test_hosts_are_allowed_by_their_whole_name(host, is_allowed):
+    assert Protection(None).allows(host) is is_allowed
+
+
+def test_uploads_are_private_and_deleted_while_the_page_is_open(opened):
+    folder, port, _ = opened
+    assert folder.stat().st_mode & 0o077 == 0
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nsecret\r\n--x--\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    status, _, answer = fetch(port, "127.0.0.1", "POST", "/gradio_api/upload", body, kind)
+    (name,) = json.loads(answer)
+    assert status == 200 and Path(name).is_relative_to(folder)
+    end = time.monotonic() + 20
+    while Path(name).exists() and time.monotonic() < end:
+        time.sleep(0.2)
+    assert not Path(name).exists()
+
+
+def test_environment_does_not_switch_on_other_servers(opened):
+    assert opened[2].ssr_mode is False and opened[2].run_history is False
+
+
+def test_too_many_wrong_passwords_have_to_wait(tmp_path):
+    (tmp_path / "logins").write_text("# people\nann: right: one \n\nbob:other\n", "utf-8-sig")
+    now = [0.0]
+    logins = Logins.read(tmp_path / "logins")
+    logins._clock = lambda: now[0]
+    assert logins.accepts("ann", "right: one") and not logins.accepts("ann", "") and not logins.accepts("eve", "")
+    for _ in range(MOST_FAILURES):
+        assert not logins.accepts("ann", "wrong")
+    assert not logins.accepts("ann", "right: one"), "it has to wait"
+    assert logins.accepts("bob", "other"), "others are not locked out"
+    now[0] += PERIOD_S + 1
+    assert logins.accepts("ann", "right: one")
+
+
+@pytest.mark.parametrize("text", ["", "# nobody", "ann", "ann:", ":secret", b"\xff\xfe\x00"])
+def test_file_of_logins_without_logins_is_an_error(text, tmp_path):
+    (tmp_path / "logins").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match="NAME:PASSWORD"):
+        Logins.read(tmp_path / "logins")
+
+
+def test_page_ends_with_the_problem_of_its_server():
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        pass
+    with pytest.raises(UserError, match="has ended"):
+        serving.wait(blocks, lambda: "The server has ended.")
