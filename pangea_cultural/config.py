@@ -103,7 +103,9 @@ def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> Conf
     try:
         return cls.model_validate(content)
     except ValidationError as error:
-        raise _user_error(cls, error, where) from error
+        found = _user_error(cls, error, where)
+    # Not chained: the garbage collector does not see into pydantic's error, which would keep the whole stack alive.
+    raise found
 
 
 def _too_large(value: Any, key: str = "") -> str | None:
