@@ -46,7 +46,8 @@ def select(recipe: Recipe) -> list[Any]:
         [_document_source(source, recipe.seed) for source in recipe.sources],
         # Whole rows, so that an edited table counts as an edited recipe.
         [region(slug).model_dump() for slug in scope.regions],
-        [language(code).model_dump() for code in scope.languages],
+        # The class of resources is only for evaluations.
+        [language(code).model_dump(exclude={"resource_class"}) for code in scope.languages],
         [properties()[name].model_dump() for name in scope.properties],
         scope.link_properties,
         sorted(scope.read_properties),

@@ -42,6 +42,7 @@ def languages() -> list[Row]:
             "native": row.native,
             "script": row.script,
             "direction": row.direction,
+            "resource_class": row.resource_class,
             "labels": list(row.labels),
             "aliases": list(row.aliases),
             "cultural_ground": row.cultural_ground,

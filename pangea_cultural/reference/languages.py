@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pangea_cultural.config import Config
 from pangea_cultural.reference.table import Table
@@ -28,6 +28,8 @@ class Language(Config):
     """Label codes of regions with other codes, by slug: Taiwan writes Chinese in Traditional characters."""
     aliases: tuple[str, ...] = ()
     """Other codes that users and data sets write (`iw`, `nb`, `jw`)."""
+    resource_class: int | None = Field(None, ge=0, le=5)
+    """Class of Joshi et al. 2020, from 0 (hardly any data) to 5; None if it is unknown. Reports cut scores by it."""
     cultural_ground: bool = True
     """Whether it is one of the 39 training languages; False for a language that only benchmarks use."""
 

@@ -120,6 +120,15 @@ def test_network_manners_change_no_fingerprint(recipe, old, new):
     assert changed(recipe, lambda: recipe.write_text(text.replace(old, new))) == ()
 
 
+def test_the_resource_class_of_a_language_changes_no_fingerprint(recipe, tmp_path):
+    """It is for evaluations. Only the manifest of the export repeats rows of own tables."""
+    row = '[de]\nname = "German"\nnative = "Deutsch"\nscript = "Latn"\n'
+    (tmp_path / "own.toml").write_text(row)
+    recipe.write_text(recipe.read_text() + '\n[tables]\nlanguages = "own.toml"\n')
+    load(recipe)
+    assert changed(recipe, lambda: (tmp_path / "own.toml").write_text(row + "resource_class = 5\n")) == ("export",)
+
+
 def test_the_seed_changes_the_selection_of_a_sampled_source(recipe):
     recipe.write_text(recipe.read_text().replace("per_region = 0", "per_region = 3"))
     text = recipe.read_text()
