@@ -5,9 +5,8 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from evalsuite.report import passes
 from evalsuite.report.finished_run import FinishedRun
-from evalsuite.report.sections import benchmarks, cost, cuts, examples, forest, heat_map, held_out, repeat
+from evalsuite.report.sections import again, benchmarks, cost, cuts, examples, forest, heat_map, held_out, repeat
 from evalsuite.report.verdicts import tables
 from evalsuite.report.verdicts.comparison import compare_runs
 from pangea_cultural.errors import UserError
@@ -44,6 +43,8 @@ def content(runs: Sequence[FinishedRun]) -> dict[str, Any]:
         "benchmarks": [row for run in runs for row in benchmarks.rows(run)],
         "held_out": [row for run in runs for row in held_out.rows(run)],
         "cuts": [row for run in runs for row in cuts.rows(run)],
+        "repeats": [row for run in runs for row in again.repeats(run)],
+        "rotations": [row for run in runs for row in again.rotations(run)],
         "examples": examples.examples(runs),
         "cost": [row for run in runs for row in cost.rows(run)],
         "repeat": [repeat.record(run) for run in runs],
@@ -52,7 +53,7 @@ def content(runs: Sequence[FinishedRun]) -> dict[str, Any]:
 
 def _comparison(a: FinishedRun, b: FinishedRun) -> dict[str, Any]:
     found = compare_runs(a.folder, b.folder)
-    return found | {"letters": [a.letter, b.letter], "notes": tables.notes(found)}
+    return found | {"letters": [a.letter, b.letter], "notes": tables.notes(found), "cuts": cuts.differences(a, b)}
 
 
 def _about(run: FinishedRun) -> dict[str, Any]:
@@ -61,6 +62,5 @@ def _about(run: FinishedRun) -> dict[str, Any]:
         "folder": str(run.folder),
         "model": run.results["model"],
         "statements": run.results.get("statements", []),
-        "passes": passes.lines(run.results),
         "trained": run.results.get("languages", {}).get("trained", []),
     }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from evalsuite.report.tables import costs, figures, verdicts
+from evalsuite.report.tables import again, costs, cuts, figures, verdicts
 from evalsuite.report.tables.table import Table
 
 _MARKS = re.compile(r"([\\`*_\[\]<>|#!~$&])")
@@ -29,12 +29,13 @@ def _lines(content: dict[str, Any]) -> Iterator[str]:
     yield from _section("Verdicts", verdicts.sentences(content), verdicts.tables(content))
     yield from _section("Benchmarks", [], [figures.benchmarks(content)])
     yield from _section("Languages", [], [figures.languages(content)])
-    yield from _section("Held-out languages", [], [figures.held_out(content)])
-    yield from _section("Cuts", [], figures.cuts(content))
+    yield from _section("Held-out languages", [], figures.held_out(content))
+    yield from _section("Cuts", [], [table for tables in cuts.cuts(content).values() for table in tables])
+    yield from _section("Asked again", again.notes(content), again.tables(content))
     yield from _section("Examples", [_example(example) for example in content["examples"]], [])
-    lines = [f"{run['run']}, {line}" for run in content["runs"] for line in run["passes"]]
-    yield from _section("Cost", lines, [costs.costs(content)])
-    yield from _section("How to repeat it", [_repeat(record) for record in content["repeat"]], [])
+    yield from _section("Cost", [], [costs.costs(content)])
+    lines = [line for record in content["repeat"] for line in (_repeat(record), *_protocols(record))]
+    yield from _section("How to repeat it", lines, [])
 
 
 def _section(title: str, sentences: Iterable[str], tables: Sequence[Table]) -> Iterator[str]:
@@ -69,3 +70,18 @@ def _repeat(record: dict[str, Any]) -> str:
     commands = "; ".join(record["commands"])
     weights = record["identity"].get("weights") or "unknown"
     return f"{record['run']}: {commands}. Fingerprint {record['fingerprint']}, weights {weights}, {versions}."
+
+
+def _protocols(record: dict[str, Any]) -> Iterator[str]:
+    """Yield what a repetition of each benchmark needs to know, and an example of the prompt of each task."""
+    for part in record["data"]:
+        name = f"{record['run']}, {part['benchmark']}"
+        differs = " ".join(part["deviations"]) or "nothing known."
+        unverified = " ".join(part["unverified"]) or "nothing."
+        yield f"{name}: differs from the reference: {differs} Not verified: {unverified}"
+        for one in part["published"]:
+            same = "yes" if one["same_protocol"] else "no"
+            yield f"{name}: {one['model']}, {one['part']}: {one['value']:g}. Same protocol? {same}. {one['source']}"
+        for prompt in part["prompts"]:
+            number = "" if prompt["n"] is None else f" ({prompt['n']:,} questions, SHA-256 {prompt['sha256']})"
+            yield f"{name}, prompt of {prompt['task']}{number}: {prompt['example']}"

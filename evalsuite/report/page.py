@@ -15,7 +15,8 @@ from evalsuite.report import headline, published, terminal
 from evalsuite.report.charts import export, forest, heat_map, vega
 from evalsuite.report.charts.vega import Chart
 from evalsuite.report.finished_run import FinishedRun
-from evalsuite.report.tables import costs, figures, verdicts
+from evalsuite.report.tables import again, costs, cuts, figures, verdicts
+from evalsuite.report.tables.table import anchor
 from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.reference.languages import language
 from pangea_cultural.utils import pages
@@ -26,6 +27,10 @@ MAX_IMAGES = 8_000_000
 """Characters of all images of a page. Pages stay below 15 MB, so that mails and issues take them."""
 FOLDED = 4
 """Tables of benchmarks above which they are folded. In print, they never are."""
+LONG_TABLE = 12
+"""Rows of a table of cuts above which the others are folded."""
+LONGEST_PROMPT = 4000
+"""Characters of a prompt that a page shows. report.json has the whole text."""
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -45,7 +50,13 @@ def render(runs: Sequence[FinishedRun], content: dict[str, Any]) -> str:
         benchmarks=figures.benchmarks(content),
         held_out=figures.held_out(content),
         held_out_charts=charts.named(*_held_out(runs)),
-        cuts=figures.cuts(content),
+        cuts=cuts.cuts(content),
+        again=again.tables(content),
+        again_notes=again.notes(content),
+        folded=FOLDED,
+        limit=LONG_TABLE,
+        longest=LONGEST_PROMPT,
+        anchor=anchor,
         is_long=sum(len(run.published) for run in runs) > FOLDED,
         examples=_examples(runs[0], content["examples"]),
         costs=costs.costs(content),

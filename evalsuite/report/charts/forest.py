@@ -36,8 +36,13 @@ def forest(rows: list[dict[str, Any]], title: str) -> Chart | None:
             shape=alt.Shape("looks:N", scale=shapes, legend=None),
             tooltip=[alt.Tooltip(f"{name}:N") for name in ("name", "interval", "questions", "verdict")],
         ),
-        # The name stands above its line, so that a phone shows both.
-        base.mark_text(align="left", dy=-LINE, fontSize=12, color="#1d2a26").encode(x=alt.value(2), text="label:N"),
+        # The name stands above its line, so that a phone shows both. Its edge keeps the lines of the plot out of it.
+        base.mark_text(align="left", dy=-LINE, fontSize=12, aria=False, stroke="white", strokeWidth=4).encode(
+            x=alt.value(2), text="label:N"
+        ),
+        base.mark_text(align="left", dy=-LINE, fontSize=12, aria=False, color="#1d2a26").encode(
+            x=alt.value(2), text="label:N"
+        ),
         base.mark_tick(thickness=3, height=16, color="#b35806", yOffset=LINE).encode(x="margin:Q"),
     ]
     families: dict[str, Values] = {}

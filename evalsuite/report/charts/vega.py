@@ -16,6 +16,8 @@ FONT = "system-ui, Noto Sans, sans-serif"
 Values = list[dict[str, Any]]
 # Only attributes of the renderer: in texts, quotation marks are escaped.
 _ID = re.compile(r'(\sid="|="url\(#)')
+_LINK = re.compile(r'<a xlink:href="[^"#]*#')
+"""A link to a place of the page, which the renderer takes for one of a web site of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +66,6 @@ def _inline(svg: str, title: str) -> str:
     text = svg[svg.index("<svg") :]
     prefix = hashlib.sha256(text.encode()).hexdigest()[:8]
     text = _ID.sub(lambda found: f"{found[1]}{prefix}-", text)
+    # The table has the same links. A reader with a keyboard does not step through hundreds of cells.
+    text = _LINK.sub('<a tabindex="-1" href="#', text)
     return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(title)}" ', 1)

@@ -58,7 +58,7 @@ def of_controls(run: FinishedRun) -> list[Row]:
             "margin": None,
             "lower_bound": None,
             "verdict": "gain shown" if shown else "no gain shown",
-            "text": f"over {control}: " + ("gain shown" if shown else "no gain by the image is shown"),
+            "text": f'gain over "{control}" shown' if shown else f'no gain by the image is shown, over "{control}"',
         }
         rows.append(row)
     return rows

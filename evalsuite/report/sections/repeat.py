@@ -1,4 +1,4 @@
-"""The needs of a repetition: commands, versions and fingerprints."""
+"""The needs of a repetition: commands, versions, fingerprints, prompts, and what differs from the reference."""
 
 import shlex
 from typing import Any
@@ -28,10 +28,23 @@ def record(run: FinishedRun) -> dict[str, Any]:
                 "read": part["data"]["read"],
                 "max_tokens": part["max_tokens"],
                 "prompt": part["prompt"],
+                "prompts": prompts(part),
+                "deviations": part["deviations"],
+                "unverified": part["unverified"],
+                "published": part["anchors"],
             }
             for part in run.published
         ],
     }
+
+
+def prompts(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return an example of the prompt of each task, with the number of its questions and the hash of all its prompts.
+
+    Older runs have only the first prompt of a benchmark, without a hash.
+    """
+    found = part.get("prompts") or [{"task": part["name"], "example": part["prompt"], "sha256": None, "n": None}]
+    return [{key: row.get(key) for key in ("task", "example", "sha256", "n")} for row in found]
 
 
 def _commands(run: FinishedRun) -> list[str]:

@@ -1,6 +1,5 @@
-"""Tables of figures: benchmarks, languages, held-out languages and cuts."""
+"""Tables of figures: benchmarks, languages and held-out languages."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.report.published import language_name
@@ -24,12 +23,16 @@ GROUPS = {"trained": ", trained", "held-out": ", held out", "unknown": ""}
 def benchmarks(content: dict[str, Any]) -> Table:
     """Return the table of benchmarks. Columns that no benchmark has are left out."""
     names = list(dict.fromkeys(row["benchmark"] for row in content["benchmarks"]))
-    rows = []
+    rows: list[list[str]] = []
+    seen: set[str] = set()
     for row in sorted(content["benchmarks"], key=lambda row: names.index(row["benchmark"])):
+        # Once, at the first run of a benchmark.
         published = [
             f"{one['model']}, {one['part']}: {one['value']:g} (same protocol? {NO_YES[one['same_protocol']]})"
             for one in row["published"]
+            if row["benchmark"] not in seen
         ]
+        seen.add(row["benchmark"])
         rows.append(
             [
                 f"{row['title']}{' (judged)' if row['judged'] else ''}",
@@ -91,40 +94,38 @@ def languages(content: dict[str, Any]) -> Table:
     return Table(title="Figures by language", headers=headers, rows=rows, anchors=anchors).without_empty_columns()
 
 
-def held_out(content: dict[str, Any]) -> Table:
-    """Return the table of held-out languages, with means of trained ones to compare with."""
+def held_out(content: dict[str, Any]) -> list[Table]:
+    """Return the tables of held-out languages: means, with those of trained ones to compare with, and each language."""
     found = _runs_beside_each_other(content["held_out"])
-    rows = []
-    for row in found:
-        name = language_name(row["language"]) if row["language"] != "*" else f"mean, {row['group']}"
-        rows.append(
-            [
-                f"{row['benchmark']}: {name}",
-                row["run"],
-                SUBSETS[row["answers"]],
-                count(row["n"]),
-                with_interval(row, "value"),
-                percent(row["blind"]),
-                _control(row),
-                points_with_interval(row["gain"], "gain") if row["gain"] else NOTHING,
-            ]
-        )
-    return Table(
-        title="Held-out languages",
-        headers=(
-            "benchmark and language",
-            "run",
-            "answers",
-            "questions",
-            "value",
-            "blind",
-            "strongest control",
-            "gain",
-        ),
-        rows=rows,
-        strong=frozenset(place for place, row in enumerate(found) if row["language"] == "*"),
-        texts=frozenset((0, 1, 2)),
-    ).without_empty_columns()
+    parts = {
+        "Means over languages": [row for row in found if row["language"] == "*"],
+        "Held-out languages one by one": [row for row in found if row["language"] != "*"],
+    }
+    return [_held_out(title, rows) for title, rows in parts.items() if rows]
+
+
+def _held_out(title: str, found: list[Row]) -> Table:
+    rows = [
+        [
+            f"{row['benchmark']}: {_of_languages(row)}",
+            row["run"],
+            SUBSETS[row["answers"]],
+            count(row["n"]),
+            with_interval(row, "value"),
+            percent(row["blind"]),
+            _control(row),
+            points_with_interval(row["gain"], "gain") if row["gain"] else NOTHING,
+        ]
+        for row in found
+    ]
+    headers = ("benchmark and language", "run", "answers", "questions", "value", "blind", "strongest control", "gain")
+    return Table(title=title, headers=headers, rows=rows, texts=frozenset((0, 1, 2))).without_empty_columns()
+
+
+def _of_languages(row: Row) -> str:
+    if row["language"] != "*":
+        return language_name(row["language"])
+    return f"{row['group']} languages"
 
 
 def _control(row: Row) -> str:
@@ -136,24 +137,3 @@ def _runs_beside_each_other(rows: list[Row]) -> list[Row]:
     benchmarks, places = list(dict.fromkeys(key[0] for key in keys)), list(dict.fromkeys(keys))
     order = sorted(range(len(rows)), key=lambda row: (benchmarks.index(keys[row][0]), places.index(keys[row])))
     return [rows[row] for row in order]
-
-
-def cuts(content: dict[str, Any]) -> list[Table]:
-    """Return a table for each facet of each benchmark, with a column for each run."""
-    letters = [run["run"] for run in content["runs"]]
-    parts: dict[tuple[str, str], dict[str, dict[str, Row]]] = {}
-    for row in content["cuts"]:
-        parts.setdefault((row["benchmark"], row["facet"]), {}).setdefault(row["value"], {})[row["run"]] = row
-    return [_cut(benchmark, facet, values, letters) for (benchmark, facet), values in parts.items()]
-
-
-def _cut(benchmark: str, facet: str, values: dict[str, dict[str, Row]], letters: Sequence[str]) -> Table:
-    rows = []
-    for value, by_run in values.items():
-        row = [value]
-        for letter in letters:
-            found = by_run.get(letter)
-            row += [count(found["n"]), with_interval(found)] if found else [NOTHING, NOTHING]
-        rows.append(row)
-    headers = [facet, *(name for letter in letters for name in (f"questions, {letter}", f"value, {letter}"))]
-    return Table(title=f"{benchmark} by {facet}", headers=headers, rows=rows)

@@ -23,6 +23,7 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
     pairs = paired(read(a), read(b))
     if not len(pairs):
         raise UserError(f"{a} and {b} have no question in common. Evaluate both models with the same --tasks.")
+    claims = families.confirmatory(pairs, SEED)
     first, second = (read_results(run) for run in (a, b))
     judged = {part["name"] for results in (first, second) for part in results.get("benchmarks", []) if part["judged"]}
     return {
@@ -33,8 +34,8 @@ def compare_runs(a: Path, b: Path) -> dict[str, Any]:
         "clusters": len(set(pairs.clusters.tolist())),
         "left_out": pairs.left_out,
         "judged": sorted(judged),
-        "confirmatory": families.confirmatory(pairs, SEED),
+        "confirmatory": claims,
         "benchmarks": families.benchmarks(pairs, SEED),
         "cells": families.cells(pairs, SEED),
-        "transfer": carry_over(pairs),
+        "transfer": carry_over(pairs, claims),
     }

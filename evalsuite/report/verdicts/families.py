@@ -25,6 +25,9 @@ A, B, UNDECIDED, NOT_WORSE, NOT_SHOWN, NO_DATA = (
     "not shown",
     "no questions",
 )
+TRAINED, HELD_OUT, NOVEL = "trained languages", "held-out languages", "held-out languages, novel answers"
+MAINSTREAM_CLAIM = f"mainstream benchmarks: not worse by more than {100 * MARGIN:g} point"
+"""Names of the confirmatory claims."""
 Row = dict[str, Any]
 
 
@@ -33,11 +36,9 @@ def confirmatory(pairs: Paired, seed: int) -> list[Row]:
     culture = [answer.kind == CULTURE for answer in pairs.a]
     novel = [bool(answer.novel) for answer in pairs.a]
     chosen = {
-        "trained languages": [c and group == "trained" for c, group in zip(culture, pairs.groups, strict=True)],
-        "held-out languages": [c and group == "held-out" for c, group in zip(culture, pairs.groups, strict=True)],
-        "held-out languages, novel answers": [
-            c and n and group == "held-out" for c, n, group in zip(culture, novel, pairs.groups, strict=True)
-        ],
+        TRAINED: [c and group == "trained" for c, group in zip(culture, pairs.groups, strict=True)],
+        HELD_OUT: [c and group == "held-out" for c, group in zip(culture, pairs.groups, strict=True)],
+        NOVEL: [c and n and group == "held-out" for c, n, group in zip(culture, novel, pairs.groups, strict=True)],
     }
     rows = [_difference(name, pairs.where(part), seed) for name, part in chosen.items()]
     rows.append(_no_loss(pairs.where([answer.kind == MAINSTREAM for answer in pairs.a]), seed))
@@ -82,7 +83,7 @@ def _no_loss(pairs: Paired, seed: int) -> Row:
     found = non_inferiority(scores[2], seed=seed)
     row = compare(*scores, seed=seed).as_row()
     return {
-        "name": f"mainstream benchmarks: not worse by more than {100 * MARGIN:g} point",
+        "name": MAINSTREAM_CLAIM,
         "test": "non-inferiority",
         **row,
         "p": found.p if found else None,

@@ -23,7 +23,8 @@ def notes(comparison: dict[str, Any]) -> list[str]:
     found = [row for row in comparison["cells"] if row["verdict"] in ("A better", "B better")]
     sentences = [
         comparison["transfer"]["reading"],
-        f"Of {len(comparison['cells'])} languages of benchmarks, {len(found)} differ (exploratory).",
+        f"A difference is shown in {len(found)} of {len(comparison['cells'])} pairs of benchmark and language "
+        "(exploratory).",
     ]
     sentences += [f"Not compared: {count:,} ({reason})." for reason, count in comparison["left_out"].items()]
     if comparison["judged"]:
@@ -57,12 +58,12 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """Return the verdict, with the smallest difference that could have been found if none is shown."""
+    """Return the verdict, with the true difference that is found with a probability of 80 % if none is shown."""
     effect = row["minimum_detectable_effect"]
     if row["verdict"] == "no difference shown" and effect is not None and effect >= 1:
         return f"{row['verdict']}; there are too few questions to find one"
     if row["verdict"] == "no difference shown" and effect is not None:
-        return f"{row['verdict']}; {100 * effect:.1f} points would probably have been found"
+        return f"{row['verdict']}; 80 % power for {100 * effect:.1f} points"
     if row["test"] == "non-inferiority" and row.get("lower_bound") is not None:
-        return f"{row['verdict']}; worse by at most {max(0.0, -100 * row['lower_bound']):.1f} points (one-sided 95 %)"
+        return f"{row['verdict']}; difference at least {100 * row['lower_bound']:+.1f} points (one-sided 95 %)"
     return row["verdict"]

@@ -3,8 +3,18 @@
 import pytest
 
 from evalsuite.report import html
+from pangea_cultural.utils.files import read_json, write_json
 from tests.evalsuite.report import made_runs
 
+SCORE = {"mean": 0.5, "low": 0.4, "high": 0.6}
+REPEATS = {"passes": 2, "n": 40, "texts_differ": 9, "answers_differ": 3, "concurrency": 64, "server": "0.32"}
+ROTATIONS = {
+    **{"n": 20, "mean": SCORE, "all_right": SCORE | {"mean": 0.2}, "chance_all_right": 0.25, "unparsed": 1},
+    "positions": [
+        {"position": place, "chosen": chosen, "score": SCORE | {"n": 20}} for place, chosen in ((1, 28), (2, 11))
+    ],
+    "left_out": {"an option names others": 2},
+}
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'`|[x](http://evil.example)\u202e"
 
 
@@ -22,5 +32,20 @@ def compared(tmp_path_factory, without_vega):
         run = made_runs.write(
             folder / name, answers, export=export, model=f"{name} {HOSTILE}", statements=[f"Trained in: {HOSTILE}."]
         )
+        _ask_again(run)
         runs.append(run)
     return folder, html.write(runs, folder / "report.html")
+
+
+def _ask_again(run):
+    """Let a run have repeats, rotations and an example of the prompt of each task."""
+    results = read_json(run / "results.json")
+    results["rotations"] = {"choose_by": "likelihood"}
+    part = results["benchmarks"][1]
+    part |= {"repeats": REPEATS | {"flip_rate": SCORE | {"mean": 0.075}}, "rotations": ROTATIONS}
+    part["prompts"] = [
+        {"task": f"xgqa:{code}", "example": f"{code} {HOSTILE}\nA. Ja", "sha256": "3f" * 32, "n": 40}
+        for code in ("de", "ar")
+    ]
+    part["deviations"] = ["The image stands first."]
+    write_json(run / "results.json", results)

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import orjson
 import pytest
 from click.testing import CliRunner
@@ -9,8 +10,11 @@ from click.testing import CliRunner
 from evalsuite.report import content, markdown
 from evalsuite.report.charts import forest, heat_map
 from evalsuite.report.sections import benchmarks, cuts, examples, repeat
-from evalsuite.report.tables import costs, figures
+from evalsuite.report.tables import again, costs, figures
+from evalsuite.report.tables import cuts as cut_tables
+from evalsuite.report.tables import verdicts as verdict_tables
 from evalsuite.report.tables.table import Table
+from evalsuite.report.verdicts import families
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.errors import UserError
 from tests.evalsuite.report import made_runs
@@ -18,7 +22,7 @@ from tests.evalsuite.report.conftest import HOSTILE
 
 KEYS = {
     *("schema", "runs", "comparisons", "forest", "heat_map", "benchmarks", "held_out", "cuts", "examples", "cost"),
-    "repeat",
+    *("repeats", "rotations", "repeat"),
 }
 
 
@@ -45,14 +49,35 @@ def test_heat_map_draws_the_figures_of_the_results(compared):
         if row["group"] != "*"
     }
     names = {"German": "de", "Arabic": "ar", "Dutch": "nl", "Ukrainian": "uk"}
-    drawn = {(value["benchmark"], names[value["language"]]): value["value"] for value in charts[0].values}
+    cells = [[value for value in chart.values if "language" in value] for chart in charts]
+    drawn = {(value["benchmark"], names[value["language"]]): value["value"] for value in cells[0]}
     assert {key: value for key, value in drawn.items() if not key[0].startswith("export")} == expected
-    assert [list(dict.fromkeys(value["language"] for value in chart.values)) for chart in charts[:3]] == [
+    assert [list(dict.fromkeys(value["language"] for value in values)) for values in cells[:3]] == [
         ["Arabic", "German", "Ukrainian", "Dutch"]
     ] * 3, "languages stand in the same order in all tabs"
+    means = {
+        value["benchmark"]: value["mean"] for value in charts[0].values if value.get("figure", "").endswith("languages")
+    }
+    held_out = [drawn["cvqa", code] for code in ("nl", "uk")]
+    assert means["cvqa"] == pytest.approx(sum(held_out) / 2, abs=0.01), "the last block is that of held-out languages"
     # The SVG says the same to screen readers.
     labels = re.findall(r'aria-label="[^"]*?figure: ([\d.]+) %', charts[0].svg)
     assert sorted(map(float, labels)) == sorted(drawn.values())
+
+
+def test_cells_without_a_difference_are_hatched_and_lead_to_their_row(compared):
+    found = compared[1]
+    order = [row["benchmark"] for row in found["benchmarks"]]
+    chart = heat_map.tabs(found["heat_map"], found["comparisons"], ["A", "B"], order)[2]
+    shown = {row["name"] for row in found["comparisons"][0]["cells"] if row["verdict"] != "no difference shown"}
+    cells = [value for value in chart.values if "language" in value]
+    assert sum(not value["hatched"] for value in cells) == len(shown) > 0
+    assert all(value["hatched"] == (value["label"][-1] not in "▲▼") for value in cells)
+    assert sum(value["hatched"] for value in cells) == chart.svg.count('stroke-opacity="0.6"')
+    rows = set(figures.languages(found).anchors)
+    assert {value["row"].removeprefix("#") for value in cells} == rows
+    assert set(re.findall(r'<a tabindex="-1" href="#([^"]*)"', chart.svg)) == rows
+    assert "vega.github.io" not in chart.svg
 
 
 def test_forest_plot_draws_the_differences_and_the_margin(compared):
@@ -95,10 +120,79 @@ def test_figures_of_a_judge_without_verdicts_are_withheld(tmp_path):
 def test_cuts_are_by_what_rows_carry(compared):
     found = {(row["benchmark"], row["facet"]) for row in compared[1]["cuts"]}
     assert found == {
-        *(("cvqa", "country"), ("cvqa", "script"), ("xgqa", "country"), ("xgqa", "script")),
-        *(("export test, choice", "region"), ("export test, choice", "script")),
+        *((name, facet) for name in ("cvqa", "xgqa") for facet in ("country", "script", "resource class")),
+        *(("export test, choice", facet) for facet in ("region", "script", "resource class")),
     }
     assert "property" not in {facet for _, facet in found}, "all questions are about one property"
+
+
+def test_cuts_of_two_runs_are_those_of_their_answers(compared):
+    found = {(row["benchmark"], row["facet"], row["value"]): row for row in compared[1]["comparisons"][0]["cuts"]}
+    a, b = (made_runs.published_answers("xgqa", seed, share=share) for seed, share in ((1, 0.8), (2, 0.4)))
+    pairs = [(one["robust"], other["robust"]) for one, other in zip(a, b, strict=True) if int(one["id"]) % 2 == 0]
+    row = found["xgqa", "country", "Peru"]
+    assert row["n"] == len(pairs) == 80
+    assert row["difference"] == pytest.approx(np.mean([one - other for one, other in pairs]))
+    # 20 images, each with one answer in four languages.
+    means = np.array([one - other for one, other in pairs]).reshape(4, 20).mean(axis=0)
+    error = 2.09 * means.std(ddof=1) / 20**0.5
+    assert (row["low"], row["high"]) == pytest.approx((means.mean() - error, means.mean() + error), abs=0.04)
+    assert [value for name, facet, value in found if (name, facet) == ("xgqa", "resource class")] == ["3", "4", "5"]
+
+
+def test_cuts_of_a_judge_are_not_compared(tmp_path):
+    runs = [
+        made_runs.write(
+            tmp_path / name, {key: made_runs.published_answers(key, seed, number=4) for key in ("maxm", "xchat")}
+        )
+        for seed, name in enumerate("ab")
+    ]
+    assert {row["benchmark"] for row in cuts.differences(*content.opened(runs))} == {"maxm"}
+
+
+def test_runs_stand_in_one_row_of_a_cut(compared):
+    tables = {table.title: table for tables in cut_tables.cuts(compared[1]).values() for table in tables}
+    table = tables["xgqa by resource class"]
+    assert table.headers == ["resource class", "questions", "value, A", "value, B", "A - B"]
+    assert [row[:2] for row in table.rows] == [["class 3", "40"], ["class 4", "40"], ["class 5", "80"]]
+    other = [row | {"n": row["n"] - (row["run"] == "B")} for row in compared[1]["cuts"]]
+    fewer = cut_tables.cuts(compared[1] | {"cuts": other})["xgqa"][-1]
+    assert fewer.headers[1:] == ["questions", "value, A", "questions", "value, B", "questions", "A - B"]
+    assert fewer.rows[0][1::2] == ["40", "39", "40"]
+
+
+def test_tables_of_questions_that_were_asked_again(compared):
+    repeats, rotations, positions = again.tables(compared[1])
+    assert repeats.rows[0] == ["xgqa", "A", "2", "40", "7.5 [40.0, 60.0]", "3", "9", "64", "0.32"]
+    assert rotations.rows[0][2:] == [
+        "20",
+        "50.0 [40.0, 60.0]",
+        "20.0 [40.0, 60.0]",
+        "25.0",
+        "1",
+        "an option names others 2",
+    ]
+    assert [row[2:6] for row in positions.rows[:2]] == [["1", "28", "20", "+20.0"], ["2", "11", "20", "-22.5"]]
+    assert again.notes(compared[1])[0].startswith("A, export was not rotated: options are compared by likelihood")
+
+
+def test_sentence_of_a_claim_says_no_more_than_the_test():
+    row = {"name": "held-out languages", "test": "sign-flip", "a": 0.5, "b": 0.4, "difference": 0.1, "low": -0.02}
+    row |= {"high": 0.2, "n": 90, "p_adjusted": 0.2, "minimum_detectable_effect": 0.15, "verdict": families.UNDECIDED}
+    assert verdict_tables._sentence(row, "A", "B") == (
+        "No difference of A and B is shown in held-out languages: A - B is +10.0 [-2.0, +20.0] points "
+        "(50.0 and 40.0 %, 90 questions, adjusted p 0.2000). "
+        "A true difference of 15.0 points is found in 80 % of such comparisons, before adjustment."
+    )
+    better = row | {"verdict": families.B, "difference": -0.1}
+    assert verdict_tables._sentence(better, "A", "C").startswith(
+        "C is better than A in held-out languages: A - C is -10.0"
+    )
+    loss = row | {"test": "non-inferiority", "margin": 0.01, "lower_bound": -0.03, "verdict": families.NOT_SHOWN}
+    assert verdict_tables._sentence(loss, "A", "B").startswith(
+        "It is not shown that A is at most 1 point worse than B on mainstream benchmarks: A - B is +10.0 [-2.0, +20.0] "
+        "points, at least -3.0 (one-sided 95 %)"
+    )
 
 
 def test_examples_are_of_all_kinds_and_have_images_of_the_first_run_only(compared):
@@ -147,8 +241,8 @@ def test_commands_repeat_the_questions(compared):
 def test_markdown_has_the_tables_and_hostile_texts_are_texts(compared):
     text = (compared[0] / "report.md").read_text("utf-8")
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
-        *("## Verdicts", "## Benchmarks", "## Languages", "## Held-out languages", "## Cuts", "## Examples", "## Cost"),
-        "## How to repeat it",
+        *("## Verdicts", "## Benchmarks", "## Languages", "## Held-out languages", "## Cuts", "## Asked again"),
+        *("## Examples", "## Cost", "## How to repeat it"),
     ]
     assert "<" not in text and HOSTILE not in text and not re.search(r"(?<!\\)\]\(", text)
     lines = text.splitlines()

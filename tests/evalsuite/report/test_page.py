@@ -15,7 +15,7 @@ from pangea_cultural.utils import pages
 from tests.evalsuite.report import made_runs
 from tests.evalsuite.report.conftest import HOSTILE
 
-SECTIONS = ["verdicts", "languages", "benchmarks", "held-out", "cuts", "examples", "cost", "repeat"]
+SECTIONS = ["verdicts", "languages", "benchmarks", "held-out", "cuts", "again", "examples", "cost", "repeat"]
 LOADED = {"src", "srcset", "href", "xlink:href", "action", "data", "poster", "style", "background"}
 """Attributes that load something, or that the policy forbids."""
 
@@ -93,12 +93,34 @@ def test_ids_occur_once(elements):
 
 
 def test_foreign_texts_have_language_and_direction(elements):
-    blocks = [a for tag, a in elements.found if tag == "div" and a.get("dir")]
+    blocks = [a for tag, a in elements.found if tag == "div" and a.get("dir") and a.get("class") != "prompt"]
     assert {(a["lang"], a["dir"]) for a in blocks} >= {("ar", "rtl"), ("de", "ltr")}
 
 
 def test_tables_say_published_scores_and_their_protocol(page):
     assert "Pangea-7B, mul: 57.2 (same protocol? no)" in page
+
+
+def test_prompts_of_all_tasks_are_folded(page):
+    (part,) = re.findall(r"<summary>A, xgqa: data.*?</details>", page, re.DOTALL)
+    assert ["prompt of xgqa:de" in part, "prompt of xgqa:ar" in part, part.count("The first of 40 questions.")] == [
+        1,
+        1,
+        2,
+    ]
+    assert "The image stands first." in part and part.count('<div class="prompt" dir="auto">') == 2
+    older = re.findall(r"<summary>A, cvqa: data.*?</details>", page, re.DOTALL)[0]
+    assert "prompt of cvqa" in older and "SHA-256" not in older and "Same protocol? no" in older
+
+
+def test_long_tables_are_folded(compared, tmp_path):
+    answers = made_runs.published_answers("cvqa", 1, number=60, languages={"de": "trained"})
+    for row in answers:
+        row["facets"] = [{"name": "country", "value": f"country {int(row['id']) % 20}"}]
+    html.write([made_runs.write(tmp_path / "run", {"cvqa": answers})], tmp_path / "page.html")
+    cuts = (tmp_path / "page.html").read_text().split('<section id="cuts">')[1].split("</section>")[0]
+    shown, folded = cuts.split('<details class="rest"><summary>Show all 20 (8 more)</summary>')
+    assert (shown.count("<bdi>country "), folded.count("<bdi>country ")) == (12, 8)
 
 
 def test_columns_that_no_benchmark_has_are_left_out(tmp_path):
@@ -164,6 +186,12 @@ def test_charts_of_the_script_are_drawn_under_the_policy(tmp_path, monkeypatch):
         tab.wait_for_selector(".vega-embed svg", timeout=60_000)
         assert messages == [] and [url for url in requests if not url.startswith(("file:", "data:"))] == []
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        tab.locator(".vega-embed path[aria-label*=Arabic]").first.click(force=True)
+        assert tab.evaluate("location.hash") == "#maxm-ar" and tab.locator("#maxm-ar").is_visible()
         tab.get_by_role("button", name="questions").first.click()
         assert tab.locator("th[aria-sort=ascending]").count() == 1
+        still = browser.new_context(java_script_enabled=False).new_page()
+        still.goto((tmp_path / "page.html").as_uri())
+        still.locator("svg a[href='#maxm-ar']").first.click(force=True)
+        assert still.url.endswith("#maxm-ar") and still.locator("#maxm-ar").is_visible(), "the table unfolds"
         browser.close()

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evalsuite.report.verdicts import comparison, families, tables
+from evalsuite.report.verdicts import carry_over, comparison, families, tables
 from evalsuite.report.verdicts.answers import read
 from evalsuite.report.verdicts.paired import paired
 from pangea_cultural.errors import UserError
@@ -80,6 +80,18 @@ def test_gain_of_trained_languages_only_does_not_carry_over(tmp_path):
     assert found["transfer"]["log_odds"]["interaction"]["high"] < 0
 
 
+def test_gain_that_no_claim_shows_is_not_said_to_carry_over():
+    claims = [{"name": name, "verdict": families.A} for name in (families.TRAINED, families.HELD_OUT, families.NOVEL)]
+    assert carry_over._confirmed(carry_over.FULL, claims) == carry_over.FULL
+    no_data = [*claims[:2], claims[2] | {"verdict": families.NO_DATA}]
+    assert carry_over._confirmed(carry_over.PARTLY, no_data) == carry_over.PARTLY
+    shared_only = [*claims[:2], claims[2] | {"verdict": families.UNDECIDED}]
+    assert carry_over._confirmed(carry_over.FULL, shared_only).endswith(carry_over.NOT_NOVEL)
+    trained_only = [claims[0], claims[1] | {"verdict": families.UNDECIDED}, claims[2]]
+    assert carry_over._confirmed(carry_over.FULL, trained_only) == carry_over.UNCONFIRMED
+    assert carry_over._confirmed(carry_over.NONE, trained_only) == carry_over.NONE
+
+
 def test_worse_run_is_named(tmp_path):
     found = compared(tmp_path, {"cvqa": published(1, POOR)}, {"cvqa": published(2, GOOD)})
     assert by_name(found["confirmatory"])["trained languages"]["verdict"] == "B better"
@@ -92,7 +104,7 @@ def test_undecided_comparison_says_which_difference_it_would_have_found(tmp_path
     row = by_name(found["benchmarks"])["cvqa"]
     assert row["verdict"] == "no difference shown" and row["p_adjusted"] > 0.05
     assert tables.verdict(row) == (
-        f"no difference shown; {100 * row['minimum_detectable_effect']:.1f} points would probably have been found"
+        f"no difference shown; 80 % power for {100 * row['minimum_detectable_effect']:.1f} points"
     )
     # 120 questions about 30 images, about half of whose pairs differ: 2.8 * sqrt(0.5 / 120) without clusters.
     assert 0.1 < row["minimum_detectable_effect"] < 0.35
@@ -119,7 +131,10 @@ def test_few_questions_do_not_show_that_a_run_is_not_worse(tmp_path):
     rows = published(1, {"de": 0.6}, benchmark="xgqa", images=100)
     found = compared(tmp_path, {"xgqa": rows}, {"xgqa": rows})
     assert found["confirmatory"][-1]["verdict"] == "not shown"
-    assert "worse by at most" in tables.verdict(found["confirmatory"][-1])
+    row = found["confirmatory"][-1]
+    assert (
+        tables.verdict(row) == f"not shown; difference at least {100 * row['lower_bound']:+.1f} points (one-sided 95 %)"
+    )
 
 
 def test_unpaired_questions_and_missing_scores_are_counted(tmp_path):

@@ -47,7 +47,20 @@ def test_right_to_left_languages():
 
 def test_resource_classes_are_those_of_the_paper():
     known = {code: row.resource_class for code, row in languages().items()}
-    examples = {"lo": 2, "mt": 2, "ga": 2, "zu": 2, "id": 3, "uk": 3, "ceb": 3, "af": 3, "he": 3, "ru": 4, "hu": 4, "vi": 4}
+    examples = {
+        "lo": 2,
+        "mt": 2,
+        "ga": 2,
+        "zu": 2,
+        "id": 3,
+        "uk": 3,
+        "ceb": 3,
+        "af": 3,
+        "he": 3,
+        "ru": 4,
+        "hu": 4,
+        "vi": 4,
+    }
     examples |= {"nl": 4, "ko": 4, "en": 5, "es": 5, "de": 5, "ja": 5, "fr": 5, "bho": 1, "no": 1}
     assert {code: known[code] for code in examples} == examples
     assert [code for code, value in known.items() if value is None] == ["si", "nan"]
