@@ -27,7 +27,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.data import reasons
 from pangea_cultural.utils.files import atomic_folder, write_json
 
-FORMAT = 5
+FORMAT = 6
 """Version of the files. Raise it when a reader or the writer changes what a source becomes."""
 MANIFEST = "corpus.json"
 BATCH_ROWS = 8192
@@ -49,13 +49,18 @@ class Filters:
 
     def reason(self, conversation: Conversation) -> str | None:
         """Return the reason why a conversation is rejected; None if it is kept."""
-        if self.languages and conversation.language not in self.languages:
-            return reasons.EXCLUDED_LANGUAGE
-        if self.regions and conversation.region not in self.regions:
-            return reasons.EXCLUDED_REGION
-        if self.question_types and conversation.question_type not in self.question_types:
-            return reasons.EXCLUDED_QUESTION_TYPE
+        for name, wanted, reason in self.by_column():
+            if wanted and getattr(conversation, name) not in wanted:
+                return reason
         return None
+
+    def by_column(self) -> tuple[tuple[str, frozenset[str], str], ...]:
+        """Return name, wanted values and reason of rejection of each filter, in the order in which they are applied."""
+        return (
+            ("language", self.languages, reasons.EXCLUDED_LANGUAGE),
+            ("region", self.regions, reasons.EXCLUDED_REGION),
+            ("question_type", self.question_types, reasons.EXCLUDED_QUESTION_TYPE),
+        )
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def open_source(source: Source, context: SourceContext, index: int = 0) -> Corpu
         report = ReadReport()
         with context.reporter.bar(f"{files.path.name}: reading", *files.num_steps(source)) as bar:
             callbacks = report.callbacks(bar.advance)
-            rows = _unless_withdrawn(_rows(source, files, callbacks), context.withdrawn_images, callbacks)
+            rows = _unless_withdrawn(_rows(source, files, filters, callbacks), context.withdrawn_images, callbacks)
             corpus = Corpus.build(rows, folder, spec, report)
     context.reporter.note(_summary(files.path.name, corpus))
     if not corpus.num_conversations:
@@ -135,12 +135,12 @@ def _unless_withdrawn(
             yield row
 
 
-def _rows(source: Source, files: SourceFiles, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
+def _rows(source: Source, files: SourceFiles, filters: Filters, callbacks: ReadCallbacks) -> Iterator[SourceRow]:
     for file in files.files:
         match source:
             case ExportSource():
                 assert files.export is not None
-                yield from export.read(files.export, source, callbacks)
+                yield from export.read(files.export, source, filters, callbacks)
             case ChatSource():
                 yield from llava_chat.read(file, callbacks, default_language=source.default_language)
             case CulturalGroundSource():

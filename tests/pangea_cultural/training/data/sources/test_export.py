@@ -1,18 +1,26 @@
 """The reader of exports."""
 
 import shutil
+from collections import Counter
 
 import pytest
 
+from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.question import Question
 from pangea_cultural.dataset.sources import fields, reasons
 from pangea_cultural.errors import UserError
+from pangea_cultural.training.data import reasons as training_reasons
 from pangea_cultural.training.data.sources.config import ExportSource
 from pangea_cultural.training.data.sources.export import source_row
 from pangea_cultural.utils.files import write_json
 from tests.helpers import tiny
 from tests.helpers.source_rows import conversations, open_corpus
 
+REASONS = {
+    "language": training_reasons.EXCLUDED_LANGUAGE,
+    "region": training_reasons.EXCLUDED_REGION,
+    "question_type": training_reasons.EXCLUDED_QUESTION_TYPE,
+}
 HEAD = {"id": "a", "region": "japan", "entity": "Q1", "image": "1.png", "question": "What?", "answer": "Peru"}
 SOURCE = ExportSource(type="export", path="exports/a")
 
@@ -91,6 +99,21 @@ def test_captions_are_english_whatever_languages_are_trained(workspace):
     assert all(answer in "ABCD" for one in conversations(corpus) for _, answer in one.turns)
     captions = {corpus.group(index).caption for index in range(corpus.num_groups)}
     assert captions == set(tiny.NAMES["en"].values())
+
+
+def test_rows_that_the_recipe_does_not_want_are_counted_by_their_first_reason(workspace):
+    """Those that give captions are counted where they are written."""
+    rows = Export.open(workspace / "export").table("train").to_pylist()
+    wanted = {"language": ["de"], "region": ["japan"], "question_type": ["choice"]}
+    expected = Counter()
+    for row in rows:
+        reason = next((REASONS[name] for name, values in wanted.items() if row[name] not in values), None)
+        expected[reason] += 1
+    corpus = open_corpus(workspace, ["de"], type="export", path="export", question_types=["choice"], regions=["japan"])
+    assert corpus.num_conversations == expected.pop(None)
+    assert corpus.rejected == expected and len(expected) == 2
+    by_id = {row["id"]: row for row in rows}
+    assert all(by_id[id]["language"] != "de" for id in corpus.examples[REASONS["language"]])
 
 
 def test_table_that_differs_from_the_manifest_is_an_error(workspace):
