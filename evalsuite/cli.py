@@ -235,7 +235,10 @@ def _finish(results: dict[str, Any], as_json: bool) -> None:
 
     run = Path(results["run"])
     html.write([run], run / REPORT)
-    (print_json if as_json else _print_summary)(results)
+    if as_json:
+        print_json(results | {"report": str(run / REPORT)})
+    else:
+        _print_summary(results)
 
 
 evaluate.add_command(show)

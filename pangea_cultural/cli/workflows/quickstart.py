@@ -93,7 +93,7 @@ def quickstart(
 def run_pipeline(
     runner: WorkflowRunner, build: tuple[str, ...], *, seed: int, steps: int | None, max_questions: int
 ) -> dict[str, Any]:
-    """Build, train, serve, evaluate and report; return the content of the summary.
+    """Build, train, serve and evaluate, which writes the report; return the content of the summary.
 
     Args:
         runner: runs the commands.
@@ -123,13 +123,12 @@ def run_pipeline(
         )
         evaluation = runner.step(
             "evaluation",
-            "Evaluation: lighteval, with the right image and with another one",
+            "Evaluation: lighteval, with the right image and with another one, and the report",
             lambda: runner.pcult(
                 *("eval", "--endpoint", url, "--tasks", "export", "--export", export.name, *common),
                 *("--max-questions", max_questions, *_splits(export)),
             ),
         )
-    report = runner.step("report", "Report", lambda: runner.pcult("report", evaluation["run"], as_json=False))
     return {
         "data": export.name,
         "accuracy": summary_rows(evaluation["figures"]),
@@ -137,7 +136,7 @@ def run_pipeline(
         "statements": evaluation["statements"],
         "questions_trained": {stage["stage"]: stage["questions"] for stage in training["stages"]},
         "weights_sha256": training["weights_sha256"],
-        "report": report.strip().removeprefix("Report: "),
+        "report": evaluation["report"],
     }
 
 
