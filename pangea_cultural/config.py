@@ -99,25 +99,45 @@ def parse(cls: type[ConfigType], content: dict[str, Any], *, where: str) -> Conf
     """
     key = _too_large(content)
     if key is not None:
-        raise UserError(f"{where}: {key}: the number is too large. Write at most {LARGEST}.")
+        place = as_written(key, content)
+        raise UserError(f"{where}: {place}: the number is too large. Write at most {LARGEST}.")
     try:
         return cls.model_validate(content)
     except ValidationError as error:
-        found = _user_error(cls, error, where)
+        found = _user_error(cls, error, where, content)
     # Not chained: the garbage collector does not see into pydantic's error, which would keep the whole stack alive.
     raise found
 
 
-def _too_large(value: Any, key: str = "") -> str | None:
-    """Return the key of an integer that does not fit into 64 bits, or None. TOML has integers of any size."""
+def _too_large(value: Any, key: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
+    """Return the place of an integer that does not fit into 64 bits, or None. TOML has integers of any size."""
     if isinstance(value, dict | list | tuple):
         items = value.items() if isinstance(value, dict) else enumerate(value)
-        found = (_too_large(inner, f"{key}.{name}".lstrip(".")) for name, inner in items)
+        found = (_too_large(inner, (*key, name)) for name, inner in items)
         return next((name for name in found if name is not None), None)
     return key if isinstance(value, int) and not -LARGEST <= value <= LARGEST else None
 
 
-def _user_error(cls: type[Config], error: ValidationError, where: str) -> UserError:
+def as_written(location: tuple[Any, ...], content: Any) -> str:
+    """Return a place in a file as its author sees it: `images.sources[2].path` is a key of the second table of a list.
+
+    Args:
+        location: keys and positions from 0. pydantic also names the chosen members of unions, which files do not have.
+        content: the content of the file.
+    """
+    text, value = "", content
+    for number, part in enumerate(location):
+        if isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            text, value = f"{text}[{part + 1}]", value[part]
+        elif isinstance(value, dict) and part in value:
+            text, value = f"{text}.{part}", value[part]
+        elif isinstance(value, dict) and part not in value.values() and number == len(location) - 1:
+            # A key that is missing.
+            text = f"{text}.{part}"
+    return text.lstrip(".")
+
+
+def _user_error(cls: type[Config], error: ValidationError, where: str, content: Any) -> UserError:
     # A misspelled key causes two errors, an unknown and a missing key. The unknown one is more helpful.
     first = min(error.errors(), key=lambda details: details["type"] != "extra_forbidden")
     *parents, name = first["loc"] or ("",)
@@ -127,7 +147,7 @@ def _user_error(cls: type[Config], error: ValidationError, where: str) -> UserEr
     else:
         message = first["msg"].removeprefix("Value error, ")
         location = first["loc"]
-    return UserError(": ".join(filter(None, (where, ".".join(map(str, location)), message))))
+    return UserError(": ".join(filter(None, (where, as_written(location, content), message))))
 
 
 def _keys_at(cls: type[Config], location: tuple[Any, ...]) -> list[str]:

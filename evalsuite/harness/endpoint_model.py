@@ -131,8 +131,8 @@ class EndpointModel(LightevalModel):
 
     def _note_failure(self, key: str, error: NoAnswerError) -> None:
         self.missing[key] = error.kind
-        self._failures_in_a_row = self._failures_in_a_row + 1 if error.is_down else 0
-        # The endpoint is down. Further requests would wait for the same failure.
+        self._failures_in_a_row = self._failures_in_a_row + 1 if error.is_down or error.is_busy else 0
+        # The endpoint is down, or stays busy after many pauses. Further requests would wait for the same failure.
         if self._failures_in_a_row == MOST_FAILURES_IN_A_ROW:
             raise error
 

@@ -6,6 +6,7 @@ VLMEvalKit writes a table with the columns of the question and `prediction`, as 
 
 import csv
 import json
+import math
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,14 @@ MAX_FILE_BYTES = 2_000_000_000
 MAX_UNPACKED_BYTES = 2_000_000_000
 """Limit for the content of an XLSX file, which is an archive."""
 SUFFIXES = (".jsonl", ".xlsx", ".tsv", ".json")
+NO_PREDICTION, NO_TEXT, REQUEST_FAILED = (
+    "the file has no prediction",
+    "the prediction is no text",
+    "the request of the other harness failed",
+)
+"""Reasons why a prediction is missing."""
+_FAILED = ("[LMMS_EVAL_REQUEST_FAILED", "Failed to obtain answer via API")
+"""Texts that harnesses write in place of an answer to a request that failed."""
 _HIT = ("hit", "match", "eval_match", "correct", "score")
 """Columns of VLMEvalKit's tables that can have the score."""
 _NO_METRICS = frozenset(("doc_id", "input", "target", "resps", "filtered_resps", "doc", "arguments", "doc_hash"))
@@ -36,6 +45,8 @@ class Logged:
     row: Mapping[str, Any] | None
     """The question as the file has it; None if the file has predictions only."""
     prediction: str
+    missing: str = ""
+    """Reason why there is no answer to score; empty if there is one."""
     score: float | None
     """The score of the other harness; None if the file has none that can be told."""
 
@@ -69,14 +80,15 @@ def _lines(path: Path, metric: str | None) -> Iterator[Logged]:
     with path.open("rb") as stream:
         for line in filter(bytes.strip, stream):
             entry = _parsed(line)
-            answer = entry["filtered_resps"] if "filtered_resps" in entry else entry["resps"]
+            answer, missing = _text(entry["filtered_resps"] if "filtered_resps" in entry else entry["resps"])
             number = int(entry["doc_id"])
             doc = entry.get("doc")
             yield Logged(
                 name=str(number),
                 number=number,
                 row=doc if isinstance(doc, dict) else None,
-                prediction=_text(answer),
+                prediction=answer,
+                missing=missing,
                 score=_metric(entry, metric),
             )
 
@@ -91,11 +103,13 @@ def _parsed(text: bytes) -> Any:
         return json.loads(text, parse_constant=lambda name: None)
 
 
-def _text(answer: Any) -> str:
-    """Return an answer, which can be in lists of one."""
+def _text(answer: Any) -> tuple[str, str]:
+    """Return an answer, which can be in lists of one, and the reason if it is missing."""
     while isinstance(answer, list) and answer:
         answer = answer[0]
-    return answer if isinstance(answer, str) else ""
+    if not isinstance(answer, str):
+        return "", NO_PREDICTION if answer is None or answer == [] else NO_TEXT
+    return answer, REQUEST_FAILED if answer.startswith(_FAILED) else ""
 
 
 def _metric(entry: Mapping[str, Any], metric: str | None) -> float | None:
@@ -134,6 +148,7 @@ def _table(path: Path, metric: str | None) -> Iterator[Logged]:
             number=None,
             row={name: value if isinstance(value, list | dict) else _cell(value) for name, value in row.items()},
             prediction=_cell(row["prediction"]),
+            missing=_missing_cell(row["prediction"]),
             score=number,
         )
 
@@ -151,6 +166,15 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _missing_cell(value: Any) -> str:
+    """Return why a cell has no prediction, empty if it has one. Spreadsheets have answers of digits as numbers."""
+    if value is None or (isinstance(value, float) and math.isnan(value)) or not str(value).strip():
+        return NO_PREDICTION
+    if isinstance(value, bool | list | dict):
+        return NO_TEXT
+    return REQUEST_FAILED if str(value).startswith(_FAILED) else ""
 
 
 def _xlsx(path: Path) -> Iterator[dict[str, Any]]:

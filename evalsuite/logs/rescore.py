@@ -145,8 +145,8 @@ def _kept(
             reason = benchmark.drop(row)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _other_rows(Path(), benchmark, error) from error
-        if reason:
-            dropped[reason] += 1
+        if reason or entry.missing:
+            dropped[reason or entry.missing] += 1
         else:
             kept.append((entry, row))
     return kept, dropped

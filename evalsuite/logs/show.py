@@ -50,7 +50,13 @@ def find(run: Path, name: str) -> list[dict[str, Any]]:
     if found:
         return [_of_export(run, results, row) for row in found]
     items = [*_some(run / "answers.parquet", "id"), *_first_items(run, parts)]
-    raise unknown("question", name, items[:SHOWN_ITEMS])
+    raise _no_question(run, name, items[:SHOWN_ITEMS])
+
+
+def _no_question(run: Path, name: str, items: list[str]) -> UserError:
+    if not items:
+        return UserError(f"{run} has no answers. Repeat the evaluation with the same settings to ask for them.")
+    return unknown("question", name, items)
 
 
 def _rows(path: Path, column: str, value: str) -> list[dict[str, Any]]:
@@ -74,7 +80,7 @@ def _published(run: Path, part: dict[str, Any], name: str) -> dict[str, Any]:
     folder = run / "benchmarks" / part["name"]
     found = _rows(folder / "answers.parquet", "item", name)
     if not found:
-        raise unknown("question", name, _some(folder / "answers.parquet", "item"))
+        raise _no_question(run, name, _some(folder / "answers.parquet", "item"))
     answer, benchmark = found[0], PUBLISHED[part["name"]]
     images, note = _images(folder, part, benchmark, answer)
     return {

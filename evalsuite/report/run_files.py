@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.metrics.accuracy import CONTROLS
+from evalsuite.report.results_schema import fault
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import read_json
 
@@ -42,11 +43,15 @@ def read_results(run: Path) -> dict[str, Any]:
     if not isinstance(results, dict) or not ({"export", "benchmarks"} & set(results)):
         raise _unusable(path, "it has no results")
     if "export" in results:
-        figures = [row for row in results.get("figures", []) if isinstance(row, dict)]
+        listed = results.get("figures")
+        figures = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
         absent = [key for key in EXPORT_KEYS if key not in results]
         absent += [key for key in FIGURE_KEYS if not all(key in row for row in figures)]
         if absent:
             raise _unusable(path, f"it lacks {', '.join(absent)}")
+    found = fault(results)
+    if found is not None:
+        raise _unusable(path, found)
     return results
 
 

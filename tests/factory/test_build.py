@@ -151,7 +151,7 @@ def test_another_held_out_language_changes_train(castles, tmp_path):
         (('"nl"]\nheld_out', '"qq"]\nheld_out'), "wrong.toml: languages: Unknown language 'qq'. Known: af, ak, "),
         (("dump.json", "dumb.json"), "dumb.json does not exist. Check the path."),
         (("max_per_entity", "max_per_entities"), "Did you mean max_per_entity"),
-        (('type = "folder"', 'type = "folders"'), "wrong.toml: images.sources.0: Input tag 'folders' found"),
+        (('type = "folder"', 'type = "folders"'), "wrong.toml: images.sources[1]: Input tag 'folders' found"),
     ],
 )
 def test_an_invalid_recipe_is_refused_in_one_line_before_anything_is_written(castles, tmp_path, change, message):

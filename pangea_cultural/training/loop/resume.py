@@ -108,7 +108,7 @@ def is_in_progress(work: Path, fingerprint: dict[str, Any]) -> bool:
 
 
 def differences(before: Any, now: Any) -> list[str]:
-    """Return the differences between two JSON values, one short text each."""
+    """Return the differences between two JSON values, one short text each. Items of lists are counted from 1."""
     return list(_differences(before, now, ""))
 
 
@@ -120,6 +120,6 @@ def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
         if len(before) != len(now):
             yield f"{path} had {len(before)} entries, now has {len(now)}"
         for index, (old, new) in enumerate(zip(before, now, strict=False)):
-            yield from _differences(old, new, f"{path}[{index}]")
+            yield from _differences(old, new, f"{path}[{index + 1}]")
     elif before != now:
         yield f"{path} was {before}, now is {now}"

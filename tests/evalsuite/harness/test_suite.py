@@ -270,7 +270,7 @@ def test_missing_answers_end_a_run_and_are_asked_again(tmp_path, data, failing):
     assert cost["requests"] == 6 and cost["seconds"] > 0, "all attempts together"
 
 
-@pytest.mark.parametrize("kind", ["connection", "timeout", "status 500"])
+@pytest.mark.parametrize("kind", ["connection", "timeout", "status 500", "status 429"])
 def test_endpoint_that_is_down_ends_a_run_early(tmp_path, data, failing, monkeypatch, kind):
     monkeypatch.setattr(endpoint_model, "MOST_FAILURES_IN_A_ROW", 3)
     failing("?", kind=kind)

@@ -1,5 +1,8 @@
 """Scores of predictions in files of lmms-eval and VLMEvalKit."""
 
+import math
+import sys
+
 import openpyxl
 import orjson
 import pytest
@@ -68,6 +71,47 @@ def test_score_that_is_not_a_number_is_missing(tmp_path):
     path.write_text(f'{{"doc_id": 0, {doc}, "exact": NaN}}\n{{"doc_id": 1, {doc}, "exact": 1.0}}\n')
     results = rescore(path, PUBLISHED["xgqa"], NOWHERE, None)
     assert (results["questions"], results["with_logged_score"], results["logged"]) == (2, 1, 1)
+
+
+def test_predictions_that_are_missing_are_no_wrong_answers(tmp_path):
+    doc = {"question": "who?", "answer": "man"}
+    texts = ["man", "", None, [], [[None]], 3, [0.5], {"a": 1}, "[LMMS_EVAL_REQUEST_FAILED after 3 retries]"]
+    entries = [{"doc_id": number, "doc": doc, "filtered_resps": text} for number, text in enumerate(texts)]
+    results = rescore(write_lines(tmp_path / "samples_xgqa_de.jsonl", entries), PUBLISHED["xgqa"], NOWHERE, None)
+    # An empty text is an answer, and a wrong one.
+    assert results["questions"] == 2 and results["figures"][0]["robust"]["mean"] == 0.5
+    assert results["dropped"] == {
+        "the file has no prediction": 3,
+        "the prediction is no text": 3,
+        "the request of the other harness failed": 1,
+    }
+
+
+FAILED = "Failed to obtain answer via API. "
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".tsv", ".json"])
+def test_cells_without_a_prediction_are_no_wrong_answers(tmp_path, suffix, monkeypatch):
+    rows = [[number, *ROWS[0][1:8], cell, 1] for number, cell in enumerate(["B", None, FAILED])]
+    monkeypatch.setattr(sys.modules[__name__], "ROWS", rows)
+    results = rescore(table(tmp_path / f"Pangea_MMMB_en{suffix}"), PUBLISHED["mmmb"], NOWHERE, None)
+    assert results["questions"] == 1 and results["figures"][0]["robust"]["mean"] == 1
+    assert results["dropped"] == {
+        "the file has no prediction": 1,
+        "the request of the other harness failed": 1,
+    }
+
+
+def test_answer_of_digits_in_a_spreadsheet_is_one():
+    cells = [2.0, 7, math.nan, True, " ", ["B"]]
+    assert [predictions._missing_cell(cell) for cell in cells] == [
+        "",
+        "",
+        predictions.NO_PREDICTION,
+        predictions.NO_TEXT,
+        predictions.NO_PREDICTION,
+        predictions.NO_TEXT,
+    ]
 
 
 def test_metric_is_named_where_there_are_several(tmp_path):

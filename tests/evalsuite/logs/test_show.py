@@ -1,6 +1,7 @@
 """One question of a run, as it was sent and answered."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import orjson
@@ -120,6 +121,13 @@ def test_data_that_is_gone_or_changed_is_said(run, data, monkeypatch):
 def test_unknown_question_names_others(run, name):
     with pytest.raises(UserError, match="Unknown question"):
         find(run, name)
+
+
+@pytest.mark.parametrize("name", ["marvl:sw/0", "nothing"])
+def test_run_without_answers_says_so(run, tmp_path, name):
+    shutil.copy(run / "results.json", tmp_path / "results.json")
+    with pytest.raises(UserError, match=r" has no answers\. Repeat the evaluation with the same settings to ask"):
+        find(tmp_path, name)
 
 
 def test_folder_without_a_run_is_one_line(tmp_path):

@@ -50,7 +50,7 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
     ("stage", "message"),
     [
         ({"optimizer": {"warmup_steps": 1, "warmup_ratio": 0.1}}, "Both warmup_steps and warmup_ratio are set"),
-        ({"optimizer": {"warmup_ratio": 1.0}}, "stages.0.optimizer.warmup_ratio"),
+        ({"optimizer": {"warmup_ratio": 1.0}}, r"stages\[1\].optimizer.warmup_ratio"),
         ({"lora": {}}, 'Add "language_model" to trainable'),
         ({"objective": "contrastive", "trainable": ["projector"]}, 'Add "vision_tower" to trainable'),
         ({"batch": {"per_device_batch_size": 2}}, "per_device_batch_size"),

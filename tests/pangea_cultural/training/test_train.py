@@ -183,7 +183,7 @@ def test_resume_rejects_a_changed_recipe_and_restart_accepts_it(tmp_path):
         train_here(workspace, "--seed", "1")
     message = str(caught.value)
     assert "seed was 0, now is 1" in message and "--restart" in message
-    assert "stages[0].optimizer.learning_rate was 0.001, now is 0.002" in message
+    assert "stages[1].optimizer.learning_rate was 0.001, now is 0.002" in message
     assert train_here(workspace, "--restart", "--seed", "1")["stages"]
 
 
@@ -213,7 +213,7 @@ def test_error_is_one_line_without_traceback(tmp_path):
         (("learning_rate", "learning_rat"), "Did you mean learning_rate"),
         (('"en", "de"', '"en", "nl"'), "held-out language nl"),
         (("exports/colors", "exports/color"), "exports/color"),
-        (('objective = "contrastive"', 'objective = "contrast"'), "stages.0.objective"),
+        (('objective = "contrastive"', 'objective = "contrast"'), "stages[1].objective"),
     ],
 )
 def test_invalid_recipe_is_rejected(trained, tmp_path, change, message):
