@@ -23,7 +23,7 @@ MAX_UNPACKED_BYTES = 2_000_000_000
 SUFFIXES = (".jsonl", ".xlsx", ".tsv", ".json")
 NO_PREDICTION, NO_TEXT, REQUEST_FAILED = (
     "the file has no prediction",
-    "the prediction is no text",
+    "the prediction is not text",
     "the request of the other harness failed",
 )
 """Reasons why a prediction is missing."""

@@ -31,7 +31,6 @@ class _Part(BaseModel):
 
 
 class _Interval(_Part):
-    n: int
     low: Number
     high: Number
 
@@ -46,7 +45,12 @@ class _Mean(_Interval):
     mean: Number
 
 
+class _CountedMean(_Mean):
+    n: int
+
+
 class _Gain(_Interval):
+    n: int
     gain: Number
 
 
@@ -55,6 +59,7 @@ class _Strongest(_Gain):
 
 
 class _ExportScore(_Interval):
+    n: int
     accuracy: Number
     accuracy_by_sum: Number = None
 
@@ -82,7 +87,7 @@ class _OfLanguages(_Part):
     @model_validator(mode="after")
     def _is_known_mean(self) -> Self:
         if self.group == "*" and self.languages not in MEANS:
-            raise ValueError(f"{self.languages!r} is no mean over languages")
+            raise ValueError(f"{self.languages!r} is not a mean over languages")
         return self
 
 
@@ -97,7 +102,7 @@ class _Figure(_OfLanguages):
     withheld: int = 0
 
 
-class _Control(_Mean):
+class _Control(_CountedMean):
     gain: _Gain
 
 
@@ -136,7 +141,7 @@ class _Repeats(_Part):
 class _Position(_Part):
     position: int
     chosen: int
-    score: _Mean
+    score: _CountedMean
 
 
 class _Rotations(_Part):
@@ -191,6 +196,13 @@ class _Anchor(_Part):
     same_protocol: bool
 
 
+class _Prompt(_Part):
+    task: str
+    example: str
+    sha256: str | None = None
+    n: int | None = None
+
+
 class _Benchmark(_Part):
     name: Annotated[str, _one_of(PUBLISHED)]
     title: str
@@ -209,6 +221,7 @@ class _Benchmark(_Part):
     reference_errors: int
     figures: list[_Figure]
     prompt: str
+    prompts: list[_Prompt] = Field(default_factory=list)
     unverified: list[str]
     deviations: list[str]
     anchors: list[_Anchor]

@@ -15,7 +15,7 @@ def record(run: FinishedRun) -> dict[str, Any]:
         "run": run.letter,
         "commands": _commands(run),
         "fingerprint": path.read_text("utf-8").strip() if path.is_file() else None,
-        "identity": results.get("identity", {}),
+        "identity": dict.fromkeys(("weights", "files", "server")) | results.get("identity", {}),
         "weights_sha256": results.get("weights_sha256"),
         "versions": results.get("versions", {}),
         "export": results.get("export"),

@@ -7,6 +7,11 @@ from evalsuite.report.tables.table import NOTHING, Table, count, percent, points
 from evalsuite.report.verdicts import families
 
 HEADERS = ("compared", "verdict", "{0} - {1}", "{0}", "{1}", "questions", "p, adjusted")
+WITHOUT_VERDICT = {
+    "No question in common": families.NO_DATA,
+    "The languages of the training are unknown": families.UNKNOWN_TRAINING,
+}
+"""Reasons why a claim has no verdict, with what stands in its place."""
 
 
 def tables(content: dict[str, Any]) -> list[Table]:
@@ -45,9 +50,10 @@ def sentences(content: dict[str, Any]) -> list[str]:
         a, b = comparison["letters"]
         about = f"{a} and {b}: " if len(content["comparisons"]) > 1 else ""
         found += [_sentence(row, a, b) for row in comparison["confirmatory"] if row["n"]]
-        untested = [row["name"] for row in comparison["confirmatory"] if not row["n"]]
-        if untested:
-            found.append(f"{about}No question in common, so no verdict: {'; '.join(untested)}.")
+        for reason, verdict in WITHOUT_VERDICT.items():
+            untested = [row["name"] for row in comparison["confirmatory"] if row["verdict"] == verdict]
+            if untested:
+                found.append(f"{about}{reason}, so no verdict: {'; '.join(untested)}.")
         transfer, *notes = comparison["notes"]
         found += [f"{about}Transfer: {transfer}", *(about + note for note in notes)]
     return found

@@ -18,6 +18,9 @@ FULL, PARTLY, NONE, NO_GAIN, UNKNOWN = (
     "No gain in trained languages is shown, so there is none to carry over.",
     "Whether a gain carries over to held-out languages is not known: both groups of languages have too few answers.",
 )
+UNKNOWN_TRAINING = (
+    "Whether a gain carries over to held-out languages is not known: the languages of the training are unknown."
+)
 UNCONFIRMED = (
     "That the gain carries over to held-out languages is not shown. A regression of all answers shows a gain in both "
     "groups of languages, but the claims that were fixed beforehand do not."
@@ -67,9 +70,11 @@ def _reading(found: Transfer | None) -> str:
 
 def _confirmed(reading: str, claims: Sequence[Mapping[str, Any]]) -> str:
     """Return what is said about the transfer, given the claims that were fixed beforehand."""
+    verdicts = {claim["name"]: claim["verdict"] for claim in claims}
+    if reading == UNKNOWN and verdicts[families.TRAINED] == families.UNKNOWN_TRAINING:
+        return UNKNOWN_TRAINING
     if reading not in (FULL, PARTLY):
         return reading
-    verdicts = {claim["name"]: claim["verdict"] for claim in claims}
     if {verdicts[families.TRAINED], verdicts[families.HELD_OUT]} != {families.A}:
         return UNCONFIRMED
     return reading if verdicts[families.NOVEL] in (families.A, families.NO_DATA) else f"{reading} {NOT_NOVEL}"

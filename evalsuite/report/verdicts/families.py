@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evalsuite.report.verdicts.answers import CULTURE, MAINSTREAM
-from evalsuite.report.verdicts.paired import Paired
+from evalsuite.report.verdicts.paired import UNKNOWN, Paired
 from evalsuite.statistics.difference import compare, differences
 from evalsuite.statistics.multiplicity import benjamini_hochberg, holm
 from evalsuite.statistics.non_inferiority import MARGIN, non_inferiority
@@ -28,6 +28,8 @@ A, B, UNDECIDED, NOT_WORSE, NOT_SHOWN, NO_DATA = (
 TRAINED, HELD_OUT, NOVEL = "trained languages", "held-out languages", "held-out languages, novel answers"
 MAINSTREAM_CLAIM = f"mainstream benchmarks: not worse by more than {100 * MARGIN:g} point"
 """Names of the confirmatory claims."""
+UNKNOWN_TRAINING = "languages of training unknown"
+"""Verdict of claims about trained or held-out languages, if no training is known."""
 Row = dict[str, Any]
 
 
@@ -42,7 +44,11 @@ def confirmatory(pairs: Paired, seed: int) -> list[Row]:
     }
     rows = [_difference(name, pairs.where(part), seed) for name, part in chosen.items()]
     rows.append(_no_loss(pairs.where([answer.kind == MAINSTREAM for answer in pairs.a]), seed))
-    return _adjusted(rows, holm)
+    groups = {group for c, group in zip(culture, pairs.groups, strict=True) if c}
+    no_data = dict.fromkeys(chosen, UNKNOWN_TRAINING) if groups == {UNKNOWN} else {}
+    return [
+        row | {"verdict": no_data.get(row["name"], NO_DATA)} if row["n"] == 0 else row for row in _adjusted(rows, holm)
+    ]
 
 
 def benchmarks(pairs: Paired, seed: int) -> list[Row]:

@@ -82,7 +82,7 @@ def test_predictions_that_are_missing_are_no_wrong_answers(tmp_path):
     assert results["questions"] == 2 and results["figures"][0]["robust"]["mean"] == 0.5
     assert results["dropped"] == {
         "the file has no prediction": 3,
-        "the prediction is no text": 3,
+        "the prediction is not text": 3,
         "the request of the other harness failed": 1,
     }
 

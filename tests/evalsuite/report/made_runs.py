@@ -83,8 +83,8 @@ def export_answers(seed, *, number=12, text="Welches Land ist das?"):
     return rows
 
 
-def _part(name, rows):
-    figures = [row | {"more": {}} for row in rows]
+def part_of(name, rows, figures):
+    """Return the part of results.json about a benchmark, with its figures."""
     return {
         "name": name,
         "title": name.upper(),
@@ -96,14 +96,14 @@ def _part(name, rows):
         "questions": len(rows),
         "asked": len(rows) + 1,
         "missing": {"timeout": 1},
-        "endings": {"refused": sum(row["ending"] == "refused" for row in rows)},
+        "endings": {"refused": sum(row.get("ending") == "refused" for row in rows)},
         "selection": {"languages": [], "max_questions": None, "seed": 0},
         "dropped": {},
         "judged": name == "xchat",
         "judge": None,
         "submission": None,
         "reference_errors": 0,
-        "figures": language_figures(figures),
+        "figures": figures,
         "prompt": rows[0]["prompt"],
         "unverified": [],
         "deviations": [],
@@ -139,7 +139,8 @@ def write(folder, benchmarks=(), *, export=None, model="m", statements=("Trained
         Image.new("RGB", (40, 30), (200, 30, 30)).save(part / "examples/0.jpg")
         write_json(part / "examples.json", [{"item": row["item"], "images": ["0.jpg"]} for row in rows[:6]])
         write_json(part / "cost.json", COST)
-        results["benchmarks"].append(_part(name, rows))
+        figures = language_figures([row | {"more": {}} for row in rows])
+        results["benchmarks"].append(part_of(name, rows, figures))
     if export is not None:
         pq.write_table(pa.Table.from_pylist(export), folder / "answers.parquet")
         trained = [code for code, group in GROUPS.items() if group == "trained"]

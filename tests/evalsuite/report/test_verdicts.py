@@ -6,10 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from evalsuite.report.tables import verdicts as verdict_tables
 from evalsuite.report.verdicts import carry_over, comparison, families, tables
 from evalsuite.report.verdicts.answers import read
 from evalsuite.report.verdicts.paired import paired
 from pangea_cultural.errors import UserError
+from tests.evalsuite.report import made_runs
 
 LANGUAGES = {"de": "trained", "es": "trained", "nl": "held-out", "uk": "held-out"}
 
@@ -41,7 +43,7 @@ def write(folder, benchmarks):
     for name, rows in benchmarks.items():
         (folder / "benchmarks" / name).mkdir(parents=True)
         pq.write_table(pa.Table.from_pylist(rows), folder / "benchmarks" / name / "answers.parquet")
-    parts = [{"name": name, "judged": name == "xchat"} for name in benchmarks]
+    parts = [made_runs.part_of(name, rows, []) for name, rows in benchmarks.items()]
     results = {"model": folder.name, "benchmarks": parts}
     (folder / "results.json").write_bytes(orjson.dumps(results))
     return folder
@@ -125,6 +127,20 @@ def test_run_that_equals_another_one_is_not_worse_on_mainstream_benchmarks(tmp_p
     assert (row["test"], row["verdict"], row["margin"]) == ("non-inferiority", "not worse", 0.01)
     assert -0.01 < row["lower_bound"] < row["difference"]
     assert [claim["verdict"] for claim in found["confirmatory"][:3]] == ["no questions"] * 3
+
+
+def test_claims_about_languages_of_unknown_trainings_say_so(tmp_path):
+    rows = [row | {"group": "unknown"} for row in published(1, {"de": 0.6, "uk": 0.6}, images=30)]
+    found = compared(tmp_path, {"cvqa": rows}, {"cvqa": rows})
+    claims = found["confirmatory"]
+    assert [claim["verdict"] for claim in claims[:3]] == ["languages of training unknown"] * 3
+    # That there is no mainstream benchmark has nothing to do with it.
+    assert claims[3]["verdict"] == "no questions" and by_name(found["benchmarks"])["cvqa"]["n"] == 240 // 4
+    assert found["transfer"]["reading"].endswith("is not known: the languages of the training are unknown.")
+    notes = {"letters": ["A", "B"], "notes": tables.notes(found)}
+    first, second, *_ = verdict_tables.sentences({"comparisons": [found | notes]})
+    assert first == "No question in common, so no verdict: " + claims[3]["name"] + "."
+    assert second.startswith("The languages of the training are unknown, so no verdict: trained languages; held-out")
 
 
 def test_few_questions_do_not_show_that_a_run_is_not_worse(tmp_path):
