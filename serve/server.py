@@ -11,6 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -19,12 +21,17 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.utils.child_process import tied_to_parent
 from pangea_cultural.utils.console import Reporter
 from serve import vllm_flags
+from serve.gateway.keys import digest_of
+from serve.gateway.settings import Settings
 
 VLLM_MODULE = "vllm.entrypoints.launchers.api_server.entry"
 """Started with `python -m`, because the `vllm` script of the CPU build does not start."""
 START_TIMEOUT_S = 900
 """Timeout of the start. A 7B model on a cold disk takes minutes."""
-STOP_TIMEOUT_S = 15
+STOP_TIMEOUT_S = vllm_flags.DRAIN_S + 10
+"""Timeout of the end: longer than vLLM's own, in which running requests end."""
+OWN_KEY = "api-key-file"
+"""Name of the key that has no name of its own."""
 ERROR = re.compile(r"(\b[\w.]*(Error|Exception)(:|$)|\berror:).*")
 """An exception with its message, or an error of argparse; source lines such as `raise ValueError(` do not match."""
 
@@ -37,7 +44,9 @@ class Server:
         log: file for the output of vLLM.
         port: TCP port; 0 for any free one.
         host: address to listen on.
-        api_key: key that callers must send; None to accept all callers.
+        settings: keys and limits of the gateway; by default those of a checkpoint, without keys.
+        api_key: a key that callers may send, beside those of the settings. Without any, all callers are accepted.
+        flags: further flags of vLLM.
         reporter: shows the progress of the start.
 
     Raises:
@@ -52,11 +61,22 @@ class Server:
         log: Path,
         port: int = 0,
         host: str = "127.0.0.1",
+        settings: Settings | None = None,
         api_key: str | None = None,
+        flags: Sequence[str] = (),
         reporter: Reporter | None = None,
     ) -> None:
         self._config = vllm_flags.check_checkpoint(checkpoint)
         self._checkpoint = checkpoint
+        self._flags = flags
+        settings = settings or Settings()
+        digests = [*settings.key_digests, *([(OWN_KEY, digest_of(api_key))] if api_key else [])]
+        self.settings = replace(
+            settings,
+            key_digests=tuple(digests),
+            max_text=vllm_flags.most_text(self._config),
+            max_tokens=min(settings.max_tokens, vllm_flags.positions(self._config)),
+        )
         self._log = log
         self.host = host
         self.port = _free_port(host, port)
@@ -80,10 +100,10 @@ class Server:
         with self._log.open("wb") as log:
             # In a separate session: vLLM can be stopped with its workers, and Ctrl-C reaches only this process.
             self._process = subprocess.Popen(
-                self._command(),
+                self.command(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | vllm_flags.environment(self.api_key),
+                env=vllm_flags.environment(self.settings),
                 start_new_session=True,
             )
         try:
@@ -98,7 +118,8 @@ class Server:
     ) -> None:
         self.stop()
 
-    def _command(self) -> list[str]:
+    def command(self) -> list[str]:
+        """Return the command that starts vLLM."""
         return [
             *tied_to_parent(sys.executable, "-m", VLLM_MODULE),
             f"--model={self._checkpoint}",
@@ -106,7 +127,7 @@ class Server:
             *("--served-model-name", self.model, identity.alias(self.model, self._checkpoint)),
             f"--host={self.host}",
             f"--port={self.port}",
-            *vllm_flags.flags(self._config),
+            *vllm_flags.flags(self._config, self.settings, self._flags),
         ]
 
     def _wait(self) -> None:
@@ -152,15 +173,14 @@ class Server:
         """Stop vLLM and all its workers, if it is running."""
         if self._process is None:
             return
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, sign)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_TIMEOUT_S)
-                break
+        # Only the first process: it lets the workers finish running requests. A second Ctrl-C ends that.
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.wait(STOP_TIMEOUT_S)
         # Workers may outlive their parent.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         self._process = None
 
 

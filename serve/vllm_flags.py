@@ -1,6 +1,8 @@
 """Flags and environment variables of vLLM for a checkpoint."""
 
 import json
+import os
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -8,10 +10,20 @@ from typing import Any
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import IMAGE_BACKEND
 from pangea_cultural.utils.files import read_json
+from serve.gateway.settings import CONNECTOR, MAX_IMAGES, Settings
 
 REQUIRED_FILES = ("config.json", "tokenizer.json", "processor_config.json")
 MAX_LENGTH = 8192
 """Maximum sequence length in tokens. A large image takes up to 2,928 tokens of a 7B model."""
+MAX_TEXT = 500_000
+CHARACTERS_PER_TOKEN = 32
+"""Characters of a text for each position of the model. Longer texts never fit."""
+MAX_QUEUED = 1024
+"""Requests of all keys at a time. vLLM answers further ones with status 503."""
+DRAIN_S = 30
+"""Seconds in which running requests may end after SIGTERM."""
+MIDDLEWARE = "serve.gateway.in_vllm.VllmGateway"
+KEY_VARIABLE = "VLLM_API_KEY"
 
 
 def check_checkpoint(checkpoint: Path) -> dict[str, Any]:
@@ -30,26 +42,48 @@ def check_checkpoint(checkpoint: Path) -> dict[str, Any]:
     return read_json(checkpoint / "config.json")
 
 
-def flags(config: dict[str, Any]) -> list[str]:
-    """Return the command-line flags of vLLM's server for a checkpoint's config.json, on this machine."""
-    max_length = min(MAX_LENGTH, config["text_config"]["max_position_embeddings"])
+def positions(config: dict[str, Any]) -> int:
+    """Return the positions of a checkpoint's language model."""
+    return config["text_config"]["max_position_embeddings"]
+
+
+def most_text(config: dict[str, Any]) -> int:
+    """Return the characters that the texts of a request may have."""
+    return min(MAX_TEXT, CHARACTERS_PER_TOKEN * positions(config))
+
+
+def flags(config: dict[str, Any], settings: Settings, further: Sequence[str] = ()) -> list[str]:
+    """Return the command-line flags of vLLM's server for a checkpoint, on this machine.
+
+    Args:
+        config: content of the checkpoint's config.json.
+        settings: settings of the gateway.
+        further: flags of the user. They are last, so that they win.
+    """
+    # Answers are greedy unless a caller asks otherwise. vLLM would sample, up to the end of the context.
+    defaults = {"temperature": 0.0, "max_new_tokens": settings.max_tokens}
     common = [
-        f"--max-model-len={max_length}",
+        f"--max-model-len={min(MAX_LENGTH, positions(config))}",
         # The image processor of the training, which gives the same pixels. See pangea_cultural/model/__init__.py.
         f"--mm-processor-kwargs={json.dumps({'backend': IMAGE_BACKEND})}",
-        '--limit-mm-per-prompt={"image": 8}',
+        f"--limit-mm-per-prompt={json.dumps({'image': MAX_IMAGES, 'video': 0, 'audio': 0})}",
+        # In GiB, in this process and in that of the engine. vLLM's default is 4.
+        "--mm-processor-cache-gb=1",
         # vLLM's defaults for every checkpoint: the settings of published ones differ.
         "--generation-config=vllm",
-        # Answers are greedy unless a caller asks otherwise. vLLM would sample.
-        '--override-generation-config={"temperature": 0.0}',
+        f"--override-generation-config={json.dumps(defaults)}",
+        f"--middleware={MIDDLEWARE}",
+        f"--max-num-queued-reqs={MAX_QUEUED}",
+        f"--shutdown-timeout={DRAIN_S}",
         "--no-enable-log-requests",
-        # A line for each request would fill the disk.
+        # The gateway writes the access log.
         "--disable-uvicorn-access-log",
     ]
-    if not on_cpu():
-        return common
+    return [*common, *(_cpu_flags() if on_cpu() else ()), *further]
+
+
+def _cpu_flags() -> list[str]:
     return [
-        *common,
         # The precision of the training. On most CPUs, bfloat16 is not faster.
         "--dtype=float32",
         # Compilation takes longer than it saves for a model that is small enough for a CPU.
@@ -69,9 +103,13 @@ def on_cpu() -> bool:
     return True
 
 
-def environment(api_key: str | None) -> dict[str, str]:
-    """Return the environment variables of vLLM's server, in addition to the current ones."""
-    variables = {
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of vLLM's server.
+
+    Variables that the user has set are kept, except for those without which the gateway would not protect the server.
+    The key of vLLM is not passed on: the gateway knows its digest.
+    """
+    defaults = {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -79,6 +117,10 @@ def environment(api_key: str | None) -> dict[str, str]:
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_LOGGING_LEVEL": "WARNING",
         "TOKENIZERS_PARALLELISM": "false",
+        # Behind the gateway's limits, for requests that it does not see.
+        "VLLM_MAX_IMAGE_PIXELS": str(settings.max_pixels),
+        "VLLM_MAX_N_SEQUENCES": "8",
+        "VLLM_MAX_COMPLETION_PROMPTS": "64",
     }
-    # In the environment, because every user of the machine can read a command line.
-    return variables | ({"VLLM_API_KEY": api_key} if api_key else {})
+    kept = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    return defaults | kept | {"VLLM_MEDIA_CONNECTOR": CONNECTOR} | settings.environment()

@@ -17,10 +17,10 @@ from factory.net import errors
 from factory.net.errors import EndpointDownError, FetchError, HostNotFoundError, RequestError
 from factory.net.limits import HostLimiter, HostLimiters, HostLimits
 from factory.net.proxies import HOW_TO_BYPASS, proxy_for
-from factory.net.resolver import PrivateAddressError, PublicResolver
 from factory.net.responses import Response, ResponseSpec
 from factory.net.retry import RetryPolicy
 from factory.net.user_agent import require_contact, user_agent
+from pangea_cultural.utils.net.resolver import PrivateAddressError, PublicResolver
 
 MAX_REDIRECTS = 5
 READ_BUFFER_BYTES = 1 << 18

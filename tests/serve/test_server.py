@@ -18,6 +18,8 @@ from pangea_cultural.utils import child_process
 from pangea_cultural.workspace import Workspace
 from serve import vllm_flags
 from serve.cli import example
+from serve.gateway.keys import digest_of
+from serve.gateway.settings import Settings
 from serve.logs import new_log
 from serve.server import VLLM_MODULE, Server
 from tests.helpers.processes import still_running
@@ -86,10 +88,28 @@ def test_start_error_quotes_the_first_error_of_the_log(stub, tmp_path):
         pass
 
 
-def test_key_is_passed_in_the_environment(checkpoint):
+def test_key_is_passed_as_its_digest(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setenv("VLLM_API_KEY", "secret")
+    server = Server(checkpoint, log=tmp_path / "log", api_key="secret")
+    environment = vllm_flags.environment(server.settings)
+    assert server.settings.has_keys and digest_of("secret") in environment["PCULT_GATEWAY"]
+    assert not any("secret" in text for text in (*environment.values(), *server.command()))
+
+
+def test_variables_of_the_user_are_kept(monkeypatch):
+    own = {"VLLM_CPU_KVCACHE_SPACE": "3", "VLLM_LOGGING_LEVEL": "DEBUG", "HF_HUB_OFFLINE": "0", "VLLM_OTHER": "x"}
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("VLLM_MEDIA_CONNECTOR", "http")
+    environment = vllm_flags.environment(Settings())
+    assert {name: environment[name] for name in own} == own
+    assert environment["VLLM_MEDIA_CONNECTOR"] == "pcult", "without it, URLs of any host would be fetched"
+
+
+def test_flags_of_the_user_win(checkpoint):
     config = vllm_flags.check_checkpoint(checkpoint)
-    assert vllm_flags.environment("secret")["VLLM_API_KEY"] == "secret"
-    assert not any("secret" in flag for flag in vllm_flags.flags(config))
+    flags = vllm_flags.flags(config, Settings(), ["--max-model-len", "100"])
+    assert flags[-2:] == ["--max-model-len", "100"]
 
 
 def test_example_request_is_valid_in_a_shell(tmp_path):

@@ -8,7 +8,7 @@ import httpx
 from huggingface_hub import set_client_factory
 from huggingface_hub.utils._http import default_client_factory
 
-from pangea_cultural.utils.addresses import is_public
+from pangea_cultural.utils.net.addresses import is_public
 
 LISTING_BYTES = 100_000_000
 """Limit of a response before the sizes of the files are known: the list of 100,000 files has a third of it."""

@@ -8,8 +8,8 @@ from yarl import URL
 from factory.net import responses
 from factory.net.client import Client
 from factory.net.errors import FetchError
-from factory.net.resolver import PrivateAddressError, PublicResolver
 from factory.net.retry import RetryPolicy
+from pangea_cultural.utils.net.resolver import PrivateAddressError, PublicResolver
 from tests.helpers.servers.commons_server import CommonsServer, File
 
 FILE = File(title="A.jpg")

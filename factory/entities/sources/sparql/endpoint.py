@@ -18,7 +18,7 @@ from factory.net.errors import EndpointDownError, FetchError
 from factory.net.responses import HTML_PAGE, THROTTLED
 from factory.net.user_agent import require_contact
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.addresses import host_and_port
+from pangea_cultural.utils.net.addresses import host_and_port
 
 INCOMPLETE = {
     errors.BODY_TRUNCATED: "answer truncated",

@@ -7,8 +7,8 @@ import pytest
 
 from factory.images.sources.commons import answers
 from factory.net.errors import EndpointDownError
-from factory.net.resolver import PublicResolver
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.net.resolver import PublicResolver
 from tests.helpers.servers.commons_server import CommonsServer, File
 from tests.helpers.servers.commons_source import fetched, open_commons
 

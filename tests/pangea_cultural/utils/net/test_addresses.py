@@ -3,7 +3,7 @@
 import pytest
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.utils.addresses import host_and_port, is_public
+from pangea_cultural.utils.net.addresses import host_and_port, is_public
 
 
 @pytest.mark.parametrize(

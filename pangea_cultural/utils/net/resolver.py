@@ -1,4 +1,4 @@
-"""Name resolution that refuses private addresses, except those of the recipe.
+"""Name resolution that refuses private addresses, except named ones.
 
 An image's URL or a redirect can point to a router, a cloud's metadata service or a database on this machine. Addresses
 are checked after the name is resolved, at the moment of connecting.
@@ -11,7 +11,7 @@ from aiohttp import ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from pangea_cultural.utils.addresses import is_public
+from pangea_cultural.utils.net.addresses import is_public
 
 
 class PrivateAddressError(OSError):
@@ -65,7 +65,7 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
     def is_allowed(self, url: URL) -> bool:
-        """Return whether a URL's host is one of the recipe's private hosts."""
+        """Return whether a URL's host is one of the private hosts that are allowed."""
         return self._is_allowed(url.host or "", url.port or 0)
 
     async def public_address(self, url: URL) -> str:

@@ -1,0 +1,200 @@
+"""The ASGI middleware: it admits a request, reads and checks its body, and passes it on."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve.gateway import body
+from serve.gateway.access_log import AccessLog
+from serve.gateway.connections import Sweeper
+from serve.gateway.errors import REASONS, RefusedError
+from serve.gateway.fields.requests import Bodies
+from serve.gateway.images.budget import CURRENT, Budget
+from serve.gateway.keys import Keys
+from serve.gateway.limits import Limits
+from serve.gateway.metrics import REFUSALS, TOKENS
+from serve.gateway.responses import Response
+from serve.gateway.routes import CHAT, ROUTES, Route, route_of
+from serve.gateway.settings import Settings
+
+LEFT = 499
+"""Status in the access log of a client that has closed its connection. It is nginx's."""
+INTERNAL = 500
+WITHOUT_KEY = "-"
+"""Name in log and counters where requests need no key."""
+UNKNOWN_ROUTE = "other"
+"""Name in the log of paths that are not served: a path can have content."""
+LOGGER = logging.getLogger(__name__)
+
+
+@dataclass
+class _Exchange:
+    """One request and its response."""
+
+    scope: Scope
+    headers: dict[bytes, bytes]
+    response: Response
+    budget: Budget
+    id: str
+    began: float = field(default_factory=time.perf_counter)
+    key: str = ""
+    reason: str = ""
+
+
+class Gateway:
+    """A middleware that serves only listed routes and fields, within limits, for known keys.
+
+    Args:
+        app: the application behind it.
+        settings: keys and limits.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+        self._keys = Keys(settings.keys_file, settings.key_digests) if settings.has_keys else None
+        self._limits = Limits(settings.rate, settings.concurrency)
+        self._bodies = Bodies(settings)
+        self._log = AccessLog(settings.access_log)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            REFUSALS.labels("route").inc()
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.create_task(Sweeper(scope["app"], self._settings.read_s).run())
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            task.cancel()
+            self._log.close()
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identifier = uuid.uuid4().hex
+        response = Response(send, identifier)
+        exchange = _Exchange(scope, dict(scope["headers"]), response, Budget(self._settings), identifier)
+        try:
+            await self._serve(exchange, receive)
+        except RefusedError as refusal:
+            exchange.reason = refusal.reason
+            await response.refuse(refusal)
+        except body.ClientLeftError:
+            response.status = LEFT
+        except Exception:
+            LOGGER.exception("Request %s failed.", identifier)
+            if response.status:
+                raise
+            exchange.reason = "server"
+            await response.refuse(RefusedError(INTERNAL, "server", "The server failed. See its log.", closes=True))
+        finally:
+            self._finish(exchange)
+
+    async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
+        route = self._admit(exchange)
+        if not route.is_limited:
+            await self._pass(exchange, receive, None)
+            return
+        await self._limits.count(exchange.key)
+        with self._limits.slot(exchange.key):
+            content = await self._content(exchange, route, receive) if route.method == "POST" else None
+            await self._pass(exchange, receive, content)
+
+    def _admit(self, exchange: _Exchange) -> Route:
+        """Return the route of a request with a known key.
+
+        A client without a key does not learn which routes there are.
+        """
+        scope = exchange.scope
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        route = ROUTES.get(path)
+        if self._keys is None:
+            exchange.key = WITHOUT_KEY
+        elif not (route and route.is_open):
+            name = self._keys.name_of(exchange.headers.get(b"authorization", b"").decode("latin-1"))
+            if name is None:
+                message = "This server needs a key. Send it as `Authorization: Bearer KEY`."
+                raise RefusedError(401, "key", message, headers={"www-authenticate": "Bearer"}, closes=True)
+            exchange.key = name
+        return route_of(path, scope["method"])
+
+    async def _content(self, exchange: _Exchange, route: Route, receive: Receive) -> bytes:
+        """Read the body, check it and return what is passed on."""
+        kind = exchange.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
+            raise RefusedError(415, "content_type", "The body is not declared as application/json. Do so.", closes=True)
+        length = exchange.headers.get(b"content-length")
+        body.check_length(length.decode("latin-1") if length else None, self._settings)
+        content = self._bodies.checked(route, await body.read(receive, self._settings), exchange.budget)
+        if route is CHAT:
+            if content.get("stream"):
+                # The number of tokens is in the last piece, which the client gets only if it asked for it.
+                options = content.setdefault("stream_options", {})
+                exchange.response.hides_usage = not options.get("include_usage")
+                options["include_usage"] = True
+            if self._keys is not None:
+                # Without a salt, the time of an answer tells whether another key has sent the same prompt.
+                content["cache_salt"] = hashlib.sha256(exchange.key.encode()).hexdigest()[:32]
+        # Written again, so that vLLM reads what was checked: JSON can have a name twice.
+        return orjson.dumps(content)
+
+    async def _pass(self, exchange: _Exchange, receive: Receive, content: bytes | None) -> None:
+        """Call the application with the checked body."""
+        drop = (b"x-request-id", b"content-length", b"transfer-encoding") if content is not None else (b"x-request-id",)
+        headers = [(name, value) for name, value in exchange.scope["headers"] if name not in drop]
+        headers.append((b"x-request-id", exchange.id.encode()))
+        if content is not None:
+            headers.append((b"content-length", str(len(content)).encode()))
+        CURRENT.set(exchange.budget)
+        await self._app({**exchange.scope, "headers": headers}, _replayed(content, receive), exchange.response.send)
+
+    def _finish(self, exchange: _Exchange) -> None:
+        """Count the request and write its line to the log."""
+        response, status = exchange.response, exchange.response.status or LEFT
+        if not exchange.reason and status >= 400 and status != LEFT:
+            exchange.reason = REASONS.get(status, "server" if status >= 500 else "request")
+        if exchange.reason:
+            REFUSALS.labels(exchange.reason).inc()
+        for kind, number in response.tokens.items():
+            TOKENS.labels(exchange.key, kind).inc(number)
+        path = exchange.scope["path"]
+        entry: dict[str, Any] = {
+            "request_id": exchange.id,
+            "key": exchange.key or None,
+            "route": path if path in ROUTES else UNKNOWN_ROUTE,
+            "status": status,
+            "reason": exchange.reason or None,
+            "seconds": round(time.perf_counter() - exchange.began, 4),
+            "prompt_tokens": response.tokens.get("prompt"),
+            "completion_tokens": response.tokens.get("completion"),
+            "images": exchange.budget.count,
+            "image_bytes": exchange.budget.bytes,
+        }
+        with contextlib.suppress(TypeError):
+            self._log.write(entry)
+
+
+def _replayed(content: bytes | None, receive: Receive) -> Receive:
+    """Return a channel that has a body that was read, and then what the client sends."""
+    if content is None:
+        return receive
+    waiting: list[bytes] = [content]
+
+    async def replay() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return replay
