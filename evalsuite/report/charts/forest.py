@@ -37,9 +37,9 @@ def forest(rows: list[dict[str, Any]], title: str) -> Chart | None:
             tooltip=[alt.Tooltip(f"{name}:N") for name in ("name", "interval", "questions", "verdict")],
         ),
         # The name stands above its line, so that a phone shows both. Its edge keeps the lines of the plot out of it.
-        base.mark_text(align="left", dy=-LINE, fontSize=12, aria=False, stroke="white", strokeWidth=4).encode(
-            x=alt.value(2), text="label:N"
-        ),
+        base.mark_text(
+            align="left", dy=-LINE, fontSize=12, aria=False, color="white", stroke="white", strokeWidth=4
+        ).encode(x=alt.value(2), text="label:N"),
         base.mark_text(align="left", dy=-LINE, fontSize=12, aria=False, color="#1d2a26").encode(
             x=alt.value(2), text="label:N"
         ),

@@ -161,7 +161,7 @@ def _cells(group: str, color: alt.Color, names: alt.Scale) -> Block:
         base.mark_point(shape=HATCH, size=CELL_HEIGHT**2, strokeWidth=0.8, strokeOpacity=0.6, filled=False, aria=False)
         .encode(tooltip=tooltip, stroke=alt.Stroke("line:N", scale=None))
         .transform_filter("datum.hatched"),
-        base.mark_text(fontSize=11, stroke="white", strokeWidth=3, strokeOpacity=0.9, aria=False)
+        base.mark_text(fontSize=11, color="white", stroke="white", strokeWidth=3, strokeOpacity=0.9, aria=False)
         .encode(text="label:N", tooltip=tooltip)
         .transform_filter("datum.hatched"),
         base.mark_text(fontSize=11, cursor="pointer", aria=False).encode(

@@ -68,4 +68,6 @@ def _inline(svg: str, title: str) -> str:
     text = _ID.sub(lambda found: f"{found[1]}{prefix}-", text)
     # The table has the same links. A reader with a keyboard does not step through hundreds of cells.
     text = _LINK.sub('<a tabindex="-1" href="#', text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(title)}" ', 1)
+    # The parts of an image cannot be reached, and links have to be.
+    role = "group" if "<a " in text else "img"
+    return text.replace("<svg ", f'<svg role="{role}" aria-label="{html.escape(title)}" ', 1)
