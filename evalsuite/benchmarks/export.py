@@ -56,6 +56,11 @@ class Item:
         """Name of the lighteval task."""
         return f"{NAME}_{self.split}_{self.question.question_type}_{self.condition}:{self.question.language}"
 
+    def prompt(self, *, letters: bool) -> str:
+        """Return the text that is asked, with lettered options if the question has options and `letters` is set."""
+        text, choices = self.question.question, self.question.choices
+        return lettered(text, choices) if letters and choices else text
+
 
 def items(
     export: Export, split: str, languages: Iterable[str], *, max_questions: int, seed: int, gray: Path

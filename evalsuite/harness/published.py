@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evalsuite.benchmarks import prompts
 from evalsuite.benchmarks.base import Benchmark, Score
 from evalsuite.harness import cost, examples, pipeline, submission
 from evalsuite.harness.comparison import require_equal
@@ -254,6 +255,9 @@ def _results(run: PublishedRun, answers: list[dict[str, Any]], *, dropped: dict[
         "reference_errors": sum(answer["reference"] is None for answer in answers) if benchmark.has_reference else 0,
         "figures": _figures(benchmark, answers),
         "prompt": answers[0]["prompt"] if answers else "",
+        "prompts": prompts.examples(
+            (f"{benchmark.name}:{item.task}", benchmark.prompt(item.row)) for item in run.questions.items
+        ),
         "unverified": [*benchmark.unverified, *_unpinned(run)],
         "deviations": list(benchmark.deviations),
         "anchors": [

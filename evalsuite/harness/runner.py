@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from evalsuite.benchmarks import export as benchmark
+from evalsuite.benchmarks import prompts
 from evalsuite.benchmarks.export import Item
 from evalsuite.harness import cost, pipeline
 from evalsuite.harness.comparison import require_equal
@@ -139,7 +140,13 @@ def evaluate(config: EvalConfig, folder: Path, reporter: Reporter) -> dict[str, 
         pq.write_table(pa.Table.from_pylist(answers), temporary)
     examples.write(answers, config.export, folder)
     outcome = {"missing": missing, "endings": endings(answers), "asked": len(items), "cost": cost.read(folder)}
-    return _results(config, answers) | outcome
+    return _results(config, answers) | outcome | {"prompts": _prompts(config, items)}
+
+
+def _prompts(config: EvalConfig, items: list[Item]) -> list[dict[str, Any]]:
+    """Return an example of the prompt of each task, and the hash of all of them. Controls have the same prompts."""
+    letters = config.choose_by == benchmark.LETTER
+    return prompts.examples((item.task, item.prompt(letters=letters)) for item in items if item.condition == "image")
 
 
 def chosen_items(config: EvalConfig, gray: Path) -> list[Item]:

@@ -15,7 +15,7 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
 from lighteval.tasks.requests import Doc, SamplingMethod
 
-from evalsuite.benchmarks.export import LETTER, LIKELIHOOD, Item, lettered
+from evalsuite.benchmarks.export import LETTER, LIKELIHOOD, Item
 from evalsuite.benchmarks.rotation import LETTERS
 from evalsuite.metrics.choice import chosen_letter
 from evalsuite.metrics.exact_match import exact_match
@@ -138,7 +138,7 @@ def line(item: Item, *, letters: bool) -> dict[str, Any]:
     return {
         "item": item.key,
         "question_type": item.question.question_type,
-        "question": lettered(item.question.question, item.question.choices) if letters else item.question.question,
+        "question": item.prompt(letters=letters),
         "answer": item.question.answer,
         "answers": list(item.question.answers),
         "choices": list(item.question.choices),

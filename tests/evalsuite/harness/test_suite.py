@@ -157,7 +157,9 @@ def test_every_benchmark_asks_its_data_set(tmp_path, data):
     for part in found.values():
         languages = [row for row in part["figures"] if row["group"] != "*"]
         assert part["questions"] == sum(row["n"] for row in languages) > 0
-        assert part["prompt"] and part["data"]["read"]
+        assert part["prompt"] == part["prompts"][0]["example"] and part["data"]["read"]
+        assert {row["task"].partition(":")[0] for row in part["prompts"]} == {part["name"]}
+        assert sum(row["n"] for row in part["prompts"]) == part["asked"]
     assert found["cvqa"]["dropped"] == {"no label in the data": 1}
     (answer, *_) = read_answers(tmp_path / "benchmarks/cvqa/answers.parquet", PUBLISHED_COLUMNS)
     assert answer["choices"][1] == "akpu" and answer["right"] == ["D", "garri"]
@@ -213,6 +215,8 @@ def test_endpoint_without_likelihoods_is_asked_for_letters(tmp_path, data, monke
     monkeypatch.setattr(Endpoint, "has_likelihoods", False)
     results = evaluate(tmp_path / "run", data, export=tiny.write_export(tmp_path / "export"), names=())
     assert results["choose_by"] == "letter"
+    examples = {row["task"]: row["example"] for row in results["prompts"]}
+    assert "\nA. " in examples["export_test_choice_image:en"] and "\nA. " not in examples["export_test_open_image:en"]
     rows = rows_of(tmp_path / "run", question_type="choice", condition="image")
     assert len(rows) > 8
     for row in rows:
