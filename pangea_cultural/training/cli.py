@@ -9,7 +9,9 @@ from pangea_cultural.cli.output import print_json
 from pangea_cultural.workspace import Workspace
 
 if TYPE_CHECKING:
+    from pangea_cultural.training.estimate.hours import Devices
     from pangea_cultural.training.recipe import Recipe
+    from pangea_cultural.utils.console import Reporter
 
 
 @click.command()
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="With --dry-run: sustained TFLOP/s per device. Default: 350.",
 )
+@click.option(
+    "--bandwidth",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --dry-run: GB/s that a device receives from the others. Default: 300.",
+)
 @json_option
 @quiet_option
 def train(
@@ -46,6 +53,7 @@ def train(
     dry_run: bool,
     devices: int | None,
     tflops: float | None,
+    bandwidth: float | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -64,27 +72,23 @@ def train(
     from pangea_cultural.training.recipe import RECIPES, Recipe
     from pangea_cultural.utils.console import Reporter
 
-    if not dry_run and (devices or tflops):
-        raise click.UsageError("--devices and --tflops need --dry-run. Add it, or remove them.")
+    if not dry_run and (devices or tflops or bandwidth):
+        raise click.UsageError("--devices, --tflops and --bandwidth need --dry-run. Add it, or remove them.")
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     path = config.find("recipe", recipe, RECIPES)
     loaded = config.load(Recipe, path, overrides=overrides).with_steps(steps).with_data(data)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if dry_run:
-        _dry_run(loaded, workspace, devices, tflops, as_json=as_json, quiet=quiet)
-        return
-    from pangea_cultural.training.loop.run import run
-    from pangea_cultural.training.loop.stop_signals import Stopped
+        from pangea_cultural.training.estimate.hours import Devices
 
+        num_devices = devices or int(os.environ.get("WORLD_SIZE", "1"))
+        _dry_run(loaded, workspace, Devices(num_devices, tflops, bandwidth), as_json=as_json, quiet=quiet)
+        return
     # Under torchrun only the first process prints.
     is_main = int(os.environ.get("RANK", "0")) == 0
     workspace.create()
-    try:
-        record = run(loaded, workspace, Reporter(quiet=quiet or not is_main), restart=not resume, overwrite=overwrite)
-    except Stopped as stopped:
-        if is_main:
-            click.echo(str(stopped), err=True)
-        raise
+    reporter = Reporter(quiet=quiet or not is_main)
+    record = _run(loaded, workspace, reporter, restart=not resume, overwrite=overwrite, is_main=is_main)
     if not is_main:
         return
     if as_json:
@@ -94,20 +98,30 @@ def train(
     click.echo(f"Checkpoint: {workspace.checkpoints / loaded.name} ({seconds:.0f} s of training)")
 
 
-def _dry_run(
-    recipe: "Recipe", workspace: Workspace, devices: int | None, tflops: float | None, *, as_json: bool, quiet: bool
-) -> None:
-    """Print the estimate of a recipe."""
-    import os
+def _run(
+    recipe: "Recipe", workspace: Workspace, reporter: "Reporter", *, restart: bool, overwrite: bool, is_main: bool
+) -> dict[str, Any]:
+    """Train, and return the record. A signal ends the command with its exit code."""
+    from pangea_cultural.training.loop.run import run
+    from pangea_cultural.training.loop.stop_signals import Stopped
 
+    try:
+        return run(recipe, workspace, reporter, restart=restart, overwrite=overwrite)
+    except Stopped as stopped:
+        if is_main:
+            click.echo(str(stopped), err=True)
+        raise
+
+
+def _dry_run(recipe: "Recipe", workspace: Workspace, devices: "Devices", *, as_json: bool, quiet: bool) -> None:
+    """Print the estimate of a recipe."""
     from rich.console import Console
 
     from pangea_cultural.training.estimate import tables
-    from pangea_cultural.training.estimate.dry_run import Devices, dry_run
+    from pangea_cultural.training.estimate.dry_run import dry_run
     from pangea_cultural.utils.console import Reporter
 
-    num_devices = devices or int(os.environ.get("WORLD_SIZE", "1"))
-    result = dry_run(recipe, workspace.root, Devices(num_devices, tflops), Reporter(quiet=quiet))
+    result = dry_run(recipe, workspace.root, devices, Reporter(quiet=quiet))
     if as_json:
         print_json(result)
     else:

@@ -120,6 +120,10 @@ class Batch(config.Config):
     """Questions per optimizer step, over all processes; images for the objective `contrastive`."""
     max_questions_per_image: int = Field(default=8, ge=1)
     """Maximum number of questions about an image in one step; the others come in other steps."""
+    image_multiple: int = Field(default=1, ge=1)
+    """The number of images in a step is a multiple of this. Set it to the number of devices, so that all have equally
+    many: an image is not divided. The questions of a step then vary more around `global_batch_size`. A conversation
+    without an image counts as one."""
     packing: Literal["shared", "rows"] = "shared"
     """`shared`: questions share their image, and rows are filled. `rows`: one row per question. The loss is the same;
     `shared` is faster."""

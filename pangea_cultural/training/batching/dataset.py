@@ -2,34 +2,15 @@
 
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
+from pangea_cultural.training.batching.layout import BatchLayout
 from pangea_cultural.training.batching.mixture import Schedule
-from pangea_cultural.training.batching.packing import Lengths, PackedRow, Packing, Segment, distribute, pack_rows
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.data.types import Group
-
-
-@dataclass(frozen=True)
-class BatchLayout:
-    """Layout of a step: rows, and their distribution to processes.
-
-    Args:
-        packing: packing method.
-        max_length: tokens per row.
-        per_device_batch_size: rows per forward pass.
-        processes: number of training processes.
-        rank: index of this process.
-    """
-
-    packing: Packing
-    max_length: int
-    per_device_batch_size: int
-    processes: int = 1
-    rank: int = 0
 
 
 class StepDataset(Dataset):
@@ -48,12 +29,14 @@ class StepDataset(Dataset):
         lengths: Sequence[Lengths],
         layout: BatchLayout,
         collator: Callable[..., dict[str, Any]],
+        rank: int = 0,
     ) -> None:
         self._schedule = schedule
         self._corpora = corpora
         self._lengths = lengths
         self._layout = layout
         self._collator = collator
+        self._rank = rank
 
     def __len__(self) -> int:
         return self._schedule.num_steps
@@ -66,22 +49,24 @@ class StepDataset(Dataset):
             raise RuntimeError(f"Step {index + 1} has fewer texts than were measured.") from error
 
     def _step(self, index: int) -> dict[str, Any]:
-        layout = self._layout
-        rows = self.rows(index)
-        batches = distribute(rows, processes=layout.processes, per_device_batch_size=layout.per_device_batch_size)
+        batches = self._batches(index)
         skipped: list[list[str]] = []
         ids: list[str] = []
         micro_batches = []
-        for batch in batches[layout.rank]:
+        for batch in batches[self._rank]:
             groups = [[self._group(segment) for segment in row] for row in batch]
             ids += [c.id for row in groups for group in row for c in group.conversations]
             micro_batches.append(self._collator(batch, groups, skipped))
+        rows = [row for device in batches for batch in device for row in batch]
         return {"micro_batches": micro_batches, "ids": ids, "skipped": skipped, **counts(rows, self._lengths)}
+
+    def _batches(self, index: int) -> list[list[list[PackedRow]]]:
+        """Return the micro-batches of a step, of each process."""
+        return self._layout.batches(self._schedule.step(index), self._lengths)
 
     def rows(self, index: int) -> list[PackedRow]:
         """Return all rows of a step, of all processes."""
-        chunks = self._schedule.step(index)
-        return pack_rows(chunks, self._lengths, packing=self._layout.packing, max_length=self._layout.max_length)
+        return [row for device in self._batches(index) for batch in device for row in batch]
 
     def _group(self, segment: Segment) -> Group:
         chunk = segment.chunk

@@ -85,6 +85,7 @@ def build_schedule(
     seed: str,
     steps: int | None,
     epochs: int | None,
+    image_multiple: int = 1,
 ) -> Schedule:
     """Return a schedule. Equal arguments give equal schedules.
 
@@ -99,9 +100,10 @@ def build_schedule(
         seed: seed of the random numbers, any text.
         steps: number of steps, with questions sampled by weight; None if `epochs` is given.
         epochs: number of epochs, with each source's count of questions; None if `steps` is given.
+        image_multiple: the number of chunks in a step is a multiple of this, except for the last step.
 
     Raises:
-        UserError: a source with a share has no usable question.
+        UserError: a source with a share has no usable question, or a step would have no image.
     """
     max_questions = min(max_questions_per_image, global_batch_size)
     quotas = _quotas(sources, global_batch_size, steps, epochs)
@@ -118,8 +120,29 @@ def build_schedule(
     merged = _concatenate(parts).reordered(order)
     step_of_chunk = merged.starts[:-1] // global_batch_size
     step_starts = np.searchsorted(step_of_chunk, np.arange(step_of_chunk[-1] + 2))
+    if image_multiple > 1:
+        step_starts = _rounded(step_starts, image_multiple)
     groups, conversations = merged.groups.astype(np.int32), merged.conversations.astype(np.int32)
     return Schedule(source_numbers[order], groups, merged.starts, conversations, step_starts)
+
+
+def _rounded(step_starts: np.ndarray, image_multiple: int) -> np.ndarray:
+    """Return the starts of steps near those given, as multiples, so that no step is empty.
+
+    Raises:
+        UserError: there are fewer than `image_multiple` chunks for each step.
+    """
+    end, steps = step_starts[-1], np.arange(len(step_starts) - 1)
+    last = (end - 1) // image_multiple
+    if last < steps[-1]:
+        raise UserError(
+            f"A step has {end / len(steps):.1f} images on average, too few for image_multiple = {image_multiple}. "
+            "Lower it, or raise global_batch_size."
+        )
+    nearest = (step_starts[:-1] + image_multiple // 2) // image_multiple
+    # Where steps have few chunks, later ones follow at least one multiple apart, and the last ones end in time.
+    apart = np.maximum.accumulate(nearest - steps) + steps
+    return np.append(np.minimum(apart, last - steps[::-1]) * image_multiple, end)
 
 
 def passes(

@@ -66,13 +66,13 @@ def pack_rows(
         packing: packing method.
         max_length: tokens per row. No conversation with its prefix may be longer.
     """
-    segments = [segment for chunk in chunks for segment in _segments(chunk, lengths[chunk.source], packing, max_length)]
-    segments.sort(key=lambda segment: -segment.length)
+    pieces = [segment for chunk in chunks for segment in segments(chunk, lengths[chunk.source], packing, max_length)]
+    pieces.sort(key=lambda segment: -segment.length)
     if packing == "rows":
-        return [[segment] for segment in segments]
+        return [[segment] for segment in pieces]
     rows: list[PackedRow] = []
     free_space: list[tuple[int, int]] = []  # (free tokens, index of the row), sorted
-    for segment in segments:
+    for segment in pieces:
         fit = bisect.bisect_left(free_space, (segment.length, -1))
         free, index = free_space.pop(fit) if fit < len(free_space) else (max_length, len(rows))
         if index == len(rows):
@@ -87,7 +87,8 @@ def row_length(row: PackedRow) -> int:
     return sum(segment.length for segment in row)
 
 
-def _segments(chunk: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
+def segments(chunk: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
+    """Yield the segments of a chunk: one, unless it is longer than a row or has a row per conversation."""
     prefix = int(lengths.prefix[chunk.group])
     tokens = lengths.conversations[lengths.starts[chunk.group] + chunk.conversations].tolist()
     start, length = 0, prefix

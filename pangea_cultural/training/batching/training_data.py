@@ -13,11 +13,13 @@ from transformers import LlavaNextProcessor
 from pangea_cultural.dataset import withdrawal
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import lengths, mixture
+from pangea_cultural.training.batching.balance import Devices
 from pangea_cultural.training.batching.chat_template import ChatTemplate
-from pangea_cultural.training.batching.dataset import BatchLayout, StepDataset
+from pangea_cultural.training.batching.dataset import StepDataset
 from pangea_cultural.training.batching.image_sizes import FrozenSizes
 from pangea_cultural.training.batching.images import ImageTokenCounter
 from pangea_cultural.training.batching.inputs import TrainingInputs
+from pangea_cultural.training.batching.layout import BatchLayout
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
 from pangea_cultural.training.batching.packing import Lengths
@@ -166,25 +168,37 @@ class TrainingData:
             self.source_questions(stage) if questions is None else questions,
             global_batch_size=stage.batch.global_batch_size,
             max_questions_per_image=stage.batch.max_questions_per_image,
+            image_multiple=stage.batch.image_multiple,
             seed=f"{self.recipe.seed} {stage.name}",
             steps=stage.steps,
             epochs=stage.epochs,
         )
 
     def step_dataset(
-        self, stage: Stage, collator: Callable[..., dict[str, Any]], *, processes: int, rank: int
+        self,
+        stage: Stage,
+        collator: Callable[..., dict[str, Any]],
+        *,
+        processes: int,
+        rank: int,
+        pair_work: float = 0.0,
     ) -> StepDataset:
-        """Return the steps of a stage as one process sees them."""
+        """Return the steps of a stage as one process sees them; `pair_work` is that of `layout.pair_work`."""
         if stage.objective == "contrastive":
             # Captions are labels, not text: every image is a row of one token.
             source_lengths = [_one_token_each(corpus.num_groups) for corpus in self.corpora]
-            layout = BatchLayout("rows", 1, stage.memory.per_device_batch_size, processes, rank)
         else:
             source_lengths = [measured.lengths for measured in self.measured]
-            layout = BatchLayout(
-                stage.batch.packing, stage.batch.max_length, stage.memory.per_device_batch_size, processes, rank
-            )
-        return StepDataset(self.schedule(stage), self.corpora, source_lengths, layout, collator)
+        layout = stage_layout(stage, processes, pair_work)
+        return StepDataset(self.schedule(stage), self.corpora, source_lengths, layout, collator, rank)
+
+
+def stage_layout(stage: Stage, devices: int, pair_work: float) -> BatchLayout:
+    """Return the layout of a stage's steps on a number of devices."""
+    all_devices = Devices(devices, stage.memory.per_device_batch_size, pair_work)
+    if stage.objective == "contrastive":
+        return BatchLayout("rows", 1, all_devices)
+    return BatchLayout(stage.batch.packing, stage.batch.max_length, all_devices)
 
 
 def stage_passes(questions: list[SourceQuestions], stage: Stage) -> list[float]:

@@ -1,8 +1,9 @@
 """The dry run of a recipe: its data, parameters, steps, memory and time. Nothing is trained or written."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import transformers
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.training_data import TrainingData, count_notes, source_names
 from pangea_cultural.training.estimate.flops import flops
+from pangea_cultural.training.estimate.hours import DEFAULT_GB_PER_S, DEFAULT_TFLOPS, Devices, hours
 from pangea_cultural.training.estimate.inputs import Sources, measure, open_sources
 from pangea_cultural.training.estimate.layout import StageEstimator
 from pangea_cultural.training.estimate.memory import memory
@@ -20,35 +22,13 @@ from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.base_model import require_fit
+from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.workspace import Workspace
 
-DEFAULT_TFLOPS = 350.0
-"""TFLOP/s that an H100 sustains in bfloat16, approximately."""
+NOTED_WAITING = 0.05
+"""Share of the computing time that devices wait, above which a note says so."""
 COUNTED, PARTLY, ASSUMED = "counted", "partly assumed", "assumed"
-
-
-@dataclass(frozen=True)
-class Devices:
-    """Devices of the planned training.
-
-    Args:
-        count: number of devices that train together.
-        tflops: sustained TFLOP/s of one device; None for the default.
-    """
-
-    count: int = 1
-    tflops: float | None = None
-
-    def as_record(self) -> dict[str, Any]:
-        """Return the devices for the result."""
-        basis = "default" if self.tflops is None else "given"
-        return {"count": self.count, "tflops": self.tflops or DEFAULT_TFLOPS, "tflops_basis": basis}
-
-    @property
-    def flops_per_second(self) -> float:
-        """Floating-point operations per second of all devices."""
-        return self.count * (self.tflops or DEFAULT_TFLOPS) * 1e12
 
 
 def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporter) -> dict[str, Any]:
@@ -62,7 +42,8 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
 
     Returns:
         `model`, `devices`, `sources`, `notes`, and for each of `stages` its parameters, steps, workload, memory in
-        bytes, FLOPs and hours. `basis` says for questions, images and texts whether they were counted or assumed.
+        bytes, bytes on disk, FLOPs and hours. `basis` says for questions, images and texts whether they were counted
+        or assumed.
 
     Raises:
         UserError: the recipe does not fit data or model, or the size of one of them is unknown.
@@ -89,6 +70,8 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         "stages": stages,
         "notes": [
             *_device_notes(recipe, devices),
+            *_waiting_notes(recipe, stages, devices),
+            *_disk_notes(stages, Workspace(workspace)),
             *_count_notes(recipe, stages),
             *_data_notes(recipe, workspace, sources, model, estimator.data),
         ],
@@ -111,9 +94,8 @@ def _names(recipe: Recipe, sources: Sources) -> list[str]:
 
 
 def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names: list[str]) -> dict[str, Any]:
-    estimate = estimator.estimate(model.stage)
-    workload = estimate.total
-    operations = flops(model, workload)
+    estimate = estimator.estimate(model.stage, partial(flops, model))
+    workload, sampled = estimate.total, estimate.sampled_steps
     return {
         "stage": model.stage.name,
         "parameters": {part: counts._asdict() for part, counts in model.parameters.items()},
@@ -122,13 +104,19 @@ def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names
         "passes": dict(zip(names, estimate.passes, strict=True)),
         **asdict(workload),
         "saved_tokens": workload.unshared_tokens - workload.tokens,
-        "rows_per_step": estimate.sampled.rows / estimate.sampled_steps,
+        "rows_per_step": estimate.sampled.rows / sampled,
+        "images_per_step": estimate.slowest.images / sampled,
+        "idle_devices": estimate.slowest.idle_devices / sampled,
         "exclusions": estimator.data.exclusions(model.stage),
         "largest_micro_batch": asdict(estimate.step.largest),
         "micro_batches": estimate.step.micro_batches,
         "memory_bytes": memory(model, estimate.step),
-        "flops": operations,
-        "hours": operations / devices.flops_per_second / 3600,
+        "checkpoint_bytes": checkpoint_bytes(model.total.trainable),
+        "disk_bytes": needed_bytes(
+            model.total.trainable, sum(model.total), checkpoints_kept(model.stage, estimate.steps)
+        ),
+        "flops": flops(model, workload),
+        **hours(model, estimate, devices),
     }
 
 
@@ -154,8 +142,40 @@ def _sources(recipe: Recipe, sources: Sources) -> Iterator[dict[str, Any]]:
 def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
     if devices.tflops is None:
         yield f"Hours assume {DEFAULT_TFLOPS:g} TFLOP/s per device, as an H100 in bfloat16. Change it with --tflops."
+    if devices.bandwidth is None and devices.count > 1:
+        yield (
+            f"Communication assumes {DEFAULT_GB_PER_S:g} GB/s per device, as H100s with NVLink and a network card of "
+            "400 Gbit/s each, and no overlap with computing. Change it with --bandwidth."
+        )
     if recipe.parallelism == "fsdp" and devices.count == 1:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
+
+
+def _waiting_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) -> Iterator[str]:
+    """Yield what a step's images mean for the devices: an image is not divided."""
+    for stage, result in zip(recipe.stages, stages, strict=True):
+        waiting = 1 - result["even_hours"] / result["computing_hours"]
+        if devices.count == 1 or waiting < NOTED_WAITING:
+            continue
+        images, multiple = result["images_per_step"], stage.batch.image_multiple
+        advice = "Use fewer devices, or raise global_batch_size."
+        if stage.objective == "sft" and images >= devices.count and multiple % devices.count:
+            advice = f"Set image_multiple = {devices.count}, use fewer devices, or raise global_batch_size."
+        yield (
+            f"Stage {stage.name}: {devices.count} devices wait {waiting:.0%} of the computing time, and "
+            f"{result['idle_devices']:.1f} have no row in a step on average. A step has {images:.1f} images. {advice}"
+        )
+
+
+def _disk_notes(stages: list[dict[str, Any]], workspace: Workspace) -> Iterator[str]:
+    needed = max(stage["disk_bytes"] for stage in stages)
+    folder = next(path for path in (workspace.checkpoints, *workspace.checkpoints.parents) if path.is_dir())
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        yield (
+            f"Training would stop: it needs {needed / 1e9:.0f} GB for checkpoints and the result, but the disk of "
+            f"{workspace.checkpoints} has {free / 1e9:.0f} GB. Free some space, or choose another --workspace."
+        )
 
 
 def _count_notes(recipe: Recipe, stages: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,18 +1,18 @@
 """Layout of a stage: its steps, rows, tokens and images, counted on present data and assumed for missing data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import packing
+from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.lengths import MeasuredSource
-from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
-from pangea_cultural.training.batching.packing import Lengths, Segment
-from pangea_cultural.training.batching.training_data import TrainingData, stage_passes
+from pangea_cultural.training.batching.mixture import QuestionChunk, Schedule, SourceQuestions
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, segments
+from pangea_cultural.training.batching.training_data import TrainingData, stage_layout, stage_passes
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.estimate.inputs import (
@@ -23,11 +23,12 @@ from pangea_cultural.training.estimate.inputs import (
     target_tokens,
 )
 from pangea_cultural.training.estimate.meta_model import MetaModel
-from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape, Workload
+from pangea_cultural.training.estimate.workload import DeviceWork, MicroBatchShape, StepShape, Workload
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.utils.images import read_size
 from pangea_cultural.utils.sampling import evenly_spaced
 
+Cost = Callable[[Workload], float]
 MAX_SAMPLED_STEPS = 500
 """Most steps whose rows are laid out. Their workload is scaled to all steps."""
 
@@ -42,6 +43,7 @@ class StageEstimate:
         sampled_steps: steps whose rows were laid out.
         sampled: the workload of these steps.
         step: shape of the largest of these steps.
+        slowest: work on the devices in these steps.
         passes: how often a question of each source is trained, on average; present sources first.
     """
 
@@ -50,12 +52,27 @@ class StageEstimate:
     sampled_steps: int
     sampled: Workload
     step: StepShape
+    slowest: DeviceWork
     passes: list[float]
 
     @property
     def total(self) -> Workload:
         """The workload of all steps."""
         return self.sampled.scaled_to(self.questions)
+
+
+class StageSchedule(NamedTuple):
+    """Steps of a stage, or of a part of it."""
+
+    schedule: Schedule
+    lengths: list[Lengths]
+    """Lengths of the sources, present ones first."""
+    questions: int
+    """Approximate number of questions of the whole stage."""
+    is_whole: bool
+    """Whether all groups are in the schedule."""
+    passes: list[float]
+    """Passes over each source."""
 
 
 class GroupContents(NamedTuple):
@@ -83,13 +100,41 @@ class StageEstimator:
         self._devices = devices
         self._contents = cache(self._read_contents)
 
-    def estimate(self, stage: Stage) -> StageEstimate:
-        """Estimate a stage.
+    def estimate(self, stage: Stage, cost: Cost) -> StageEstimate:
+        """Estimate a stage; `cost` returns the operations of a workload.
+
+        Raises:
+            UserError: no question is usable, no image has a name, or an assumed question is longer than a row.
+        """
+        planned = self.schedule(stage)
+        schedule, batch_size = planned.schedule, stage.batch.global_batch_size
+        steps, questions = -(-planned.questions // batch_size), planned.questions
+        if planned.is_whole:
+            steps, questions = schedule.num_steps, schedule.num_questions
+        if stage.objective == "contrastive":
+            sampled = Workload(**dict.fromkeys(("rows", "questions", "images", "tiles"), schedule.num_questions))
+            per_device, per_pass = -(-batch_size // self._devices), stage.memory.per_device_batch_size
+            tiles = min(per_device, per_pass)  # each image is a row of its overview tile, without text
+            step = StepShape(MicroBatchShape(tiles, 0, 0, tiles), -(-per_device // per_pass), self._devices)
+            slowest = DeviceWork(
+                schedule.num_steps * cost(Workload(rows=per_device, images=per_device, tiles=per_device)),
+                cost(sampled),
+                schedule.num_steps * step.micro_batches,
+                schedule.num_steps * max(0, self._devices - batch_size),
+                schedule.num_questions,
+            )
+            return StageEstimate(steps, questions, schedule.num_steps, sampled, step, slowest, planned.passes)
+        chosen = evenly_spaced(schedule.num_steps, MAX_SAMPLED_STEPS)
+        sampled, step, slowest = self._lay_out(stage, schedule, chosen, planned.lengths, cost)
+        return StageEstimate(steps, questions, len(chosen), sampled, step, slowest, planned.passes)
+
+    def schedule(self, stage: Stage) -> StageSchedule:
+        """Return the schedule of a stage.
 
         Missing data is not laid out in full: one group in `every` is taken from all sources, and as many fewer steps.
 
         Raises:
-            UserError: no question is usable, no image has a name, or an assumed question is longer than a row.
+            UserError: as `estimate`.
         """
         present = self.data.source_questions(stage)
         questions, batch_size = self._num_questions(present, stage), stage.batch.global_batch_size
@@ -104,20 +149,13 @@ class StageEstimator:
                 "Add questions of property `label`."
             )
         shorter = stage.model_copy(update={"steps": stage.steps and max(1, stage.steps // every)})
-        schedule, passes = self.data.schedule(shorter, usable), stage_passes(usable, shorter)
-        steps = -(-questions // batch_size)
-        if every == 1:
-            steps, questions = schedule.num_steps, schedule.num_questions
-        if stage.objective == "contrastive":
-            sampled = Workload(**dict.fromkeys(("rows", "questions", "images", "tiles"), schedule.num_questions))
-            per_device, per_pass = -(-batch_size // self._devices), stage.memory.per_device_batch_size
-            tiles = min(per_device, per_pass)  # each image is a row of its overview tile, without text
-            step = StepShape(MicroBatchShape(tiles, 0, 0, tiles), -(-per_device // per_pass), self._devices)
-            return StageEstimate(steps, questions, schedule.num_steps, sampled, step, passes)
-        chosen = evenly_spaced(schedule.num_steps, MAX_SAMPLED_STEPS)
-        all_lengths = [*(source.lengths for source in self.data.measured), *assumed]
-        sampled, step = self._lay_out(stage, schedule, chosen, all_lengths)
-        return StageEstimate(steps, questions, len(chosen), sampled, step, passes)
+        return StageSchedule(
+            self.data.schedule(shorter, usable),
+            [*(source.lengths for source in self.data.measured), *assumed],
+            questions,
+            every == 1,
+            stage_passes(usable, shorter),
+        )
 
     def _num_questions(self, present: list[SourceQuestions], stage: Stage) -> int:
         """Return the approximate number of questions of a stage."""
@@ -139,22 +177,28 @@ class StageEstimator:
         return lengths
 
     def _lay_out(
-        self, stage: Stage, schedule: Schedule, chosen: np.ndarray, lengths: Sequence[Lengths]
-    ) -> tuple[Workload, StepShape]:
-        """Return the workload of the chosen steps, and the largest of them."""
+        self, stage: Stage, schedule: Schedule, chosen: np.ndarray, lengths: Sequence[Lengths], cost: Cost
+    ) -> tuple[Workload, StepShape, DeviceWork]:
+        """Return the workload of the chosen steps, the largest of them, and the work on the devices."""
         workload, largest, micro_batches = Workload(), MicroBatchShape(0, 0, 0, 0), 0
-        batch = stage.batch
+        slowest = DeviceWork()
+        layout = stage_layout(stage, self._devices, pair_work(self._model.model.config.text_config))
         for number in chosen:
-            rows = packing.pack_rows(schedule.step(number), lengths, packing=batch.packing, max_length=batch.max_length)
-            workloads = [sum((self._workload(segment, lengths) for segment in row), Workload(rows=1)) for row in rows]
-            devices = packing.distribute(
-                workloads, processes=self._devices, per_device_batch_size=stage.memory.per_device_batch_size
-            )
-            shapes = [_shape(rows) for device in devices for rows in device if rows]
+            chunks = schedule.step(number)
+            devices = [
+                [[self._row_workload(row, lengths) for row in batch] for batch in device]
+                for device in layout.batches(chunks, lengths)
+            ]
+            shapes = [_shape(batch) for device in devices for batch in device if batch]
             largest = max([largest, *shapes], key=lambda shape: shape.tokens)
             micro_batches = max(micro_batches, len(devices[0]))
-            workload = sum(workloads, workload)
-        return workload, StepShape(largest, micro_batches, self._devices)
+            workload = sum((row for device in devices for batch in device for row in batch), workload)
+            even = sum(cost(self._workload(part, lengths)) for part in _unbalanced(chunks, lengths, stage))
+            slowest += _device_work(devices, len(chunks), cost) + DeviceWork(even=even)
+        return workload, StepShape(largest, micro_batches, self._devices), slowest
+
+    def _row_workload(self, row: PackedRow, lengths: Sequence[Lengths]) -> Workload:
+        return sum((self._workload(segment, lengths) for segment in row), Workload(rows=1))
 
     def _workload(self, segment: Segment, all_lengths: Sequence[Lengths]) -> Workload:
         source, group = segment.chunk.source, segment.chunk.group
@@ -213,6 +257,24 @@ def _assumed_questions(source: Source, lengths: Lengths, stage: Stage, every: in
         return SourceQuestions(np.arange(groups + 1), np.full(groups, has_names), weight)
     count = None if source.count is None else -(-source.count // every)
     return SourceQuestions(lengths.starts, np.ones(len(lengths.conversations), bool), source.share, count)
+
+
+def _unbalanced(chunks: Sequence[QuestionChunk], lengths: Sequence[Lengths], stage: Stage) -> Iterator[Segment]:
+    """Yield the segments of a step on one device."""
+    for chunk in chunks:
+        yield from segments(chunk, lengths[chunk.source], stage.batch.packing, stage.batch.max_length)
+
+
+def _device_work(devices: list[list[list[Workload]]], images: int, cost: Cost) -> DeviceWork:
+    """Return the work of one step: in each micro-batch, of the device with the most."""
+    operations = sum(max(map(_padded_cost(cost), batches)) for batches in zip(*devices, strict=True))
+    idle = sum(not any(device) for device in devices)
+    return DeviceWork(operations, 0.0, len(devices[0]), idle, images)
+
+
+def _padded_cost(cost: Cost) -> Callable[[Sequence[Workload]], float]:
+    """Return the cost of a micro-batch, whose rows are padded to the longest."""
+    return lambda rows: cost(replace(sum(rows, Workload()), tokens=_shape(rows).tokens)) if rows else 0.0
 
 
 def _shape(rows: Sequence[Workload]) -> MicroBatchShape:

@@ -66,7 +66,7 @@ class StageModel:
         """Return whether parameters of `part` are trainable, not counting its adapters."""
         return bool(self.parameters[part].trainable)
 
-    @property
+    @cached_property
     def num_decoder_parameters(self) -> int:
         """Parameters of the language model without its embeddings: each token passes through them."""
         decoder = self.model.model.language_model

@@ -15,7 +15,7 @@ def show(result: dict[str, Any], console: Console) -> None:
     """Print the result of a dry run."""
     console.print(f"Model: {result['model']['from']}", highlight=False, markup=False)
     stages = result["stages"]
-    for part in (_sources(result["sources"]), _parameters(stages), _steps(result), _memory(stages)):
+    for part in (_sources(result["sources"]), _parameters(stages), _steps(result), _memory(stages), _disk(stages)):
         console.print(part)
     for note in result["notes"]:
         console.print(f"- {note}", highlight=False, markup=False, soft_wrap=True)
@@ -40,6 +40,7 @@ def _parameters(stages: Stages) -> Table:
 def _steps(result: dict[str, Any]) -> Table:
     stages, basis, devices = result["stages"], result["basis"], result["devices"]
     speed = f"at {devices['tflops']:g} TFLOP/s each ({devices['tflops_basis']})"
+    bandwidth = f"at {devices['gb_per_s']:g} GB/s each ({devices['gb_per_s_basis']})"
     rows = [
         ["steps", *_each(stages, "steps"), basis["questions"]],
         ["  sampled for the figures below", *_each(stages, "sampled_steps"), ""],
@@ -47,10 +48,14 @@ def _steps(result: dict[str, Any]) -> Table:
         *([f"  passes over {name}", *[stage["passes"][name] for stage in stages], ""] for name in stages[0]["passes"]),
         ["images shown", *_each(stages, "images"), basis["images"]],
         ["rows per step", *_each(stages, "rows_per_step"), basis["texts"]],
+        ["micro-batches per step, at most", *_each(stages, "micro_batches"), ""],
         ["tokens", *_each(stages, "tokens"), basis["texts"]],
         ["  of images", *_each(stages, "image_tokens"), basis["images"]],
         ["  saved by sharing images", *_each(stages, "saved_tokens"), basis["texts"]],
-        [f"hours on {devices['count']} device(s)", *_each(stages, "hours"), speed],
+        [f"hours on {devices['count']} device(s)", *_each(stages, "hours"), ""],
+        ["  of computing, on the slowest", *_each(stages, "computing_hours"), speed],
+        ["  without waiting", *_each(stages, "even_hours"), ""],
+        ["  of communication", *_each(stages, "communication_hours"), bandwidth if devices["count"] > 1 else ""],
     ]
     return table("Steps", ["", *_each(stages, "stage"), "basis"], rows)
 
@@ -58,6 +63,14 @@ def _steps(result: dict[str, Any]) -> Table:
 def _memory(stages: Stages) -> Table:
     rows = [[part, *[stage["memory_bytes"][part] / GB for stage in stages]] for part in stages[0]["memory_bytes"]]
     return table("Estimated memory", ["GB per device", *_each(stages, "stage")], rows)
+
+
+def _disk(stages: Stages) -> Table:
+    rows = [
+        ["a checkpoint", *[stage["checkpoint_bytes"] / GB for stage in stages]],
+        ["checkpoints, weights and result", *[stage["disk_bytes"] / GB for stage in stages]],
+    ]
+    return table("Estimated disk", ["GB", *_each(stages, "stage")], rows)
 
 
 def _each(stages: Stages, key: str) -> list[Any]:

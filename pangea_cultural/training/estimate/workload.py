@@ -1,6 +1,7 @@
 """Amounts of training data: of a stage, a micro-batch and a step."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Workload:
     tiles: int = 0
 
     def __add__(self, other: "Workload") -> "Workload":
-        return Workload(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Workload(*(a + b for a, b in zip(_amounts(self), _amounts(other), strict=True)))
 
     def scaled_to(self, questions: int) -> "Workload":
         """Return the workload of `questions` questions of the same kind."""
-        return Workload(*(round(amount * questions / self.questions) for amount in astuple(self)))
+        return Workload(*(round(amount * questions / self.questions) for amount in _amounts(self)))
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,30 @@ class StepShape:
     largest: MicroBatchShape
     micro_batches: int
     devices: int
+
+
+@dataclass(frozen=True)
+class DeviceWork:
+    """Work on the devices in some steps.
+
+    Args:
+        operations: floating-point operations of the slowest device of each micro-batch, summed.
+        even: operations of all devices, without prefixes that are repeated to balance them.
+        micro_batches: micro-batches of a device.
+        idle_devices: devices without a row, summed over the steps.
+        images: images, and conversations without one, of all devices.
+    """
+
+    operations: float = 0.0
+    even: float = 0.0
+    micro_batches: int = 0
+    idle_devices: int = 0
+    images: int = 0
+
+    def __add__(self, other: "DeviceWork") -> "DeviceWork":
+        return DeviceWork(*(a + b for a, b in zip(_amounts(self), _amounts(other), strict=True)))
+
+
+def _amounts(work: Workload | DeviceWork) -> tuple[Any, ...]:
+    """Return the values of the fields. `dataclasses.astuple` would copy them, which takes ten times as long."""
+    return tuple(vars(work).values())

@@ -45,10 +45,14 @@ def run_fingerprint(
         deepspeed: content of the DeepSpeed configuration.
         world_size: number of processes.
     """
+    content = recipe.model_dump(mode="json", exclude=MAY_CHANGE)
+    for stage in content["stages"]:
+        if stage["batch"]["image_multiple"] == 1:
+            del stage["batch"]["image_multiple"]  # runs of earlier versions have no such key
     return {
         "format": FORMAT,
         "processes": world_size,
-        "recipe": recipe.model_dump(mode="json", exclude=MAY_CHANGE),
+        "recipe": content,
         "data": data,
         "base_model": base_model,
         "deepspeed": deepspeed,

@@ -16,6 +16,7 @@ from pangea_cultural.model import build
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.dataset import StepDataset
 from pangea_cultural.training.batching.inputs import TrainingInputs
+from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.arguments import training_arguments
@@ -27,6 +28,7 @@ from pangea_cultural.training.loop.trainer import StageTrainer
 from pangea_cultural.training.loop.validation import Validation, open_validation
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import objectives
+from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.training.setup.objectives import StageSetup
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import atomic_path, leftover_temporaries, read_json, sha256_file, sync, write_json
@@ -100,10 +102,13 @@ def train(
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
     setup = objectives.set_up(stage, context.recipe.seed, data, model, processor)
-    steps = data.step_dataset(stage, setup.collator, processes=processes.world_size, rank=processes.rank)
+    work, world_size = pair_work(model.config.text_config), processes.world_size
+    steps = data.step_dataset(stage, setup.collator, processes=world_size, rank=processes.rank, pair_work=work)
     saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter))
     processes.run_on_main(lambda: _require_space(context, setup, len(steps)))
-    with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar:
+    # From here on processes wait for each other: one that alone ended at once would leave the others waiting.
+    deferred = processes.stop_signals.deferred()
+    with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar, deferred:
         validation = _validation(context, processor, processes)
         trainer = _trainer(context, data, setup, steps, validation)
         trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit, processes))
@@ -112,13 +117,12 @@ def train(
         elif trainer.is_world_process_zero():
             trainer.log_file.truncate(0)
         try:
-            with processes.stop_signals.deferred():
-                trainer.train(resume_from_checkpoint=str(saved) if saved else None)
-                processes.raise_if_stopped()
+            trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         except Exception as error:
-            if explained := _explained(error, context, _checkpoint_bytes(setup)):
+            if explained := _explained(error, context, checkpoint_bytes(_num_trainable(setup))):
                 raise explained from error
             raise
+        processes.raise_if_stopped()
         _require_all_steps(stage, trainer.state.global_step, len(steps))
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
@@ -200,12 +204,8 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
     Raises:
         UserError: it has not.
     """
-    options = context.stage.checkpoint
-    one = _checkpoint_bytes(setup)
-    # A new checkpoint is written before the oldest is removed.
-    kept = min(options.save_total_limit + 1, -(-steps // options.save_steps))
-    new = max(0, kept - len(checkpoints.complete_checkpoints(context.folder)))
-    needed = one * new + one // 3 + 4 * sum(p.numel() for p in setup.model.parameters())
+    new = max(0, checkpoints_kept(context.stage, steps) - len(checkpoints.complete_checkpoints(context.folder)))
+    needed = needed_bytes(_num_trainable(setup), sum(p.numel() for p in setup.model.parameters()), new)
     free = shutil.disk_usage(context.work).free
     if free < needed:
         raise UserError(
@@ -214,12 +214,11 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         )
 
 
-def _checkpoint_bytes(setup: StageSetup) -> int:
-    """Return the approximate size of a checkpoint: the trained weights in float32, and two moments of AdamW."""
-    return 3 * 4 * sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
+def _num_trainable(setup: StageSetup) -> int:
+    return sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
 
 
-def _explained(error: Exception, context: StageContext, checkpoint_bytes: int) -> UserError | None:
+def _explained(error: Exception, context: StageContext, one_checkpoint: int) -> UserError | None:
     """Return the advice for an error of the machine; None for other errors."""
     text, stage = str(error), context.stage
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
@@ -238,7 +237,7 @@ def _explained(error: Exception, context: StageContext, checkpoint_bytes: int) -
         free = shutil.disk_usage(context.work).free
         return UserError(
             f"The disk of {context.work.parent} is full: {free / 1e9:.2f} GB are free, and a checkpoint needs "
-            f"{checkpoint_bytes / 1e9:.2f} GB. Free some space, or lower save_total_limit (now "
+            f"{one_checkpoint / 1e9:.2f} GB. Free some space, or lower save_total_limit (now "
             f"{stage.checkpoint.save_total_limit}), and rerun to resume."
         )
     return None

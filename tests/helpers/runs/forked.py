@@ -91,10 +91,10 @@ class Run:
         self._process.join(seconds)
         return self.kill_once(lambda: True)
 
-    def wait_for(self, path: Path) -> None:
-        """Wait until a file exists, which the run makes before its end."""
+    def wait_for(self, path: Path, *, has_content: bool = False) -> None:
+        """Wait until a file exists, or has content, which the run makes before its end."""
         until = time.monotonic() + SECONDS
-        while not path.exists():
+        while not path.exists() or (has_content and not path.stat().st_size):
             assert self._process.is_alive() and time.monotonic() < until, f"{path.name} is not there"
             time.sleep(0.02)
 

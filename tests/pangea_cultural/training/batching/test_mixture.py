@@ -25,7 +25,7 @@ def questions(*sizes, broken=(), **options):
     return SourceQuestions(starts, usable, **options)
 
 
-def scheduled(*sources, batch=8, max_per_image=4, seed="0 main", steps=None, epochs=None):
+def scheduled(*sources, batch=8, max_per_image=4, seed="0 main", steps=None, epochs=None, multiple=1):
     return build_schedule(
         sources,
         global_batch_size=batch,
@@ -33,6 +33,7 @@ def scheduled(*sources, batch=8, max_per_image=4, seed="0 main", steps=None, epo
         seed=seed,
         steps=steps,
         epochs=epochs,
+        image_multiple=multiple,
     )
 
 
@@ -177,3 +178,19 @@ def test_steps_repeat_a_small_source_evenly():
 def test_source_without_usable_questions_is_an_error():
     with pytest.raises(UserError, match=r"A source has no usable question\."):
         scheduled(questions(2, broken=(0, 1), count=2), epochs=1)
+
+
+@pytest.mark.parametrize("length", [{"steps": 30}, {"epochs": 2}])
+def test_images_of_a_step_are_a_multiple(length):
+    source = questions(*[1, 2, 3] * 40)
+    plain, rounded = (scheduled(source, multiple=multiple, **length) for multiple in (1, 4))
+    assert order(rounded) == order(plain) and rounded.num_steps == plain.num_steps
+    images = [len(rounded.step(step)) for step in range(rounded.num_steps)]
+    assert not any(number % 4 for number in images[:-1]) and images[-1] > 0
+    sizes = [sum(len(chunk.conversations) for chunk in rounded.step(step)) for step in range(rounded.num_steps - 1)]
+    assert abs(np.mean(sizes) - 8) < 0.5
+
+
+def test_steps_with_too_few_images_for_a_multiple_are_rejected():
+    with pytest.raises(UserError, match=r"A step has 4\.\d images on average, too few for image_multiple = 16\. Lower"):
+        scheduled(questions(*[1, 2, 3] * 40), multiple=16, epochs=1)

@@ -301,7 +301,7 @@ def test_prompt_is_the_row_before_its_answer(parts, groups, index):
 def test_end_of_an_iterator_in_a_step_is_an_error():
     """A data loader would take StopIteration for the end of the data."""
     steps = StepDataset(SimpleNamespace(num_steps=2), [], [], None, None)
-    steps.rows = lambda index: next(iter(()))
+    steps._batches = lambda index: next(iter(()))
     with pytest.raises(RuntimeError, match="Step 1 has fewer texts"):
         list(step_loader(steps, num_workers=0))
 

@@ -16,7 +16,9 @@ from pangea_cultural.training.batching.dataset import counts
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.estimate.dry_run import Devices, dry_run
+from pangea_cultural.training.estimate import dry_run as dry_runs
+from pangea_cultural.training.estimate.dry_run import dry_run
+from pangea_cultural.training.estimate.hours import Devices
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
@@ -198,14 +200,43 @@ def test_7b_fits_on_eight_devices_of_80_gb(seven_billion):
     assert memory["total"] == sum(value for part, value in memory.items() if part != "total")
 
 
-def test_hours_are_flops_over_speed(seven_billion):
+def test_hours_are_those_of_the_slowest_device_and_of_communication(seven_billion):
     result, _ = seven_billion
     stage = result["stages"][0]
-    assert result["devices"] == {"count": 8, "tflops": 350.0, "tflops_basis": "default"}
-    assert stage["hours"] == pytest.approx(stage["flops"] / (8 * 350e12) / 3600)
+    assert result["devices"]["count"] == 8 and result["devices"]["tflops"] == 350
+    assert result["devices"]["gb_per_s"] == 300 and result["devices"]["gb_per_s_basis"] == "default"
+    assert stage["even_hours"] == pytest.approx(stage["flops"] / (8 * 350e12) / 3600, rel=0.01)
+    assert stage["even_hours"] < stage["computing_hours"] < 1.03 * stage["even_hours"]
+    # Two or three micro-batches in a step: two gathers in bfloat16, and gradients in float32.
+    gathered = 7 / 8 * (2 * 2 * (TRAINABLE + 303_507_456) + 4 * TRAINABLE)
+    per_step = stage["communication_hours"] * 3600 * 300e9 / stage["steps"]
+    assert 2 * gathered <= per_step < 3 * gathered
+    assert stage["hours"] == stage["computing_hours"] + stage["communication_hours"]
     # Most are the layers: forward, backward (twice) and recomputed.
     layers = 8 * (7_615_616_512 - 2 * 152_064 * 3584) * stage["tokens"]
     assert layers < stage["flops"] < 1.1 * layers
+
+
+def test_disk_is_that_of_checkpoints_and_result(seven_billion):
+    stage = seven_billion[0]["stages"][0]
+    assert stage["checkpoint_bytes"] == 12 * TRAINABLE
+    # A new checkpoint beside two older ones, the trained weights and the result in float32.
+    assert stage["disk_bytes"] == (3 * 12 + 4 + 4) * TRAINABLE + 4 * 303_507_456
+
+
+def test_waiting_devices_and_a_small_disk_are_noted(workspace, monkeypatch):
+    usage = shutil.disk_usage(workspace)
+    monkeypatch.setattr(dry_runs.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    recipe = recipe_of(SAMPLE, steps=4, batch={"global_batch_size": 8, "max_length": 512})
+    result = dry_run(recipe, workspace, Devices(16, bandwidth=50), QUIET)
+    waiting = next(note for note in result["notes"] if "devices wait" in note)
+    assert re.search(r"16 devices wait \d\d% of the computing time, and \d+\.\d have no row in a step", waiting)
+    assert waiting.endswith("Use fewer devices, or raise global_batch_size.")
+    assert any("it needs 0 GB for checkpoints" in note and "has 0 GB. Free" in note for note in result["notes"])
+    assert not any("Communication assumes" in note for note in result["notes"])
+    stage = result["stages"][0]
+    sums = 2 * 4 * 15 / 16 * sum(part["trainable"] for part in stage["parameters"].values())
+    assert stage["communication_hours"] == pytest.approx(4 * sums / 50e9 / 3600)
 
 
 def test_missing_data_without_estimate_is_rejected(workspace):
@@ -316,6 +347,8 @@ def test_tables_show_figures_and_their_basis(workspace):
     options = ["--dry-run", "--quiet", "--tflops", "0.5", "--steps", "4", "--workspace", str(workspace)]
     output = CliRunner().invoke(train, ["tiny", *options], env={"COLUMNS": "160", "WORLD_SIZE": "2"}).output
     assert re.search(r"questions +│ +256 +│ +384 +│ counted", output)
-    assert re.search(r"hours on 2 device\(s\) .* at 0.5 TFLOP/s each \(given\)", output)
+    assert re.search(r"of computing, on the slowest .* at 0.5 TFLOP/s each \(given\)", output)
+    assert re.search(r"hours on 2 device\(s\) .*\n.*\n.*\n.*communication .* at 300 GB/s each \(default\)", output)
+    assert re.search(r"a checkpoint +│ +0.0\d+", output)
     assert re.search(r"projector +│ trainable +│ +0 +│ +33,152 ", output)
     assert re.search(r"general +│ +4 +│ +2 +│ counted +│ +1 ", output)

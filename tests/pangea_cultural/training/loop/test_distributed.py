@@ -165,10 +165,11 @@ def kill_at(workspace, checkpoint):
     assert run.kill_when(complete), "the run ended before the checkpoint was seen"
 
 
-def stop_by(workspace, sign, file):
-    """Start two processes, and send a signal to the second one as soon as a file exists. Return how they ended."""
+def stop_by(workspace, sign):
+    """Start two processes, and send a signal to the second one after a step. Return how they ended."""
+    log = workspace / "checkpoints/.micro.work/0-main/log.jsonl"
     run = Run(arguments(workspace), workspace, processes=2)
-    run.wait_for(workspace / "checkpoints/.micro.work" / file)
+    run.wait_for(log, has_content=True)
     run.signal_last_process(sign)
     return run.finish()
 
@@ -178,7 +179,7 @@ def test_two_processes_resume_to_the_same_bits(two_processes, tmp_path):
     parallelism, expected = two_processes
     workspace = write_workspace(tmp_path, parallelism=parallelism)
     if parallelism == "ddp":
-        ended = stop_by(workspace, signal.SIGTERM, "0-main/log.jsonl")
+        ended = stop_by(workspace, signal.SIGTERM)
         assert ended.returncode == 143
         assert ended.stderr.endswith("\nStopped by SIGTERM. Run the same command again to resume.\n")
     else:

@@ -1,0 +1,86 @@
+"""Hours of a stage: computing on the slowest device, and communication between the devices."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pangea_cultural.training.estimate.layout import StageEstimate
+from pangea_cultural.training.estimate.stage_model import StageModel
+
+DEFAULT_TFLOPS = 350.0
+"""TFLOP/s that an H100 sustains in bfloat16, approximately."""
+DEFAULT_GB_PER_S = 300.0
+"""GB/s that a device receives from the others, as H100s with NVLink and a network card of 400 Gbit/s each.
+
+NCCL's rings use all cards of a node, and data that all its devices need enters the node once. So the rate is that of
+the node's cards together, less a quarter. A node with a single card has an eighth of it.
+"""
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Devices of the planned training.
+
+    Args:
+        count: number of devices that train together.
+        tflops: sustained TFLOP/s of one device; None for the default.
+        bandwidth: GB/s that a device receives from the others; None for the default.
+    """
+
+    count: int = 1
+    tflops: float | None = None
+    bandwidth: float | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the devices for the result."""
+        return {
+            "count": self.count,
+            "tflops": self.tflops or DEFAULT_TFLOPS,
+            "tflops_basis": "default" if self.tflops is None else "given",
+            "gb_per_s": self.bandwidth or DEFAULT_GB_PER_S,
+            "gb_per_s_basis": "default" if self.bandwidth is None else "given",
+        }
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Bytes that a device receives from the others in a second."""
+        return (self.bandwidth or DEFAULT_GB_PER_S) * 1e9
+
+    @property
+    def flops_per_second(self) -> float:
+        """Floating-point operations per second of one device."""
+        return (self.tflops or DEFAULT_TFLOPS) * 1e12
+
+
+def hours(model: StageModel, estimate: StageEstimate, devices: Devices) -> dict[str, float]:
+    """Return the hours of a stage.
+
+    Returns:
+        `even_hours`, computing without waiting and without prefixes that are repeated to balance the devices;
+        `computing_hours`, on the slowest device; `communication_hours`; `hours`, the sum of the last two. Overlapping
+        both saves at most the smaller one.
+    """
+    scale = estimate.questions / estimate.sampled.questions
+    even = scale * estimate.slowest.even / devices.count
+    computing = scale * estimate.slowest.operations / devices.flops_per_second / 3600
+    micro_batches = scale * estimate.slowest.micro_batches
+    sent = communication_bytes(model, devices.count, steps=estimate.steps, micro_batches=micro_batches)
+    communicating = sent / devices.bytes_per_second / 3600
+    return {
+        "even_hours": even / devices.flops_per_second / 3600,
+        "computing_hours": computing,
+        "communication_hours": communicating,
+        "hours": computing + communicating,
+    }
+
+
+def communication_bytes(model: StageModel, devices: int, *, steps: int, micro_batches: float) -> float:
+    """Return the bytes that a device receives from the others.
+
+    FSDP2 gathers all weights in bfloat16 for each forward pass and again for the backward pass, and scatters the sums
+    of gradients in float32. DDP sums gradients in float32 once a step, which takes two such passes.
+    """
+    trainable, frozen = model.total
+    share = (devices - 1) / devices
+    if model.recipe.parallelism == "fsdp":
+        return share * micro_batches * (2 * 2 * (trainable + frozen) + 4 * trainable)
+    return share * steps * 2 * 4 * trainable
