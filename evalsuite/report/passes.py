@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from evalsuite.metrics.control_figures import ALL
-from evalsuite.report.published import control_of
-from evalsuite.report.terminal import CONTROL_NAMES, percent
+from evalsuite.report import published
+from evalsuite.report.terminal import percent
 
 
 def lines(results: dict[str, Any]) -> list[str]:
@@ -21,7 +20,7 @@ def lines(results: dict[str, Any]) -> list[str]:
         if "rotations" in part:
             found.append(_rotations(part["name"], part["rotations"]))
         if "controls" in part:
-            found.append(_controls(part))
+            found.append(f"{part['name']}, {published.under_controls(part)}")
     return found
 
 
@@ -44,25 +43,6 @@ def _rotations(name: str, part: dict[str, Any]) -> str:
         f"{percent(part['all_right'], 'mean')} % (chance {100 * part['chance_all_right']:.2g} %) of {part['n']:,} "
         f"questions; positions chosen (expected) {chosen}{_left_out(part)}"
     )
-
-
-def _controls(part: dict[str, Any]) -> str:
-    """Return what a benchmark reaches without its images, and whether a gain by them is shown."""
-    found = {name: row for name in part["controls"]["passes"] if (row := control_of(part, ALL, name)) and row["n"]}
-    strongest = control_of(part, ALL, "strongest")
-    if strongest is None:
-        return f"{part['name']}: no question was asked under a control"
-    scores = ", ".join(f"{CONTROL_NAMES[name]} {percent(row, 'mean')} % of {row['n']:,}" for name, row in found.items())
-    return f"{part['name']}, controls: {scores}; {gain(strongest)}"
-
-
-def gain(strongest: dict[str, Any]) -> str:
-    """Return the gain by the image over the strongest control in words. A gain that can be zero is not claimed."""
-    name = CONTROL_NAMES[strongest["control"]]
-    if strongest["low"] is None or strongest["low"] <= 0:
-        return f"no gain by the image over the strongest one ({name}) is shown"
-    points = f"{100 * strongest['gain']:+.1f} [{100 * strongest['low']:+.1f}, {100 * strongest['high']:+.1f}]"
-    return f"{points} points with the image over the strongest one ({name})"
 
 
 def _left_out(part: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evalsuite.benchmarks.registry import GROUPS, PUBLISHED
+from evalsuite.metrics.control_figures import ALL
 from evalsuite.report.terminal import CONTROL_NAMES, percent
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
@@ -141,10 +142,34 @@ def control_of(benchmark: dict[str, Any], languages: str, control: str) -> dict[
     return found
 
 
+def under_controls(benchmark: dict[str, Any]) -> str:
+    """Return what a benchmark reaches without its images, and whether a gain by them is shown.
+
+    A gain that can be zero is not claimed.
+    """
+    strongest = control_of(benchmark, ALL, "strongest")
+    if strongest is None:
+        return "controls: no question has an answer"
+    found = {name: control_of(benchmark, ALL, name) for name in benchmark["controls"]["passes"]}
+    scores = ", ".join(
+        f"{CONTROL_NAMES[name]} {percent(row, 'mean')} % of {row['n']:,}"
+        for name, row in found.items()
+        if row and row["n"]
+    )
+    name = CONTROL_NAMES[strongest["control"]]
+    if strongest["low"] is None or strongest["low"] <= 0:
+        return f"controls: {scores}; no gain by the image over the strongest one ({name}) is shown"
+    points = f"{100 * strongest['gain']:+.1f} [{100 * strongest['low']:+.1f}, {100 * strongest['high']:+.1f}]"
+    return f"controls: {scores}; {points} points with the image over the strongest one ({name})"
+
+
 def _controls(benchmark: dict[str, Any]) -> list[str]:
-    """Return which questions were asked under no control."""
-    passes = benchmark.get("controls", {}).get("passes", {})
-    sentences = []
+    """Return what a benchmark reaches under controls, and which questions were not asked."""
+    if "controls" not in benchmark:
+        return []
+    passes = benchmark["controls"]["passes"]
+    statement = under_controls(benchmark)
+    sentences = [f"{statement[0].upper()}{statement[1:]}."]
     for name, part in passes.items():
         title = CONTROL_NAMES[name]
         sentences += [
