@@ -1,9 +1,10 @@
 """The report as Markdown: its tables and sentences, without charts and images."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from evalsuite.report.sections.repeat import same_prompts
 from evalsuite.report.tables import again, costs, cuts, figures, verdicts
 from evalsuite.report.tables.table import Table
 
@@ -34,7 +35,8 @@ def _lines(content: dict[str, Any]) -> Iterator[str]:
     yield from _section("Asked again", again.notes(content), again.tables(content))
     yield from _section("Examples", [_example(example) for example in content["examples"]], [])
     yield from _section("Cost", [], [costs.costs(content)])
-    lines = [line for record in content["repeat"] for line in (_repeat(record), *_protocols(record))]
+    same = same_prompts(content["repeat"])
+    lines = [line for record in content["repeat"] for line in (_repeat(record), *_protocols(record, same))]
     yield from _section("How to repeat it", lines, [])
 
 
@@ -72,7 +74,7 @@ def _repeat(record: dict[str, Any]) -> str:
     return f"{record['run']}: {commands}. Fingerprint {record['fingerprint']}, weights {weights}, {versions}."
 
 
-def _protocols(record: dict[str, Any]) -> Iterator[str]:
+def _protocols(record: dict[str, Any], same: Mapping[tuple[str, str], str]) -> Iterator[str]:
     """Yield what a repetition of each benchmark needs to know, and an example of the prompt of each task."""
     for part in record["data"]:
         name = f"{record['run']}, {part['benchmark']}"
@@ -80,8 +82,11 @@ def _protocols(record: dict[str, Any]) -> Iterator[str]:
         unverified = " ".join(part["unverified"]) or "nothing."
         yield f"{name}: differs from the reference: {differs} Not verified: {unverified}"
         for one in part["published"]:
-            same = "yes" if one["same_protocol"] else "no"
-            yield f"{name}: {one['model']}, {one['part']}: {one['value']:g}. Same protocol? {same}. {one['source']}"
-        for prompt in part["prompts"]:
+            protocol = "yes" if one["same_protocol"] else "no"
+            yield f"{name}: {one['model']}, {one['part']}: {one['value']:g}. Same protocol? {protocol}. {one['source']}"
+        first = same.get((record["run"], part["benchmark"]))
+        if first:
+            yield f"{name}: the prompts of {first}."
+        for prompt in [] if first else part["prompts"]:
             number = "" if prompt["n"] is None else f" ({prompt['n']:,} questions, SHA-256 {prompt['sha256']})"
             yield f"{name}, prompt of {prompt['task']}{number}: {prompt['example']}"

@@ -15,6 +15,7 @@ from evalsuite.report import headline, published, terminal
 from evalsuite.report.charts import export, forest, heat_map, vega
 from evalsuite.report.charts.vega import Chart
 from evalsuite.report.finished_run import FinishedRun
+from evalsuite.report.sections import repeat
 from evalsuite.report.tables import again, costs, cuts, figures, verdicts
 from evalsuite.report.tables.table import anchor
 from pangea_cultural.errors import ImageError, UserError
@@ -56,6 +57,7 @@ def render(runs: Sequence[FinishedRun], content: dict[str, Any]) -> str:
         folded=FOLDED,
         limit=LONG_TABLE,
         longest=LONGEST_PROMPT,
+        same_prompts=repeat.same_prompts(content["repeat"]),
         anchor=anchor,
         is_long=sum(len(run.published) for run in runs) > FOLDED,
         examples=_examples(runs[0], content["examples"]),

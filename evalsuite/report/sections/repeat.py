@@ -1,6 +1,7 @@
 """The needs of a repetition: commands, versions, fingerprints, prompts, and what differs from the reference."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.benchmarks import export
@@ -45,6 +46,21 @@ def prompts(part: dict[str, Any]) -> list[dict[str, Any]]:
     """
     found = part.get("prompts") or [{"task": part["name"], "example": part["prompt"], "sha256": None, "n": None}]
     return [{key: row.get(key) for key in ("task", "example", "sha256", "n")} for row in found]
+
+
+def same_prompts(records: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
+    """Return by run and benchmark the first run with the same prompts, of those that repeat the ones of another run."""
+    first: dict[Any, str] = {}
+    found = {}
+    for one in records:
+        for part in one["data"]:
+            key = (
+                part["benchmark"],
+                *((row["task"], row["sha256"], row["n"], row["example"]) for row in part["prompts"]),
+            )
+            if first.setdefault(key, one["run"]) != one["run"]:
+                found[one["run"], part["benchmark"]] = first[key]
+    return found
 
 
 def _commands(run: FinishedRun) -> list[str]:

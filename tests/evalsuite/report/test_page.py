@@ -109,6 +109,8 @@ def test_prompts_of_all_tasks_are_folded(page):
         2,
     ]
     assert "The image stands first." in part and part.count('<div class="prompt" dir="auto">') == 2
+    (same,) = re.findall(r"<summary>B, xgqa: data.*?</details>", page, re.DOTALL)
+    assert "<dd>those of A</dd>" in same and "prompt of" not in same
     older = re.findall(r"<summary>A, cvqa: data.*?</details>", page, re.DOTALL)[0]
     assert "prompt of cvqa" in older and "SHA-256" not in older and "Same protocol? no" in older
 
