@@ -120,6 +120,7 @@ def test_changed_languages_get_another_folder(run, server, workspace):
 def test_evaluation_ends_with_its_report(run, workspace):
     folder = workspace / "runs/tiny-test-dev"
     assert {path.name for path in folder.glob("report.*")} == {"report.html", "report.md", "report.json"}
+    assert run["report"] == str(folder / "report.html")
     cost = orjson.loads((folder / "cost.json").read_bytes())
     assert cost["requests"] > 100 and cost["prompt_tokens"] > cost["answer_tokens"] > 0 and cost["seconds"] > 0
     # A process with lighteval has some hundred megabytes. In other units, it would have less or much more.

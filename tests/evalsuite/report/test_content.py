@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from evalsuite.report import content, markdown
 from evalsuite.report.charts import forest, heat_map
 from evalsuite.report.sections import benchmarks, cuts, examples, repeat
+from evalsuite.report.sections import forest as forest_rows
 from evalsuite.report.tables import again, costs, figures
 from evalsuite.report.tables import cuts as cut_tables
 from evalsuite.report.tables import verdicts as verdict_tables
@@ -17,6 +18,7 @@ from evalsuite.report.tables.table import Table
 from evalsuite.report.verdicts import families
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.files import read_json, write_json
 from tests.evalsuite.report import made_runs
 from tests.evalsuite.report.conftest import HOSTILE
 
@@ -91,6 +93,22 @@ def test_forest_plot_draws_the_differences_and_the_margin(compared):
     margins = {name: value["margin"] for name, value in drawn.items() if value["margin"] is not None}
     assert list(margins.values()) == [-1.0] and "mainstream" in next(iter(margins))
     assert {value["looks"] for value in drawn.values()} >= {"better"}, "shapes differ, not only colors"
+
+
+def test_forest_plot_of_one_run_has_the_gains_of_published_benchmarks(tmp_path):
+    answers = {name: made_runs.published_answers(name, 1, number=4) for name in ("cvqa", "maxm")}
+    run = made_runs.write(tmp_path / "run", answers)
+    results = read_json(run / "results.json")
+    for part, low in zip(results["benchmarks"], (0.02, -0.01), strict=True):
+        gain = {"n": 16, "gain": 0.1, "low": low, "high": 0.2}
+        strongest = gain | {"control": "text", "value": 0.4, "image": 0.5}
+        rows = [{"languages": "*", "group": "*", "text": {"mean": 0.4, "low": 0.3, "high": 0.5, "n": 16, "gain": gain}}]
+        asked = {"text": {"asked": 16, "missing": {}, "left_out": {}}}
+        part["controls"] = {"passes": asked, "figures": [rows[0] | {"strongest": strongest}]}
+    write_json(run / "results.json", results)
+    rows = forest_rows.of_controls(*content.opened([run]))
+    assert [(row["name"], row["verdict"]) for row in rows] == [("cvqa", "gain shown"), ("maxm", "no gain shown")]
+    assert (rows[0]["a"], rows[0]["b"]) == pytest.approx((0.5, 0.4)) and rows[0]["pair"] == "A, image - no image"
 
 
 def test_benchmark_row_has_the_scores_of_all_languages(compared):
