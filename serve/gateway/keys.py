@@ -5,6 +5,7 @@ The file is read again when it changes, so a removed line ends a key at once. A 
 
 import hashlib
 import hmac
+import itertools
 import logging
 import re
 import secrets
@@ -36,8 +37,8 @@ class Keys:
 
     def __init__(self, path: str = "", fixed: Iterable[tuple[str, str]] = ()) -> None:
         self._path = Path(path) if path else None
-        self._fixed = [(name, bytes.fromhex(digest)) for name, digest in fixed]
-        self._known = list(self._fixed)
+        self._fixed = list(fixed)
+        self._set(self._fixed)
         self._state: tuple[int, ...] | None = None
 
     def name_of(self, authorization: str) -> str | None:
@@ -50,11 +51,12 @@ class Keys:
         if scheme.lower() != "bearer":
             return None
         sent = hashlib.sha256(key.strip().encode("utf-8", "replace")).digest()
-        found = None
-        for name, digest in self._known:
-            if hmac.compare_digest(sent, digest):
-                found = name
-        return found
+        equal = list(map(hmac.compare_digest, self._digests, itertools.repeat(sent)))
+        return self._names[equal.index(True)] if any(equal) else None
+
+    def _set(self, keys: list[tuple[str, str]]) -> None:
+        self._names = [name for name, _ in keys]
+        self._digests = [bytes.fromhex(digest) for _, digest in keys]
 
     def _reload(self) -> None:
         """Read the file again, if it has changed."""
@@ -73,7 +75,7 @@ class Keys:
         except UserError as error:
             LOGGER.error("%s Requests have no valid key until then.", error)
             read = []
-        self._known = [*self._fixed, *((name, bytes.fromhex(digest)) for name, digest in read)]
+        self._set([*self._fixed, *read])
 
 
 def parsed(path: Path) -> list[tuple[str, str]]:

@@ -37,12 +37,11 @@ def stub(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", vllm_stub.install(tmp_path / "stub", VLLM_MODULE))
 
 
-def test_incomplete_checkpoint_is_rejected(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(UserError, match=r"tokenizer.json, processor_config.json, \*.safetensors missing"):
-        Server(tmp_path, log=tmp_path / "log")
-    with pytest.raises(UserError, match="No checkpoint at"):
-        Server(tmp_path / "none", log=tmp_path / "log")
+def test_host_that_others_reach_needs_keys(checkpoint, tmp_path):
+    for host in ("0.0.0.0", "::"):
+        with pytest.raises(UserError, match=f"Other machines reach {host}, and requests need no key. Make one"):
+            Server(checkpoint, log=tmp_path / "log", host=host)
+        assert Server(checkpoint, log=tmp_path / "log", host=host, api_key="x").settings.has_keys
 
 
 def test_port_in_use_is_rejected(checkpoint, tmp_path):
@@ -106,10 +105,11 @@ def test_variables_of_the_user_are_kept(monkeypatch):
     assert environment["VLLM_MEDIA_CONNECTOR"] == "pcult", "without it, URLs of any host would be fetched"
 
 
-def test_flags_of_the_user_win(checkpoint):
-    config = vllm_flags.check_checkpoint(checkpoint)
-    flags = vllm_flags.flags(config, Settings(), ["--max-model-len", "100"])
-    assert flags[-2:] == ["--max-model-len", "100"]
+def test_flags_of_the_user_win(checkpoint, tmp_path):
+    own = ["--max-model-len", "100", "--ssl-certfile=a.pem", "--served-model-name", "other"]
+    server = Server(checkpoint, log=tmp_path / "log", flags=own)
+    assert server.command()[-len(own) :] == own
+    assert server.url.startswith("https://") and server.model == "other"
 
 
 def test_example_request_is_valid_in_a_shell(tmp_path):
@@ -117,7 +117,7 @@ def test_example_request_is_valid_in_a_shell(tmp_path):
     (tmp_path / "image.png").write_bytes(b"png")
     (tmp_path / "curl").write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
     (tmp_path / "curl").chmod(0o755)
-    line = example("http://127.0.0.1:8000/v1", "tiny", None)
+    line = example("http://127.0.0.1:8000/v1", "tiny", has_keys=True)
     result = subprocess.run(f"PATH={tmp_path}:$PATH; {line}", shell=True, cwd=tmp_path, capture_output=True, text=True)
     body = json.loads(result.stdout)
     assert body["messages"][0]["content"][0]["image_url"]["url"] == "data:image/png;base64,cG5n"
@@ -134,6 +134,7 @@ def test_signal_stops_all_workers(stub, checkpoint, tmp_path, sign):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "Serving tiny at http://127.0.0.1:" in server.stdout.readline()
+    assert len(list((tmp_path / "logs").glob("vllm-*.log"))) == 1
     family = psutil.Process(server.pid).children(recursive=True)
     assert len(family) == 2, "vLLM and its worker"
     server.send_signal(sign)

@@ -18,16 +18,15 @@ ECHOED = ("refusal", "audio", "annotations", "reasoning", "function_call", "tool
 
 
 class Messages:
-    """The check of the messages of one request.
+    """The check of messages, one request after another.
 
     Args:
         settings: limits of texts and images.
-        budget: counts the images.
     """
 
-    def __init__(self, settings: Settings, budget: Budget) -> None:
-        self._settings, self._budget = settings, budget
-        self._characters = 0
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.begin(Budget(settings))
         self._fields: dict[str, Check] = {
             "role": one_of(ROLES),
             "content": self._content,
@@ -43,6 +42,11 @@ class Messages:
         }
         for fields in self._parts.values():
             fields["type"] = one_of(self._parts)
+
+    def begin(self, budget: Budget) -> None:
+        """Begin a request, whose images the budget counts."""
+        self._budget = budget
+        self._characters = 0
 
     def check(self, name: str, value: Any) -> None:
         """Refuse messages that are not served."""

@@ -26,7 +26,7 @@ class Bodies:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._messages = Messages(settings)
         tokens = integer(1, settings.max_tokens)
         self._chat: dict[str, Check] = {
             "model": text(256),
@@ -54,6 +54,7 @@ class Bodies:
             "ignore_eos": boolean,
             "return_token_ids": boolean,
             "user": text(256),
+            "messages": self._messages.check,
         }
         self._tokenize: dict[str, Check] = {
             "model": text(256),
@@ -61,6 +62,8 @@ class Bodies:
             "continue_final_message": boolean,
             "add_special_tokens": boolean,
             "return_token_strs": boolean,
+            "messages": self._messages.check,
+            "prompt": self._messages.text,
         }
 
     def checked(self, route: Route, content: bytes, budget: Budget) -> dict[str, Any]:
@@ -80,13 +83,13 @@ class Bodies:
             raise RefusedError(400, "json", f"The body is not JSON: {error}. Correct it.") from None
         if not isinstance(body, dict):
             raise RefusedError(400, "json", "The body is not a JSON object. Send one.")
-        messages = Messages(self._settings, budget)
+        self._messages.begin(budget)
         if route is TOKENIZE:
-            check_fields("", body, self._tokenize | {"messages": messages.check, "prompt": messages.text})
+            check_fields("", body, self._tokenize)
             if ("messages" in body) == ("prompt" in body):
                 raise wrong_field("messages", "or prompt is needed, and not both")
         else:
-            check_fields("", body, self._chat | {"messages": messages.check})
+            check_fields("", body, self._chat)
             if "messages" not in body:
                 raise wrong_field("messages", "is missing")
         return body

@@ -50,7 +50,10 @@ def pixels_of(content: bytes, budget: Budget) -> Image.Image:
             budget.add_pixels(image.width, image.height)
         except RefusedError as refusal:
             raise ImageError(TOO_MANY_PIXELS) from refusal
-        return to_rgb(image)
+        pixels = to_rgb(image)
+        # With its metadata, vLLM would turn an upright image a second time.
+        pixels.info = {}
+        return pixels
 
     try:
         return decode(content, FORMATS, use)

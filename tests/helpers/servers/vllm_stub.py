@@ -1,8 +1,9 @@
-"""A package named `vllm` that starts at once: it prints, has one worker process and answers /health."""
+"""A package named `vllm` that starts at once: it prints, has one worker process and answers with status 200."""
 
 import os
 from pathlib import Path
 
+WEIGHTS = (2).to_bytes(8, "little") + b"{}"
 BROKEN_WEIGHTS = b"not weights"
 MODULE = """
 import http.server, pathlib, subprocess, sys
@@ -22,6 +23,10 @@ class Health(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
 
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
 http.server.HTTPServer((flags["host"], int(flags["port"])), Health).serve_forever()
 """
 
@@ -36,11 +41,11 @@ def install(folder: Path, module: str) -> str:
     return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def write_checkpoint(folder: Path, *, weights: bytes = b"weights") -> Path:
+def write_checkpoint(folder: Path, *, weights: bytes = WEIGHTS) -> Path:
     """Write the files that `pcult serve` requires of a checkpoint."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text('{"text_config": {"max_position_embeddings": 2048}}')
-    for name in ("tokenizer.json", "processor_config.json"):
+    for name in ("tokenizer.json", "processor_config.json", "chat_template.jinja"):
         (folder / name).write_text("{}")
     (folder / "model.safetensors").write_bytes(weights)
     return folder

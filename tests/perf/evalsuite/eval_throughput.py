@@ -38,11 +38,7 @@ CLOCK = Path(__file__).parents[1] / "support/http_clock"
 NUM_SMALL, NUM_LARGE = 500, 20_000
 
 
-class UncachedServer(Server):
-    """vLLM without caches of prefixes and images."""
-
-    def _command(self) -> list[str]:
-        return [*super()._command(), "--no-enable-prefix-caching", "--mm-processor-cache-gb=0"]
+UNCACHED = ("--no-enable-prefix-caching", "--mm-processor-cache-gb=0")
 
 
 @click.command()
@@ -55,7 +51,7 @@ def main(folder: Path, questions: int, images: int, rounds: int, memory: bool) -
     """Ask the same questions with each client in turn."""
     folder.mkdir(parents=True, exist_ok=True)
     os.sched_setaffinity(0, {SERVER_CORE})
-    with UncachedServer(tiny.checkpoint(folder / "tiny"), log=folder / "vllm.log") as server:
+    with Server(tiny.checkpoint(folder / "tiny"), log=folder / "vllm.log", flags=UNCACHED) as server:
         if memory:
             compare_memory(folder, server.url)
             return

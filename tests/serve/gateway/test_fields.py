@@ -245,7 +245,7 @@ BODIES = st.dictionaries(NAMES, JSON, max_size=5) | st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(body=BODIES | JSON, path=st.sampled_from(["/v1/chat/completions", "/tokenize"]))
 def test_any_body_is_served_or_refused_with_a_reason(body, path):
     inner = Inner()
