@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import torch
@@ -89,17 +89,22 @@ class TrainingMetrics:
         for name in COUNTS:
             self.totals[name] += inputs[name]
 
-    def save(self, path: Path, sums: torch.Tensor, skipped: dict[str, str]) -> None:
+    def save(self, path: Path, sums: torch.Tensor, skipped: dict[str, str], *, processes: int) -> None:
         """Write the state; `sums` and `skipped` are of all processes."""
-        write_json(path, {"totals": self.totals, "sums": sums.tolist(), "skipped": skipped})
+        write_json(path, {"totals": self.totals, "sums": sums.tolist(), "skipped": skipped, "processes": processes})
 
-    def load(self, path: Path, *, is_main: bool) -> None:
-        """Read the state. Sums and broken images of all processes go to the main one."""
+    def load(self, path: Path, *, is_main: bool) -> int | None:
+        """Read the state. Sums and broken images of all processes go to the main one.
+
+        Returns:
+            The number of processes that saved it; None if an earlier version did.
+        """
         state = read_json(path)
         self.totals = state["totals"]
         if is_main:
             self.losses.sums.copy_(torch.tensor(state["sums"], dtype=self.losses.sums.dtype))
             self.skipped = state["skipped"]
+        return cast(int | None, state.get("processes"))
 
 
 class Log:

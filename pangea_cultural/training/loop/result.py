@@ -56,4 +56,4 @@ def _changes(record: Path, fingerprint: dict[str, Any]) -> list[str] | None:
     except (FileNotFoundError, orjson.JSONDecodeError):
         return None
     fields = content if isinstance(content, dict) else {}
-    return resume.differences(fields.get("fingerprint", {}), fingerprint)
+    return resume.run_differences(fields.get("fingerprint", {}), fingerprint)

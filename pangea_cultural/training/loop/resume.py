@@ -86,7 +86,7 @@ def claim_work_folder(work: Path, fingerprint: dict[str, Any]) -> None:
             shutil.rmtree(work)
         write_json(work / FILE, fingerprint)
         return
-    changes = differences(read_json(work / FILE), fingerprint)
+    changes = run_differences(read_json(work / FILE), fingerprint)
     if changes:
         raise UserError(
             f"An interrupted run of this name has different settings ({'; '.join(changes[:3])}). Rerun with the same "
@@ -108,7 +108,23 @@ def discard(work: Path) -> None:
 
 def is_in_progress(work: Path, fingerprint: dict[str, Any]) -> bool:
     """Return whether the run with this fingerprint is unfinished in a work folder."""
-    return (work / FILE).is_file() and read_json(work / FILE) == fingerprint
+    return (work / FILE).is_file() and not run_differences(read_json(work / FILE), fingerprint)
+
+
+def run_differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return the differences between two fingerprints that change more than the rounding of sums.
+
+    The questions of a step follow from the recipe, so the number of processes may change. It may not with DeepSpeed,
+    whose checkpoints have a part for each process, nor with dropout, whose random numbers follow from the rows.
+    """
+    if not any(_needs_its_processes(fingerprint) for fingerprint in (before, now)):
+        now = now | {"processes": before.get("processes")}
+    return differences(before, now)
+
+
+def _needs_its_processes(fingerprint: dict[str, Any]) -> bool:
+    adapters = [stage.get("lora") or {} for stage in fingerprint.get("recipe", {}).get("stages", [])]
+    return bool(fingerprint.get("deepspeed")) or any(lora.get("dropout") for lora in adapters)
 
 
 def differences(before: Any, now: Any) -> list[str]:

@@ -268,8 +268,9 @@ class StageTrainer(Trainer):
 
     def resume(self, checkpoint: Path) -> None:
         """Load metrics and truncate the log. Call this before `train(resume_from_checkpoint=...)`."""
-        checkpoints.require_rank_files(checkpoint, self.args.world_size)
-        self.metrics.load(checkpoint / checkpoints.METRICS, is_main=self.is_world_process_zero())
+        processes = self.metrics.load(checkpoint / checkpoints.METRICS, is_main=self.is_world_process_zero())
+        if processes in (None, self.args.world_size):  # absent in checkpoints of earlier versions
+            checkpoints.require_rank_files(checkpoint, self.args.world_size)
         self.metrics.skipped = still_broken(self.metrics.skipped)
         if self.is_world_process_zero():
             self.log_file.truncate(checkpoints.step_of(checkpoint))
@@ -284,7 +285,7 @@ class StageTrainer(Trainer):
         sums = self.accelerator.reduce(self.metrics.losses.sums, "sum")
         broken = self.gather_broken_images(self.metrics.skipped)
         if self.is_world_process_zero():
-            self.metrics.save(checkpoint / checkpoints.METRICS, sums, broken)
+            self.metrics.save(checkpoint / checkpoints.METRICS, sums, broken, processes=self.args.world_size)
             checkpoints.mark_complete(checkpoint, save_total_limit)
         self._require_few_broken(broken)
 

@@ -1,6 +1,7 @@
 """Several processes under torchrun: losses as in one process, and exact resume."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,8 +175,9 @@ def stop_by(workspace, sign):
     return run.finish()
 
 
-def test_two_processes_resume_to_the_same_bits(two_processes, tmp_path):
-    """One run is killed. In the other a signal to one process stops both after the same step."""
+@pytest.fixture
+def interrupted(two_processes, tmp_path):
+    """A run on two processes that was killed, or stopped by a signal to one of them after the same step."""
     parallelism, expected = two_processes
     workspace = write_workspace(tmp_path, parallelism=parallelism)
     if parallelism == "ddp":
@@ -184,7 +186,21 @@ def test_two_processes_resume_to_the_same_bits(two_processes, tmp_path):
         assert ended.stderr.endswith("\nStopped by SIGTERM. Run the same command again to resume.\n")
     else:
         kill_at(workspace, "0-main/checkpoint-3")
+    return workspace, expected, 1 if parallelism == "ddp" else 3
+
+
+def test_resume_gives_the_same_bits_on_as_many_processes_and_the_losses_on_others(interrupted):
+    workspace, expected, other_number = interrupted
+    work = workspace / "checkpoints/.micro.work"
+    shutil.copytree(work, workspace / "copy")
+    other = train(workspace, other_number)
+    assert losses(other)[0] == pytest.approx(losses(expected)[0], rel=1e-4)
+    for entry, entry_expected in zip(losses(other)[1], losses(expected)[1], strict=True):
+        assert entry == pytest.approx(entry_expected, rel=1e-4)
+    shutil.rmtree(workspace / "checkpoints/micro")
+    (workspace / "copy").rename(work)
     result = train(workspace, 2)
     assert re.fullmatch("checkpoint-[1-6]", result["stages"][0]["resumed_from"])
+    assert result["stages"][0]["resumed_from"] == other["stages"][0]["resumed_from"]
     assert result["weights_sha256"] == expected["weights_sha256"]
     assert log_without_times(result) == log_without_times(expected)

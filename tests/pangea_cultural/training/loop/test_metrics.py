@@ -30,9 +30,9 @@ def test_saved_state_is_loaded_exactly(tmp_path):
     first = TrainingMetrics(losses())
     first.count_step({"questions": 3, "tokens": 70, "image_tokens": 40, "unshared_image_tokens": 120})
     first.losses.sums[0, 0] += 1 / 3
-    first.save(tmp_path / "state.json", first.losses.sums, {"a.png": "image missing"})
+    first.save(tmp_path / "state.json", first.losses.sums, {"a.png": "image missing"}, processes=2)
     second = TrainingMetrics(LossAccumulator(KEYS, torch.device("cpu")))
-    second.load(tmp_path / "state.json", is_main=True)
+    assert second.load(tmp_path / "state.json", is_main=True) == 2
     assert torch.equal(second.losses.sums, first.losses.sums)
     assert second.totals == first.totals and second.skipped == {"a.png": "image missing"}
 

@@ -103,11 +103,24 @@ def test_resume_after_a_stage_with_vision_tower_in_bfloat16(workspace, base, int
 
 @pytest.mark.parametrize("change", ["data", "deepspeed", "processes"])
 def test_resume_rejects_changed_inputs(tmp_path, change):
-    fingerprint = {"data": {"colors": "a"}, "deepspeed": None, "processes": 1}
+    """Dropout's random numbers follow from the rows of each process."""
+    stages = [{"lora": {"dropout": 0.1}}]
+    fingerprint = {"data": {"colors": "a"}, "deepspeed": None, "processes": 1, "recipe": {"stages": stages}}
     resume.claim_work_folder(tmp_path, fingerprint)
     (tmp_path / "0-main.safetensors").touch()
     with pytest.raises(UserError, match=rf"different settings \({change}.*--restart"):
         resume.claim_work_folder(tmp_path, fingerprint | {change: {"data": {"colors": "b"}}.get(change, 2)})
+
+
+def test_number_of_processes_may_change_unless_the_result_would(tmp_path):
+    fingerprint = {"processes": 2, "deepspeed": None, "recipe": {"stages": [{"lora": None}]}}
+    write_json(tmp_path / "run.json", fingerprint)
+    assert resume.is_in_progress(tmp_path, fingerprint | {"processes": 8})
+    assert (
+        resume.run_differences(fingerprint | {"deepspeed": {}}, fingerprint | {"deepspeed": {}, "processes": 3}) == []
+    )
+    sharded = fingerprint | {"deepspeed": {"zero_optimization": {"stage": 2}}}
+    assert resume.run_differences(sharded, sharded | {"processes": 3}) == ["processes was 2, now is 3"]
 
 
 def test_resume_rejects_a_changed_base_model(workspace, base, interrupt, tmp_path):
