@@ -39,7 +39,7 @@ def test_saved_state_is_loaded_exactly(tmp_path):
 
 def test_only_the_main_process_loads_the_sums(tmp_path):
     first = TrainingMetrics(losses())
-    first.save(tmp_path / "state.json", first.losses.sums, {})
+    first.save(tmp_path / "state.json", first.losses.sums, {}, processes=1)
     second = TrainingMetrics(LossAccumulator(KEYS, torch.device("cpu")))
     second.load(tmp_path / "state.json", is_main=False)
     assert not second.losses.sums.any()
