@@ -256,7 +256,7 @@ class _Loss(_Part):
 
 class _Stage(_Part):
     stage: str
-    questions: int
+    questions: float
     seconds: float
     log: list[_Loss]
 
@@ -272,7 +272,7 @@ class _Results(_Part):
     statements: list[str] = Field(default_factory=list)
     splits: list[Literal["dev", "test", "unseen"]] = Field(default_factory=list)
     figures: list[_ExportFigure] = Field(default_factory=list)
-    weights_sha256: str | None = None
+    weights_sha256: str | dict[str, str] | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     benchmarks: list[_Benchmark] = Field(default_factory=list)
 

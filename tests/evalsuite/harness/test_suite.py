@@ -33,6 +33,16 @@ from tests.helpers import tiny
 EVERYTHING = Selection(languages=(), max_questions=None, seed=0)
 NAMES = ("marvl", "merlin", "mmmu", "alm_bench", "worldcuisines_open")
 
+TRAINING = {
+    "languages": ["en", "de", "id", "sw"],
+    "seed": 0,
+    "statements": ["Trained in: English."],
+    "weights_sha256": {"model.safetensors": "1f" * 32},
+    "stages": [
+        {"stage": "a", "questions": 9, "seconds": 2.5, "log": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1}]}
+    ],
+}
+"""The record of a training with the parts that a report shows."""
 
 ASKED_OF_THE_EXPORT = {*tiny.ASK.values(), "What is this called?"}
 
@@ -106,7 +116,7 @@ def data(tmp_path_factory):
 def run(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("run")
     export = tiny.write_export(tmp_path_factory.mktemp("data") / "export")
-    results = evaluate(folder, data, export=export, training={"languages": ["en", "de", "id", "sw"]})
+    results = evaluate(folder, data, export=export, training=TRAINING)
     return folder, results
 
 
