@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import orjson
 import pytest
@@ -37,6 +38,7 @@ def test_languages_are_chosen_where_rows_name_them(endpoint, tmp_path):
     assert {row["languages"]: row["n"] for row in part["figures"] if row["group"] != "*"} == {"yo": 4, "nan": 4}
     assert part["selection"]["languages"] == ["nan", "yo", "fil"]
     assert part["questions"] == len(endpoint.bodies) - len(PROBES) == 8
+    assert Path(results["report"]).is_file(), "the quickstart prints it"
 
 
 def test_several_endpoints_share_the_questions(endpoint, tmp_path):
