@@ -39,9 +39,9 @@ def forest(rows: list[dict[str, Any]], title: str) -> Chart | None:
         # The name stands above its line, so that a phone shows both. Its edge keeps the lines of the plot out of it.
         base.mark_text(
             align="left", dy=-LINE, fontSize=12, aria=False, color="white", stroke="white", strokeWidth=4
-        ).encode(x=alt.value(2), text="label:N"),
+        ).encode(x=alt.value(6), text="label:N"),
         base.mark_text(align="left", dy=-LINE, fontSize=12, aria=False, color="#1d2a26").encode(
-            x=alt.value(2), text="label:N"
+            x=alt.value(6), text="label:N"
         ),
         base.mark_tick(thickness=3, height=16, color="#b35806", yOffset=LINE).encode(x="margin:Q"),
     ]
