@@ -75,6 +75,7 @@ def server(workspace):
     Its engine has no worker process: to import vLLM takes 13 seconds of processor time in each process. The server of
     the quickstart has one, as by default.
     """
+    from serve.gateway.keys import add_key
     from serve.gateway.settings import Settings
     from serve.logs import access_log
     from serve.server import Server
@@ -85,7 +86,14 @@ def server(workspace):
             # The log then lists vLLM's routes.
             patch.setenv("VLLM_LOGGING_LEVEL", "INFO")
             checkpoint, log = workspace / "checkpoints/tiny", workspace / "logs/vllm.log"
-            settings = Settings(access_log=str(access_log(log)), read_s=4)
+            keys = workspace / "keys.txt"
+            add_key(keys, "first")
+            settings = Settings(
+                access_log=str(access_log(log)),
+                read_s=4,
+                keys_file=str(keys),
+                media_domains=("localhost:9", "images.invalid"),
+            )
             running = stack.enter_context(Server(checkpoint, log=log, api_key="secret", settings=settings))
         family = [psutil.Process(running.pid), *psutil.Process(running.pid).children(recursive=True)]
         yield running

@@ -5,6 +5,7 @@ would be read before key and rate are checked.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.types import Message, Receive
 
@@ -26,8 +27,13 @@ def check_length(length: str | None, settings: Settings) -> None:
         raise _too_large(settings)
 
 
-async def read(receive: Receive, settings: Settings) -> bytes:
+async def read(receive: Receive, settings: Settings, count: Callable[[int], None]) -> bytes:
     """Return the body of a request.
+
+    Args:
+        receive: gives the messages of the request.
+        settings: limits of size and time.
+        count: is called with the bytes of each part, and may refuse it.
 
     Raises:
         RefusedError: the body is too large, or comes too slowly.
@@ -35,17 +41,21 @@ async def read(receive: Receive, settings: Settings) -> bytes:
     """
     message = await _next(receive, settings.read_s)
     if not message.get("more_body"):
-        return _checked(message.get("body", b""), settings)
+        content = message.get("body", b"")
+        count(len(content))
+        return _checked(content, settings)
     clock = asyncio.get_running_loop().time
-    began, content = clock(), bytearray()
+    began, parts = clock(), bytearray()
     while True:
-        content += message.get("body", b"")
-        if len(content) > settings.max_body:
+        part = message.get("body", b"")
+        count(len(part))
+        parts += part
+        if len(parts) > settings.max_body:
             raise _too_large(settings)
         if not message.get("more_body"):
-            return bytes(content)
+            return bytes(parts)
         # A client that sends at a usual rate has as long as it needs.
-        ends = began + settings.read_s + len(content) / settings.bytes_per_s
+        ends = began + settings.read_s + len(parts) / settings.bytes_per_s
         message = await _next(receive, ends - clock())
 
 

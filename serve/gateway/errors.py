@@ -20,6 +20,7 @@ REASONS = {
     503: "overloaded",
 }
 """Reasons of refusals by status, where the gateway has no finer one."""
+UNAVAILABLE = "The server accepts no further requests now, or its engine has ended. Ask again later."
 SERVER_ERROR = "The server failed. Ask again, or tell its operator the request id."
 
 
@@ -79,6 +80,8 @@ def reshaped(status: int, content: bytes) -> bytes:
     if status >= 500 and status != 503:
         return shaped(status, SERVER_ERROR, None, code)
     message, param = _facts(content)
+    if status == 503:
+        message = message or UNAVAILABLE
     return shaped(status, message or f"The server answered with status {status}.", param, code)
 
 

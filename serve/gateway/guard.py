@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from serve.gateway.errors import REASONS, RefusedError
 from serve.gateway.fields.requests import Bodies
 from serve.gateway.images.budget import CURRENT, Budget
 from serve.gateway.keys import Keys
-from serve.gateway.limits import Limits
+from serve.gateway.limits import Held, Limits
 from serve.gateway.metrics import REFUSALS, TOKENS
 from serve.gateway.responses import Response
 from serve.gateway.routes import CHAT, ROUTES, Route, route_of
@@ -62,6 +63,7 @@ class Gateway:
         self._app, self._settings = app, settings
         self._keys = Keys(settings.keys_file, settings.key_digests) if settings.has_keys else None
         self._limits = Limits(settings.rate, settings.concurrency)
+        self._held = Held(settings.max_held)
         self._bodies = Bodies(settings)
         self._log = AccessLog(settings.access_log)
         # The counter of a key and kind, which Prometheus' library looks up in three microseconds.
@@ -111,8 +113,8 @@ class Gateway:
             await self._pass(exchange, receive, None)
             return
         await self._limits.count(exchange.key)
-        with self._limits.slot(exchange.key):
-            content = await self._content(exchange, route, receive) if route.method == "POST" else None
+        with self._limits.slot(exchange.key), self._held.released() as share:
+            content = await self._content(exchange, route, receive, share.add) if route.method == "POST" else None
             await self._pass(exchange, receive, content)
 
     def _admit(self, exchange: _Exchange) -> Route:
@@ -133,14 +135,17 @@ class Gateway:
             exchange.key = name
         return route_of(path, scope["method"])
 
-    async def _content(self, exchange: _Exchange, route: Route, receive: Receive) -> bytes:
+    async def _content(
+        self, exchange: _Exchange, route: Route, receive: Receive, count: Callable[[int], None]
+    ) -> bytes:
         """Read the body, check it and return what is passed on."""
         kind = exchange.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json":
             raise RefusedError(415, "content_type", "The body is not declared as application/json. Do so.", closes=True)
         length = exchange.headers.get(b"content-length")
         body.check_length(length.decode("latin-1") if length else None, self._settings)
-        content = self._bodies.checked(route, await body.read(receive, self._settings), exchange.budget)
+        read = await body.read(receive, self._settings, count)
+        content = self._bodies.checked(route, read, exchange.budget)
         if route is CHAT:
             if content.get("stream"):
                 # The number of tokens is in the last piece, which the client gets only if it asked for it.

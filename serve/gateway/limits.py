@@ -29,6 +29,51 @@ def check_rate(rate: str) -> None:
         raise UserError(f"{rate!r} is not a rate. Write it as 600/minute, with second, minute, hour or day.") from error
 
 
+class Held:
+    """Bytes of bodies that are in memory, of all requests together.
+
+    Args:
+        most: limit of bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.bytes = 0
+
+    def add(self, number: int) -> None:
+        """Count bytes that were received.
+
+        Raises:
+            RefusedError: too many are in memory.
+        """
+        self.bytes += number
+        if self.bytes > self._most:
+            message = "The server reads many large requests at this moment. Wait a little, then send this one again."
+            raise RefusedError(429, "memory", message, headers={"retry-after": str(BUSY_PAUSE_S)}, closes=True)
+
+    @contextlib.contextmanager
+    def released(self) -> Iterator["_Share"]:
+        """Count the bytes of one request until the block ends."""
+        share = _Share(self)
+        try:
+            yield share
+        finally:
+            self.bytes -= share.bytes
+
+
+class _Share:
+    """Bytes of one request."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self.bytes = 0
+
+    def add(self, number: int) -> None:
+        """Count bytes of this request."""
+        self.bytes += number
+        self._held.add(number)
+
+
 class Limits:
     """Counters of requests by key.
 

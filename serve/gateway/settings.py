@@ -34,6 +34,8 @@ class Settings:
     """File of the access log; empty for none."""
     max_body: int = 32_000_000
     """Bytes of a request's body: 8 photos of 12 megapixels in base64."""
+    max_held: int = 512_000_000
+    """Bytes of the bodies of all requests at a time. Each is in memory about three times."""
     read_s: float = 30.0
     """Seconds for the headers of a request, and for its body."""
     bytes_per_s: int = 50_000

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 
+from serve.gateway.keys import add_key
 from serve.gateway.routes import ROUTES
 from tests.serve.gateway.test_images import BROKEN, FILES, bomb, data_url
 
@@ -85,10 +86,16 @@ def refused(status, content):
 
 
 def test_every_route_of_vllm_needs_the_key(server):
-    """vLLM lists its routes in its log."""
+    """vLLM lists its routes in its log. A key that was removed from the file is refused like a wrong one."""
+    file = Path(server.settings.keys_file)
+    before = file.read_text()
+    key = add_key(file, "guest")
+    models = ("GET", "/v1/models", None, {"Authorization": f"Bearer {key}"})
+    assert ask(server, [models])[0][0] == 200
+    file.write_text(before)
     found = {match["path"]: match["methods"] for match in ROUTE.finditer(server.log.read_text())}
     assert {"/invocations", "/detokenize", "/openapi.json", "/load", *ROUTES} <= found.keys()
-    for key in (None, "Bearer wrong", "Bearer ", "Basic secret"):
+    for key in (None, "Bearer wrong", "Bearer ", "Basic secret", f"Bearer {key}"):
         requests = [
             (method.strip(), path.replace("{", "").replace("}", ""), question(), {"Authorization": key})
             for path, methods in found.items()
@@ -104,6 +111,8 @@ def test_every_route_of_vllm_needs_the_key(server):
 PNG = data_url(FILES["png"])
 ATTACKS = {
     "image of this machine": (CHAT, question(image("http://127.0.0.1:9401/img"))),
+    "allowed host with a private address": (CHAT, question(image("http://localhost:9/img"))),
+    "allowed host without an address": (CHAT, question(image("https://images.invalid/a.png"))),
     "mapped address": (CHAT, question(image("http://[::ffff:127.0.0.1]/"))),
     "user and password": (CHAT, question(image("http://user:pw@localhost/"))),
     "metadata service": (CHAT, question(image("http://169.254.169.254/latest"))),

@@ -142,6 +142,19 @@ def test_signal_stops_all_workers(stub, checkpoint, tmp_path, sign):
     assert still_running(family) == []
 
 
+def test_end_of_vllm_ends_the_command_with_an_error(stub, checkpoint, tmp_path):
+    command = [sys.executable, "-m", "pangea_cultural", "serve", str(checkpoint), "--port", "0", "--json", "--quiet"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, "--workspace", str(tmp_path)], text=True, **pipes) as server:
+        served = json.loads(server.stdout.readline())
+        assert served["curl"].startswith(f"curl {served['url']}/chat/completions ")
+        vllm, worker = psutil.Process(server.pid).children(recursive=True)
+        vllm.kill()
+        assert server.wait(60) == 1
+        assert server.stderr.read().startswith("Error: vLLM ended unexpectedly. See ")
+    assert still_running([vllm, worker]) == []
+
+
 def test_served_checkpoint_is_stopped_after_the_block(stub, checkpoint, tmp_path):
     before = set(psutil.Process().children(recursive=True))
     with serving.open_endpoint(None, checkpoint, Workspace(tmp_path), api_key=None, quiet=True) as served:

@@ -164,6 +164,29 @@ def test_client_that_leaves_is_logged_as_such(tmp_path):
     assert orjson.loads(log.read_bytes())["status"] == 499
 
 
+def test_bodies_of_all_requests_share_the_memory():
+    go = asyncio.Event()
+
+    async def wait(body):
+        await go.wait()
+        return 200, b"application/json", [b"{}"]
+
+    body = chat()
+    app = guarded(Inner(wait), max_held=2 * len(body) + 10)
+
+    async def ask():
+        running = [asyncio.create_task(call(app, body=body)) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        whole, parts = await call(app, body=body), await call(app, parts=[body[:9], body[9:]])
+        go.set()
+        return whole, parts, await asyncio.gather(*running), await call(app, body=body)
+
+    whole, parts, others, after = asyncio.run(ask())
+    for reply in (whole, parts):
+        assert reply.status == 429 and reply.error["code"] == "memory" and reply.headers["retry-after"] == "1"
+    assert [reply.status for reply in (*others, after)] == [200, 200, 200]
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_only_declared_json_is_read(kind):
     assert run(guarded(), body=chat(), headers={"content-type": kind}).error["code"] == "content_type"
@@ -213,6 +236,7 @@ def test_stream_has_usage_only_for_those_who_ask(tmp_path):
         (400, b"Disallowed CORS origin", "Disallowed CORS origin"),
         (500, b'{"error":{"message":"secret internals"}}', "The server failed."),
         (503, b'{"error":{"message":"queue is full"}}', "queue is full"),
+        (503, b"", "The server accepts no further requests now"),
     ],
 )
 def test_errors_of_the_server_have_one_shape(status, content, message):
