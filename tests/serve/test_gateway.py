@@ -89,13 +89,13 @@ def test_every_route_of_vllm_needs_the_key(server):
     """vLLM lists its routes in its log. A key that was removed from the file is refused like a wrong one."""
     file = Path(server.settings.keys_file)
     before = file.read_text()
-    key = add_key(file, "guest")
-    models = ("GET", "/v1/models", None, {"Authorization": f"Bearer {key}"})
+    guest = f"Bearer {add_key(file, 'guest')}"
+    models = ("GET", "/v1/models", None, {"Authorization": guest})
     assert ask(server, [models])[0][0] == 200
     file.write_text(before)
     found = {match["path"]: match["methods"] for match in ROUTE.finditer(server.log.read_text())}
     assert {"/invocations", "/detokenize", "/openapi.json", "/load", *ROUTES} <= found.keys()
-    for key in (None, "Bearer wrong", "Bearer ", "Basic secret", f"Bearer {key}"):
+    for key in (None, "Bearer wrong", "Bearer ", "Basic secret", guest):
         requests = [
             (method.strip(), path.replace("{", "").replace("}", ""), question(), {"Authorization": key})
             for path, methods in found.items()
