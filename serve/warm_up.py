@@ -22,16 +22,14 @@ QUESTION = "Which country does this flag belong to?"
 
 
 def requests(model: str) -> list[dict[str, Any]]:
-    """Return the bodies: an image with likely tokens, and a text with log-probabilities of the prompt."""
+    """Return the bodies: a question about an image, with likely tokens, and with log-probabilities of the prompt."""
     buffer = io.BytesIO()
     Image.new("RGB", (32, 32), (200, 30, 40)).save(buffer, "PNG")
     url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": QUESTION}]
-    common = {"model": model, "max_tokens": 2, "temperature": 0}
-    return [
-        common | {"messages": [{"role": "user", "content": parts}], "logprobs": True, "top_logprobs": 20},
-        common | {"messages": [{"role": "user", "content": QUESTION}], "prompt_logprobs": 0},
-    ]
+    messages = [{"role": "user", "content": parts}]
+    common = {"model": model, "max_tokens": 2, "temperature": 0, "messages": messages}
+    return [common | {"logprobs": True, "top_logprobs": 20}, common | {"prompt_logprobs": 0}]
 
 
 def warm_up(url: str, model: str, key: str | None) -> None:

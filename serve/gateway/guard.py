@@ -1,7 +1,6 @@
 """The ASGI middleware: it admits a request, reads and checks its body, and passes it on."""
 
 import asyncio
-import contextlib
 import functools
 import hashlib
 import logging
@@ -154,7 +153,7 @@ class Gateway:
                 options["include_usage"] = True
             if self._keys is not None:
                 # Without a salt, the time of an answer tells whether another key has sent the same prompt.
-                content["cache_salt"] = hashlib.sha256(exchange.key.encode()).hexdigest()[:32]
+                content["cache_salt"] = _salt(exchange.key)
         # Written again, so that vLLM reads what was checked: JSON can have a name twice.
         return orjson.dumps(content)
 
@@ -190,8 +189,12 @@ class Gateway:
             "images": exchange.budget.count,
             "image_bytes": exchange.budget.bytes,
         }
-        with contextlib.suppress(TypeError):
-            self._log.write(entry)
+        self._log.write(entry)
+
+
+@functools.cache
+def _salt(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _replayed(content: bytes | None, receive: Receive) -> Receive:

@@ -1,7 +1,6 @@
 """SmolLM2-135M-Instruct, a real small language model from PyPI, and its vLLM server."""
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 from pangea_cultural.utils.child_process import tied_to_parent
 from serve import vllm_flags
+from serve.gateway.settings import Settings
 from serve.server import VLLM_MODULE
 
 NAME = "smollm2"
@@ -52,7 +52,9 @@ def serving(folder: Path, port: int, log: Path):
         *("--max-model-len=1024", "--max-num-seqs=64", "--dtype=float32", "--enforce-eager"),
         *("--generation-config=vllm", "--no-enable-log-requests"),
     ]
-    environment = os.environ | vllm_flags.environment(None) | {"VLLM_CPU_KVCACHE_SPACE": "2"}
+    # Without the gateway, hence with vLLM's own reader of images.
+    own = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_MEDIA_CONNECTOR": "http"}
+    environment = vllm_flags.environment(Settings()) | own
     with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environment) as process:
         try:
             began = time.monotonic()

@@ -15,9 +15,9 @@ from PIL import Image
 TOKENS = 16
 
 
-def bodies(model: str, number: int) -> list[bytes]:
+def bodies(model: str, number: int, seed: int = 0) -> list[bytes]:
     """Return questions, each about an image of its own."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     made = []
     for place in range(number):
         buffer = io.BytesIO()
@@ -48,15 +48,16 @@ class Outcome:
 
 
 def ask(
-    url: str, questions: list[bytes], *, clients: int, seconds: float | None = None, key: str | None = None
+    url: str, questions: list[bytes], *, clients: int, headers: dict[str, str], seconds: float | None = None
 ) -> Outcome:
     """Ask all questions once, or again and again for a time."""
-    return asyncio.run(_ask(url, questions, clients, seconds, key))
+    return asyncio.run(_ask(url, questions, clients, headers | {"Content-Type": "application/json"}, seconds))
 
 
-async def _ask(url: str, questions: list[bytes], clients: int, seconds: float | None, key: str | None) -> Outcome:
+async def _ask(
+    url: str, questions: list[bytes], clients: int, headers: dict[str, str], seconds: float | None
+) -> Outcome:
     outcome, began = Outcome(), time.monotonic()
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     places = iter(range(len(questions)) if seconds is None else range(10**9))
 
     async def client(session: aiohttp.ClientSession) -> None:

@@ -25,7 +25,9 @@ def main(folder: Path, num_clients: int, seconds: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with Server(tiny.checkpoint(folder / "tiny"), log=folder / "load.log", api_key="key") as server:
         made = clients.bodies(server.model, IMAGES)
-        outcome = clients.ask(server.url, made, clients=num_clients, seconds=seconds, key="key")
+        outcome = clients.ask(
+            server.url, made, clients=num_clients, seconds=seconds, headers={"Authorization": "Bearer key"}
+        )
     ordered = statistics.quantiles(outcome.latencies, n=100)
     figures = {
         "clients": num_clients,
