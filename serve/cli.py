@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--new-key", metavar="NAME", help="Add a key to --keys FILE and print it; serve nothing.")
 @click.option("--rate", default="", metavar="N/TIME", help="Requests of each key in a time, such as 600/minute.")
 @click.option(
-    "--concurrency", default=256, show_default=True, type=click.IntRange(1), help="Requests of each key at a time."
+    "--concurrency", default=512, show_default=True, type=click.IntRange(1), help="Requests of each key at a time."
 )
 @click.option(
     "--max-tokens", default=2048, show_default=True, type=click.IntRange(1), help="Longest answer, also by default."

@@ -1,6 +1,5 @@
 """The ASGI middleware: it admits a request, reads and checks its body, and passes it on."""
 
-import asyncio
 import functools
 import hashlib
 import logging
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.gateway import body
 from serve.gateway.access_log import AccessLog
-from serve.gateway.connections import Sweeper
+from serve.gateway.connections import limit_connections
 from serve.gateway.errors import REASONS, RefusedError
 from serve.gateway.fields.requests import Bodies
 from serve.gateway.images.budget import CURRENT, Budget
@@ -79,11 +78,10 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        task = asyncio.create_task(Sweeper(scope["app"], self._settings.read_s).run())
+        limit_connections(scope["app"], self._settings.read_s)
         try:
             await self._app(scope, receive, send)
         finally:
-            task.cancel()
             self._log.close()
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -28,7 +28,7 @@ class Settings:
     """Names and digests of further keys."""
     rate: str = ""
     """Requests of a key in a time, such as `600/minute`; empty for no limit."""
-    concurrency: int = 256
+    concurrency: int = 512
     """Requests of a key at a time."""
     access_log: str = ""
     """File of the access log; empty for none."""

@@ -8,12 +8,14 @@ its reader of images off, and rounds with and without it take turns.
 """
 
 import asyncio
+import operator
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 
 from serve.gateway.guard import Gateway
 from serve.gateway.keys import digest_of
@@ -61,28 +63,45 @@ def main(folder: Path, questions: int, rounds: int, only_gateway: bool) -> None:
     if only_gateway:
         click.echo(figures)
         return
-    seconds = compare(tiny.checkpoint(folder / "tiny"), folder, questions, rounds)
-    figures["ratio_vs_bare_vllm"] = statistics.median(seconds["bare"]) / statistics.median(seconds["gateway"])
-    record.write("serve_overhead", figures, details=seconds | {"questions": questions})
+    seconds, processor = compare(tiny.checkpoint(folder / "tiny"), folder, questions, rounds)
+    for name, values in (("ratio_vs_bare_vllm", seconds), ("ratio_of_processor_time", processor)):
+        # Neighboring rounds are compared: other work changes slowly.
+        figures[name] = statistics.median(map(operator.truediv, values["bare"], values["gateway"]))
+    record.write("serve_overhead", figures, details={"seconds": seconds, "processor_seconds": processor})
 
 
-def compare(checkpoint: Path, folder: Path, questions: int, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of rounds with and without the gateway, in turn. Each question has an image of its own."""
+def compare(
+    checkpoint: Path, folder: Path, questions: int, rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Return seconds, and processor seconds of the server, for rounds with and without the gateway, in turn.
+
+    Each question has an image of its own.
+    """
     with_key = {"Authorization": f"Bearer {KEY}"}
     ways = {"bare": {"x-bare": "1"}, "gateway": with_key}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    processor: dict[str, list[float]] = {name: [] for name in ways}
     settings = Settings(access_log=str(folder / "access.jsonl"), rate="1000000/second")
     with ToggledServer(checkpoint, log=folder / "toggled.log", api_key=KEY, settings=settings) as server:
         for number in range(-1, rounds):
             for place, name in enumerate(ways if number % 2 else reversed(ways)):
                 made = clients.bodies("tiny", questions, seed=2 * number + place + 2)
+                before = processor_seconds(server)
                 outcome = clients.ask(server.url, made, clients=CLIENTS, headers=ways[name])
                 if outcome.lost:
                     raise click.ClickException(f"{outcome.lost} requests without an answer")
                 # The first round is slower than the others.
                 if number >= 0:
                     seconds[name].append(outcome.seconds)
-    return seconds
+                    processor[name].append(processor_seconds(server) - before)
+    return seconds, processor
+
+
+def processor_seconds(server: Server) -> float:
+    """Return the processor time of a server and its workers."""
+    process = psutil.Process(server.pid)
+    times = [member.cpu_times() for member in (process, *process.children(recursive=True))]
+    return sum(time.user + time.system for time in times)
 
 
 def overhead(folder: Path, body: bytes) -> float:
