@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evalsuite.report.sections.repeat import same_prompts
+from evalsuite.report.sections.repeat import parts, same_prompts
 from evalsuite.report.tables import again, costs, cuts, figures, verdicts
 from evalsuite.report.tables.table import Table
 
@@ -76,17 +76,22 @@ def _repeat(record: dict[str, Any]) -> str:
 
 def _protocols(record: dict[str, Any], same: Mapping[tuple[str, str], str]) -> Iterator[str]:
     """Yield what a repetition of each benchmark needs to know, and an example of the prompt of each task."""
-    for part in record["data"]:
+    for part in parts(record):
         name = f"{record['run']}, {part['benchmark']}"
-        differs = " ".join(part["deviations"]) or "nothing known."
-        unverified = " ".join(part["unverified"]) or "nothing."
-        yield f"{name}: differs from the reference: {differs} Not verified: {unverified}"
-        for one in part["published"]:
-            protocol = "yes" if one["same_protocol"] else "no"
-            yield f"{name}: {one['model']}, {one['part']}: {one['value']:g}. Same protocol? {protocol}. {one['source']}"
+        yield from _protocol(name, part) if "deviations" in part else ()
         first = same.get((record["run"], part["benchmark"]))
         if first:
             yield f"{name}: the prompts of {first}."
         for prompt in [] if first else part["prompts"]:
             number = "" if prompt["n"] is None else f" ({prompt['n']:,} questions, SHA-256 {prompt['sha256']})"
             yield f"{name}, prompt of {prompt['task']}{number}: {prompt['example']}"
+
+
+def _protocol(name: str, part: dict[str, Any]) -> Iterator[str]:
+    """Yield what differs from the reference, and the published scores."""
+    differs = " ".join(part["deviations"]) or "nothing known."
+    unverified = " ".join(part["unverified"]) or "nothing."
+    yield f"{name}: differs from the reference: {differs} Not verified: {unverified}"
+    for one in part["published"]:
+        protocol = "yes" if one["same_protocol"] else "no"
+        yield f"{name}: {one['model']}, {one['part']}: {one['value']:g}. Same protocol? {protocol}. {one['source']}"

@@ -287,6 +287,7 @@ class _WithExport(_Results):
     missing: Counts
     endings: Counts
     asked: int
+    prompts: list[_Prompt] = Field(default_factory=list)
     repeats: dict[Literal["choice", "open"], _Repeats] = Field(default_factory=dict)
     rotations: Annotated[_Rotations | _NotRotated, Field(default=None)]
 

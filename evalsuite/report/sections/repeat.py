@@ -20,6 +20,7 @@ def record(run: FinishedRun) -> dict[str, Any]:
         "weights_sha256": results.get("weights_sha256"),
         "versions": results.get("versions", {}),
         "export": results.get("export"),
+        "prompts": _examples(results.get("prompts", [])),
         "data": [
             {
                 "benchmark": part["name"],
@@ -45,7 +46,17 @@ def prompts(part: dict[str, Any]) -> list[dict[str, Any]]:
     Older runs have only the first prompt of a benchmark, without a hash.
     """
     found = part.get("prompts") or [{"task": part["name"], "example": part["prompt"], "sha256": None, "n": None}]
-    return [{key: row.get(key) for key in ("task", "example", "sha256", "n")} for row in found]
+    return _examples(found)
+
+
+def _examples(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: row.get(key) for key in ("task", "example", "sha256", "n")} for row in rows]
+
+
+def parts(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of a record with prompts: those of benchmarks, after that of an export."""
+    exported = [{"benchmark": export.NAME, "prompts": record["prompts"]}] if record["prompts"] else []
+    return exported + record["data"]
 
 
 def same_prompts(records: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str]:
@@ -53,12 +64,14 @@ def same_prompts(records: Sequence[dict[str, Any]]) -> dict[tuple[str, str], str
     first: dict[Any, str] = {}
     found = {}
     for one in records:
-        for part in one["data"]:
+        for part in parts(one):
             key = (
                 part["benchmark"],
                 *((row["task"], row["sha256"], row["n"], row["example"]) for row in part["prompts"]),
             )
-            if first.setdefault(key, one["run"]) != one["run"]:
+            # An older run has one prompt only, which says nothing about the others.
+            hashed = all(row["sha256"] for row in part["prompts"])
+            if hashed and first.setdefault(key, one["run"]) != one["run"]:
                 found[one["run"], part["benchmark"]] = first[key]
     return found
 

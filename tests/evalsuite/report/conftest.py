@@ -47,5 +47,6 @@ def _ask_again(run):
         {"task": f"xgqa:{code}", "example": f"{code} {HOSTILE}\nA. Ja", "sha256": "3f" * 32, "n": 40}
         for code in ("de", "ar")
     ]
+    results["prompts"] = [{"task": "export:choice", "example": "Welches Land?", "sha256": "4f" * 32, "n": 48}]
     part["deviations"] = ["The image stands first."]
     write_json(run / "results.json", results)

@@ -36,10 +36,15 @@ def test_json_has_the_content_and_its_version(compared):
     assert written == orjson.loads(orjson.dumps(compared[1]))
 
 
-def test_heat_map_draws_the_figures_of_the_results(compared):
-    folder, found = compared
+@pytest.fixture(scope="module")
+def charts(compared):
+    found = compared[1]
     order = [row["benchmark"] for row in found["benchmarks"]]
-    charts = heat_map.tabs(found["heat_map"], found["comparisons"], ["A", "B"], order)
+    return heat_map.tabs(found["heat_map"], found["comparisons"], ["A", "B"], order)
+
+
+def test_heat_map_draws_the_figures_of_the_results(compared, charts):
+    folder, _ = compared
     assert [chart.title for chart in charts] == [
         *("value, A", "value, B", "difference, A - B", "blind, A", "blind, B", "unparsed, A", "unparsed, B")
     ]
@@ -67,10 +72,8 @@ def test_heat_map_draws_the_figures_of_the_results(compared):
     assert sorted(map(float, labels)) == sorted(drawn.values())
 
 
-def test_cells_without_a_difference_are_hatched_and_lead_to_their_row(compared):
-    found = compared[1]
-    order = [row["benchmark"] for row in found["benchmarks"]]
-    chart = heat_map.tabs(found["heat_map"], found["comparisons"], ["A", "B"], order)[2]
+def test_cells_without_a_difference_are_hatched_and_lead_to_their_row(compared, charts):
+    found, chart = compared[1], charts[2]
     shown = {row["name"] for row in found["comparisons"][0]["cells"] if row["verdict"] != "no difference shown"}
     cells = [value for value in chart.values if "language" in value]
     assert sum(not value["hatched"] for value in cells) == len(shown) > 0

@@ -109,10 +109,13 @@ def test_prompts_of_all_tasks_are_folded(page):
         2,
     ]
     assert "The image stands first." in part and part.count('<div class="prompt" dir="auto">') == 2
+    (exported,) = re.findall(r"<summary>A, export: prompts.*?</details>", page, re.DOTALL)
+    assert "prompt of export:choice" in exported and "The first of 48 questions." in exported
     (same,) = re.findall(r"<summary>B, xgqa: data.*?</details>", page, re.DOTALL)
     assert "<dd>those of A</dd>" in same and "prompt of" not in same
     older = re.findall(r"<summary>A, cvqa: data.*?</details>", page, re.DOTALL)[0]
     assert "prompt of cvqa" in older and "SHA-256" not in older and "Same protocol? no" in older
+    assert page.count("prompt of cvqa") == 2, "an older run has one prompt, which says nothing about the others"
 
 
 def test_long_tables_are_folded(compared, tmp_path):
