@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     metavar="HOST",
     help="A host, or host:port, from which images of requests are fetched. Default: none.",
 )
+@click.option(
+    "--replicas",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Copies of the model behind one address. The death of one ends all.",
+)
 @workspace_option
 @json_option
 @quiet_option
@@ -50,6 +57,7 @@ def serve(
     vllm_flags: tuple[str, ...],
     new_key: str | None,
     keys: Path | None,
+    replicas: int,
     workspace: Workspace,
     as_json: bool,
     quiet: bool,
@@ -68,6 +76,7 @@ def serve(
     """
     from pangea_cultural.errors import UserError
     from serve.gateway.keys import add_key
+    from serve.vllm_flags import replica_flags
 
     if new_key is not None:
         if keys is None:
@@ -80,7 +89,9 @@ def serve(
         raise click.UsageError(f"Got unexpected extra argument ({vllm_flags[0]}).")
     if keys is not None:
         _require_keys(keys)
-    log = _prepare(checkpoint, workspace, quiet=quiet)
+    # Flags of the user are later, so that they win.
+    flags = (*replica_flags(replicas), *vllm_flags)
+    log = _prepare(checkpoint, workspace, flags, quiet=quiet)
     # vLLM's own variable: the gateway checks the key in place of vLLM.
     key = options.pop("api_key") or os.environ.get("VLLM_API_KEY")
     code = _run(
@@ -90,7 +101,7 @@ def serve(
         port=options.pop("port"),
         key=key,
         settings=_settings(keys, log, **options),
-        flags=vllm_flags,
+        flags=flags,
         as_json=as_json,
         quiet=quiet,
     )
@@ -106,16 +117,17 @@ def _require_keys(path: Path) -> None:
         raise UserError(f"{path} has no keys. Make one with --new-key NAME.")
 
 
-def _prepare(checkpoint: Path, workspace: Workspace, *, quiet: bool) -> Path:
+def _prepare(checkpoint: Path, workspace: Workspace, flags: tuple[str, ...], *, quiet: bool) -> Path:
     """Check what a start needs, and return the path of the log."""
     from pangea_cultural.utils.console import Reporter
     from serve import advisories, machine
     from serve.checkpoint import check_checkpoint
     from serve.logs import new_log
+    from serve.vllm_flags import replicas
 
     check_checkpoint(checkpoint)
     machine.require_vllm()
-    machine.require_memory(checkpoint)
+    machine.require_memory(checkpoint, replicas=replicas(flags))
     machine.require_disk(workspace.create().root)
     line = advisories.line(machine.vllm_version() or "")
     if line:

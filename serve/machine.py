@@ -51,8 +51,8 @@ def require_vllm() -> None:
         raise UserError(f"vLLM is not installed. Run: {INSTALL_GPU if has_gpu else INSTALL_CPU}")
 
 
-def require_memory(checkpoint: Path, available: int | None = None) -> None:
-    """Check that the weights fit into the free memory of a machine without a GPU.
+def require_memory(checkpoint: Path, available: int | None = None, *, replicas: int = 1) -> None:
+    """Check that the weights of all replicas fit into the free memory of a machine without a GPU.
 
     Raises:
         UserError: they do not.
@@ -62,11 +62,12 @@ def require_memory(checkpoint: Path, available: int | None = None) -> None:
     if not on_cpu():
         return
     cache = float(os.environ.get("VLLM_CPU_KVCACHE_SPACE", "1") or 1) * GIB
-    needed = float32_bytes(checkpoint) + int(cache) + CODE_BYTES
+    needed = replicas * (float32_bytes(checkpoint) + int(cache) + CODE_BYTES)
     free = psutil.virtual_memory().available if available is None else available
     if needed > free:
         fact = f"{checkpoint} needs about {needed / 1e9:.0f} GB of memory in float32, and {free / 1e9:.1f} GB are free"
-        raise UserError(f"{fact}. End other programs, or use a machine with more memory.")
+        fewer = ", choose fewer --replicas" if replicas > 1 else ""
+        raise UserError(f"{fact}. End other programs{fewer}, or use a machine with more memory.")
 
 
 def require_disk(folder: Path) -> None:

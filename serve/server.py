@@ -167,7 +167,7 @@ class Server:
 
     def _warm_up(self) -> None:
         try:
-            warm_up(self.url, self.model, self._own_key)
+            warm_up(self.url, self.model, self._own_key, replicas=vllm_flags.replicas(self._flags))
         except UserError as error:
             raise UserError(f"{error}. See {self.log}.") from error
 

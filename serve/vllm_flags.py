@@ -21,6 +21,7 @@ DRAIN_S = 30
 """Seconds in which running requests may end after SIGTERM."""
 MIDDLEWARE = "serve.gateway.in_vllm.VllmGateway"
 KEY_VARIABLE = "VLLM_API_KEY"
+REPLICAS = "--data-parallel-size"
 
 
 def positions(config: dict[str, Any]) -> int:
@@ -72,6 +73,17 @@ def value_of(further: Sequence[str], name: str) -> str | None:
         elif flag.startswith(f"{name}="):
             found = flag.partition("=")[2]
     return found
+
+
+def replica_flags(number: int) -> tuple[str, ...]:
+    """Return the flags for several copies of a model behind one address."""
+    return (f"{REPLICAS}={number}",) if number > 1 else ()
+
+
+def replicas(further: Sequence[str]) -> int:
+    """Return the number of copies of the model that flags ask for."""
+    number = value_of(further, REPLICAS) or "1"
+    return int(number) if number.isdecimal() else 1  # vLLM rejects other texts
 
 
 def _cpu_flags() -> list[str]:

@@ -7,6 +7,7 @@ read.
 
 import base64
 import io
+import itertools
 import ssl
 import urllib.error
 import urllib.request
@@ -18,6 +19,8 @@ from PIL import Image
 from pangea_cultural.errors import UserError
 
 TIMEOUT_S = 900
+REPLICA_HEADER = "X-data-parallel-rank"
+"""Header by which vLLM chooses a replica."""
 QUESTION = "Which country does this flag belong to?"
 
 
@@ -32,19 +35,22 @@ def requests(model: str) -> list[dict[str, Any]]:
     return [common | {"logprobs": True, "top_logprobs": 20}, common | {"prompt_logprobs": 0}]
 
 
-def warm_up(url: str, model: str, key: str | None) -> None:
-    """Send the first requests.
+def warm_up(url: str, model: str, key: str | None, *, replicas: int = 1) -> None:
+    """Send the first requests, to each replica.
 
     Args:
         url: base of the API, ending in /v1.
         model: name of the model.
         key: key of this process; None if requests need none.
+        replicas: number of engines behind the server.
 
     Raises:
         UserError: the server does not answer one with status 200.
     """
-    for body in requests(model):
+    for replica, body in itertools.product(range(replicas), requests(model)):
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        if replicas > 1:
+            headers[REPLICA_HEADER] = str(replica)
         request = urllib.request.Request(f"{url}/chat/completions", orjson.dumps(body), headers)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=own_server()) as response:

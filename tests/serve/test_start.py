@@ -4,15 +4,18 @@ import json
 
 import orjson
 import pytest
+from aiohttp import web
 from click.testing import CliRunner
 
 from pangea_cultural.errors import UserError
-from serve import advisories, machine
+from serve import advisories, machine, vllm_flags
 from serve.checkpoint import check_checkpoint, float32_bytes
 from serve.cli import serve
 from serve.gateway.keys import parsed
 from serve.gateway.limits import check_rate
+from serve.warm_up import REPLICA_HEADER, warm_up
 from tests.helpers.servers import vllm_stub
+from tests.helpers.servers.in_thread import apps_in_thread
 
 
 @pytest.fixture
@@ -87,6 +90,8 @@ def test_memory_for_weights_in_float32_is_required(checkpoint, monkeypatch):
     machine.require_memory(checkpoint, 5 * 10**9)
     with pytest.raises(UserError, match=r"needs about 4 GB of memory in float32, and 1\.0 GB are free\. End other"):
         machine.require_memory(checkpoint, 10**9)
+    with pytest.raises(UserError, match=r"about 8 GB .* choose fewer --replicas"):
+        machine.require_memory(checkpoint, 5 * 10**9, replicas=2)
 
 
 def test_missing_vllm_is_said_with_the_command_for_this_machine(monkeypatch, tmp_path):
@@ -176,3 +181,25 @@ def test_settings_and_flags_reach_vllm(tmp_path, checkpoint, monkeypatch):
     assert settings.access_log.startswith(str(tmp_path / "logs/vllm-"))
     assert started.command()[-2:] == ["--max-model-len", "100"]
     assert orjson.loads(settings.environment()["PCULT_GATEWAY"])["max_tokens"] == 50
+
+
+def test_each_replica_has_the_first_requests():
+    asked = []
+
+    async def chat(request):
+        asked.append((request.headers.get(REPLICA_HEADER), "prompt_logprobs" in await request.json()))
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", chat)
+    with apps_in_thread(app) as (port,):
+        warm_up(f"http://127.0.0.1:{port}/v1", "m", None)
+        warm_up(f"http://127.0.0.1:{port}/v1", "m", None, replicas=2)
+    assert asked == [(replica, last) for replica in (None, "0", "1") for last in (False, True)]
+
+
+def test_number_of_replicas_is_that_of_the_last_flag():
+    assert vllm_flags.replica_flags(1) == () and vllm_flags.replicas(()) == 1
+    own = ("--data-parallel-size", "3")
+    assert vllm_flags.replicas(vllm_flags.replica_flags(2)) == 2
+    assert vllm_flags.replicas((*vllm_flags.replica_flags(2), *own)) == 3
