@@ -105,7 +105,7 @@ def test_too_many_wrong_passwords_have_to_wait(tmp_path):
     assert logins.accepts("ann", "right: one")
 
 
-@pytest.mark.parametrize("text", ["", "# nobody", "ann", "ann:", ":secret", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("text", ["", "# none", "ann", "ann:", ":secret", b"\xff\xfe\x00"])
 def test_file_of_logins_without_logins_is_an_error(text, tmp_path):
     (tmp_path / "logins").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match="NAME:PASSWORD"):
