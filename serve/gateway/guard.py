@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serve.gateway import body
 from serve.gateway.access_log import AccessLog
 from serve.gateway.connections import limit_connections
+from serve.gateway.draining import Draining
 from serve.gateway.errors import REASONS, RefusedError
 from serve.gateway.fields.requests import Bodies
 from serve.gateway.images.budget import CURRENT, Budget
@@ -61,6 +62,7 @@ class Gateway:
         self._app, self._settings = app, settings
         self._keys = Keys(settings.keys_file, settings.key_digests) if settings.has_keys else None
         self._limits = Limits(settings.rate, settings.concurrency)
+        self._draining = Draining()
         self._held = Held(settings.max_held)
         self._bodies = Bodies(settings)
         self._log = AccessLog(settings.access_log)
@@ -79,6 +81,7 @@ class Gateway:
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit_connections(scope["app"], self._settings.read_s)
+        self._draining.watch(scope["app"])
         try:
             await self._app(scope, receive, send)
         finally:
@@ -99,13 +102,17 @@ class Gateway:
             LOGGER.exception("Request %s failed.", identifier)
             if response.status:
                 raise
-            exchange.reason = "server"
-            await response.refuse(RefusedError(INTERNAL, "server", "The server failed. See its log.", closes=True))
+            failed = RefusedError(INTERNAL, "server", "The server failed. See its log.", closes=True)
+            answer = self._draining.refusal() if self._draining.began else failed
+            exchange.reason = answer.reason
+            await response.refuse(answer)
         finally:
             self._finish(exchange)
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         route = self._admit(exchange)
+        if self._draining.began and (route.is_limited or route.is_open):
+            raise self._draining.refusal()
         if not route.is_limited:
             await self._pass(exchange, receive, None)
             return

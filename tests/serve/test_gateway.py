@@ -72,7 +72,9 @@ def ask(server, requests):
 def question(*parts, **fields):
     """Return the body of a question whose message has these parts."""
     content = list(parts) or "Hello"
-    return json.dumps({"model": "tiny", "max_tokens": 2, "messages": [{"role": "user", "content": content}]} | fields)
+    # The second limit is for questions whose first one is wrong or null: an answer would take seconds.
+    limits = {"max_tokens": 2, "max_completion_tokens": 2}
+    return json.dumps({"model": "tiny", **limits, "messages": [{"role": "user", "content": content}]} | fields)
 
 
 def image(url):

@@ -22,7 +22,7 @@ REQUEST = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 def port(request):
     """The port of a gateway in uvicorn, with a short time for headers."""
     gateway = Gateway(Lifespan(), Settings(read_s=WAIT_S))
-    state = types.SimpleNamespace()
+    state = types.SimpleNamespace(engine_client=types.SimpleNamespace(shutdown=None))
 
     async def app(scope, receive, send):
         await gateway(scope | {"app": types.SimpleNamespace(state=state)}, receive, send)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import types
 
 import orjson
 import pytest
@@ -254,6 +255,38 @@ def test_exception_of_the_server_has_the_shape_of_an_error():
 
     reply = run(guarded(Inner(fail)), body=chat())
     assert reply.status == 500 and b"secret" not in reply.content and reply.error["type"] == "server_error"
+
+
+def test_new_requests_are_refused_while_the_server_ends():
+    """vLLM calls its engine's function at the end, which waits for running requests."""
+    ended = []
+    engine = types.SimpleNamespace(shutdown=lambda timeout: ended.append(timeout))
+    server = types.SimpleNamespace(config=types.SimpleNamespace(http_protocol_class=object))
+    state = types.SimpleNamespace(engine_client=engine, server=server)
+    go = asyncio.Event()
+
+    async def wait(body):
+        await go.wait()
+        return 200, b"application/json", [b"{}"]
+
+    async def inner(scope, receive, send):
+        if scope["type"] == "http":
+            await Inner(wait)(scope, receive, send)
+
+    async def ask():
+        app = guarded(inner)
+        await app({"type": "lifespan", "app": types.SimpleNamespace(state=state)}, None, None)
+        running = asyncio.create_task(call(app, body=chat()))
+        await asyncio.sleep(0.01)
+        engine.shutdown(timeout=3)
+        refused = [await call(app, body=chat()), await call(app, "GET", "/health", key=None)]
+        go.set()
+        return refused, await running
+
+    refused, running = asyncio.run(ask())
+    assert ended == [3] and running.status == 200
+    for reply in refused:
+        assert reply.status == 503 and reply.error["code"] == "ending" and reply.headers["retry-after"] == "10"
 
 
 def test_access_log_has_facts_and_no_content(tmp_path):
