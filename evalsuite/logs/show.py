@@ -16,7 +16,7 @@ from evalsuite.data.side_images import open_finder
 from evalsuite.data.source import DataSets
 from evalsuite.harness.questions import Item, Questions, Selection
 from evalsuite.metrics.accuracy import UNASKED
-from evalsuite.report.run_files import EXPORT_COLUMNS, PUBLISHED_COLUMNS, read_answers, read_results
+from evalsuite.report.run_files import CONTROL_COLUMNS, EXPORT_COLUMNS, PUBLISHED_COLUMNS, read_answers, read_results
 from pangea_cultural.dataset import withdrawal
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.dataset.withdrawal import WithdrawnImage
@@ -45,7 +45,8 @@ def find(run: Path, name: str) -> list[dict[str, Any]]:
     benchmark = name.partition(":")[0]
     parts = {part["name"]: part for part in results.get("benchmarks", [])}
     if benchmark in parts:
-        return [_published(run, parts[benchmark], name)]
+        own = _published(run, parts[benchmark], name)
+        return [own, *_under_controls(run, parts[benchmark], name, own["right"])]
     found = _rows(run / "answers.parquet", "id", name)
     if found:
         return [_of_export(run, results, row) for row in found]
@@ -102,6 +103,38 @@ def _published(run: Path, part: dict[str, Any], name: str) -> dict[str, Any]:
         "ending": answer["ending"] or None,
         "error": answer["error"] or None,
     }
+
+
+def _under_controls(run: Path, part: dict[str, Any], name: str, right: list[str] | None) -> list[dict[str, Any]]:
+    """Return the answers to a question of a published benchmark under controls. `right` has its right answers."""
+    folder, benchmark = run / "benchmarks" / part["name"], PUBLISHED[part["name"]]
+    found = []
+    for control in part.get("controls", {}).get("passes", {}):
+        path = folder / f"passes/control-{control}.parquet"
+        for answer in read_answers(path, CONTROL_COLUMNS, [("item", "=", name)]):
+            images, note = _images(folder, part, benchmark, answer | {"item": answer["shown"] or name})
+            found.append(
+                {
+                    "item": name,
+                    "language": answer["language"],
+                    "condition": control,
+                    "system": benchmark.system or None,
+                    "prompt": answer["prompt"],
+                    "images": images,
+                    "note": note,
+                    "raw": _raw(path.with_suffix(".jsonl"), answer["asked_as"]) or answer["prediction"],
+                    "prediction": answer["prediction"],
+                    "extracted": answer["extracted"],
+                    "right": right,
+                    "reference": answer["reference"],
+                    "robust": answer["robust"],
+                    "verdict": None,
+                    "more": {},
+                    "ending": answer["ending"] or None,
+                    "error": None,
+                }
+            )
+    return found
 
 
 def _of_export(run: Path, results: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ PUBLISHED_COLUMNS = {
 }
 CONTROL_COLUMNS = {
     *("item", "language", "cluster", "prompt", "prediction", "extracted", "reference", "robust", "parsed"),
-    *("ending", "chance"),
+    *("ending", "chance", "shown", "images", "asked_as"),
 }
 
 

@@ -109,6 +109,12 @@ def test_second_run_asks_only_what_is_missing(run, server, workspace, data):
 
 
 def test_languages_limit_what_is_read(server, workspace, data):
-    results = evaluate(server, workspace, "--tasks", "marvl,xgqa", "--data", data, "--languages", "de,ta")
+    options = ("--languages", "de,ta", "--controls", "blind,text-only")
+    results = evaluate(server, workspace, "--tasks", "marvl,xgqa", "--data", data, *options)
     found = {part["name"]: [row["languages"] for row in part["figures"]] for part in results["benchmarks"]}
     assert found == {"marvl": ["ta"], "xgqa": ["de"]}
+    passes = {part["name"]: part["controls"]["passes"] for part in results["benchmarks"]}
+    assert {name: part["asked"] for name, part in passes["marvl"].items()} == {"blind": 3, "text": 3}
+    # Both questions of xGQA are about the same image.
+    assert {name: part["asked"] for name, part in passes["xgqa"].items()} == {"blind": 0, "text": 2}
+    assert not any(part["missing"] for parts in passes.values() for part in parts.values())

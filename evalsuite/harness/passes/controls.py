@@ -129,6 +129,7 @@ def _asked(
                 {key: answers[item.key][key] for key in ("item", "language", "group", "cluster")}
                 | {
                     "shown": other.key if other else None,
+                    "asked_as": keyed[item.key].key,
                     "images": stored[item.key].get("images", []),
                     "prompt": benchmark.prompt(item.row),
                     "prediction": stored[item.key]["text"],
@@ -159,7 +160,7 @@ def _files(run: PublishedRun, others: Mapping[str, Item | None]) -> Callable[[It
 
 SCHEMA = pa.schema(
     {
-        **dict.fromkeys(("item", "language", "group", "cluster", "shown"), pa.string()),
+        **dict.fromkeys(("item", "language", "group", "cluster", "shown", "asked_as"), pa.string()),
         "images": pa.list_(pa.string()),
         **dict.fromkeys(("prompt", "prediction", "extracted"), pa.string()),
         "parsed": pa.bool_(),

@@ -1,6 +1,7 @@
 """Controls of published benchmarks, by an endpoint that sees what it is shown."""
 
 import shutil
+from pathlib import Path
 
 import orjson
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from evalsuite.harness.passes.settings import Passes
 from evalsuite.harness.published_model import message
 from evalsuite.harness.questions import Selection
 from evalsuite.harness.subject import Subject
+from evalsuite.logs.show import find
 from evalsuite.report import content, html, passes
 from evalsuite.report.finished_run import FinishedRun
 from evalsuite.report.published import notes
@@ -114,6 +116,18 @@ def test_blind_questions_have_the_image_of_another_one(controlled):
         assert row["images"] == answers[row["shown"]]["images"] != answers[row["item"]]["images"]
     texts = pq.read_table(controlled[0] / "benchmarks/marvl/passes/control-text.parquet").to_pylist()
     assert len(rows) == len(texts) == 12 and {(row["shown"], *row["images"]) for row in texts} == {(None,)}
+
+
+def test_question_is_shown_under_each_control(controlled):
+    folder = controlled[0]
+    own, blind, text = find(folder, "marvl:sw/1")
+    assert [row["condition"] for row in (own, blind, text)] == [None, "blind", "text"]
+    assert own["prompt"] == blind["prompt"] == text["prompt"] and text["right"] == own["right"] == ["false"]
+    answers = pq.read_table(folder / "benchmarks/marvl/passes/control-blind.parquet").to_pylist()
+    (answer,) = [row for row in answers if row["item"] == "marvl:sw/1"]
+    (image,) = blind["images"]
+    assert answer["images"] == [Path(image).stem] != [Path(own["images"][0]).stem] and text["images"] == []
+    assert blind["raw"] == answer["prediction"] and text["raw"] == "no" and text["robust"] == 1
 
 
 def test_gain_is_that_of_questions_of_both(controlled):
