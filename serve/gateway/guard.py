@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +46,8 @@ class _Exchange:
     id: str
     began: float = field(default_factory=time.perf_counter)
     key: str = ""
+    held: int = 0
+    """Bytes of the body that are in memory."""
     reason: str = ""
 
 
@@ -117,9 +118,14 @@ class Gateway:
             await self._pass(exchange, receive, None)
             return
         await self._limits.count(exchange.key)
-        with self._limits.slot(exchange.key), self._held.released() as share:
-            content = await self._content(exchange, route, receive, share.add) if route.method == "POST" else None
+        # No context managers here: they take 6 microseconds.
+        self._limits.enter(exchange.key)
+        try:
+            content = await self._content(exchange, route, receive) if route.method == "POST" else None
             await self._pass(exchange, receive, content)
+        finally:
+            self._limits.leave(exchange.key)
+            self._held.release(exchange.held)
 
     def _admit(self, exchange: _Exchange) -> Route:
         """Return the route of a request with a known key.
@@ -139,10 +145,13 @@ class Gateway:
             exchange.key = name
         return route_of(path, scope["method"])
 
-    async def _content(
-        self, exchange: _Exchange, route: Route, receive: Receive, count: Callable[[int], None]
-    ) -> bytes:
+    async def _content(self, exchange: _Exchange, route: Route, receive: Receive) -> bytes:
         """Read the body, check it and return what is passed on."""
+
+        def count(number: int) -> None:
+            exchange.held += number
+            self._held.add(number)
+
         kind = exchange.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if kind != b"application/json":
             raise RefusedError(415, "content_type", "The body is not declared as application/json. Do so.", closes=True)

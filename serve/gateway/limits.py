@@ -1,10 +1,8 @@
 """Limits of each key: requests in a time, and requests at a time."""
 
-import contextlib
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import limits
 from limits.aio.storage import MemoryStorage
@@ -51,27 +49,9 @@ class Held:
             message = "The server reads many large requests at this moment. Wait a little, then send this one again."
             raise RefusedError(429, "memory", message, headers={"retry-after": str(BUSY_PAUSE_S)}, closes=True)
 
-    @contextlib.contextmanager
-    def released(self) -> Iterator["_Share"]:
-        """Count the bytes of one request until the block ends."""
-        share = _Share(self)
-        try:
-            yield share
-        finally:
-            self.bytes -= share.bytes
-
-
-class _Share:
-    """Bytes of one request."""
-
-    def __init__(self, held: Held) -> None:
-        self._held = held
-        self.bytes = 0
-
-    def add(self, number: int) -> None:
-        """Count bytes of this request."""
-        self.bytes += number
-        self._held.add(number)
+    def release(self, number: int) -> None:
+        """Subtract bytes that are no longer in memory."""
+        self.bytes -= number
 
 
 class Limits:
@@ -101,9 +81,8 @@ class Limits:
         message = f"More than {self._rate.amount} requests in {self._rate.get_expiry()} s. Wait {pause} s."
         raise RefusedError(429, "rate", message, headers={"retry-after": str(pause)}, closes=True)
 
-    @contextlib.contextmanager
-    def slot(self, key: str) -> Iterator[None]:
-        """Hold one of a key's requests at a time.
+    def enter(self, key: str) -> None:
+        """Take one of a key's requests at a time; `leave` gives it back.
 
         Raises:
             RefusedError: all are taken.
@@ -112,7 +91,7 @@ class Limits:
             message = f"More than {self._concurrency} requests at a time. Wait for an answer before the next request."
             raise RefusedError(429, "concurrency", message, headers={"retry-after": str(BUSY_PAUSE_S)}, closes=True)
         self._running[key] += 1
-        try:
-            yield
-        finally:
-            self._running[key] -= 1
+
+    def leave(self, key: str) -> None:
+        """Give a request of a key back."""
+        self._running[key] -= 1

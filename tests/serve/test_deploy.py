@@ -31,7 +31,7 @@ def test_unit_is_valid(tmp_path):
 
 
 def test_script_waits_for_the_endpoint(tmp_path):
-    """With a program in place of pcult, which prints its arguments: each task has a file and a workspace of its own."""
+    """A program in place of pcult prints its arguments: each task has a file and a workspace of its own."""
     program = tmp_path / "bin/pcult"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\necho "$@"\n')
