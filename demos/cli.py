@@ -1,5 +1,7 @@
 """`pcult demo`."""
 
+from pathlib import Path
+
 import click
 
 from pangea_cultural.cli.options import KeyFile, quiet_option, workspace_option
@@ -8,54 +10,69 @@ from pangea_cultural.workspace import Workspace
 
 @click.command()
 @click.option("--endpoint", help="URL of an OpenAI-compatible endpoint. Default: serve a checkpoint of the workspace.")
+@click.option("--compare", help="URL of a second endpoint, whose answers are shown beside those of the first.")
 @workspace_option
-@click.option(
-    "--checkpoint", default="tiny", show_default=True, help="Name of the checkpoint to serve without --endpoint."
-)
-@click.option("--data", default="sample", show_default=True, help="Name of the export with the example questions.")
+@click.option("--checkpoint", help="Name of the checkpoint to serve without --endpoint. Default: the newest one.")
+@click.option("--data", multiple=True, help="Name of an export with images; may be repeated. Default: all exports.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=7860, show_default=True, type=click.IntRange(1, 65535), help="TCP port of the page.")
+@click.option("--allow-host", multiple=True, help="Further name by which browsers may open the page; may be repeated.")
 @click.option("--api-key-file", "api_key", type=KeyFile(), help="File with the endpoint's key.")
+@click.option("--compare-key-file", "compare_key", type=KeyFile(), help="File with the key of the second endpoint.")
+@click.option(
+    "--auth-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with a line NAME:PASSWORD for each person who may open the page.",
+)
 @quiet_option
 def demo(
     endpoint: str | None,
+    compare: str | None,
     workspace: Workspace,
-    checkpoint: str,
-    data: str,
+    checkpoint: str | None,
+    data: tuple[str, ...],
     host: str,
     port: int,
+    allow_host: tuple[str, ...],
     api_key: str | None,
+    compare_key: str | None,
+    auth_file: Path | None,
     quiet: bool,
 ) -> None:
     """Open a web page to ask a model about images.
 
-    Without --endpoint, a checkpoint of the workspace is served while the page is open.
+    Without --endpoint, the newest checkpoint of the workspace is served while the page is open.
 
     \b
     Example:
       pcult demo --workspace pcult-workspace
     """
     from demos import serving
-    from demos.ask.examples import load
+    from demos.ask import opening
+    from demos.ask.gallery import Gallery
     from demos.ask.page import launch, page
+    from demos.logins import Logins
     from pangea_cultural.cli.serving import open_endpoint
-    from pangea_cultural.endpoint.client import Endpoint
-    from pangea_cultural.endpoint.identity import identity_of, training_record
 
     serving.end_with_interrupt()
-    workspace.create()
-    with open_endpoint(endpoint, workspace.checkpoints / checkpoint, workspace, api_key=api_key, quiet=quiet) as served:
-        identity = identity_of(lambda: Endpoint(served.url, api_key=api_key, model=served.model))
-        record = training_record(sorted(workspace.checkpoints.glob("*")), identity)
-        notes = record.get("statements") or ["The training of this model is not known, nor are its languages."]
+    if endpoint is None:  # the server writes logs; the page itself writes nothing
+        workspace.create()
+    folder = None if endpoint else opening.checkpoint(workspace, checkpoint)
+    exports = opening.exports(workspace, data, lambda line: click.echo(line, err=True))
+    auth = {"auth": Logins.read(auth_file).accepts} if auth_file else {}
+    with (
+        open_endpoint(endpoint, folder, workspace, api_key=api_key, quiet=quiet) as served,
+        serving.private_folder(),
+    ):
+        models = opening.models(workspace, [(served.url, api_key), *([(compare, compare_key)] if compare else [])])
         blocks = page(
-            served.url,
-            load(workspace.exports / data),
-            model=served.model,
-            notes=notes,
-            trained=record.get("languages", []),
-            api_key=api_key,
+            [model.target for model in models],
+            Gallery(exports),
+            notes=[note for model in models for note in model.notes],
+            trained=models[0].languages,
+            store=workspace.store if workspace.store.is_file() else None,
         )
-        address = launch(blocks, host=host, port=port, allowed=[workspace.exports / data / "images"])
+        images = [export.path / "images" for export in exports]
+        address = launch(blocks, host=host, port=port, allowed=images, hosts=allow_host, **auth)
         click.echo(f"Demo: {address} (stop with Ctrl-C)")
         serving.wait(blocks)

@@ -1,183 +1,156 @@
-"""The demo page: a question about an image, in any language, with a streamed answer."""
+"""The demo page: questions about an image, in any language, with streamed answers."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import functools
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from demos import serving
-from demos.ask.examples import Examples
-from pangea_cultural.endpoint.client import Endpoint
-from pangea_cultural.errors import ImageError, UserError
-from pangea_cultural.reference.languages import language, languages
-from pangea_cultural.utils.images import FILE_TOO_LARGE, TOO_MANY_PIXELS, UNREADABLE, verify
+from demos.ask import layout, texts
+from demos.ask.answers import Target
+from demos.ask.gallery import Gallery
+from demos.ask.layout import Layout
+from demos.ask.uploads import LARGEST_UPLOAD, UNOPENED
+from demos.ask.visit import Visit
 
-MAX_UPLOAD = "20mb"
-MAX_QUESTION = 1000
-PROBLEMS = {
-    FILE_TOO_LARGE: "The image file is too large. Make it smaller.",
-    TOO_MANY_PIXELS: "The image has too many pixels. Make it smaller.",
-    UNREADABLE: "This file is not a readable image. Choose another one.",
-}
-NO_ANSWER = "(The model returned no text.)"
-RIGHT_TO_LEFT = "right-to-left"
-CSS = """
-.gradio-container { width: 100% !important; max-width: 1080px !important; margin: 0 auto !important; }
-#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
-.right-to-left textarea { direction: rtl; text-align: right; }
-#answer textarea { font-size: 1.25rem; }
-footer { display: none !important; }
-"""
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+"""No event can be called as an API of the page."""
+AT_A_TIME = 8
+"""Answers of a chat that run at the same time. Further visitors wait in a queue."""
+DIRECTION = (
+    f"(code) => window.pcultDirection(code, {[code for code in texts.codes() if texts.is_rtl(code)]}.includes(code))"
+)
 
 
 def page(
-    endpoint_url: str,
-    examples: Examples,
-    *,
-    model: str,
-    notes: list[str],
-    trained: Sequence[str] = (),
-    api_key: str | None = None,
+    targets: list[Target], gallery: Gallery, *, notes: list[str], trained: list[str] | None = None, store: Path | None
 ) -> gr.Blocks:
-    """Return the page for an endpoint.
+    """Return the page.
 
     Args:
-        endpoint_url: base of the API, ending in /v1.
-        examples: example images and questions.
-        model: the model's name.
-        notes: facts about the model, one sentence each.
-        trained: codes of the languages of its training, which are offered first; empty if they are not known.
-        api_key: the endpoint's key; None if it needs none.
+        targets: the model that is asked, and one to compare it with, if any.
+        gallery: images of exports.
+        notes: facts about the models, one sentence each.
+        trained: codes of the languages of the first model's training; None if they are not known.
+        store: the factory's store, with names of entities; None if there is none.
     """
-    codes = sorted(examples.languages or languages(), key=lambda code: bool(trained) and code not in trained)
-
-    def suggest(code: str, image: str | None, chosen: str | None) -> tuple[gr.Dropdown, gr.Textbox, gr.Textbox]:
-        questions = examples.suggestions(chosen if image else None, code)
-        first = questions[0] if questions else None
-        classes = [RIGHT_TO_LEFT] if language(code).direction == "rtl" else []
-        return (
-            gr.Dropdown(choices=questions, value=first),
-            gr.Textbox(value=first or "", elem_classes=classes),
-            gr.Textbox(value="", elem_classes=classes),
-        )
-
-    def choose(event: gr.SelectData, code: str) -> tuple[str, str, gr.Dropdown, gr.Textbox, gr.Textbox]:
-        path = str(examples.images[event.index])
-        return path, path, *suggest(code, path, path)
-
-    with gr.Blocks(title="CulturalPangea", analytics_enabled=False) as blocks:
-        gr.Markdown(f"# CulturalPangea\nAsk `{model}` about an image.")
-        chosen = gr.State(None)
-        with gr.Row():
-            with gr.Column(min_width=300):
-                image, gallery = _image_inputs(examples.images)
-            with gr.Column(min_width=300):
-                code, suggested, question, ask, answer = _question_inputs(examples, codes, trained)
-        if notes:
-            gr.Markdown("### About this model\n" + "".join(f"- {note}\n" for note in notes))
-        answer_question = _answer_function(endpoint_url, model, api_key)
-        gr.on([ask.click, question.submit], answer_question, [image, question], answer, concurrency_limit=8)
-        code.change(suggest, [code, image, chosen], [suggested, question, answer])
-        suggested.input(lambda text: text, suggested, question)
-        gallery.select(choose, [code], [image, chosen, suggested, question, answer])
+    with gr.Blocks(title="CulturalPangea", analytics_enabled=False, delete_cache=serving.DELETE_CACHE) as blocks:
+        part = layout.build(gallery, [target.model for target in targets], trained or [], notes)
+        visit = Visit(targets, gallery, trained or [], store)
+        picked, asked = gr.State(None), gr.State(None)
+        _languages(blocks, part, visit, picked)
+        _images(blocks, part, visit, picked)
+        _answers(part, visit, picked, asked)
+        _options(part, visit, picked)
     return blocks
 
 
-def _answer_function(
-    endpoint_url: str, model: str, api_key: str | None
-) -> Callable[[str | None, str], AsyncIterator[str]]:
-    """Return the function that answers a question about an image file, and yields the growing answer."""
+def _languages(blocks: gr.Blocks, part: Layout, visit: Visit, picked: gr.State) -> None:
+    """Switch the language of the interface at the first load and when a visitor chooses another one."""
+    wanted = gr.Textbox(visible=False)
+    started = blocks.load(texts.preferred, wanted, part.code, js="() => window.pcultLanguages()", **PRIVATE)
+    started.then(None, part.code, None, js=DIRECTION, **PRIVATE)
+    blocks.load(None, None, None, js="() => window.pcultLive()", **PRIVATE)
+    part.code.change(None, part.code, None, js=DIRECTION, **PRIVATE)
 
-    async def answer_question(image: str | None, question: str) -> AsyncIterator[str]:
-        if not image:
-            raise gr.Error("Choose or upload an image first.", print_exception=False)
-        if not question.strip():
-            raise gr.Error("Write a question or choose an example.", print_exception=False)
-        if len(question) > MAX_QUESTION:
-            raise gr.Error(
-                f"The question has more than {MAX_QUESTION:,} characters. Shorten it.", print_exception=False
-            )
-        answer = ""
-        try:
-            content = read_upload(Path(image))
-            async with Endpoint(endpoint_url, api_key=api_key, model=model) as endpoint:
-                async for piece in endpoint.stream(content, question.strip()):
-                    answer += piece
-                    yield answer
-            if not answer.strip():
-                yield NO_ANSWER
-        except UserError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+    def switch(code: str, chosen: Any) -> list[Any]:
+        return [*part.switch.updates(code), *visit.suggestions(chosen, code)]
 
-    return answer_question
+    outputs = [*part.switch.components, *_suggested(part)]
+    part.code.change(switch, [part.code, picked], outputs, show_progress="hidden", **PRIVATE)
 
 
-def _image_inputs(examples: list[Path]) -> tuple[gr.Image, gr.Gallery]:
-    """Add the upload field and the gallery of example images, which is hidden if there are none."""
-    image = gr.Image(type="filepath", label="Image", height=300, sources=["upload", "clipboard"], elem_id="image")
-    gr.Markdown("Or choose an image that the model was not trained on:", visible=bool(examples))
-    gallery = gr.Gallery(
-        [str(path) for path in examples],
-        show_label=False,
-        height=260,
-        object_fit="contain",
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-        elem_id="gallery",
-        visible=bool(examples),
+def _suggested(part: Layout) -> list[Any]:
+    """Return the components that depend on the image and the language."""
+    return [part.examples, part.note, part.facts, part.options, part.options_result]
+
+
+def _emptied(part: Layout) -> list[Any]:
+    """Return the components of old answers."""
+    return [found for pane in part.panes for found in (pane.chat, pane.history, pane.note, pane.again)]
+
+
+def _images(blocks: gr.Blocks, part: Layout, visit: Visit, picked: gr.State) -> None:
+    """Show the gallery, and drop old answers when the image changes."""
+    listed = [part.gallery, part.names, part.start, part.place, part.previous, part.next]
+    gr.on(
+        [blocks.load, *(dropdown.change for dropdown in part.filters)],
+        lambda *values: visit.listed(0, *values),
+        part.filters,
+        listed,
+        **PRIVATE,
     )
-    return image, gallery
+    inputs = [part.start, *part.filters]
+    part.previous.click(lambda at, *values: visit.listed(at, *values, step=-1), inputs, listed, **PRIVATE)
+    part.next.click(lambda at, *values: visit.listed(at, *values, step=1), inputs, listed, **PRIVATE)
+    changed = [picked, *_suggested(part), *_emptied(part)]
+    part.gallery.select(visit.pick, [part.names, part.code], [part.image, *changed], **PRIVATE)
+    part.image.input(visit.upload, [part.image, part.code], [part.image, *changed], **UNOPENED, **PRIVATE)
+    part.image.clear(lambda code: visit.upload(None, code)[1:], part.code, changed, **PRIVATE)
 
 
-def _question_inputs(
-    examples: Examples, codes: list[str], trained: Sequence[str]
-) -> tuple[gr.Dropdown, gr.Dropdown, gr.Textbox, gr.Button, gr.Textbox]:
-    """Add the fields for language, example questions, question and answer, and the button."""
-    first = "en" if "en" in codes else codes[0]
-    names = [(_language_name(code, examples.held_out, trained), code) for code in codes]
-    code = gr.Dropdown(choices=names, value=first, label="Language")
-    questions = examples.suggestions(None, first)
-    suggested = gr.Dropdown(choices=questions, value=questions[0] if questions else None, label="Example questions")
-    question = gr.Textbox(
-        value=questions[0] if questions else "",
-        label="Question",
-        lines=2,
-        max_length=MAX_QUESTION,
-        elem_id="question",
+def _answers(part: Layout, visit: Visit, picked: gr.State, asked: gr.State) -> None:
+    """Ask, answer again, stop and clear."""
+    hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
+    others = [part.code, part.other, part.other_question, picked, part.panes[0].history]
+    code = [part.options, part.curl, part.python]
+    emptied = [part.question, part.examples, part.other_question]
+    outputs = [asked, *emptied, part.note, *code, part.panes[-1].column]
+    written, chosen = [part.ask.click, part.question.submit], [part.examples.input]
+    begins = [
+        gr.on(
+            triggers,
+            functools.partial(visit.begin, is_example=field is part.examples),
+            [part.image, field, *others],
+            outputs,
+            **UNOPENED,
+            **hidden,
+        )
+        for triggers, field in ((written, part.question), (chosen, part.examples))
+    ]
+    running = []
+    for number, pane in enumerate(part.panes):
+        inputs, answered = [asked, pane.history, part.code], [pane.chat, pane.history, pane.note, pane.again]
+        limits: dict[str, Any] = {"concurrency_limit": AT_A_TIME, "concurrency_id": f"pane-{number}"}
+        for begin in begins:
+            running.append(begin.then(visit.answer(number), inputs, answered, **limits, **hidden))
+        running.append(pane.again.click(visit.answer(number, again=True), inputs, answered, **limits, **hidden))
+    # A new question or image ends the answers that still run.
+    for event in (*written, *chosen, part.image.input, part.image.clear, part.gallery.select):
+        event(None, cancels=running, **PRIVATE)
+    part.stop.click(lambda code: visit.said(code, "stopped"), part.code, part.note, cancels=running, **PRIVATE)
+    part.clear.click(lambda: ("", *visit.emptied()), None, [part.note, *_emptied(part)], cancels=running, **PRIVATE)
+    translated = [part.question, part.code, part.other, picked, part.panes[0].history]
+    part.other.input(visit.translated, translated, part.other_question, **hidden)
+
+
+def _options(part: Layout, visit: Visit, picked: gr.State) -> None:
+    part.options_ask.click(
+        visit.compare,
+        [part.image, part.question, part.options, part.code, picked, part.panes[0].history],
+        part.options_result,
+        concurrency_limit=AT_A_TIME,
+        **UNOPENED,
+        **PRIVATE,
     )
-    ask = gr.Button("Ask", variant="primary", elem_id="ask")
-    # Plain text, because an answer must not be rendered as Markdown or HTML.
-    answer = gr.Textbox(label="Answer", interactive=False, lines=2, elem_id="answer")
-    return code, suggested, question, ask, answer
 
 
-def _language_name(code: str, held_out: Sequence[str], trained: Sequence[str]) -> str:
-    """Return a language's name in that language, with remarks: `Nederlands (Dutch, held out)`."""
-    row = language(code)
-    remarks = [row.name] * (row.name != row.native)
-    if code in held_out:
-        remarks.append("held out")
-    elif trained and code not in trained:
-        remarks.append("not trained")
-    return f"{row.native} ({', '.join(remarks)})" if remarks else row.native
-
-
-def read_upload(image: Path) -> bytes:
-    """Return the content of an uploaded image.
-
-    Raises:
-        UserError: the image cannot be used.
-    """
-    content = image.read_bytes()
-    try:
-        verify(content)
-    except ImageError as error:
-        raise UserError(PROBLEMS[error.reason]) from error
-    return content
-
-
-def launch(blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path]) -> str:
+def launch(
+    blocks: gr.Blocks, *, host: str, port: int, allowed: list[Path], hosts: tuple[str, ...] = (), **options: Any
+) -> str:
     """Start the page in the background and return its address. Arguments and errors are those of `serving.launch`."""
-    theme = serving.theme()
-    return serving.launch(blocks, host=host, port=port, allowed=allowed, css=CSS, theme=theme, max_file_size=MAX_UPLOAD)
+    files = resources.files("demos.ask")
+    return serving.launch(
+        blocks,
+        host=host,
+        port=port,
+        allowed=allowed,
+        hosts=hosts,
+        css=files.joinpath("page.css").read_text("utf-8"),
+        head=f"<script>{files.joinpath('page.js').read_text('utf-8')}</script>",
+        theme=serving.theme(),
+        max_file_size=LARGEST_UPLOAD,
+        **options,
+    )

@@ -60,6 +60,7 @@ class Endpoint:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
+        await self._likelihoods.close()
         await self._transport.close()
 
     async def model(self) -> str:

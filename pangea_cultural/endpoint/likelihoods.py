@@ -42,6 +42,14 @@ class Likelihoods:
     ) -> None:
         self._url, self._complete, self._tokenize = url, complete, tokenize
         self._tokens: dict[tuple[str, str | None], asyncio.Task[list[int]]] = {}
+        self._scores: set[asyncio.Task[Likelihood]] = set()
+
+    async def close(self) -> None:
+        """End the requests that still run. After a failure, no caller waits for those that were sent with it."""
+        running = [*self._tokens.values(), *self._scores]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def of(self, question: dict[str, Any], choices: Sequence[str]) -> list[Likelihood]:
         """Return the likelihoods of several answers to a question, in their order. All begin at the same token.
@@ -55,9 +63,14 @@ class Likelihoods:
         if boundary is None:
             raise self._none(UNALIGNED)
         scored = [
-            self._score(question, answer, boundary.of(part)) for answer, part in zip(choices, tokens, strict=True)
+            asyncio.create_task(self._score(question, answer, boundary.of(part)))
+            for answer, part in zip(choices, tokens, strict=True)
         ]
-        return list(await asyncio.gather(*scored))
+        self._scores.update(scored)
+        try:
+            return list(await asyncio.gather(*scored))
+        finally:
+            self._scores.difference_update(task for task in scored if task.done())
 
     async def _score(self, question: dict[str, Any], answer: str, boundary: Boundary) -> Likelihood:
         messages = [question, {"role": "assistant", "content": answer}]

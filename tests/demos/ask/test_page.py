@@ -1,153 +1,255 @@
-"""The demo page in a real browser, against the real server."""
+"""The page in Chromium."""
 
-import shutil
-import socket
+import io
 
 import pytest
 from PIL import Image
 
-from demos.ask import examples
-from demos.ask.page import _language_name, launch, page, read_upload
-from pangea_cultural.errors import UserError
+from demos.ask import texts
+from tests.demos.ask.conftest import CHROMIUM, HOSTILE, ask, asked, example, language, pick
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
 
 
-@pytest.fixture(scope="module")
-def address(server, workspace):
-    export = workspace / "exports/sample"
-    blocks = page(
-        server.url, examples.load(export), model=server.model, notes=["Trained on colors."], api_key=server.api_key
+def messages(tab, chat=0):
+    return tab.locator(f"#chat-{chat} .message-content").all_inner_texts()
+
+
+def said(tab, text, place="note-0"):
+    tab.wait_for_function(
+        "([place, text]) => document.querySelector('#' + place)?.innerText.includes(text)", arg=[place, text]
     )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    yield launch(blocks, host="127.0.0.1", port=port, allowed=[export / "images"])
-    blocks.close()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
+def upload(tab, path, name="image"):
+    tab.set_input_files("#image input[type=file]", path)
 
 
-@pytest.fixture
-def tab(browser, address):
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    opened.goto(address)
-    opened.wait_for_selector("#gallery img")
-    yield opened
-    opened.close()
-
-
-def value(tab, name):
-    return tab.input_value(f"#{name} textarea")
-
-
-def choose_language(tab, name):
-    tab.get_by_label("Language").click()
-    tab.get_by_role("option", name=name).click()
-
-
-@needs_chromium
-@pytest.mark.serving
-def test_gallery_image_is_answered(tab):
-    tab.locator("#gallery button img").first.click()
-    # The question field is filled from the start, so wait for the image instead.
-    tab.wait_for_selector("#image img")
-    tab.click("#ask")
-    tab.wait_for_function("document.querySelector('#answer textarea').value.length > 0")
-    assert value(tab, "question") in ("Which country is this?", "What is this called?")
-
-
-@needs_chromium
-@pytest.mark.serving
-def test_uploaded_image_and_free_question_are_answered(tab, tmp_path):
+def test_uploaded_image_is_asked_about_and_the_answer_streams(tab, tmp_path, endpoint):
     path = tmp_path / "mine.png"
-    Image.new("RGB", (80, 60), "green").save(path)
-    tab.set_input_files("input[type=file]", path)
-    tab.wait_for_selector("img[src*='mine.png']")
-    tab.fill("#question textarea", "<b>What</b> is it?")
+    Image.new("RGBA", (80, 60), (0, 128, 0, 10)).save(path)
+    upload(tab, path)
+    tab.wait_for_selector("#image img")
+    ask(tab, "a hostile question <i>")
+    tab.wait_for_selector("#again-0")
+    assert messages(tab) == ["a hostile question <i>", HOSTILE], "texts are shown as text"
+    assert tab.title() == "CulturalPangea" and not tab.locator("#chat-0 .message-content :is(img, b, script)").count()
+    body = next(body for body in endpoint.bodies if body["model"] == "first")
+    assert body["temperature"] == 0 and body["stream"] is True
+    assert body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
+    assert tab.input_value("#question textarea") == "", "it is ready for the next question"
+
+
+def test_a_follow_up_keeps_the_image_and_a_new_image_drops_old_answers(tab, endpoint):
+    pick(tab)
+    tab.fill("#question textarea", "my own words")
+    example(tab)
+    tab.wait_for_selector("#again-0")
+    assert tab.input_value("#question textarea") == "my own words", "it is not lost"
+    ask(tab, "And why?")
+    tab.wait_for_function("document.querySelectorAll('#chat-0 .message-content').length == 4")
+    tab.wait_for_selector("#again-0")
+    body = [body for body in endpoint.bodies if body["model"] == "first"][-1]
+    assert [message["role"] for message in body["messages"]] == ["user", "assistant", "user"]
+    assert body["messages"][0]["content"][0]["type"] == "image_url" and asked(body) == "And why?"
+    pick(tab, 1)
+    tab.wait_for_function("!document.querySelector('#chat-0 .message')")
+    assert tab.inner_text("#note-0").strip() == "" and not tab.locator("#again-0").is_visible()
+
+
+def test_gallery_has_filters_facts_and_the_verdict(tab):
+    tab.click("#by-entity_type input")
+    listed = tab.locator("#by-entity_type [role=option]").all_inner_texts()
+    assert [text.split()[-1] for text in listed] == ["All", "Object"]
+    tab.keyboard.press("Escape")
+    assert tab.inner_text("#place").strip() == "1 / 1" and tab.locator("#gallery button img").count() == 5
+    pick(tab, 2)
+    example(tab)
+    tab.wait_for_selector("#note-0 .note:is(.agrees, .differs)")
+    tab.click("#facts-part > button")
+    tab.wait_for_selector("#facts .name a")
+    link = tab.locator("#facts .name a")
+    assert link.get_attribute("href").startswith("https://www.wikidata.org/wiki/Q")
+    assert link.get_attribute("rel") == "noopener noreferrer"
+    assert "<b>A & B</b>" in tab.inner_text("#facts") and "CC0" in tab.inner_text("#facts")
+    tab.click("#facts-part > button")
+
+
+def test_the_question_is_asked_of_two_models_and_in_a_second_language(tab, endpoint):
+    pick(tab)
+    tab.click("#other-language-part > button")
+    tab.click("#other-language input")
+    tab.locator("#other-language [role=option]", has_text="Deutsch").click()
+    example(tab)
+    for chat in (0, 1, 2):
+        tab.wait_for_selector(f"#again-{chat}")
+    assert messages(tab, 1) == ["Which country is this?", "second says Peru"]
+    assert messages(tab, 2) == ["Welches Land ist das?", "first says Peru"]
+    tab.fill("#question textarea", "What is this called?")
+    tab.click("#other-language input")
+    tab.locator("#other-language [role=option]", has_text="Nederlands").click()
+    tab.wait_for_function("document.querySelector('#other-question textarea').value == 'Welk land is dit?'")
+    tab.click("#other-language input")
+    tab.locator("#other-language [role=option]").first.click()
+    tab.click("#other-language-part > button")
+
+
+def test_stop_ends_the_work_of_the_server(tab, endpoint):
+    pick(tab)
+    ask(tab, "talk forever")
+    tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('two')")
+    assert endpoint.running == 2, "two models answer"
+    tab.keyboard.press("Escape")
+    said(tab, texts.text("en", "stopped"), "note")
+    wait_until(tab, lambda: endpoint.running == 0)
+    assert messages(tab)[-1].strip() == "one two"
+    ask(tab, "and now?")
+    said(tab, "", "note")
+    tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('first says')")
+
+
+def wait_until(tab, holds):
+    for _ in range(100):
+        if holds():
+            return
+        tab.wait_for_timeout(50)
+    assert holds()
+
+
+def test_an_endpoint_that_fails_is_told_in_a_sentence_and_asked_again(tab, endpoint):
+    language(tab, "de")
+    pick(tab)
+    endpoint.answers.is_down.set()
+    example(tab)
+    said(tab, texts.text("de", "down"))
+    endpoint.answers.is_down.clear()
+    tab.click("#again-0")
+    tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('first says')")
+    ask(tab, "cut it")
+    said(tab, texts.text("de", "interrupted"))
+    assert messages(tab)[-1] == "half" and not tab.locator(".toast-wrap .error").count()
+
+
+def test_arabic_mirrors_the_page_and_translates_it(tab):
+    language(tab, "ar")
+    tab.wait_for_function("text => document.querySelector('#ask').innerText == text", arg=texts.text("ar", "ask"))
+    assert tab.evaluate("document.documentElement.dir") == "rtl"
+    for width in (390, 1440):
+        tab.set_viewport_size({"width": width, "height": 900})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    left = {name: tab.locator(name).bounding_box()["x"] for name in ("#image", "#chat-0", "#head", "#language")}
+    assert left["#image"] > left["#chat-0"] and left["#head"] > left["#language"]
+    shown = tab.evaluate("document.body.innerText")
+    names = ("image", "language", "region", "question", "stop", "clear", "options", "about", "untrained", "gallery")
+    assert [name for name in names if texts.text("ar", name) not in shown] == []
+    assert not [text for text in ("Question", "Region", "Answers", "Compare") if text in shown]
+    assert tab.get_attribute("#question textarea", "placeholder") == texts.text("ar", "question_hint")
+    arrow, field = tab.locator("#by-region .icon-wrap").bounding_box(), tab.locator("#by-region").bounding_box()
+    assert arrow["x"] < field["x"] + field["width"] / 2, "the arrow is at the end of the text"
+    language(tab, "fr")
+    assert tab.evaluate("document.documentElement.dir") == "ltr"
+
+
+def test_languages_without_training_are_marked(tab):
+    tab.click("#language input")
+    listed = tab.locator("#language [role=option]").all_inner_texts()
+    tab.locator("#head").click()
+    tab.wait_for_selector("#language [role=option]", state="detached")
+    assert len(listed) == 39 and sum("not trained" in text for text in listed) == 37
+    language(tab, "nl")
+    said(tab, texts.text("nl", "untrained"), "note")
+
+
+def test_options_have_probabilities_as_bars(tab):
+    pick(tab)
+    tab.click("#options-part > button")
+    tab.fill("#options textarea", "Peru\n<b>Chad</b>\nFiji\nTogo")
+    tab.click("#options-ask")
+    tab.wait_for_selector(".bars")
+    rows = tab.locator(".bar").all_inner_texts()
+    assert rows[0].split()[0] == "Peru" and "<b>Chad</b>" in " ".join(rows)
+    tab.fill("#options textarea", "one")
+    tab.click("#options-ask")
+    said(tab, texts.text("en", "options_hint"), "options-result")
+    tab.click("#options-part > button")
+
+
+def photo(orientation):
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.new("RGB", (60, 40), "green").save(stream, "JPEG", exif=exif)
+    return stream.getvalue()
+
+
+def bomb():
+    stream = io.BytesIO()
+    Image.new("1", (12_000, 12_000)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (lambda: photo(6), ""),
+        (lambda: b"just a text", "unreadable"),
+        (lambda: photo(1)[:200], "unreadable"),
+        (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>", "unreadable"),
+        (bomb, "too_many_pixels"),
+        (lambda: b"\x89PNG" + bytes(25_000_000), "file_large"),
+    ],
+    ids=["rotated", "text", "truncated", "svg", "bomb", "large"],
+)
+def test_uploads_that_are_no_images_are_refused_in_a_sentence(tab, tmp_path, content, problem):
+    path = tmp_path / "upload.png"
+    path.write_bytes(content())
+    upload(tab, path)
+    if problem:
+        said(tab, texts.text("en", problem), "note")
+        tab.wait_for_selector("#image img", state="detached")
+        assert not tab.locator(".toast-wrap .error").count()
+    else:
+        tab.wait_for_selector("#image img")
+        ask(tab, "what is it?")
+        tab.wait_for_selector("#again-0")
+
+
+def test_asking_without_image_or_question_shows_a_sentence(tab):
+    tab.fill("#question textarea", "what?")
     tab.click("#ask")
-    tab.wait_for_function("document.querySelector('#answer textarea').value.length > 0")
+    said(tab, texts.text("en", "no_image"), "note")
+    pick(tab)
+    ask(tab, "  ")
+    said(tab, texts.text("en", "no_question"), "note")
 
 
-@needs_chromium
-@pytest.mark.serving
-def test_ask_without_image_shows_a_hint(tab):
-    tab.click("#ask")
-    tab.wait_for_selector("text=Choose or upload an image first.")
+def test_no_serious_violation_of_accessibility(tab):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
+    pick(tab)
+    example(tab)
+    tab.wait_for_selector("#again-0")
+    found = []
+    for code in ("en", "ar"):
+        language(tab, code)
+        for is_dark in (False, True):
+            tab.evaluate("dark => document.body.classList.toggle('dark', dark)", is_dark)
+            tab.wait_for_timeout(300)  # colors change gradually
+            for width in (390, 1440):
+                tab.set_viewport_size({"width": width, "height": 900})
+                rows = axe().run(tab).response["violations"]
+                found += [
+                    (code, is_dark, width, row["id"], [node["html"] for node in row["nodes"]])
+                    for row in rows
+                    if row["impact"] in ("serious", "critical") or row["id"] == "heading-order"
+                ]
+    tab.evaluate("document.body.classList.remove('dark')")
+    assert found == []
 
 
-@needs_chromium
-@pytest.mark.serving
-def test_suggested_question_follows_the_language(tab):
-    tab.locator("#gallery button img").first.click()
-    choose_language(tab, "Nederlands (Dutch, held out)")
-    tab.wait_for_function("document.querySelector('#question textarea').value == 'Welk land is dit?'")
-
-
-@needs_chromium
-@pytest.mark.serving
-@pytest.mark.parametrize("width", [390, 1440])
-def test_page_fits_the_width_and_loads_nothing_from_elsewhere(browser, address, width):
-    opened = browser.new_page(viewport={"width": width, "height": 900})
-    requests = []
-    opened.on("request", lambda request: requests.append(request.url))
-    opened.goto(address)
-    opened.wait_for_selector("#gallery img")
-    assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    foreign = [url for url in requests if not url.startswith((address.rstrip("/"), "data:", "blob:"))]
-    assert not foreign
-    opened.close()
-
-
-def test_examples_are_not_in_the_training_split(export):
-    loaded = examples.load(export.path)
-    trained = {export.path / row.image for row in export.questions("train")}
-    assert len(loaded.images) == 5 and not trained & set(loaded.images)
-    assert loaded.held_out == ["nl"] and set(loaded.languages) == {"en", "de", "nl"}
-    assert loaded.suggestions(str(loaded.images[0]), "de") == ["Welches Land ist das?"]
-    assert loaded.suggestions(None, "nl") == ["Welk land is dit?"]
-
-
-def test_examples_are_empty_without_an_export(tmp_path):
-    assert examples.load(tmp_path / "none").images == []
-
-
-def test_page_without_examples_has_no_gallery():
-    blocks = page("http://127.0.0.1:9/v1", examples.Examples([], {}, [], []), model="m", notes=[])
-    (gallery,) = [part for part in blocks.config["components"] if part["type"] == "gallery"]
-    assert gallery["props"]["visible"] is False
-
-
-def test_upload_of_other_files_is_rejected(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"<script>alert(1)</script>")
-    with pytest.raises(UserError, match="not a readable image"):
-        read_upload(tmp_path / "a.png")
-
-
-def test_upload_of_too_many_pixels_is_rejected(tmp_path):
-    Image.new("1", (11_000, 11_000)).save(tmp_path / "bomb.png")
-    with pytest.raises(UserError, match="too many pixels"):
-        read_upload(tmp_path / "bomb.png")
-
-
-def test_launch_rejects_port_in_use(export):
-    blocks = page("http://127.0.0.1:9/v1", examples.load(export.path), model="m", notes=[])
-    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(UserError, match="is in use"):
-        launch(blocks, host="127.0.0.1", port=other.getsockname()[1], allowed=[])
-
-
-def test_languages_without_training_are_marked():
-    assert _language_name("nl", ["nl"], ["de"]) == "Nederlands (Dutch, held out)"
-    assert _language_name("de", ["nl"], ["de"]) == "Deutsch (German)"
-    assert _language_name("es", ["nl"], ["de"]) == "español (Spanish, not trained)"
-    assert _language_name("es", ["nl"], []) == "español (Spanish)", "nothing is known"
+def test_every_control_is_reached_by_keyboard(tab):
+    tab.focus("#language input")
+    names, expected = set(), {"question", "ask", "stop", "clear", "next", "gallery", "by-region", "language"}
+    for _ in range(60):
+        names.add(tab.evaluate("document.activeElement.closest('[id]:not([id^=component])')?.id ?? ''"))
+        tab.keyboard.press("Tab")
+    assert not {name for name in expected - {"next"} if name not in names}

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import time
 
 import orjson
 import pytest
@@ -336,3 +337,23 @@ def test_stream_that_is_left_stops_the_server():
 
     with ScriptedEndpoint(lambda body, number: [event("a")] * 1000, models=["m"]) as server:
         asyncio.run(ask())
+
+
+def test_requests_sent_beside_a_failed_one_end_with_the_client():
+    calls = []
+
+    def tokenize(body):
+        calls.append(body)
+        if len(calls) > 1:
+            time.sleep(0.1)  # the others are under way when the first one fails
+        return {}
+
+    async def ask(url):
+        async with Endpoint(url, model="m") as endpoint:
+            with pytest.raises(UserError):
+                await endpoint.choose(None, "which?", ["a", "b", "c"])
+        await asyncio.sleep(1.5)
+        return endpoint._transport._session
+
+    with ScriptedEndpoint(lambda body, number: "x", tokenize=tokenize) as server:
+        assert asyncio.run(ask(server.url)) is None, "no connection is opened again"
