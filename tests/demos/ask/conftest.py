@@ -81,8 +81,9 @@ def address(endpoint, gallery_export):
         assert folder.exists()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """A browser. Its event loop runs in this thread, so that it ends before other tests run theirs."""
     from playwright.sync_api import sync_playwright
 
     if CHROMIUM is None:
