@@ -7,12 +7,15 @@ row of a micro-batch. It gives a segment to another row, exchanges one, or is sp
 The questions of a step do not depend on the devices, only their layout does.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from pangea_cultural.training.batching.mixture import QuestionChunk
-from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, segments
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, bundles
 
 SHARPNESS = 24
 """Exponent of the norm that stands for the maximum. It falls also when one of several largest rows gets smaller."""
@@ -39,24 +42,43 @@ class Devices:
     pair_work: float = 0.0
 
 
-class Piece(NamedTuple):
-    """A segment and the work of its parts, in tokens."""
+class Conversation(NamedTuple):
+    """A conversation of a piece."""
 
-    segment: Segment
-    prefix: tuple[int, float]
-    """Length and work of the prefix."""
-    conversations: tuple[tuple[int, float], ...]
-    """Length and work of each conversation."""
+    segment: int
+    """Index of its segment in the bundle."""
+    position: int
+    """Position within its group."""
+    length: int
+    work: float
+
+
+class Piece(NamedTuple):
+    """A bundle of segments about one image, or a part of it, with its work in tokens."""
+
+    bundle: list[Segment]
+    prefix_length: int
+    prefix_work: float
+    conversations: tuple[Conversation, ...]
     length: int
     work: float
 
     def part(self, start: int, stop: int | None) -> "Piece":
         """Return some of the conversations, with a prefix of their own."""
         conversations = self.conversations[start:stop]
-        length = self.prefix[0] + sum(length for length, _ in conversations)
-        work = self.prefix[1] + sum(work for _, work in conversations)
-        segment = Segment(self.segment.chunk, self.segment.conversations[start:stop], length)
-        return Piece(segment, self.prefix, conversations, length, work)
+        length = self.prefix_length + sum(conversation.length for conversation in conversations)
+        work = self.prefix_work + sum(conversation.work for conversation in conversations)
+        return Piece(self.bundle, self.prefix_length, self.prefix_work, conversations, length, work)
+
+    def segments(self) -> Iterator[Segment]:
+        """Yield the segments of the piece, the first one with the prefix."""
+        follows = False
+        for index, members in itertools.groupby(self.conversations, key=lambda conversation: conversation.segment):
+            own = list(members)
+            length = sum(conversation.length for conversation in own) + (0 if follows else self.prefix_length)
+            positions = np.array([conversation.position for conversation in own], np.int64)
+            yield replace(self.bundle[index], conversations=positions, length=length, follows=follows)
+            follows = True
 
 
 @dataclass
@@ -109,11 +131,8 @@ def balanced_batches(
         max_length: tokens per row.
         devices: the devices.
     """
-    pieces = [
-        measured_piece(segment, lengths[chunk.source], devices.pair_work)
-        for chunk in chunks
-        for segment in segments(chunk, lengths[chunk.source], "shared", max_length)
-    ]
+    parts = bundles(chunks, lengths, "shared", max_length)
+    pieces = [measured_piece(bundle, lengths, devices.pair_work) for bundle in parts]
     pieces.sort(key=lambda piece: -piece.work)
     rows_at_once = devices.count * devices.rows
     number = max(1, -(-sum(piece.length for piece in pieces) // (rows_at_once * max_length)))
@@ -128,20 +147,25 @@ def balanced_batches(
     return next(plan for plan in plans if plan.time <= CLOSE * shortest).batches(devices)
 
 
-def measured_piece(segment: Segment, lengths: Lengths, pair_work: float) -> Piece:
-    """Return a segment with the work of its parts.
+def measured_piece(bundle: list[Segment], lengths: Sequence[Lengths], pair_work: float) -> Piece:
+    """Return a bundle of segments with the work of its parts.
 
     Args:
-        segment: the segment.
-        lengths: lengths of its source.
+        bundle: segments about one image.
+        lengths: lengths of each source.
         pair_work: work of a pair of positions of which one attends to the other, in tokens.
     """
-    prefix = int(lengths.prefix[segment.chunk.group])
-    tokens = lengths.conversations[lengths.starts[segment.chunk.group] + segment.conversations].tolist()
+    first = bundle[0].chunk
+    prefix = int(lengths[first.source].prefix[first.group])
+    conversations = []
+    for index, segment in enumerate(bundle):
+        own, group = lengths[segment.chunk.source], segment.chunk.group
+        tokens = own.conversations[own.starts[group] + segment.conversations].tolist()
+        for position, n in zip(segment.conversations.tolist(), tokens, strict=True):
+            work = n + pair_work * (n * prefix + n * (n + 1) / 2)
+            conversations.append(Conversation(index, position, n, work))
     prefix_work = prefix + pair_work * prefix * (prefix + 1) / 2
-    conversations = tuple((n, n + pair_work * (n * prefix + n * (n + 1) / 2)) for n in tokens)
-    work = prefix_work + sum(work for _, work in conversations)
-    return Piece(segment, (prefix, prefix_work), conversations, segment.length, work)
+    return Piece(bundle, prefix, prefix_work, tuple(conversations), 0, 0.0).part(0, None)
 
 
 class _Plan:
@@ -235,7 +259,10 @@ class _Plan:
         """Return the micro-batches of each device. A device with much work in one has less in the next."""
         dealt: list[list[list[PackedRow]]] = [[] for _ in range(devices.count)]
         for number, batch in enumerate(self._micro_batches):
-            rows = [[piece.segment for piece in row.pieces] for row in sorted(batch, key=lambda row: -row.work)]
+            rows = [
+                [segment for piece in row.pieces for segment in piece.segments()]
+                for row in sorted(batch, key=lambda row: -row.work)
+            ]
             for position in range(devices.count):
                 device = position if number % 2 == 0 else devices.count - 1 - position
                 dealt[device].append([row for row in rows[position :: devices.count] if row])

@@ -83,6 +83,7 @@ class LoadedSegment:
     spans: list[list[Span]]
     """Spans of each conversation."""
     tiles: list[Tiles]
+    """None for a segment that follows another one about the same image."""
 
 
 class Collator:
@@ -150,16 +151,24 @@ class Collator:
         return {"input_ids": ids, "attention_mask": torch.ones_like(ids), **_stack(tiles)}
 
     def _load(self, row: PackedRow, groups: Sequence[Group], skipped: list[list[str]]) -> Iterator[LoadedSegment]:
+        is_readable = False
         for segment, group in zip(row, groups, strict=True):
             tiles = []
-            for path in group.images:
-                try:
-                    tiles.append(self._tiles(path, segment.chunk.number))
-                except ImageError as error:
-                    skipped.append([str(path), error.reason])
-            if len(tiles) == len(group.images):
-                spans = [list(self._template.spans(c.turns, num_images=len(tiles))) for c in group.conversations]
+            if not segment.follows:
+                tiles = list(self._readable(segment, group, skipped))
+                is_readable = len(tiles) == len(group.images)
+            if is_readable:
+                number = len(group.images)
+                spans = [list(self._template.spans(c.turns, num_images=number)) for c in group.conversations]
                 yield LoadedSegment(segment, group, spans, tiles)
+
+    def _readable(self, segment: Segment, group: Group, skipped: list[list[str]]) -> Iterator[Tiles]:
+        """Yield the tiles of the images that can be read."""
+        for path in group.images:
+            try:
+                yield self._tiles(path, segment.chunk.number)
+            except ImageError as error:
+                skipped.append([str(path), error.reason])
 
     def _tiles(self, path: Path, chunk_number: int) -> Tiles:
         tiles = self._images.tiles(path)
@@ -169,14 +178,18 @@ class Collator:
 
     def _build_row(self, segments: list[LoadedSegment], encoded: Iterator[list[int]]) -> RowBuilder:
         row = RowBuilder()
-        for number, loaded in enumerate(segments):
-            image_tokens = [self._image_tokens.count(tiles.size) for tiles in loaded.tiles]
+        number, index = -1, PREFIX
+        image_tokens: list[int] = []
+        prefix: list[int] = []
+        for loaded in segments:
+            if not loaded.segment.follows:
+                number, index = number + 1, PREFIX
+                image_tokens = [self._image_tokens.count(tiles.size) for tiles in loaded.tiles]
+                prefix = self._template.prefix(image_tokens)
+                row.add_prefix(prefix, group=number)
             is_image_shared = len(image_tokens) == 1
-            prefix = self._template.prefix(image_tokens)
-            row.add_prefix(prefix, group=number)
-            for index, (conversation, spans) in enumerate(
-                zip(loaded.group.conversations, loaded.spans, strict=True), PREFIX + 1
-            ):
+            for conversation, spans in zip(loaded.group.conversations, loaded.spans, strict=True):
+                index += 1
                 ids, targets = self._template.tokens(spans, encoded, () if is_image_shared else image_tokens)
                 row.add_conversation(
                     ids,
@@ -192,7 +205,7 @@ class Collator:
     def _weight(self, segment: Segment, targets: list[bool]) -> float:
         if self._weighting == "question":
             return 1 / sum(targets)
-        return len(segment.chunk.conversations) ** -0.5 if self._weighting == "sqrt" else 1.0
+        return segment.image_questions**-0.5 if self._weighting == "sqrt" else 1.0
 
     def _empty_row(self) -> RowBuilder:
         """Return a row without targets."""

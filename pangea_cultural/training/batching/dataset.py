@@ -85,7 +85,7 @@ def counts(rows: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, i
     return {
         "questions": sum(questions),
         "tokens": sum(segment.length for segment in segments),
-        "image_tokens": sum(images),
+        "image_tokens": sum(image for image, segment in zip(images, segments, strict=True) if not segment.follows),
         "unshared_image_tokens": sum(image * number for image, number in zip(images, questions, strict=True)),
     }
 

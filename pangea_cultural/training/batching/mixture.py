@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.training.batching import joined
 from pangea_cultural.utils.sampling import hash_seed
 
 
@@ -23,6 +24,8 @@ class QuestionChunk(NamedTuple):
     group: int
     conversations: np.ndarray
     """Positions within the group, int64."""
+    follows: bool = False
+    """Whether it is about the image of the chunk before it, which is of another source."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,15 @@ class SourceQuestions:
         usable: whether each conversation may be used [conversations]. Broken images and long questions may not.
         weight: share of the questions of a stage with steps, relative to the other sources.
         count: questions per epoch; None for every question once.
+        images: key of the image of each group, equal for the same image of another source; 0 for a group that shares
+            no image; None if no group does [groups].
     """
 
     starts: np.ndarray
     usable: np.ndarray
     weight: float = 1.0
     count: int | None = None
+    images: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ class Schedule:
     """Position of each question within its group [questions], int32."""
     step_starts: np.ndarray
     """First chunk of each step, and the number of chunks [steps + 1], int64."""
+    follows: np.ndarray
+    """True for a chunk about the image of the chunk before it, in the same step [chunks]."""
 
     @property
     def num_steps(self) -> int:
@@ -74,7 +82,8 @@ class Schedule:
     def chunk(self, number: int) -> QuestionChunk:
         """Return a chunk by its number."""
         conversations = self.conversations[self.starts[number] : self.starts[number + 1]]
-        return QuestionChunk(number, int(self.sources[number]), int(self.groups[number]), conversations)
+        source, group, follows = self.sources[number], self.groups[number], self.follows[number]
+        return QuestionChunk(number, int(source), int(group), conversations, bool(follows))
 
 
 def build_schedule(
@@ -91,7 +100,8 @@ def build_schedule(
 
     An epoch of a source contains each of its questions once. The questions about an image are shuffled and split into
     chunks of nearly equal size. Then all chunks are shuffled, so that an image with many questions is spread over the
-    epoch. The chunks of all sources are merged, each source evenly spaced over the training.
+    epoch. The chunks of all sources are merged, each source evenly spaced over the training. Then chunks of several
+    sources about the same image move to the first of them, as far as `max_questions_per_image` allows.
 
     Args:
         sources: questions to train.
@@ -117,20 +127,41 @@ def build_schedule(
     ]
     order = np.argsort(np.concatenate(middles), kind="stable")
     source_numbers = np.repeat(np.arange(len(parts), dtype=np.int16), [len(part.groups) for part in parts])
-    merged = _concatenate(parts).reordered(order)
-    step_of_chunk = merged.starts[:-1] // global_batch_size
-    step_starts = np.searchsorted(step_of_chunk, np.arange(step_of_chunk[-1] + 2))
-    if image_multiple > 1:
-        step_starts = _rounded(step_starts, image_multiple)
+    merged, source_numbers = _concatenate(parts).reordered(order), source_numbers[order]
+    follows = np.zeros(len(order), bool)
+    if any(source.images is not None for source in sources):
+        images = _image_keys(sources, source_numbers, merged.groups)
+        order, follows = joined.order(images, source_numbers, np.diff(merged.starts), max_questions)
+        merged, source_numbers = merged.reordered(order), source_numbers[order]
+    step_starts = _step_starts(merged.starts, follows, global_batch_size, image_multiple)
     groups, conversations = merged.groups.astype(np.int32), merged.conversations.astype(np.int32)
-    return Schedule(source_numbers[order], groups, merged.starts, conversations, step_starts)
+    return Schedule(source_numbers, groups, merged.starts, conversations, step_starts, follows)
+
+
+def _image_keys(sources: Sequence[SourceQuestions], source_numbers: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the key of the image of each chunk; 0 if it shares none."""
+    keys = np.zeros(len(groups), np.int64)
+    for number, source in enumerate(sources):
+        if source.images is not None:
+            chunks = source_numbers == number
+            keys[chunks] = source.images[groups[chunks]]
+    return keys
+
+
+def _step_starts(starts: np.ndarray, follows: np.ndarray, global_batch_size: int, image_multiple: int) -> np.ndarray:
+    """Return the first chunk of each step, and the number of chunks. Chunks about one image stay together."""
+    step_of_chunk = starts[:-1] // global_batch_size
+    step_starts = np.searchsorted(step_of_chunk, np.arange(step_of_chunk[-1] + 2))
+    images = np.append(np.flatnonzero(~follows), len(follows))
+    image_starts = np.searchsorted(images, step_starts)
+    return images[_rounded(image_starts, image_multiple) if image_multiple > 1 else image_starts]
 
 
 def _rounded(step_starts: np.ndarray, image_multiple: int) -> np.ndarray:
     """Return the starts of steps near those given, as multiples, so that no step is empty.
 
     Raises:
-        UserError: there are fewer than `image_multiple` chunks for each step.
+        UserError: there are fewer than `image_multiple` images for each step.
     """
     end, steps = step_starts[-1], np.arange(len(step_starts) - 1)
     last = (end - 1) // image_multiple

@@ -9,7 +9,7 @@ the model once, not once per question. Several such segments fill a row; the mas
 
 import bisect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -44,7 +44,11 @@ class Segment:
     conversations: np.ndarray
     """Positions within the group."""
     length: int
-    """Tokens, including the prefix."""
+    """Tokens, including the prefix, unless it follows another segment."""
+    image_questions: int
+    """Questions about the image in the step, also in other segments."""
+    follows: bool = False
+    """Whether it uses the prefix of the segment before it in its row, whose image is the same."""
 
 
 PackedRow = list[Segment]
@@ -66,19 +70,20 @@ def pack_rows(
         packing: packing method.
         max_length: tokens per row. No conversation with its prefix may be longer.
     """
-    pieces = [segment for chunk in chunks for segment in segments(chunk, lengths[chunk.source], packing, max_length)]
-    pieces.sort(key=lambda segment: -segment.length)
+    pieces = list(bundles(chunks, lengths, packing, max_length))
+    pieces.sort(key=lambda piece: -row_length(piece))
     if packing == "rows":
-        return [[segment] for segment in pieces]
+        return pieces
     rows: list[PackedRow] = []
     free_space: list[tuple[int, int]] = []  # (free tokens, index of the row), sorted
-    for segment in pieces:
-        fit = bisect.bisect_left(free_space, (segment.length, -1))
+    for piece in pieces:
+        length = row_length(piece)
+        fit = bisect.bisect_left(free_space, (length, -1))
         free, index = free_space.pop(fit) if fit < len(free_space) else (max_length, len(rows))
         if index == len(rows):
             rows.append([])
-        rows[index].append(segment)
-        bisect.insort(free_space, (free - segment.length, index))
+        rows[index] += piece
+        bisect.insort(free_space, (free - length, index))
     return sorted(rows, key=lambda row: -row_length(row))
 
 
@@ -87,17 +92,48 @@ def row_length(row: PackedRow) -> int:
     return sum(segment.length for segment in row)
 
 
-def segments(chunk: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
-    """Yield the segments of a chunk: one, unless it is longer than a row or has a row per conversation."""
-    prefix = int(lengths.prefix[chunk.group])
+def bundles(
+    chunks: Sequence[QuestionChunk], lengths: Sequence[Lengths], packing: Packing, max_length: int
+) -> Iterator[list[Segment]]:
+    """Yield the segments of a step that stay together: one, or several about one image.
+
+    A chunk is one segment, unless it is longer than a row or has a row per conversation.
+    """
+    for unit in _same_image(chunks):
+        parts = [list(_segments(chunk, lengths[chunk.source], packing, max_length)) for chunk in unit]
+        number = sum(len(chunk.conversations) for chunk in unit)
+        segments = [replace(segment, image_questions=number) for part in parts for segment in part]
+        prefix = int(lengths[unit[0].source].prefix[unit[0].group])
+        shared = [replace(segment, length=segment.length - prefix, follows=True) for segment in segments[1:]]
+        together = [segments[0], *shared]
+        if packing == "shared" and len(segments) == len(unit) and row_length(together) <= max_length:
+            yield together
+        else:
+            yield from ([segment] for segment in segments)
+
+
+def _same_image(chunks: Sequence[QuestionChunk]) -> Iterator[list[QuestionChunk]]:
+    """Yield chunks with those that follow them."""
+    unit: list[QuestionChunk] = []
+    for chunk in chunks:
+        if unit and not chunk.follows:
+            yield unit
+            unit = []
+        unit.append(chunk)
+    if unit:
+        yield unit
+
+
+def _segments(chunk: QuestionChunk, lengths: Lengths, packing: Packing, max_length: int) -> Iterator[Segment]:
+    prefix, number = int(lengths.prefix[chunk.group]), len(chunk.conversations)
     tokens = lengths.conversations[lengths.starts[chunk.group] + chunk.conversations].tolist()
     start, length = 0, prefix
     for index, num_tokens in enumerate(tokens):
         if index > start and (packing == "rows" or length + num_tokens > max_length):
-            yield Segment(chunk, chunk.conversations[start:index], length)
+            yield Segment(chunk, chunk.conversations[start:index], length, number)
             start, length = index, prefix
         length += num_tokens
-    yield Segment(chunk, chunk.conversations[start:], length)
+    yield Segment(chunk, chunk.conversations[start:], length, number)
 
 
 def distribute(rows: Sequence[RowT], *, processes: int, per_device_batch_size: int) -> list[list[list[RowT]]]:

@@ -12,7 +12,7 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.dataset import withdrawal
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import lengths, mixture
+from pangea_cultural.training.batching import joined, lengths, mixture
 from pangea_cultural.training.batching.balance import Devices
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.dataset import StepDataset
@@ -138,7 +138,8 @@ class TrainingData:
         if not usable.any():
             counts = ", ".join(f"{reason}: {number}" for reason, number in self._exclusions(index, stage).items())
             raise UserError(f"{source.path} has no usable question ({counts}). Correct its data, or remove the source.")
-        return SourceQuestions(measured.lengths.starts, usable, source.share, source.count)
+        images = joined.image_keys(self.corpora[index]) if joined.share_folder(self.corpora)[index] else None
+        return SourceQuestions(measured.lengths.starts, usable, source.share, source.count, images)
 
     def _captioned_images(self, index: int, stage: Stage) -> SourceQuestions:
         """Return captioned images, as one question each. A source without captions, such as chat, gets no weight."""

@@ -1,6 +1,6 @@
 """Data of a recipe that is on this machine, and equal rows of assumed sizes for missing data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -115,4 +115,4 @@ def subsample(source: SourceQuestions, every: int) -> SourceQuestions:
     kept = np.zeros(len(sizes), bool)
     kept[np.unique(group_of[source.usable])[::every]] = True
     count = None if source.count is None else -(-source.count // every)
-    return SourceQuestions(source.starts, source.usable & kept[group_of], source.weight, count)
+    return replace(source, usable=source.usable & kept[group_of], count=count)

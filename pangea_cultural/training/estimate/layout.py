@@ -1,6 +1,6 @@
 """Layout of a stage: its steps, rows, tokens and images, counted on present data and assumed for missing data."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
@@ -10,8 +10,8 @@ import numpy as np
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.lengths import MeasuredSource
-from pangea_cultural.training.batching.mixture import QuestionChunk, Schedule, SourceQuestions
-from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, segments
+from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, bundles
 from pangea_cultural.training.batching.training_data import TrainingData, stage_layout, stage_passes
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
@@ -181,7 +181,7 @@ class StageEstimator:
     ) -> tuple[Workload, StepShape, DeviceWork]:
         """Return the workload of the chosen steps, the largest of them, and the work on the devices."""
         workload, largest, micro_batches = Workload(), MicroBatchShape(0, 0, 0, 0), 0
-        slowest = DeviceWork()
+        slowest, batch = DeviceWork(), stage.batch
         layout = stage_layout(stage, self._devices, pair_work(self._model.model.config.text_config))
         for number in chosen:
             chunks = schedule.step(number)
@@ -193,8 +193,10 @@ class StageEstimator:
             largest = max([largest, *shapes], key=lambda shape: shape.tokens)
             micro_batches = max(micro_batches, len(devices[0]))
             workload = sum((row for device in devices for batch in device for row in batch), workload)
-            even = sum(cost(self._workload(part, lengths)) for part in _unbalanced(chunks, lengths, stage))
-            slowest += _device_work(devices, len(chunks), cost) + DeviceWork(even=even)
+            whole = bundles(chunks, lengths, batch.packing, batch.max_length)
+            even = sum(cost(self._workload(segment, lengths)) for bundle in whole for segment in bundle)
+            images = sum(not chunk.follows for chunk in chunks)
+            slowest += _device_work(devices, images, cost) + DeviceWork(even=even)
         return workload, StepShape(largest, micro_batches, self._devices), slowest
 
     def _row_workload(self, row: PackedRow, lengths: Sequence[Lengths]) -> Workload:
@@ -206,16 +208,18 @@ class StageEstimator:
         prefix, image, start = int(lengths.prefix[group]), int(lengths.image[group]), int(lengths.starts[group])
         tokens = lengths.conversations[start + segment.conversations].astype(np.int64)
         contents = self._contents(source, group, int(lengths.starts[group + 1]) - start)
+        own = 0 if segment.follows else 1  # prefixes
         return Workload(
             questions=questions,
-            images=contents.images,
+            images=own * contents.images,
             tokens=segment.length,
-            image_tokens=image,
-            unshared_tokens=segment.length + (questions - 1) * prefix,
+            image_tokens=own * image,
+            unshared_tokens=segment.length + (questions - own) * prefix,
             unshared_image_tokens=image * questions,
             targets=int(contents.targets[segment.conversations].sum()),
-            attention_pairs=prefix * (prefix + 1) // 2 + int((tokens * prefix + tokens * (tokens + 1) // 2).sum()),
-            tiles=contents.tiles,
+            attention_pairs=own * prefix * (prefix + 1) // 2
+            + int((tokens * prefix + tokens * (tokens + 1) // 2).sum()),
+            tiles=own * contents.tiles,
         )
 
     def _read_contents(self, source: int, group: int, size: int) -> GroupContents:
@@ -257,12 +261,6 @@ def _assumed_questions(source: Source, lengths: Lengths, stage: Stage, every: in
         return SourceQuestions(np.arange(groups + 1), np.full(groups, has_names), weight)
     count = None if source.count is None else -(-source.count // every)
     return SourceQuestions(lengths.starts, np.ones(len(lengths.conversations), bool), source.share, count)
-
-
-def _unbalanced(chunks: Sequence[QuestionChunk], lengths: Sequence[Lengths], stage: Stage) -> Iterator[Segment]:
-    """Yield the segments of a step on one device."""
-    for chunk in chunks:
-        yield from segments(chunk, lengths[chunk.source], stage.batch.packing, stage.batch.max_length)
 
 
 def _device_work(devices: list[list[list[Workload]]], images: int, cost: Cost) -> DeviceWork:

@@ -35,6 +35,7 @@ def run_fingerprint(
     base_model: dict[str, str],
     deepspeed: dict[str, Any] | None,
     world_size: int,
+    shares_images: bool,
 ) -> dict[str, Any]:
     """Return everything that decides the result of a run, as JSON values.
 
@@ -44,6 +45,7 @@ def run_fingerprint(
         base_model: content hash of each base checkpoint, by name.
         deepspeed: content of the DeepSpeed configuration.
         world_size: number of processes.
+        shares_images: whether sources may ask about the same images, which earlier versions trained apart.
     """
     content = recipe.model_dump(mode="json", exclude=MAY_CHANGE)
     for stage in content["stages"]:
@@ -56,6 +58,7 @@ def run_fingerprint(
         "data": data,
         "base_model": base_model,
         "deepspeed": deepspeed,
+        **({"shares_images": True} if shares_images else {}),
     }
 
 

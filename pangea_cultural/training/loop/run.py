@@ -22,7 +22,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
 from pangea_cultural.model.checkpoint import write_checkpoint
 from pangea_cultural.model.modeling import PackedLlavaNext
-from pangea_cultural.training.batching import training_data
+from pangea_cultural.training.batching import joined, training_data
 from pangea_cultural.training.batching.image_sizes import FrozenSizes
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
@@ -147,6 +147,7 @@ def _fingerprint(
         base_model=base_model.content_hashes(),
         deepspeed=read_json(training.workspace.root / recipe.deepspeed) if recipe.deepspeed else None,
         world_size=world_size,
+        shares_images=any(joined.share_folder(corpora)),
     )
 
 

@@ -27,7 +27,7 @@ def parse(*, stage=None, **fields):
 
 
 def fingerprint(parsed):
-    return run_fingerprint(parsed, data={}, base_model={}, deepspeed=None, world_size=1)
+    return run_fingerprint(parsed, data={}, base_model={}, deepspeed=None, world_size=1, shares_images=False)
 
 
 CONFIGS = [cls for cls in vars(recipe).values() if isinstance(cls, type) and issubclass(cls, config.Config)]

@@ -27,7 +27,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching.balance import Devices, Piece, measured_piece
 from pangea_cultural.training.batching.layout import BatchLayout, pair_work
 from pangea_cultural.training.batching.mixture import QuestionChunk
-from pangea_cultural.training.batching.packing import Lengths, PackedRow, distribute, pack_rows, segments
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, bundles, distribute, pack_rows
 from pangea_cultural.training.estimate.inputs import measure, open_sources
 from pangea_cultural.training.estimate.layout import StageEstimator
 from pangea_cultural.training.estimate.meta_model import build_meta_model
@@ -105,8 +105,8 @@ class Times:
         """
         pieces = self._pieces(step)
         whole = np.cumsum([0.0, *sorted(piece.work for piece in pieces)])
-        smallest = sorted(piece.prefix[1] + min(work for _, work in piece.conversations) for piece in pieces)
-        prefix, most = min(piece.prefix[1] for piece in pieces), -(-len(pieces) // devices)
+        smallest = sorted(piece.prefix_work + min(one.work for one in piece.conversations) for piece in pieces)
+        prefix, most = min(piece.prefix_work for piece in pieces), -(-len(pieces) // devices)
         bounds = [(most + 1) * smallest[0]]
         for extra in range(most * devices - len(pieces) + 1):
             crowded = len(pieces) + extra - (most - 1) * devices
@@ -116,18 +116,15 @@ class Times:
         return max(min(bounds), smallest[-1], whole[-1] / devices)
 
     def _pieces(self, step: Step) -> list[Piece]:
-        return [
-            measured_piece(segment, self._lengths[chunk.source], self._pair_work)
-            for chunk in step
-            for segment in segments(chunk, self._lengths[chunk.source], "shared", self._max_length)
-        ]
+        whole = bundles(step, self._lengths, "shared", self._max_length)
+        return [measured_piece(bundle, self._lengths, self._pair_work) for bundle in whole]
 
     def _time(self, batches: list[list[list[PackedRow]]]) -> float:
         return sum(max(sum(self._works(rows)) for rows in micro_batch) for micro_batch in zip(*batches, strict=True))
 
     def _works(self, rows: list[PackedRow]) -> Iterator[float]:
         for segment in (segment for row in rows for segment in row):
-            yield measured_piece(segment, self._lengths[segment.chunk.source], self._pair_work).work
+            yield measured_piece([segment], self._lengths, self._pair_work).work
 
 
 @click.command()

@@ -17,15 +17,23 @@ PAIR_WORK = 3e-5
 """That of Qwen2-7B."""
 
 
-def made(images, seed=0, prefixes=(600, 2_400), most_questions=8):
+def made(images, seed=0, prefixes=(600, 2_400), most_questions=8, shared=False):
     """Return chunks of a step, and their lengths: images of all sizes, some with long texts."""
     random = np.random.default_rng(seed)
     sizes = random.integers(1, most_questions, images, endpoint=True)
     starts = np.cumsum([0, *sizes])
     prefix = random.integers(*prefixes, images, endpoint=True)
     conversations = random.choice([40, 60, 250], int(starts[-1]))
+    lengths = Lengths(starts, prefix, prefix, conversations)
     chunks = [QuestionChunk(n, 0, n, np.arange(size)) for n, size in enumerate(sizes)]
-    return chunks, [Lengths(starts, prefix, prefix, conversations)]
+    # A second source asks as much about some of the images.
+    chunks = [
+        part
+        for chunk in chunks
+        for part in (chunk, chunk._replace(number=chunk.number + images, source=1, follows=True))[: 1 + shared]
+        if part.source == 0 or chunk.number % 3 == 0
+    ]
+    return chunks, [lengths, lengths]
 
 
 def layout(devices, rows=1, pair_work=PAIR_WORK):
@@ -38,7 +46,7 @@ def work(rows, lengths):
     for segment in (segment for row in rows for segment in row):
         group = segment.chunk.group
         prefix, tokens = int(lengths[0].prefix[group]), lengths[0].conversations[lengths[0].starts[group] :]
-        total += prefix + PAIR_WORK * prefix * (prefix + 1) / 2
+        total += 0 if segment.follows else prefix + PAIR_WORK * prefix * (prefix + 1) / 2
         for n in tokens[segment.conversations].tolist():
             total += n + PAIR_WORK * (n * prefix + n * (n + 1) / 2)
     return total
@@ -74,9 +82,9 @@ def test_long_groups_are_split_where_devices_have_no_image():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 30), st.integers(2, 9), st.integers(1, 3), st.integers(0, 99))
-def test_each_question_is_in_one_row(images, devices, rows, seed):
-    chunks, lengths = made(images, seed)
+@given(st.integers(0, 30), st.integers(2, 9), st.integers(1, 3), st.integers(0, 99), st.booleans())
+def test_each_question_is_in_one_row(images, devices, rows, seed, shared):
+    chunks, lengths = made(images, seed, shared=shared)
     batches = layout(devices, rows).batches(chunks, lengths)
     assert len(batches) == devices and len({len(device) for device in batches}) == 1 and batches[0]
     every = [row for device in batches for micro_batch in device for row in micro_batch]
@@ -84,9 +92,12 @@ def test_each_question_is_in_one_row(images, devices, rows, seed):
     assert max((len(micro_batch) for device in batches for micro_batch in device), default=0) <= rows
     planned = sorted((s.chunk.number, int(n)) for row in every for s in row for n in s.conversations)
     assert planned == sorted((chunk.number, int(n)) for chunk in chunks for n in chunk.conversations)
-    for segment in (segment for row in every for segment in row):
-        tokens = lengths[0].conversations[lengths[0].starts[segment.chunk.group] + segment.conversations].sum()
-        assert segment.length == lengths[0].prefix[segment.chunk.group] + tokens
+    for row in every:
+        assert not row[0].follows
+        for before, segment in zip([None, *row], row, strict=False):
+            tokens = lengths[0].conversations[lengths[0].starts[segment.chunk.group] + segment.conversations].sum()
+            assert segment.length == (0 if segment.follows else lengths[0].prefix[segment.chunk.group]) + tokens
+            assert not segment.follows or before.chunk.group == segment.chunk.group
 
 
 def test_one_device_has_full_rows():

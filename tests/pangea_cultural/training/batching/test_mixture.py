@@ -1,6 +1,10 @@
 """The schedule of questions over the steps of a training."""
 
+import itertools
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,7 +125,8 @@ def training_data(*sources, **stage):
     recipe = config.parse(Recipe, content, where="r.toml")
     lengths = Lengths(np.arange(0, 81, 2), *np.ones((2, 40), int), np.ones(80, int))
     measured = MeasuredSource(lengths, np.zeros(40, bool), 40, {})
-    return TrainingData(recipe, [None] * len(recipe.sources), [measured] * len(recipe.sources))
+    corpora = [SimpleNamespace(image_root=Path(str(number))) for number in range(len(recipe.sources))]
+    return TrainingData(recipe, corpora, [measured] * len(recipe.sources))
 
 
 @pytest.mark.parametrize(
@@ -194,3 +199,32 @@ def test_images_of_a_step_are_a_multiple(length):
 def test_steps_with_too_few_images_for_a_multiple_are_rejected():
     with pytest.raises(UserError, match=r"A step has 4\.\d images on average, too few for image_multiple = 16\. Lower"):
         scheduled(questions(*[1, 2, 3] * 40), multiple=16, epochs=1)
+
+
+@pytest.mark.parametrize("multiple", [1, 3])
+def test_chunks_of_two_sources_about_one_image_follow_each_other(multiple):
+    """Images 1 to 20 are in both sources."""
+    sizes = [3, 1, 2, 9] * 10
+    first = questions(*sizes, images=np.arange(1, 41))
+    second = questions(*[1, 2] * 10, images=np.arange(1, 21))
+    schedule = scheduled(first, second, batch=16, max_per_image=5, multiple=multiple, epochs=2)
+    assert occurrences(schedule) == occurrences(
+        scheduled(*(replace(s, images=None) for s in (first, second)), epochs=2)
+    )
+    followers = 0
+    for step in map(schedule.step, range(schedule.num_steps)):
+        assert not step[0].follows
+        for before, chunk in itertools.pairwise(step):
+            if chunk.follows:
+                followers += 1
+                assert chunk.group == before.group and chunk.source != before.source
+                assert len(before.conversations) + len(chunk.conversations) <= 5
+        images = sum(not chunk.follows for chunk in step)
+        assert images % multiple == 0 or step[-1].number == len(schedule.groups) - 1
+    assert followers == 2 * 15, "five images have too many questions in a chunk of the first source"
+
+
+def test_schedule_of_sources_with_other_images_is_as_without():
+    sources = [questions(*[3, 1, 2] * 10, images=np.arange(1, 31) + 100 * n) for n in range(2)]
+    plain = scheduled(*(replace(source, images=None) for source in sources), epochs=1)
+    assert order(scheduled(*sources, epochs=1)) == order(plain)

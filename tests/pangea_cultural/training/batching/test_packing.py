@@ -17,9 +17,10 @@ from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_caus
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
-from pangea_cultural.training.batching.dataset import StepDataset, step_loader
+from pangea_cultural.training.batching.dataset import StepDataset, counts, step_loader
 from pangea_cultural.training.batching.images import ImageTokenCounter
-from pangea_cultural.training.batching.packing import distribute, row_length
+from pangea_cultural.training.batching.mixture import QuestionChunk
+from pangea_cultural.training.batching.packing import Segment, distribute, pack_rows, row_length
 from pangea_cultural.training.data.types import Group
 from pangea_cultural.utils.images import read_size
 from tests.helpers import tiny
@@ -91,6 +92,41 @@ def test_packed_rows_equal_separate_rows(parts, groups, weighting, max_length):
     apart = batch_of(collator, groups, processor, how="rows")
     assert len(packed["input_ids"]) == (1 if max_length == 4096 else 6) and len(apart["input_ids"]) == 9
     assert_equal(loss_and_gradients(model, packed), loss_and_gradients(model, apart))
+
+
+@pytest.mark.parametrize("weighting", ["token", "sqrt"])
+def test_image_of_two_sources_is_shared(parts, weighting):
+    """Loss and gradients equal those of separate rows, and the image passes once."""
+    model, processor, folder = parts
+    sources = [Group(n, (folder / "1.png",), CONVERSATIONS[2 * n : 2 * n + 2]) for n in range(2)]
+    lengths = [lengths_of([group], processor) for group in sources]
+    chunks = [QuestionChunk(n, n, 0, np.arange(len(group.conversations)), n > 0) for n, group in enumerate(sources)]
+    collator = Collator(processor, keys={(0, "en"): 0, (1, "en"): 1}, weighting=weighting)
+    results = []
+    for packing in ("shared", "rows"):
+        rows = pack_rows(chunks, lengths, packing=packing, max_length=4096)
+        groups = [[_of_segment(sources[segment.chunk.source], segment) for segment in row] for row in rows]
+        batch = collator(rows, groups, [])
+        assert len(batch["pixel_values"]) == len(rows) == (1 if packing == "shared" else 3)
+        assert sorted(set(batch.pop("keys").tolist())) == [0, 1]
+        assert counts(rows, lengths)["image_tokens"] == len(rows) * lengths[0].image[0]
+        results.append(loss_and_gradients(model, batch))
+    assert_equal(*results)
+
+
+def _of_segment(group, segment):
+    return dataclasses.replace(group, conversations=tuple(group.conversations[n] for n in segment.conversations))
+
+
+def test_questions_of_both_sources_are_skipped_with_a_broken_image(parts):
+    _, processor, folder = parts
+    (folder / "cut.png").write_bytes((folder / "1.png").read_bytes()[:500])
+    groups = [Group(n, (folder / "cut.png",), CONVERSATIONS[:1]) for n in range(2)]
+    chunks = [QuestionChunk(n, n, 0, np.arange(1)) for n in range(2)]
+    row = [Segment(chunk, np.arange(1), 90, 2, chunk.number > 0) for chunk in chunks]
+    skipped = []
+    batch = collator_for(processor)([row], [groups], skipped)
+    assert batch["normalizer"] == 0 and skipped == [[str(folder / "cut.png"), "not a readable image"]]
 
 
 @pytest.mark.parametrize("max_length", [4096, 210])

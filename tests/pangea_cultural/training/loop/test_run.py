@@ -106,6 +106,22 @@ def test_both_packings_have_the_same_losses(tmp_path, new_workspace, base):
     assert rows["image_tokens"] == rows["unshared_image_tokens"] == shared["unshared_image_tokens"]
 
 
+def test_open_and_choice_questions_of_two_sources_share_their_images(tmp_path, new_workspace, base):
+    sources = [{"type": "export", "path": "exports/colors", "question_types": [kind]} for kind in ("open", "choice")]
+    shared, rows = (
+        train(
+            new_workspace(tmp_path / packing),
+            base,
+            sources=sources,
+            stage={"steps": None, "epochs": 1, "batch": {"packing": packing}},
+        )["stages"][0]
+        for packing in ("shared", "rows")
+    )
+    assert [e["loss"] for e in shared["log"]] == pytest.approx([e["loss"] for e in rows["log"]], rel=1e-4)
+    # Ten images have five questions each, three of one source and two of the other.
+    assert shared["unshared_image_tokens"] == rows["image_tokens"] == 5 * shared["image_tokens"]
+
+
 def test_gradient_checkpointing_has_the_same_losses(tmp_path, new_workspace, base):
     losses = []
     for checkpointing in (False, True):
