@@ -75,4 +75,5 @@ def demo(
         images = [export.path / "images" for export in exports]
         address = launch(blocks, host=host, port=port, allowed=images, hosts=allow_host, **auth)
         click.echo(f"Demo: {address} (stop with Ctrl-C)")
-        serving.wait(blocks)
+        problem = f"The server of {served.model} has ended. See the newest log in {workspace.logs}."
+        serving.wait(blocks, lambda: problem if served.has_ended else "")

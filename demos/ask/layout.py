@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,6 +11,7 @@ from demos.ask import panels, texts
 from demos.ask.gallery import Gallery
 from demos.ask.options import MOST, MOST_CHARACTERS
 from demos.ask.switch import Switch
+from demos.browse import facts
 from pangea_cultural.reference.languages import language
 from pangea_cultural.reference.regions import regions
 
@@ -76,20 +78,31 @@ def language_choices(code: str, trained: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def filter_choices(code: str, column: str, values: list[str]) -> list[tuple[str, str]]:
-    """Return the values of a filter for a dropdown, after one for all."""
-    return [(texts.text(code, "all"), ""), *sorted((_value_name(column, value), value) for value in values)]
+def filter_choices(code: str, column: str, values: list[str], store: Path | None) -> list[tuple[str, str]]:
+    """Return the values of a filter for a dropdown, after one for all.
+
+    Args:
+        code: language of the names.
+        column: column of the gallery.
+        values: its values.
+        store: the factory's store, with the names of regions in other languages than English; None if there is none.
+    """
+    known = {value: regions()[value] for value in values if value in regions()} if column == "region" else {}
+    labels = facts.labels(store, [row.qid for row in known.values()], code) if code != texts.FIRST else {}
+    names = {value: labels.get(row.qid, row.name) for value, row in known.items()}
+    named = sorted((names.get(value) or _value_name(column, value), value) for value in values)
+    return [(texts.text(code, "all"), ""), *named]
 
 
 def _value_name(column: str, value: str) -> str:
-    if column == "region" and value in regions():
-        return regions()[value].name
     if column == "language":
         return language(value).native
     return value if column == "export" else value.replace("_", " ").capitalize()
 
 
-def build(gallery: Gallery, models: list[str], trained: list[str], notes: list[str]) -> Layout:
+def build(
+    gallery: Gallery, models: list[str], trained: list[str], notes: list[str], store: Path | None = None
+) -> Layout:
     """Add all components to the page that is being made.
 
     Args:
@@ -97,6 +110,7 @@ def build(gallery: Gallery, models: list[str], trained: list[str], notes: list[s
         models: names of the models that are asked, the first one first.
         trained: codes of the first model's languages; empty if they are not known.
         notes: facts about the models, one sentence each.
+        store: the factory's store; None if there is none.
     """
     part = Layout()
     with gr.Row(elem_id="top"):
@@ -111,7 +125,7 @@ def build(gallery: Gallery, models: list[str], trained: list[str], notes: list[s
         )
     with gr.Row(elem_id="main"):
         with gr.Column(min_width=300, scale=4):
-            _images(part, gallery)
+            _images(part, gallery, store)
         with gr.Column(min_width=300, scale=6):
             _chats(part, models)
             _question(part)
@@ -119,7 +133,7 @@ def build(gallery: Gallery, models: list[str], trained: list[str], notes: list[s
     return part
 
 
-def _images(part: Layout, gallery: Gallery) -> None:
+def _images(part: Layout, gallery: Gallery, store: Path | None) -> None:
     """Add the field for an image and the gallery, which is hidden if there are no exports."""
     switch = part.switch
     part.image = switch.texts(
@@ -136,7 +150,7 @@ def _images(part: Layout, gallery: Gallery) -> None:
     with switch.texts(gr.Accordion, {"label": "gallery"}, visible=bool(gallery.exports), elem_id="gallery-part"):
         switch.add(gr.HTML, lambda code: {"value": panels.note(texts.text(code, "gallery_hint"))})
         with gr.Row(elem_id="filters"):
-            _filters(part, gallery)
+            _filters(part, gallery, store)
         part.gallery = switch.texts(
             gr.Gallery,
             {"label": "gallery"},
@@ -154,13 +168,13 @@ def _images(part: Layout, gallery: Gallery) -> None:
             part.next = switch.texts(gr.Button, {"value": "next"}, size="sm", min_width=80, elem_id="next")
 
 
-def _filters(part: Layout, gallery: Gallery) -> None:
+def _filters(part: Layout, gallery: Gallery, store: Path | None) -> None:
     names = {"export": "data_set", "region": "region", "entity_type": "type", "language": "language"}
     for column, name in names.items():
         values = gallery.values(column)
         dropdown = part.switch.add(
             gr.Dropdown,
-            functools.partial(_filter, column, values, name),
+            functools.partial(_filter, column, values, name, store),
             value="",
             min_width=110,
             visible=column != "export" or len(values) > 1,
@@ -169,8 +183,8 @@ def _filters(part: Layout, gallery: Gallery) -> None:
         part.filters.append(dropdown)
 
 
-def _filter(column: str, values: list[str], name: str, code: str) -> dict[str, Any]:
-    return {"choices": filter_choices(code, column, values), "label": texts.text(code, name)}
+def _filter(column: str, values: list[str], name: str, store: Path | None, code: str) -> dict[str, Any]:
+    return {"choices": filter_choices(code, column, values, store), "label": texts.text(code, name)}
 
 
 def _chats(part: Layout, models: list[str]) -> None:

@@ -37,7 +37,7 @@ def page(
         store: the factory's store, with names of entities; None if there is none.
     """
     with gr.Blocks(title="CulturalPangea", analytics_enabled=False, delete_cache=serving.DELETE_CACHE) as blocks:
-        part = layout.build(gallery, [target.model for target in targets], trained or [], notes)
+        part = layout.build(gallery, [target.model for target in targets], trained or [], notes, store)
         visit = Visit(targets, gallery, trained or [], store)
         picked, asked = gr.State(None), gr.State(None)
         _languages(blocks, part, visit, picked)
@@ -97,7 +97,7 @@ def _answers(part: Layout, visit: Visit, picked: gr.State, asked: gr.State) -> N
     others = [part.code, part.other, part.other_question, picked, part.panes[0].history]
     code = [part.options, part.curl, part.python]
     emptied = [part.question, part.examples, part.other_question]
-    outputs = [asked, *emptied, part.note, *code, part.panes[-1].column]
+    outputs = [asked, *emptied, part.note, *code, part.panes[-1].column, part.panes[-1].chat]
     written, chosen = [part.ask.click, part.question.submit], [part.examples.input]
     begins = [
         gr.on(

@@ -14,6 +14,7 @@ from demos.ask.layout import MAX_QUESTION
 from demos.browse import facts
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.errors import UserError
+from pangea_cultural.reference.languages import language
 
 
 class Asked(NamedTuple):
@@ -129,7 +130,7 @@ class Visit:
         problem = self._problem(image, question)
         if problem or image is None:
             said = self.said(code, problem, "problem", number=f"{MAX_QUESTION:,}") if problem else ""
-            return None, gr.skip(), gr.Radio(value=None), gr.skip(), said, *[gr.skip()] * 4
+            return None, gr.skip(), gr.Radio(value=None), gr.skip(), said, *[gr.skip()] * 5
         picked = Picked(*picked) if picked else None
         second = "" if is_example else (other_question or "").strip()[:MAX_QUESTION]
         second = (second or self._parallel(picked, code, question, other) or question) if other else ""
@@ -145,7 +146,8 @@ class Visit:
             "\n".join(known) if known else gr.skip(),
             as_code.curl(self._targets[0], sent),
             as_code.python(self._targets[0], sent),
-            gr.Column(visible=bool(asked.other)),
+            gr.Column(visible=bool(other)),
+            gr.Chatbot(label=language(other).native, rtl=texts.is_rtl(other)) if other else gr.skip(),
         )
 
     def _problem(self, image: str | None, question: str) -> str:

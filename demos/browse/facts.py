@@ -22,6 +22,9 @@ WHERE item = $entity OR starts_with(item, $entity || ' ') OR starts_with(item, $
 NAMES = """
 SELECT language, text FROM label WHERE entity = $entity AND language IN ($language, 'en') ORDER BY language <> $language
 """
+LABELS = (
+    "SELECT entity, min(text) FROM label WHERE language = $language AND list_contains($entities, entity) GROUP BY 1"
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,17 @@ def read(store: Path | None, entity: str, language: str) -> Facts:
             )
     except duckdb.IOException:
         return Facts([], [], [], IN_USE)
+
+
+def labels(store: Path | None, entities: list[str], language: str) -> dict[str, str]:
+    """Return the labels of entities in a language, as far as the store has them and no build is running."""
+    if store is None or not store.is_file():
+        return {}
+    try:
+        with duckdb.connect(str(store), read_only=True) as connection:
+            return dict(connection.execute(LABELS, {"language": language, "entities": entities}).fetchall())
+    except duckdb.IOException:
+        return {}
 
 
 def _records(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> list[Row]:

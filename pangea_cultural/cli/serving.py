@@ -24,6 +24,13 @@ class ServedModel(NamedTuple):
     """Base of the OpenAI-compatible API, ending in /v1."""
     model: str
     """The model's name in requests."""
+    process: subprocess.Popen[bytes] | None = None
+    """The server, if it was started for this command."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server that was started for this command does not run any more."""
+        return self.process is not None and self.process.poll() is not None
 
 
 @contextlib.contextmanager
@@ -63,7 +70,7 @@ def serve(checkpoint: Path, workspace: Workspace, *, quiet: bool) -> Iterator[Se
             if not line:
                 raise click.exceptions.Exit(process.wait() or 1)
             served = orjson.loads(line)
-            yield ServedModel(served["url"], served["model"])
+            yield ServedModel(served["url"], served["model"], process)
         finally:
             _stop(process)
 

@@ -117,3 +117,23 @@ def test_page_ends_with_the_problem_of_its_server():
         pass
     with pytest.raises(UserError, match="has ended"):
         serving.wait(blocks, lambda: "The server has ended.")
+
+
+def test_page_with_logins_is_closed_to_others(tmp_path):
+    (tmp_path / "logins").write_text("ann:right\n")
+    with serving.private_folder(), gr.Blocks(analytics_enabled=False) as blocks:
+        pass
+    port = free_port()
+    options = {"css": "", "theme": serving.theme(), "auth": Logins.read(tmp_path / "logins").accepts}
+    serving.launch(blocks, host="127.0.0.1", port=port, allowed=[], **options)
+
+    def login(password):
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return fetch(port, "127.0.0.1", "POST", "/login", f"username=ann&password={password}", kind)
+
+    assert fetch(port, "127.0.0.1", path="/config")[0] == 401
+    status, headers, _ = login("right")
+    cookie = {"Cookie": headers["set-cookie"].split(";")[0]}
+    assert status == 200 and fetch(port, "127.0.0.1", path="/config", headers=cookie)[0] == 200
+    assert {login("wrong")[0] for _ in range(MOST_FAILURES)} == {400} and login("right")[0] == 400
+    blocks.close()

@@ -158,10 +158,10 @@ def test_end_of_vllm_ends_the_command_with_an_error(stub, checkpoint, tmp_path):
 def test_served_checkpoint_is_stopped_after_the_block(stub, checkpoint, tmp_path):
     before = set(psutil.Process().children(recursive=True))
     with serving.open_endpoint(None, checkpoint, Workspace(tmp_path), api_key=None, quiet=True) as served:
-        assert served.model == "tiny" and served.url.startswith("http://127.0.0.1:")
+        assert served.model == "tiny" and served.url.startswith("http://127.0.0.1:") and not served.has_ended
         family = [child for child in psutil.Process().children(recursive=True) if child not in before]
         assert len(family) == 3, "pcult serve, vLLM and its worker"
-    assert still_running(family) == []
+    assert still_running(family) == [] and served.has_ended
 
 
 def test_failed_serve_exits_with_its_code(stub, tmp_path, capfd):

@@ -223,7 +223,7 @@ def test_asking_without_image_or_question_shows_a_sentence(tab):
     said(tab, texts.text("en", "no_question"), "note")
 
 
-def test_no_serious_violation_of_accessibility(tab):
+def test_no_serious_violation_of_accessibility(tab, tmp_path):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
     pick(tab)
     example(tab)
@@ -236,6 +236,7 @@ def test_no_serious_violation_of_accessibility(tab):
             tab.wait_for_timeout(300)  # colors change gradually
             for width in (390, 1440):
                 tab.set_viewport_size({"width": width, "height": 900})
+                tab.screenshot(path=tmp_path / f"{code}-{width}-{'dark' if is_dark else 'light'}.png", full_page=True)
                 rows = axe().run(tab).response["violations"]
                 found += [
                     (code, is_dark, width, row["id"], [node["html"] for node in row["nodes"]])

@@ -9,10 +9,11 @@ import shutil
 import subprocess
 import sys
 
+import duckdb
 import pytest
 from PIL import Image
 
-from demos.ask import agreement, answers, as_code, conversation, opening, options, panels, uploads
+from demos.ask import agreement, answers, as_code, conversation, layout, opening, options, page, panels, uploads
 from demos.ask.answers import Target
 from demos.ask.gallery import Gallery, Picked
 from pangea_cultural.errors import UserError
@@ -215,3 +216,19 @@ def test_a_used_upload_is_kept_longer(tmp_path, monkeypatch, image):
     assert uploads.problem(str(path)) == "" and path.stat().st_mtime > 0
     assert uploads.problem(str(tmp_path / "gone.png")) == "expired"
     assert uploads.problem(str(tmp_path)) == "unreadable"
+
+
+def test_regions_have_the_names_of_the_store(tmp_path):
+    with duckdb.connect(str(tmp_path / "store.duckdb")) as connection:
+        connection.execute("CREATE TABLE label AS SELECT 'Q155' AS entity, 'ar' AS language, 'البرازيل' AS text")
+    values, store = ["brazil", "china", "<x>"], tmp_path / "store.duckdb"
+    arabic = dict(layout.filter_choices("ar", "region", values, store))
+    assert arabic["البرازيل"] == "brazil" and arabic["China"] == "china" and next(iter(arabic.values())) == ""
+    assert "Brazil" in dict(layout.filter_choices("en", "region", values, store))
+    assert "Brazil" in dict(layout.filter_choices("ar", "region", values, None))
+
+
+def test_no_event_of_the_page_can_be_called_as_an_api():
+    blocks = page.page([Target("http://127.0.0.1:9/v1", "m")], Gallery([]), notes=[], store=None)
+    events = blocks.config["dependencies"]
+    assert len(events) > 20 and {event["api_visibility"] for event in events} == {"private"}
