@@ -17,6 +17,7 @@ from serve.gateway.connections import limit_connections
 from serve.gateway.draining import Draining
 from serve.gateway.errors import REASONS, RefusedError
 from serve.gateway.fields.requests import Bodies
+from serve.gateway.hosts import check_host
 from serve.gateway.images.budget import CURRENT, Budget
 from serve.gateway.keys import Keys
 from serve.gateway.limits import Held, Limits
@@ -136,6 +137,7 @@ class Gateway:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         route = ROUTES.get(path)
         if self._keys is None:
+            check_host(exchange.headers.get(b"host"))
             exchange.key = WITHOUT_KEY
         elif not (route and route.is_open):
             name = self._keys.name_of(exchange.headers.get(b"authorization", b"").decode("latin-1"))

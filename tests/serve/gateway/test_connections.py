@@ -15,7 +15,7 @@ from serve.gateway.settings import Settings
 from tests.serve.gateway.asgi import Inner
 
 WAIT_S = 0.4
-REQUEST = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @pytest.fixture(params=["httptools", "h11"])

@@ -66,6 +66,22 @@ def test_wrong_method_is_refused_with_the_right_one():
     assert reply.status == 405 and reply.headers["allow"] == "POST" and reply.error
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((name, 200) for name in ("localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "192.0.2.1", "")),
+        *(
+            (name, 421)
+            for name in ("evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil", "[x")
+        ),
+    ],
+)
+def test_page_that_rebinds_its_name_gets_no_answer_without_keys(host, status):
+    reply = run(Gateway(Inner(), Settings()), body=chat(), key=None, headers={"host": host})
+    assert reply.status == status and (status == 200 or reply.error["code"] == "host")
+    assert run(guarded(), body=chat(), headers={"host": host}).status == 200, "a page has no key"
+
+
 def test_health_needs_no_key():
     assert run(guarded(), "GET", "/health", key=None).status == 200
 
