@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from evalsuite.statistics.bootstrap import bootstrap_mean
 from evalsuite.statistics.clusters import united
 from evalsuite.statistics.difference import differences
-from evalsuite.statistics.figure import equal_scores, figure
+from evalsuite.statistics.figure import figure
+from evalsuite.statistics.gap import gap_interval
 from evalsuite.statistics.scores import Scores
 
 CHANCE = {"choice": 0.25, "open": 0.0}
@@ -95,8 +95,7 @@ def _strongest(answers: dict[str, list[dict[str, Any]]], scores: dict[str, dict[
     both = [a for a in answers["image"] if a["id"] in right]
     own, other = [float(a["correct"]) for a in both], [right[a["id"]] for a in both]
     _, _, gap = differences(own, other, [a["cluster"] for a in both])
-    found = bootstrap_mean(gap)
-    interval = found.interval() if found else equal_scores(gap, -1.0, 1.0)
+    interval = gap_interval(gap) if len(gap.values) else None
     low, high = (interval.low, interval.high) if interval else (None, None)
     return {"control": control, "n": len(gap.values), "gain": gap.mean, "low": low, "high": high}
 

@@ -87,8 +87,8 @@ def _published(run: Path, benchmark: str) -> Iterator[tuple[Key, Answer]]:
                 language=row["language"],
                 group=row["group"],
                 novel=None,
-                # Benchmarks share images, so the images unite clusters of several benchmarks.
-                cluster_names=((benchmark, row["cluster"]), *row["images"]),
+                # Numbers of clusters are those of the run. Images are the same in all runs and benchmarks.
+                cluster_names=((run, benchmark, row["cluster"]), *row["images"]),
                 question=row["prompt"],
                 score=None if row["error"] else row["robust"],
             ),

@@ -54,6 +54,18 @@ def test_accuracies_of_0_and_100_percent_have_an_interval(correct, text):
     assert tables.percent(rows[0]["image"]) == text
 
 
+def test_gain_in_few_clusters_is_not_shown():
+    asked = [("image", number < 4, number) for number in range(24)] + [("text", False, number) for number in range(24)]
+    rows = [
+        answer(correct, condition=name, id=str(number), image=str(number) if name == "image" else "", entity=str(number))
+        for name, correct, number in asked
+    ]
+    (row, _) = accuracies(rows, ["en"])
+    # The sign-flip test of four clusters has the p-value 2 / 2 ** 4.
+    assert row["strongest"]["gain"] == 4 / 24 and row["strongest"]["low"] < 0
+    assert not tables.is_shown(row)
+
+
 def test_one_cluster_has_no_interval():
     (row, _) = accuracies([answer(True), answer(False)], ["en"])
     assert (row["image"]["low"], row["image"]["high"], row["image"]["clusters"]) == (None, None, 1)

@@ -203,6 +203,12 @@ def test_images_unite_benchmarks(tmp_path):
     assert compared(tmp_path, both, both)["clusters"] == 20
 
 
+def test_numbers_of_clusters_of_two_runs_unite_nothing(tmp_path):
+    a = published(1, {"de": 0.5}, images=20)
+    b = [row | {"cluster": str(int(row["cluster"]) - 1)} for row in published(2, {"de": 0.5}, images=20)[1:]]
+    assert compared(tmp_path, {"cvqa": a}, {"cvqa": b})["clusters"] == 19
+
+
 def test_runs_without_a_common_question_are_one_error(tmp_path):
     a, b = published(1, {"de": 0.5}), published(1, {"fr": 0.5})
     with pytest.raises(UserError, match="no question in common"):
