@@ -25,3 +25,8 @@ def fold_width(text: str) -> str:
 def fold(text: str) -> str:
     """Return a text without differences of width and case."""
     return fold_width(text).casefold()
+
+
+def fold_letters(text: str) -> str:
+    """Return a text without differences of width and case, in which each character keeps its place ("ß" stays)."""
+    return "".join(one if len(one := fold(character)) == 1 else character for character in text)

@@ -41,3 +41,8 @@ def whole_words(text: str, words: str) -> list[int]:
 def contains_words(text: str, words: str) -> bool:
     """Return whether words occur in a text as whole words."""
     return bool(whole_words(text, words))
+
+
+def ends_with_words(text: str, words: str) -> bool:
+    """Return whether a text ends with words as whole words."""
+    return text.endswith(words) and len(text) - len(words) in whole_words(text, words)

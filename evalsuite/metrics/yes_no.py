@@ -4,7 +4,7 @@ import functools
 from typing import NamedTuple
 
 from evalsuite.metrics.answer_words import fold, words
-from evalsuite.metrics.whole_words import needs_boundary, whole_words
+from evalsuite.metrics.whole_words import ends_with_words, needs_boundary, whole_words
 
 
 class _Found(NamedTuple):
@@ -67,4 +67,4 @@ def _vocabulary() -> list[tuple[str, str]]:
 
 def _ends_with(text: str, negations: tuple[str, ...]) -> bool:
     before = text.rstrip()
-    return any(before.endswith(word) and len(before) - len(word) in whole_words(before, word) for word in negations)
+    return any(ends_with_words(before, word) for word in negations)

@@ -55,10 +55,10 @@ def test_accuracies_of_0_and_100_percent_have_an_interval(correct, text):
 
 
 def test_gain_in_few_clusters_is_not_shown():
-    asked = [("image", number < 4, number) for number in range(24)] + [("text", False, number) for number in range(24)]
     rows = [
-        answer(correct, condition=name, id=str(number), image=str(number) if name == "image" else "", entity=str(number))
-        for name, correct, number in asked
+        answer(name == "image" and number < 4, condition=name, id=str(number), image=image, entity=str(number))
+        for number in range(24)
+        for name, image in (("image", str(number)), ("text", ""))
     ]
     (row, _) = accuracies(rows, ["en"])
     # The sign-flip test of four clusters has the p-value 2 / 2 ** 4.

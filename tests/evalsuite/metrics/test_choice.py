@@ -35,15 +35,37 @@ OPTIONS = ["Klepon", "Lumpur Surga", "Putu Bambu", "Getuk"]
         ("I think (C) because A is red", "C"),
         ("It is Klepon.", "A"),
         ("getuk", "D"),
+        ("The correct answer is B, not A.", "B"),
+        ("Die Antwort lautet B, weil A zu groß ist, nicht D", "B"),
+        ("A. Klepon\nB. Lumpur Surga\nAnswer: B", "B"),
+        ("B. Lumpur Surga\nA. Klepon is green", "B"),
     ],
 )
 def test_answer_chooses_a_letter(answer, letter):
     assert chosen_letter(answer, "ABCD", OPTIONS) == letter
 
 
-@pytest.mark.parametrize("answer", ["", "①", "E", "B or C", "A and B", "A dog", "The answer is a dog", "Klepon, Getuk"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("", "①", "E", "B or C", "A and B", "A dog", "The answer is a dog", "Klepon, Getuk"),
+        *("It is not B", "The answer is not A", "The answer is not option (C).", "Not A or B"),
+        *("答案不是B", "不是B", "La respuesta no es B", "Ответ не B", "Die Antwort ist nicht B"),
+        *("C is incorrect.", "B ist nicht richtig", "B不对"),
+        "A. Klepon\nB. Lumpur Surga\nC. Putu Bambu\nD. Getuk",
+        "B. Lumpur\nC. Putu",
+    ],
+)
 def test_answer_without_one_letter_chooses_none(answer):
     assert chosen_letter(answer, "ABCD", OPTIONS) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [("Vitamin C", "A"), ("The answer is vitamin C.", "A"), ("It is not vitamin C, but B", "B"), ("A. Vitamin C", "A")],
+)
+def test_letter_in_the_text_of_an_option_is_no_label(answer, letter):
+    assert chosen_letter(answer, "ABCD", ["Vitamin C", "Vitamin D", "Vitamin A", "Vitamin B"]) == letter
 
 
 def test_option_inside_of_a_named_option_does_not_count():
