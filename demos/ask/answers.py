@@ -46,7 +46,9 @@ async def stream(target: Target, turns: list[Turn], image: Path) -> AsyncIterato
     """Yield the greedy answer to the last question as it grows. When this is closed, the server stops its work."""
     text = ""
     try:
-        fields = {"messages": sent(turns, image), "max_tokens": MAX_TOKENS, "temperature": 0, "stream": True}
+        # A large image takes a second, in which other visitors would wait.
+        messages = await asyncio.to_thread(sent, turns, image)
+        fields = {"messages": messages, "max_tokens": MAX_TOKENS, "temperature": 0, "stream": True}
         async with target.connect() as endpoint, contextlib.aclosing(_with_pauses(endpoint, fields)) as pieces:
             async for piece in pieces:
                 text += piece or ""

@@ -16,7 +16,10 @@ def _messages(turns: list[Turn], url: Any) -> list[dict[str, Any]]:
     first, *others = turns
     image = {"type": "image_url", "image_url": {"url": url}}
     content = [image, {"type": "text", "text": first["content"]}]
-    return [{"role": "user", "content": content}, *[dict(turn) for turn in others]]
+    return [
+        {"role": "user", "content": content},
+        *[{"role": turn["role"], "content": turn["content"]} for turn in others],
+    ]
 
 
 def curl(target: Target, turns: list[Turn]) -> str:

@@ -9,7 +9,8 @@ from pangea_cultural.endpoint.messages import question
 MOST_TURNS = 6
 """Last questions that are sent. The image is with the first of them."""
 Turn = dict[str, str]
-"""`role` and `content`, as text."""
+"""`role` and `content`, as text, and `state` while an answer is on its way."""
+_RUNNING = {"state": "running"}
 
 
 def shown(turns: list[Turn]) -> list[Turn]:
@@ -34,7 +35,17 @@ def sent(turns: list[Turn], image: Path) -> list[dict[str, Any]]:
     pairs = [pair for pair in pairs[:-1] if len(pair) > 1] + [pairs[-1][:1]]
     kept = [turn for pair in pairs[-MOST_TURNS:] for turn in pair]
     first, *others = kept
-    return [question(image, first["content"]), *[dict(turn) for turn in others]]
+    return [question(image, first["content"]), *[{"role": turn["role"], "content": turn["content"]} for turn in others]]
+
+
+def running(turns: list[Turn]) -> list[Turn]:
+    """Return the turns with a mark that their answer is not complete."""
+    return [*turns[:-1], turns[-1] | _RUNNING]
+
+
+def is_running(turns: list[Turn]) -> bool:
+    """Return whether an answer was not complete when the turns were stored."""
+    return bool(turns) and turns[-1].get("state") == _RUNNING["state"]
 
 
 def last_question(turns: list[Turn]) -> str:

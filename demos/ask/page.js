@@ -16,5 +16,6 @@ window.pcultLive = () => {
   }
 };
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelector("#stop")?.click();
+  // Escape in a list closes the list.
+  if (event.key === "Escape" && !event.target.closest?.("[role=combobox], [role=listbox]")) document.querySelector("#stop")?.click();
 });

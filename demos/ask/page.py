@@ -120,7 +120,8 @@ def _answers(part: Layout, visit: Visit, picked: gr.State, asked: gr.State) -> N
     # A new question or image ends the answers that still run.
     for event in (*written, *chosen, part.image.input, part.image.clear, part.gallery.select):
         event(None, cancels=running, **PRIVATE)
-    part.stop.click(lambda code: visit.said(code, "stopped"), part.code, part.note, cancels=running, **PRIVATE)
+    histories = [pane.history for pane in part.panes]
+    part.stop.click(visit.stopped, [part.code, *histories], part.note, cancels=running, **PRIVATE)
     part.clear.click(lambda: ("", *visit.emptied()), None, [part.note, *_emptied(part)], cancels=running, **PRIVATE)
     translated = [part.question, part.code, part.other, picked, part.panes[0].history]
     part.other.input(visit.translated, translated, part.other_question, **hidden)

@@ -1,5 +1,6 @@
 """The functions behind the page. They keep nothing between calls: the page sends what it shows."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ import gradio as gr
 
 from demos.ask import agreement, answers, as_code, options, panels, texts, uploads
 from demos.ask.answers import Target
-from demos.ask.conversation import Turn, before_answer, last_question, shown
+from demos.ask.conversation import Turn, before_answer, is_running, last_question, running, shown
 from demos.ask.gallery import FILTERS, NUMBER, Gallery, Picked
 from demos.ask.layout import MAX_QUESTION
 from demos.browse import facts
@@ -189,19 +190,21 @@ class Visit:
             if not turns:
                 yield (gr.skip(),) * 4
                 return
-            yield shown(turns), turns, "", gr.Button(visible=False)
+            turns[-1] = {"role": "user", "content": turns[-1]["content"]}
+            yield shown(turns), running(turns), "", gr.Button(visible=False)
             async for progress in answers.stream(target, turns, Path(asked.image)):
-                said = [{"role": "assistant", "content": progress.text}] if progress.text else []
-                note = (
-                    self.said(interface, progress.remark, "problem" if progress.is_end else "info")
-                    if progress.remark
-                    else ""
-                )
+                said = turns + ([{"role": "assistant", "content": progress.text}] if progress.text else [])
+                kind = "problem" if progress.is_end else "info"
+                note = self.said(interface, progress.remark, kind) if progress.remark else ""
                 if progress.is_end and not note:
-                    note = self._verdict(asked.picked, code, last_question(turns), progress.text, interface)
-                yield shown(turns + said), turns + said, note, gr.Button(visible=True)
+                    note = self._verdict(asked.picked, code, question, progress.text, interface)
+                yield shown(said), said if progress.is_end else running(said), note, gr.Button(visible=True)
 
         return stream
+
+    def stopped(self, code: str, *turns: list[Turn]) -> str:
+        """Return that an answer was stopped; an empty text if none was on its way."""
+        return self.said(code, "stopped") if any(is_running(part) for part in turns) else ""
 
     def _verdict(self, picked: Any, code: str, question: str, answer: str, interface: str) -> str:
         """Return whether an answer agrees with the known one, as a sentence."""
@@ -211,7 +214,7 @@ class Visit:
         found = agreement.verdict(answer, known.answers, code)
         return self.said(interface, found, found, answer=known.answers[0])
 
-    async def compare(self, value: Any, question: str, listed: str, code: str, picked: Any, turns: list[Turn]) -> str:
+    def compare(self, value: Any, question: str, listed: str, code: str, picked: Any, turns: list[Turn]) -> str:
         """Return the probabilities of options as bars, or a sentence about what is missing."""
         image = uploads.path_of(value)
         picked = Picked(*picked) if picked else None
@@ -224,7 +227,8 @@ class Visit:
         if not options.LEAST <= len(found) <= options.MOST:
             return self.said(code, "options_hint", "problem")
         try:
-            shares = await options.shares(self._targets[0], Path(image), asked, found)
+            # In an event loop of this thread: a large image would hold up that of the page.
+            shares = asyncio.run(options.shares(self._targets[0], Path(image), asked, found))
         except NoLikelihoodsError:
             return self.said(code, "options_none", "problem")
         except NoAnswerError as error:
