@@ -76,7 +76,7 @@ def serve(
     """
     from pangea_cultural.errors import UserError
     from serve.gateway.keys import add_key
-    from serve.vllm_flags import replica_flags
+    from serve.vllm_flags import OWN_FLAGS, own_flag, replica_flags
 
     if new_key is not None:
         if keys is None:
@@ -87,6 +87,9 @@ def serve(
         raise click.UsageError("Missing argument 'CHECKPOINT'.")
     if vllm_flags and not vllm_flags[0].startswith("-"):
         raise click.UsageError(f"Got unexpected extra argument ({vllm_flags[0]}).")
+    own = own_flag(vllm_flags)
+    if own is not None:
+        raise click.UsageError(f"{own} is not passed to vLLM. Use {OWN_FLAGS[own]} before --.")
     if keys is not None:
         _require_keys(keys)
     # Flags of the user are later, so that they win.

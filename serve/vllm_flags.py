@@ -20,6 +20,14 @@ MAX_QUEUED = 1024
 DRAIN_S = 30
 """Seconds in which running requests may end after SIGTERM."""
 MIDDLEWARE = "serve.gateway.in_vllm.VllmGateway"
+OWN_FLAGS = {
+    "--host": "--host",
+    "--port": "--port",
+    "--uds": "--host and --port",
+    "--api-key": "--keys or --api-key-file",
+    "--model": "CHECKPOINT",
+}
+"""Flags of vLLM that `pcult serve` sets itself, with its own options for them."""
 KEY_VARIABLE = "VLLM_API_KEY"
 REPLICAS = "--data-parallel-size"
 
@@ -62,6 +70,11 @@ def flags(config: dict[str, Any], settings: Settings, further: Sequence[str] = (
         "--disable-uvicorn-access-log",
     ]
     return [*common, *(_cpu_flags() if on_cpu() else ()), *further]
+
+
+def own_flag(further: Sequence[str]) -> str | None:
+    """Return the first flag of the user that `pcult serve` must set itself; None if there is none."""
+    return next((name for flag in further if (name := flag.partition("=")[0]) in OWN_FLAGS), None)
 
 
 def value_of(further: Sequence[str], name: str) -> str | None:

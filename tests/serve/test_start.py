@@ -144,6 +144,8 @@ def test_new_key_is_printed_once(tmp_path):
         (["--new-key", "anna"], "--new-key needs --keys FILE"),
         ([], "Missing argument 'CHECKPOINT'"),
         (["tiny", "other"], "unexpected extra argument"),
+        (["tiny", "--", "--seed=3", "--port=9"], "--port is not passed to vLLM. Use --port before --"),
+        (["tiny", "--", "--api-key", "x"], "--api-key is not passed to vLLM. Use --keys or --api-key-file"),
     ],
 )
 def test_wrong_use_is_said(arguments, message):
