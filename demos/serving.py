@@ -22,6 +22,8 @@ FOLDER = "GRADIO_TEMP_DIR"
 MOST_WAITING = 64
 """Events that wait for their turn. Further visitors are told that the page is busy."""
 AT_A_TIME = 8
+MOST_SESSIONS = 1000
+"""Visitors whose conversations are kept. The oldest are forgotten first."""
 
 
 def theme() -> gr.themes.Base:
@@ -111,6 +113,7 @@ def launch(
             run_history=False,
             mcp_server=False,
             enable_monitoring=False,
+            state_session_capacity=MOST_SESSIONS,
             app_kwargs={"middleware": [Middleware(Protection, hosts=[host, *hosts])]},
             **options,
         )
