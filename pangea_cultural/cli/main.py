@@ -132,7 +132,7 @@ def error_line(error: Exception, args: list[str]) -> str:
     if NO_SPACE in str(error) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         return f"The disk is full{_location(error)}. Free some space, then run the same command again to resume."
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"No permission to write{_location(error)}. Choose another folder, for a workspace with --workspace."
+        return f"No permission to read or write{_location(error)}. Change its rights, or choose another place."
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.strerror}{_location(error)}. Check the path, then run the same command again."
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] not in PROJECT_PACKAGES:

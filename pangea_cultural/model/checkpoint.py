@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from huggingface_hub import ModelCard, ModelCardData, split_torch_state_dict_into_shards
-from safetensors.torch import save_file
 from transformers import (
     GenerationConfig,
     LlavaNextForConditionalGeneration,
@@ -12,6 +11,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from pangea_cultural.model.tensor_files import save_tensors
 from pangea_cultural.model.tokenizer import END, PAD
 from pangea_cultural.model.weight_names import hub_name
 from pangea_cultural.utils.files import atomic_folder, write_bytes, write_json
@@ -88,7 +88,7 @@ def _save_weights(state: dict[str, torch.Tensor], folder: Path) -> None:
     """Write one file, or shards with an index if it would be larger than SHARD_BYTES."""
     shards = split_torch_state_dict_into_shards(state, max_shard_size=SHARD_BYTES)
     for name, tensors in shards.filename_to_tensors.items():
-        save_file({tensor: state[tensor] for tensor in tensors}, folder / name, metadata={"format": "pt"})
+        save_tensors({tensor: state[tensor] for tensor in tensors}, folder / name)
     if shards.is_sharded:
         write_json(folder / INDEX, {"metadata": shards.metadata, "weight_map": shards.tensor_to_filename})
 

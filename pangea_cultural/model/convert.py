@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from transformers import (
     AutoTokenizer,
     CLIPVisionConfig,
@@ -32,6 +31,7 @@ from pangea_cultural.model.checkpoint_files import require_whole
 from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.model.original_config import CLIP_L_336, ORIGINAL, hub_config, original_config, require_keys
+from pangea_cultural.model.tensor_files import save_tensors
 from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 from pangea_cultural.utils.files import atomic_folder, read_json, restore_folder, write_json
 
@@ -160,7 +160,7 @@ def _write_weights(
             tensors = {new: file.get_tensor(name) for name, new in renamed.items()}
         weight_map |= dict.fromkeys(tensors, shard)
         total += sum(value.nbytes for value in tensors.values())
-        save_file(tensors, target / shard, metadata={"format": "pt"})
+        save_tensors(tensors, target / shard)
     if set(weight_map.values()) != {SINGLE}:
         write_json(target / INDEX, {"metadata": {"total_size": total}, "weight_map": weight_map})
     return {"tensors": len(weight_map), "bytes": total, "shards": len(set(weight_map.values()))}

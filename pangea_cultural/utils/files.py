@@ -36,13 +36,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
-    # mkstemp creates files that only the owner can read. Apply the umask as for any other file.
-    temporary.chmod(0o666 & ~_UMASK)
+    apply_umask(temporary)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def apply_umask(path: Path) -> None:
+    """Give a file the rights of any new file. mkstemp and safetensors create files that only their owner can read."""
+    path.chmod(0o666 & ~_UMASK)
 
 
 def leftover_temporaries(path: Path) -> list[Path]:

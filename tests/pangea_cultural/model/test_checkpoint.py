@@ -46,14 +46,14 @@ def test_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 def test_weights_damaged_on_disk_are_detected(tmp_path, monkeypatch, damage, message):
     folder = tiny.checkpoint(tmp_path / "model")
     before = (folder / "model.safetensors").read_bytes()
-    save_file = checkpoint.save_file
+    save_tensors = checkpoint.save_tensors
 
-    def damaging_save(state, path, metadata):
+    def damaging_save(state, path):
         state = {name: tensor.clone() for name, tensor in state.items()}
         damage(state)
-        save_file(state, path, metadata=metadata)
+        save_tensors(state, path)
 
-    monkeypatch.setattr(checkpoint, "save_file", damaging_save)
+    monkeypatch.setattr(checkpoint, "save_tensors", damaging_save)
     with pytest.raises(checkpoint.CheckpointError, match=message):
         tiny.checkpoint(folder)
     assert (folder / "model.safetensors").read_bytes() == before
@@ -70,3 +70,11 @@ def test_large_checkpoint_is_written_in_shards(tmp_path, monkeypatch):
     loaded, info = LlavaNextForConditionalGeneration.from_pretrained(tmp_path / "model", output_loading_info=True)
     assert not any(info.values())
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_files_of_a_checkpoint_have_the_rights_of_new_files(tmp_path):
+    """safetensors writes files that only their owner can read."""
+    (tmp_path / "new").touch()
+    folder = tiny.checkpoint(tmp_path / "tiny")
+    rights = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
+    assert set(rights.values()) == {(tmp_path / "new").stat().st_mode & 0o777}, rights
