@@ -13,7 +13,15 @@ LR_SCHEDULERS = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant":
 
 
 def training_arguments(
-    recipe: Recipe, stage: Stage, folder: Path, *, workspace: Path, steps: int, validates: bool, layer_class: str
+    recipe: Recipe,
+    stage: Stage,
+    folder: Path,
+    *,
+    workspace: Path,
+    run_id: str,
+    steps: int,
+    validates: bool,
+    layer_class: str,
 ) -> TrainingArguments:
     """Return the training arguments of a stage.
 
@@ -22,13 +30,13 @@ def training_arguments(
         stage: one of its stages.
         folder: folder of checkpoints.
         workspace: root of the recipe's paths.
+        run_id: id of the run. Its first digits are in the name of the run: trackio continues a run of this name.
         steps: number of optimizer steps.
         validates: whether the stage validates.
         layer_class: class name of the language model's layers, which FSDP wraps.
     """
     on_gpu = torch.cuda.is_available()
     optimizer = stage.optimizer
-    has_min_lr = optimizer.lr_scheduler == "cosine"
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
@@ -36,7 +44,7 @@ def training_arguments(
         learning_rate=optimizer.learning_rate,
         warmup_steps=optimizer.warmup,
         lr_scheduler_type=LR_SCHEDULERS[optimizer.lr_scheduler],
-        lr_scheduler_kwargs={"min_lr_rate": optimizer.min_lr_ratio} if has_min_lr else {},
+        lr_scheduler_kwargs={"min_lr_rate": optimizer.min_lr_ratio} if optimizer.lr_scheduler == "cosine" else {},
         weight_decay=optimizer.weight_decay,
         max_grad_norm=optimizer.max_grad_norm,
         adam_beta2=optimizer.adam_beta2,
@@ -57,7 +65,7 @@ def training_arguments(
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",  # see loop/reporters.py
-        run_name=f"{recipe.name} {stage.name}",
+        run_name=f"{recipe.name} {stage.name} {run_id[:8]}",
         project=recipe.name,
         **_sharding(recipe, workspace, layer_class),
     )

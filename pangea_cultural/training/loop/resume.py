@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from filelock import FileLock, Timeout
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.loop.checkpoints import COMPLETE
 from pangea_cultural.training.recipe import Recipe
-from pangea_cultural.utils.files import read_json, write_json
+from pangea_cultural.utils.files import read_json, write_bytes, write_json
 
 FILE = "run.json"
 """Fingerprint of the run, in its work folder."""
+RUN_ID = "run-id"
+"""Id of the run for experiment trackers, in its work folder."""
 FORMAT = 1
 """Raise it when a change of the code changes the result of a run, or the files of an unfinished one."""
 LOCK_TIMEOUT_S = 15
@@ -101,6 +104,14 @@ def _has_results(work: Path) -> bool:
     """Return whether there is something to resume. A folder without a fingerprint is partly removed."""
     results = itertools.chain(work.glob(f"*/checkpoint-*/{COMPLETE}"), work.glob("*.safetensors"))
     return (work / FILE).is_file() and any(results)
+
+
+def run_id(work: Path) -> str:
+    """Return the id of the run in a work folder, 32 hexadecimal digits. A run keeps it when it is resumed."""
+    path = work / RUN_ID
+    if not path.is_file():
+        write_bytes(path, uuid.uuid4().hex.encode())
+    return path.read_text()
 
 
 def discard(work: Path) -> None:

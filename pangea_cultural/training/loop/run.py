@@ -7,7 +7,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, model_card, result, resume, stage
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.environment import environment
-from pangea_cultural.training.loop.reporters import reporters
+from pangea_cultural.training.loop.reporters import one_run, reporters
 from pangea_cultural.training.loop.result import RECORD
 from pangea_cultural.training.loop.stage import StageContext
 from pangea_cultural.training.recipe import Recipe
@@ -123,10 +123,12 @@ def _run(
     measured = processes.run_on_main(lambda: _measured(training, corpora, processor))
     data = TrainingData(training.recipe, corpora, measured)
     data.check_broken_images()
+    run_id = processes.run_on_main(lambda: resume.run_id(training.work))
     for index, context in enumerate(training.stages):
         is_unfinished = not processes.run_on_main(partial(stage.is_finished, context))
         if is_unfinished:
-            stage.train(context, data, model, processor, processes)
+            with one_run(training.recipe.report_to, run_id):
+                stage.train(replace(context, run_id=run_id), data, model, processor, processes)
             processes.wait()
         is_last = index + 1 == len(training.stages)
         if not is_last or processes.is_main:  # only the main process writes the checkpoint

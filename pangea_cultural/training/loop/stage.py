@@ -48,12 +48,14 @@ class StageContext:
         index: index of the stage in the recipe.
         work: work folder of the run.
         reporter: shows progress.
+        run_id: id of the run for experiment trackers.
     """
 
     inputs: TrainingInputs
     index: int
     work: Path
     reporter: Reporter
+    run_id: str = ""
 
     @property
     def recipe(self) -> Recipe:
@@ -184,6 +186,7 @@ def _trainer(
             stage,
             context.folder,
             workspace=context.inputs.workspace,
+            run_id=context.run_id,
             steps=len(steps),
             validates=validation is not None,
             layer_class=type(setup.model.model.language_model.layers[0]).__name__,

@@ -9,12 +9,13 @@ import pytest
 import torch
 from filelock import FileLock
 from safetensors.torch import load_file
+from transformers import TrainerCallback
 
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import image_sizes, saved_array
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.loop import checkpoints, resume, trainer
+from pangea_cultural.training.loop import checkpoints, reporters, resume, trainer
 from pangea_cultural.training.loop import run as runs
 from pangea_cultural.training.loop.stop_signals import Stopped
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
@@ -79,6 +80,24 @@ def test_signal_before_the_steps_ends_the_run_at_once(workspace, base, monkeypat
     with pytest.raises(Stopped) as stopped:
         train(workspace, base)
     assert stopped.value.code == 0
+
+
+def test_tracker_goes_on_with_the_run_after_a_resume(workspace, base, interrupt, monkeypatch):
+    runs = []
+
+    class Tracker(TrainerCallback):
+        def on_train_begin(self, args, state, control, **_):
+            runs.append((os.environ["WANDB_RUN_ID"], os.environ["WANDB_RESUME"], args.run_name))
+
+    monkeypatch.setitem(reporters.INTEGRATION_TO_CALLBACK, "wandb", Tracker)
+    interrupt(workspace, base, before=3, stage=SAVED, report_to=["wandb"])
+    train(workspace, base, stage=SAVED, report_to=["wandb"])
+    assert runs[0] == runs[1] and "WANDB_RUN_ID" not in os.environ
+    number, resumes, name = runs[0]
+    assert len(number) == 32 and resumes == "allow" and name == f"micro main {number[:8]}"
+    monkeypatch.setenv("WANDB_RUN_ID", "mine")
+    train(workspace, base, report_to=["wandb"], restart=True, overwrite=True)
+    assert runs[2][0] == "mine" and runs[2][2] != name
 
 
 def test_resume_accepts_changed_memory_and_checkpoint_settings(workspace, base, interrupt):
