@@ -131,7 +131,7 @@ def _prepare(checkpoint: Path, workspace: Workspace, flags: tuple[str, ...], *, 
     check_checkpoint(checkpoint)
     machine.require_vllm()
     machine.require_memory(checkpoint, replicas=replicas(flags))
-    machine.require_disk(workspace.create().root)
+    machine.require_disk(workspace.create().logs)  # often a volume of its own
     line = advisories.line(machine.vllm_version() or "")
     if line:
         Reporter(quiet=quiet).note(line)

@@ -71,11 +71,11 @@ def require_memory(checkpoint: Path, available: int | None = None, *, replicas: 
 
 
 def require_disk(folder: Path) -> None:
-    """Check that a folder has space for logs.
+    """Check that a folder has space for logs. It may not exist yet.
 
     Raises:
         UserError: it has not.
     """
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
     if free < LEAST_DISK:
         raise UserError(f"The disk of {folder} has {free / 1e6:.0f} MB left. Free {LEAST_DISK / 1e6:.0f} MB for logs.")

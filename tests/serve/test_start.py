@@ -107,7 +107,7 @@ def test_missing_vllm_is_said_with_the_command_for_this_machine(monkeypatch, tmp
 def test_full_disk_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "LEAST_DISK", 2**62)
     with pytest.raises(UserError, match="MB left"):
-        machine.require_disk(tmp_path)
+        machine.require_disk(tmp_path / "logs")
 
 
 def test_open_advisories_of_a_version_are_named():
