@@ -338,7 +338,7 @@ def _print_summary(results: dict[str, Any]) -> None:
 
     for table in [*terminal.summary(results), *published.summary(results)]:
         results_console().print(table)
-    for line in passes.lines(results):
+    for line in [*published.outcomes(results), *passes.lines(results)]:
         click.echo(line)
     click.echo(f"Run: {results['run']}\nReport: {Path(results['run']) / REPORT}")
 

@@ -84,6 +84,13 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
     return sentences
 
 
+def outcomes(results: dict[str, Any]) -> list[str]:
+    """Return for each benchmark of a run how many questions have no answer or no ordinary one, for the terminal."""
+    parts = {"export": results} if "export" in results else {}
+    parts |= {part["name"]: part for part in results.get("benchmarks", [])}
+    return [f"{name}: {sentence}" for name, part in parts.items() for sentence in outcome(part)]
+
+
 def outcome(part: dict[str, Any]) -> list[str]:
     """Return how many questions have no answer, or one that is truncated, refused or empty."""
     asked = part["asked"]

@@ -11,12 +11,13 @@ from click.testing import CliRunner
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.identity import PROBES
 from tests.evalsuite.benchmarks import made
-from tests.helpers.servers.scripted_endpoint import ScriptedEndpoint
+from tests.helpers.servers.scripted_endpoint import ScriptedEndpoint, completion
 
 
 @pytest.fixture
 def endpoint():
-    with ScriptedEndpoint(lambda body, number: "1", models=["m"]) as server:
+    """An endpoint whose answers are truncated."""
+    with ScriptedEndpoint(lambda body, number: completion("1", "length"), models=["m"]) as server:
         yield server
 
 
@@ -62,6 +63,7 @@ def test_further_passes_end_in_a_line_for_each_benchmark(endpoint, tmp_path):
     command += ["--controls", "text-only, blind"]
     result = CliRunner().invoke(pcult, [str(part) for part in command], catch_exceptions=False)
     assert result.exit_code == 0, result.output
+    assert "worldcuisines: Answers that are not ordinary ones, of 4: truncated 4." in result.output
     assert "worldcuisines, 2 passes: flip rate 0.0 [" in result.output
     assert "worldcuisines, options rotated: mean 20.0 [" in result.output
     # The right answers of all others are options, so none of their images can be shown.
