@@ -11,7 +11,7 @@ FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 
 
 @functools.cache
 def words(kind: str) -> tuple[str, ...]:
-    """Return the words of a kind (`cues`, `yes`, `no`, `not`) in all languages, the longest first."""
+    """Return the words of a kind (`cues`, `yes`, `no`, `not`, `unsure`) in all languages, the longest first."""
     table = tomllib.loads((resources.files("evalsuite.metrics") / "answer_words.toml").read_text("utf-8"))
     found = {fold(word) for row in table.values() for word in row[kind]}
     return tuple(sorted(found, key=lambda word: (-len(word), word)))

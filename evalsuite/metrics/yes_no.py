@@ -16,20 +16,30 @@ class _Found(NamedTuple):
 def yes_or_no(answer: str) -> str | None:
     """Return `yes` or `no`; None if the answer has neither, or both in an order that says nothing.
 
-    A word that opens the answer decides. Else all words of the answer have to agree. "Not true" is no.
+    A word that opens the answer decides. Else all words of the answer have to agree. "Not true" is no. An answer such
+    as "I have no idea whether this is true" says neither.
     """
-    text = fold(answer).strip()
+    whole = fold(answer).strip()
+    text = _without_unsure(whole)
     found = sorted(_found(text))
     if not found:
         return None
     values = {word.value for word in found}
-    if len(values) == 1:
+    if len(values) == 1 and text == whole:
         return values.pop()
     # "Yes or no" repeats the instruction.
-    if len(text.split()) <= 3:
+    if len(values) > 1 and len(text.split()) <= 3:
         return None
     # "No, it is true that" opens with its answer. Quotes and brackets may stand before it.
     return found[0].value if not any(character.isalnum() for character in text[: found[0].start]) else None
+
+
+def _without_unsure(text: str) -> str:
+    """Return a text with a mark in place of words that say that the answer is not known."""
+    for phrase in words("unsure"):
+        for start in reversed(whole_words(text, phrase)):
+            text = f"{text[:start]}x{text[start + len(phrase) :]}"
+    return text
 
 
 def _found(text: str) -> list[_Found]:

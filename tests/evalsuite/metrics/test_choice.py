@@ -81,7 +81,7 @@ def test_cues_cover_all_languages_of_training():
     table = loads((resources.files("evalsuite.metrics") / "answer_words.toml").read_text("utf-8"))
     assert set(table) == {code for code, row in languages().items() if row.cultural_ground}
     for code, row in table.items():
-        assert row["cues"] and row["yes"] and row["no"], code
+        assert row["cues"] and row["yes"] and row["no"] and row["unsure"], code
         assert chosen_letter(f"{row['cues'][0]}: C", "ABCD", []) == "C", code
 
 

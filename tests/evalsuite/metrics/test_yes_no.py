@@ -2,6 +2,7 @@
 
 import pytest
 
+from evalsuite.metrics.answer_words import words
 from evalsuite.metrics.yes_no import yes_or_no
 
 
@@ -27,6 +28,7 @@ from evalsuite.metrics.yes_no import yes_or_no
         ("ஆம்", "yes"),
         ("இல்லை", "no"),
         ("tidak benar", "no"),
+        ("No, but I do not know why", "no"),
     ],
 )
 def test_answer_says_yes_or_no(answer, value):
@@ -34,7 +36,16 @@ def test_answer_says_yes_or_no(answer, value):
 
 
 @pytest.mark.parametrize(
-    "answer", ["", "eyes", "I know another", "yes or no", "true and false", "图中是一只狗", "写真"]
+    "answer",
+    [
+        *("", "eyes", "I know another", "yes or no", "true and false", "图中是一只狗", "写真"),
+        *("I have no idea whether this is true", "Ich weiß nicht, ob das richtig ist", "Je ne sais pas"),
+    ],
 )
 def test_answer_that_says_neither_is_none(answer):
     assert yes_or_no(answer) is None
+
+
+def test_answer_that_is_not_known_says_neither_in_all_languages():
+    for phrase in words("unsure"):
+        assert yes_or_no(phrase) is None, phrase
