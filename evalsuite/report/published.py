@@ -155,9 +155,13 @@ def under_controls(benchmark: dict[str, Any]) -> str:
     A gain that can be zero is not claimed.
     """
     strongest = control_of(benchmark, ALL, "strongest")
+    passes = benchmark["controls"]["passes"]
+    if strongest is None and not any(part["asked"] for part in passes.values()):
+        reasons = dict.fromkeys(reason for part in passes.values() for reason in part["left_out"])
+        return f"controls: no question was asked ({', '.join(reasons) or 'there is none'})"
     if strongest is None:
         return "controls: no question has an answer"
-    found = {name: control_of(benchmark, ALL, name) for name in benchmark["controls"]["passes"]}
+    found = {name: control_of(benchmark, ALL, name) for name in passes}
     scores = ", ".join(
         f"{CONTROL_NAMES[name]} {percent(row, 'mean')} % of {row['n']:,}"
         for name, row in found.items()

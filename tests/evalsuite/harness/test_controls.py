@@ -164,7 +164,7 @@ def test_report_shows_controls_and_claims_no_more_than_they_leave(controlled):
     assert lines[1] == (
         "kaleidoscope, controls: no image 100.0 % of 1; no gain by the image over the strongest one (no image) is shown"
     )
-    assert lines[2] == "llava_bench, controls: no question has an answer"
+    assert lines[2] == "llava_bench, controls: no question was asked (a judge scores its answers)"
     found = content.content([FinishedRun(folder, "A")])
     table = {row["benchmark"]: row for row in found["benchmarks"]}
     whole = figures(results["benchmarks"][0])

@@ -39,7 +39,7 @@ def test_answer_says_yes_or_no(answer, value):
     "answer",
     [
         *("", "eyes", "I know another", "yes or no", "true and false", "图中是一只狗", "写真"),
-        *("I have no idea whether this is true", "Ich weiß nicht, ob das richtig ist", "Je ne sais pas"),
+        *("I have no idea whether this is true", "Ich weiß nicht, ob das richtig ist", "No sé"),
     ],
 )
 def test_answer_that_says_neither_is_none(answer):
