@@ -18,6 +18,8 @@ from evalsuite.statistics.interval import CONFIDENCE, Interval
 from evalsuite.statistics.scores import Scores
 
 RESAMPLES = 9_999
+FEW_CLUSTERS = 8
+"""Number of clusters below which resamples are too much alike: intervals of two cover 50 %, of five 91 %."""
 LARGEST_BATCH = 4_000_000
 """Number of drawn clusters in memory at a time."""
 
@@ -33,12 +35,20 @@ class Bootstrap:
     draws: Floats
     bias: float
     acceleration: float
+    error: float
+    """Standard error by the jackknife over clusters."""
     clusters: int
 
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
-        """Return the interval. A one-sided bound of 95 % is an end of the interval of 90 %."""
+        """Return the interval. A one-sided bound of 95 % is an end of the interval of 90 %.
+
+        For few clusters it has that of Student's t inside.
+        """
         z = _quantile((1 + confidence) / 2, self.clusters)
         low, high = (float(np.quantile(self.draws, self._level(end))) for end in (-z, z))
+        if self.clusters < FEW_CLUSTERS:
+            reach = float(stats.t.ppf((1 + confidence) / 2, self.clusters - 1)) * self.error
+            low, high = min(low, self.estimate - reach), max(high, self.estimate + reach)
         return Interval(low, high, "bca")
 
     def _level(self, z: float) -> float:
@@ -54,7 +64,10 @@ class Bootstrap:
         share = (count + 0.5) / (len(self.draws) + 1)
         distance = float(ndtri(share)) - self.bias
         z = distance / (1 + self.acceleration * distance) - self.bias
-        return float(stats.t.cdf(z / np.sqrt(self.clusters / (self.clusters - 1)), self.clusters - 1))
+        p = float(stats.t.cdf(z / np.sqrt(self.clusters / (self.clusters - 1)), self.clusters - 1))
+        if self.clusters < FEW_CLUSTERS:
+            p = max(p, float(stats.t.cdf((value - self.estimate) / max(self.error, 1e-12), self.clusters - 1)))
+        return p
 
 
 def bootstrap_mean(scores: Scores, *, seed: int = 0, resamples: int = RESAMPLES) -> Bootstrap | None:
@@ -102,7 +115,8 @@ def bootstrap(sums: Floats, statistic: Statistic, *, seed: int = 0, resamples: i
     # Ends of the range stand for a share of 0 or 1, whose quantile is infinite.
     share = ((draws < estimate).sum() + (draws <= estimate).sum()) / (2 * len(draws))
     bias = float(ndtri(np.clip(share, 0.5 / len(draws), 1 - 0.5 / len(draws))))
-    return Bootstrap(estimate, draws, bias, _acceleration(statistic(total - sums)), clusters)
+    left_out = statistic(total - sums)
+    return Bootstrap(estimate, draws, bias, _acceleration(left_out), _jackknife_error(left_out), clusters)
 
 
 def resampled_totals(sums: Floats, resamples: int, seed: int) -> Floats:
@@ -136,6 +150,12 @@ def _acceleration(left_out: Floats) -> float:
     distances = np.nanmean(left_out) - left_out[~np.isnan(left_out)]
     squares = float((distances**2).sum())
     return float((distances**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+
+
+def _jackknife_error(left_out: Floats) -> float:
+    """Return the standard error from the statistic without each of the clusters (Efron, 1982)."""
+    known = left_out[~np.isnan(left_out)]
+    return float(np.sqrt(((known - known.mean()) ** 2).sum() * (len(known) - 1) / len(known))) if len(known) else 0.0
 
 
 def _quantile(level: float, clusters: int) -> float:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from evalsuite.statistics.bootstrap import bootstrap_mean
 from evalsuite.statistics.interval import CONFIDENCE, Interval
 from evalsuite.statistics.scores import Scores
@@ -46,7 +48,13 @@ def figure(scores: Scores, *, seed: int = 0) -> Figure:
 
 def _graded(scores: Scores, seed: int) -> Interval | None:
     found = bootstrap_mean(scores, seed=seed)
-    return found.interval() if found else equal_scores(scores, 0.0, 1.0)
+    return found.interval().within(*possible(scores, 0.0)) if found else equal_scores(scores, 0.0, 1.0)
+
+
+def possible(scores: Scores, least: float) -> tuple[float, float]:
+    """Return the limits of scores from `least` to 1, infinite on a side where one of them is beyond."""
+    low, high = scores.values.min(), scores.values.max()
+    return least if low >= least else -np.inf, 1.0 if high <= 1 else np.inf
 
 
 def equal_scores(scores: Scores, least: float, most: float, confidence: float = CONFIDENCE) -> Interval | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from evalsuite.statistics.bootstrap import RESAMPLES, bootstrap_mean
 from evalsuite.statistics.clusters import Floats
-from evalsuite.statistics.figure import equal_scores
+from evalsuite.statistics.figure import equal_scores, possible
 from evalsuite.statistics.interval import CONFIDENCE, Interval
 from evalsuite.statistics.scores import Scores
 from evalsuite.statistics.wilson import wilson
@@ -32,7 +32,9 @@ def gap_interval(
     if differs_rarely(gap):
         return paired_wilson(gap, confidence)
     found = bootstrap_mean(gap, seed=seed, resamples=resamples)
-    return found.interval(confidence) if found else equal_scores(gap, -1.0, 1.0, confidence)
+    if found is None:
+        return equal_scores(gap, -1.0, 1.0, confidence)
+    return found.interval(confidence).within(*possible(gap, -1.0))
 
 
 def differs_rarely(gap: Scores) -> bool:

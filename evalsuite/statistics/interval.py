@@ -1,6 +1,7 @@
 """An interval, with the name of its method."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 CONFIDENCE = 0.95
 
@@ -13,3 +14,7 @@ class Interval:
     high: float
     method: str
     """`wilson`, `bca` (bootstrap) or `bound` (equal graded scores)."""
+
+    def within(self, least: float, most: float) -> Self:
+        """Return the part of the interval between two limits."""
+        return replace(self, low=max(self.low, least), high=min(self.high, most))

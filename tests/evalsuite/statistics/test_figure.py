@@ -11,6 +11,7 @@ from scipy import stats
 
 from evalsuite.statistics.bootstrap import bootstrap_mean
 from evalsuite.statistics.figure import figure
+from evalsuite.statistics.gap import gap_interval
 from evalsuite.statistics.scores import Scores
 from evalsuite.statistics.wilson import effective_size, wilson, wilson_limits
 from tests.evalsuite.statistics.golden import STATSMODELS
@@ -137,6 +138,16 @@ def test_macro_average_by_hand_and_its_bootstrap_by_scipy():
     interval = bootstrap_mean(scores, resamples=60_000).interval()
     width = expected.high - expected.low
     assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=0.01 * width)
+
+
+def test_interval_of_few_clusters_of_graded_scores_has_that_of_student_inside():
+    # The error is 0.05, and the quantile of t with one degree of freedom is 12.706.
+    interval = figure(of([0.1, 0.2])).interval
+    assert (interval.low, interval.high) == pytest.approx((0.0, 0.15 + 12.706 * 0.05), abs=1e-3)
+    gap = of([0.1, 0.2, 0.15])
+    low, p = gap_interval(gap, 0.9).low, bootstrap_mean(gap).p_at_most(0.0)
+    assert low == pytest.approx(0.15 - 2.920 * 0.05 / math.sqrt(3), abs=1e-3)
+    assert p >= 0.999 * stats.ttest_1samp([0.1, 0.2, 0.15], 0, alternative="greater").pvalue
 
 
 def test_languages_that_share_images_have_a_wider_macro_interval():
