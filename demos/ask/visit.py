@@ -130,7 +130,7 @@ class Visit:
         image, question = uploads.path_of(value), (question or "").strip()
         problem = self._problem(image, question)
         if problem or image is None:
-            said = self.said(code, problem, "problem", number=f"{MAX_QUESTION:,}") if problem else ""
+            said = self.said(code, problem, "problem", number=MAX_QUESTION) if problem else ""
             return None, gr.skip(), gr.Radio(value=None), gr.skip(), said, *[gr.skip()] * 5
         picked = Picked(*picked) if picked else None
         second = "" if is_example else (other_question or "").strip()[:MAX_QUESTION]
@@ -223,7 +223,7 @@ class Visit:
         found = options.split(listed or "")
         problem = self._problem(image, asked)
         if problem or image is None:
-            return self.said(code, problem or "no_image", "problem", number=f"{MAX_QUESTION:,}")
+            return self.said(code, problem or "no_image", "problem", number=MAX_QUESTION)
         if not options.LEAST <= len(found) <= options.MOST:
             return self.said(code, "options_hint", "problem")
         try:

@@ -8,6 +8,9 @@ from importlib import resources
 import pytest
 
 from demos.ask import texts
+from demos.ask.gallery import Gallery
+from demos.ask.layout import MAX_QUESTION
+from demos.ask.visit import Visit
 from pangea_cultural.reference.languages import language, training_languages
 
 SCRIPTS = {
@@ -62,6 +65,11 @@ def test_texts_are_translated(code):
     english, rows = texts.table()["en"], texts.table()[code]
     same = [name for name, text in rows.items() if text == english[name]]
     assert len(same) <= 4, same
+
+
+def test_limit_has_no_separator_because_german_reads_it_as_a_decimal_comma():
+    said = Visit([], Gallery([]), [], None).compare({"path": "a.jpg"}, "?" * (MAX_QUESTION + 1), "", "de", None, [])
+    assert f" {MAX_QUESTION} Zeichen" in said
 
 
 @pytest.mark.parametrize(
