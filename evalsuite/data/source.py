@@ -145,7 +145,16 @@ def _open(source: Source, split: Split, where: str, *, local: bool) -> tuple[Any
 
     datasets.disable_progress_bars()
     found, module = _files(source, split, where, local=local)
-    table = datasets.load_dataset(module, data_files={split.name: found}, split=split.name)
+    try:
+        table = datasets.load_dataset(module, data_files={split.name: found}, split=split.name)
+    except Exception as error:
+        if not local:
+            raise _unavailable(source, split, where, error, local=local) from error
+        fact = str(error.__cause__ or error).split("\n")[0][:200].rstrip(".")
+        raise UserError(
+            f"{split.config}/{split.name} of {where} has no readable rows ({fact}). "
+            f"Download it again with `{download_command(source, where)}`."
+        ) from error
     for name, feature in table.features.items():
         if isinstance(feature, datasets.Image):
             table = table.cast_column(name, datasets.Image(decode=False))

@@ -1,5 +1,6 @@
 """The rows of a published benchmark that a run asks, and why it leaves out others."""
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from evalsuite.benchmarks.base import Benchmark, Row, language_code
 from evalsuite.data.images import content
 from evalsuite.data.side_images import Finder, open_finder
 from evalsuite.data.source import DataSets, Rows
-from pangea_cultural.errors import ImageError
+from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.utils.images import MISSING
 from pangea_cultural.utils.sampling import hash_key
 
@@ -99,18 +100,32 @@ def load(benchmark: Benchmark, data_sets: DataSets, selection: Selection) -> Que
             continue
         rows[task] = data_sets.open(benchmark.source, split, benchmark.columns)
         by_language: dict[str, list[Item]] = defaultdict(list)
-        for item in _wanted(benchmark, task, rows[task], selection.languages):
-            reason = benchmark.drop(item.row)
-            if reason:
-                dropped[reason] += 1
-            else:
-                by_language[item.language].append(item)
+        with _published_rows(benchmark, task):
+            for item in _wanted(benchmark, task, rows[task], selection.languages):
+                reason = benchmark.drop(item.row)
+                if reason:
+                    dropped[reason] += 1
+                else:
+                    by_language[item.language].append(item)
         for part in by_language.values():
             items += _sample(benchmark, part, selection.limit(benchmark), selection.seed)
     side = open_finder(benchmark.side_images, data_sets) if benchmark.side_images and items else None
     return Questions(
         benchmark=benchmark, items=items, rows=rows, selection=selection, side_images=side, dropped=dict(dropped)
     )
+
+
+@contextlib.contextmanager
+def _published_rows(benchmark: Benchmark, task: str) -> Iterator[None]:
+    """Turn errors about values that no published row has into one line, such as a null in place of options."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        fact = f"{type(error).__name__}: {error}".split("\n")[0][:200].rstrip(".")
+        raise UserError(
+            f"A row of {task} of {benchmark.source.repo} has other values than the published ones ({fact}). "
+            "Use the published data set, or report its new layout."
+        ) from error
 
 
 def _may_have(benchmark: Benchmark, task: str, languages: tuple[str, ...]) -> bool:

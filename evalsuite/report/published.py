@@ -71,10 +71,6 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
     sentences = _selection(benchmark["selection"])
     sentences += [f"Not verified: {sentence}" for sentence in benchmark["unverified"]]
     sentences += benchmark["deviations"]
-    sentences += [
-        f"Not scored: {count:,} {'row' if count == 1 else 'rows'} ({reason})."
-        for reason, count in benchmark["dropped"].items()
-    ]
     sentences += outcome(benchmark)
     sentences += [*_judge(benchmark), *_submission(benchmark), *_controls(benchmark)]
     if benchmark["reference_errors"]:
@@ -85,16 +81,20 @@ def notes(benchmark: dict[str, Any]) -> list[str]:
 
 
 def outcomes(results: dict[str, Any]) -> list[str]:
-    """Return for each benchmark of a run how many questions have no answer or no ordinary one, for the terminal."""
+    """Return for each benchmark of a run what is not scored, or no ordinary answer, for the terminal."""
     parts = {"export": results} if "export" in results else {}
     parts |= {part["name"]: part for part in results.get("benchmarks", [])}
     return [f"{name}: {sentence}" for name, part in parts.items() for sentence in outcome(part)]
 
 
 def outcome(part: dict[str, Any]) -> list[str]:
-    """Return how many questions have no answer, or one that is truncated, refused or empty."""
+    """Return how many rows are not scored, questions have no answer, or one that is truncated, refused or empty."""
     asked = part["asked"]
     sentences = [
+        f"Not scored: {count:,} {'row' if count == 1 else 'rows'} ({reason})."
+        for reason, count in part.get("dropped", {}).items()
+    ]
+    sentences += [
         f"No answer to {count:,} of {asked:,} questions ({kind}), which have no score."
         for kind, count in part["missing"].items()
     ]

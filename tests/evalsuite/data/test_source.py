@@ -1,6 +1,7 @@
 """Published data sets from a local folder, and what is said if they are missing or changed."""
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.data.source import DataSets, Source, Split
@@ -45,6 +46,18 @@ def test_images_are_read_from_one_view_of_the_rows(data, monkeypatch):
     monkeypatch.setattr(datasets.Dataset, "remove_columns", None)
     assert [rows.images(number)["image"]["bytes"] for number in (0, 1)] == [made.jpeg(7)] * 2
     assert len(list(rows.texts())) == 2
+
+
+@pytest.mark.parametrize("damage", ["no rows", "truncated"])
+def test_damaged_file_is_one_line_with_the_command_that_replaces_it(tmp_path, damage):
+    made.xgqa(tmp_path, ("de",))
+    (file,) = tmp_path.rglob("*.parquet")
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:500])
+    else:
+        pq.write_table(pq.read_table(file).slice(0, 0), file)
+    with pytest.raises(UserError, match=r"default/de of .* has no readable rows \(.*\)\. Download it again with `hf "):
+        DataSets(tmp_path).open(SOURCE, Split(name="de"), COLUMNS)
 
 
 def test_identity_changes_with_the_files(data, tmp_path):

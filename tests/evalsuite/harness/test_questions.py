@@ -1,10 +1,15 @@
 """The choice of the rows that a run asks."""
 
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.benchmarks.registry import PUBLISHED
 from evalsuite.data.source import DataSets
 from evalsuite.harness.questions import Selection, load
+from pangea_cultural.errors import UserError
 from tests.evalsuite.benchmarks import made
 
 
@@ -45,6 +50,17 @@ def test_answers_of_all_languages_are_accepted_also_in_a_part(data):
     (first, *_) = chosen(data, "worldcuisines_open", "yo", max_questions=1).items
     score = benchmark.score(first.row, "The answer is a nan dish.")
     assert (score.reference, score.more) == (0, {"any language": 1})
+
+
+@pytest.mark.parametrize("column", ["Options", "Label"])
+def test_null_that_no_published_row_has_is_one_line(data, tmp_path, column):
+    shutil.copytree(data / "afaji/cvqa", tmp_path / "afaji/cvqa")
+    (file,) = tmp_path.rglob("*.parquet")
+    table = pq.read_table(file)
+    rows = [{**row, column: None} for row in table.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), file)
+    with pytest.raises(UserError, match=r"A row of all of afaji/cvqa has other values .*\(TypeError: "):
+        chosen(tmp_path, "cvqa")
 
 
 def test_unreadable_subset_of_cvqa_is_dropped():
