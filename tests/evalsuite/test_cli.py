@@ -1,13 +1,17 @@
 """Commands of the evaluation with an endpoint whose answers are known."""
 
+import asyncio
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from evalsuite.benchmarks.registry import PUBLISHED
 from pangea_cultural.cli.main import pcult
 from pangea_cultural.endpoint.identity import PROBES
 from tests.evalsuite.benchmarks import made
@@ -54,6 +58,32 @@ def test_several_endpoints_share_the_questions(endpoint, tmp_path):
     again = evaluate(endpoint, tmp_path, *choice)
     assert again["run"] == results["run"]
     assert len(endpoint.bodies) - asked[0] == 2 * len(PROBES)
+
+
+class LateEndpoint(ScriptedEndpoint):
+    """An endpoint that repeats the texts of a question, after a time that is drawn."""
+
+    async def _respond(self, request, answer):
+        await asyncio.sleep(random.random() / 20)
+        return await super()._respond(request, answer)
+
+
+def sent_text(body):
+    content = body["messages"][-1]["content"]
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def test_answers_stay_with_their_questions_and_tokens_and_temperature_are_those_of_the_task(tmp_path):
+    made.marvl(tmp_path / "data", languages=("id", "sw"))
+    with LateEndpoint(lambda body, number: sent_text(body), models=["m"]) as late:
+        marvl = ("--tasks", "marvl", "--data", tmp_path / "data", "--languages", "id,sw")
+        evaluate(late, tmp_path, *marvl, "--out", tmp_path / "run")
+        asked = [body for body in late.bodies if not isinstance(body["messages"][-1]["content"], str)]
+    rows = pq.read_table(tmp_path / "run/benchmarks/marvl/answers.parquet").to_pylist()
+    assert len({row["prediction"] for row in rows}) == len(rows) == 6
+    assert all(row["prediction"].strip() == row["prompt"].replace("<image>", "").strip() for row in rows)
+    sent = {(body["max_tokens"], body["temperature"], body.get("stop")) for body in asked}
+    assert sent == {(PUBLISHED["marvl"].max_tokens, 0, None)}
 
 
 def test_further_passes_end_in_a_line_for_each_benchmark(endpoint, tmp_path):
