@@ -16,6 +16,7 @@ from evalsuite.harness.export.answers import means
 from evalsuite.harness.outcomes import require_choice
 from evalsuite.metrics.missing import NO_ANSWER
 from evalsuite.metrics.reasoning import without_reasoning
+from pangea_cultural.endpoint.completion import EMPTY
 from pangea_cultural.endpoint.concurrency import CONCURRENCY, gather
 from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.messages import question
@@ -50,7 +51,8 @@ class EndpointModel(LightevalModel):
         self._connect = connect
         self._path = answers
         self._bar = bar
-        self._answers = stored_answers(answers)
+        # An empty answer may be a fault of the server, so that an interrupted run asks for it again.
+        self._answers = {key: row for key, row in stored_answers(answers).items() if row.get("ending") != EMPTY}
         self._failures_in_a_row = 0
         self.missing: dict[str, str] = {}
         """Kind of failure of each item without an answer."""

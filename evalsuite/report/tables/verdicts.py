@@ -85,6 +85,8 @@ def _power(row: dict[str, Any]) -> str:
     effect = row["minimum_detectable_effect"]
     if row["p_adjusted"] is None:
         return "The questions are about a single image, so there is no test."
+    if families.disagree(row):
+        return "The test finds one, but its interval has zero, as can happen with few images."
     if effect is None or effect >= 1:
         return "There are too few questions to find one."
     return f"A true difference of {100 * effect:.1f} points is found in 80 % of such comparisons, before adjustment."

@@ -111,6 +111,12 @@ def _verdict(row: Row) -> str:
     found = row["p_adjusted"] is not None and row["p_adjusted"] <= SIGNIFICANCE
     if row["test"] == "non-inferiority":
         return NOT_WORSE if found else NOT_SHOWN
-    if not found:
+    if not found or disagree(row):
         return UNDECIDED
     return A if row["difference"] > 0 else B
+
+
+def disagree(row: Row) -> bool:
+    """Return whether the test finds a difference that the interval does not. With few clusters, they can disagree."""
+    is_found = row["p_adjusted"] is not None and row["p_adjusted"] <= SIGNIFICANCE
+    return is_found and row["low"] is not None and row["low"] <= 0 <= row["high"]

@@ -5,6 +5,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from evalsuite.report.verdicts import families
+
+DISAGREE = "the test finds one, its interval has zero"
 HEADERS = ("compared", "questions", "A", "B", "A - B", "p, adjusted", "verdict")
 
 
@@ -60,6 +63,8 @@ def cells(row: dict[str, Any]) -> list[str]:
 def verdict(row: dict[str, Any]) -> str:
     """Return the verdict, with the true difference that is found with a probability of 80 % if none is shown."""
     effect = row["minimum_detectable_effect"]
+    if row["verdict"] == families.UNDECIDED and families.disagree(row):
+        return f"{row['verdict']}; {DISAGREE}"
     if row["verdict"] == "no difference shown" and effect is not None and effect >= 1:
         return f"{row['verdict']}; there are too few questions to find one"
     if row["verdict"] == "no difference shown" and effect is not None:

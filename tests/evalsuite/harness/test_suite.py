@@ -317,6 +317,24 @@ def test_likelihoods_that_tell_nothing_are_no_answers(tmp_path, data, monkeypatc
     assert all(row["image"]["n"] for row in results["figures"] if row["question_type"] == "open")
 
 
+def test_empty_answer_is_asked_again_by_the_same_command(tmp_path, data, failing, monkeypatch):
+    """The run was incomplete: one question had no answer at all."""
+    asked = []
+
+    async def reply(self, message, *, max_tokens, system=""):
+        text = message["content"][-1]["text"]
+        asked.append(text)
+        if "sw 2" in text and len(asked) <= 3:
+            raise NoAnswerError("timeout", "No answer.")
+        return Answer("", "empty") if "sw 1" in text and len(asked) <= 3 else Answer("Yes.")
+
+    monkeypatch.setattr(Endpoint, "reply", reply)
+    with pytest.raises(UserError, match="1 of 3 questions"):
+        evaluate(tmp_path, data, names=("marvl",), languages=("sw",))
+    (part,) = evaluate(tmp_path, data, names=("marvl",), languages=("sw",))["benchmarks"]
+    assert len(asked) == 5 and part["endings"] == {} and part["missing"] == {}
+
+
 def test_reasoning_and_endings_are_stored_and_counted(tmp_path, data, monkeypatch):
     async def reply(self, message, *, max_tokens, system=""):
         text = message["content"][-1]["text"]

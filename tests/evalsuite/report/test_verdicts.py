@@ -113,7 +113,7 @@ def test_undecided_comparison_says_which_difference_it_would_have_found(tmp_path
 
 
 def test_comparison_of_few_questions_names_no_difference_that_it_would_have_found():
-    row = {"verdict": families.UNDECIDED, "test": "sign-flip", "minimum_detectable_effect": 1.7}
+    row = {"verdict": families.UNDECIDED, "test": "sign-flip", "minimum_detectable_effect": 1.7, "p_adjusted": 0.4}
     assert tables.verdict(row) == "no difference shown; there are too few questions to find one"
 
 
@@ -215,3 +215,15 @@ def test_runs_without_a_common_question_are_one_error(tmp_path):
         compared(tmp_path, {"cvqa": a}, {"cvqa": b})
     with pytest.raises(UserError, match="not a finished run"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(("low", "verdict"), [(0.01, families.A), (-0.01, families.UNDECIDED)])
+def test_difference_whose_interval_has_zero_is_not_shown(low, verdict):
+    """The exact test can find a difference that the interval of few clusters does not exclude."""
+    row = {"name": "trained languages", "test": "sign-flip", "n": 40, "a": 0.8, "b": 0.65, "difference": 0.15}
+    row |= {"low": low, "high": 0.3, "p": 0.0156, "p_adjusted": 0.0156, "minimum_detectable_effect": 0.1}
+    row |= {"verdict": families._verdict(row)}
+    assert row["verdict"] == verdict
+    disagrees = verdict == families.UNDECIDED
+    assert ("its interval has zero" in tables.verdict(row)) == disagrees
+    assert ("its interval has zero" in verdict_tables._sentence(row, "A", "B")) == disagrees

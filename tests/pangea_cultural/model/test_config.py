@@ -26,7 +26,7 @@ def test_size_is_read_from_a_file(tmp_path):
     [
         (lambda path: path.unlink(), r"No model size at .*small\.toml"),
         (lambda path: path.write_text(path.read_text().replace("tile_px", "tile_pix")), "Did you mean tile_px"),
-        (lambda path: path.write_text(path.read_text().replace("[64, 128]", "[64]")), "image_grid_pinpoints.0:"),
+        (lambda path: path.write_text(path.read_text().replace("[64, 128]", "[64]")), r"image_grid_pinpoints\[1\]:"),
         (lambda path: path.write_text(path.read_text().replace("num_hidden", "num_hiden")), "mean num_hidden_layers"),
         (
             lambda path: path.write_text(path.read_text().replace("[text]", "[text]\nvocab_size = 9")),
