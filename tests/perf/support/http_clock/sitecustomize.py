@@ -1,4 +1,4 @@
-"""Clock of the chat requests that a process sends through httpx or httpx2, with its processor time.
+"""Clock of the chat requests that a process sends through aiohttp, httpx or httpx2, with its processor time.
 
 Python loads it at its start if PYTHONPATH has this folder. It writes the file that HTTP_CLOCK names. The bodies of the
 first requests are kept, so that two clients can be compared.
@@ -25,18 +25,17 @@ class Clock:
         self.requests = self.failed = self.bytes = 0
         self.bodies: list[str] = []
 
-    def start(self, request) -> None:
+    def start(self, body) -> None:
         if not self.requests:
             self.began, self.cpu_began = time.monotonic(), cpu_s()
         self.requests += 1
-        body = request.read()
         self.bytes += len(body)
         if len(self.bodies) < BODIES:
             self.bodies.append(body.decode())
 
-    def end(self, response) -> None:
+    def end(self, status) -> None:
         self.ended, self.cpu_ended = time.monotonic(), cpu_s()
-        self.failed += response is None or response.status_code != 200
+        self.failed += status != 200
 
     def write(self) -> None:
         if self.requests:
@@ -65,30 +64,50 @@ def watch(clock: Clock, library) -> None:
     def timed(self, request, **options):
         if not request.url.path.endswith("/chat/completions"):
             return send(self, request, **options)
-        clock.start(request)
+        clock.start(request.read())
         response = None
         try:
             response = send(self, request, **options)
             return response
         finally:
-            clock.end(response)
+            clock.end(response and response.status_code)
 
     async def timed_async(self, request, **options):
         if not request.url.path.endswith("/chat/completions"):
             return await send_async(self, request, **options)
-        clock.start(request)
+        clock.start(request.read())
         response = None
         try:
             response = await send_async(self, request, **options)
             return response
         finally:
-            clock.end(response)
+            clock.end(response and response.status_code)
 
     library.Client.send, library.AsyncClient.send = timed, timed_async
 
 
+def watch_aiohttp(clock: Clock, library) -> None:
+    """Count the chat requests of aiohttp. A response has ended with its head: the rest of an answer is short."""
+    send = library.ClientSession._request
+
+    async def timed(self, method, url, **options):
+        if not str(url).endswith("/chat/completions"):
+            return await send(self, method, url, **options)
+        clock.start(options["data"])
+        response = None
+        try:
+            response = await send(self, method, url, **options)
+            return response
+        finally:
+            clock.end(response and response.status)
+
+    library.ClientSession._request = timed
+
+
 if PATH:
     CLOCK = Clock()
+    with contextlib.suppress(ImportError):
+        watch_aiohttp(CLOCK, importlib.import_module("aiohttp"))
     for name in ("httpx", "httpx2"):
         with contextlib.suppress(ImportError):
             watch(CLOCK, importlib.import_module(name))
