@@ -4,16 +4,24 @@ lighteval 0.13 asks the hub and other servers when it is imported, and its logge
 commands are there. Its built-in tasks are not: they download files when they are imported.
 """
 
+import logging
+from typing import Any
+
 from evalsuite.harness import lighteval_patches
 
 
-def main() -> None:
-    """Run lighteval with the arguments of this process."""
+def commands() -> Any:
+    """Return lighteval's commands, an application of typer."""
     lighteval_patches.apply_patches()
+    known = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    enabled = [logger for logger in known if not logger.disabled]
     from lighteval.__main__ import app
 
-    app()
+    # Its configuration switches off all loggers that exist already.
+    for logger in enabled:
+        logger.disabled = False
+    return app
 
 
 if __name__ == "__main__":
-    main()
+    commands()()

@@ -1,5 +1,6 @@
 """lighteval's own command line, without a network: its tasks come from a module or a file, its model is an endpoint."""
 
+import logging
 import socket
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 import evalsuite.lighteval_model
 from evalsuite.benchmarks import lighteval_tasks
-from evalsuite.harness import lighteval_patches
+from evalsuite.lighteval import commands
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import read_json
 from tests.evalsuite.benchmarks import made
@@ -20,9 +21,7 @@ MODEL = evalsuite.lighteval_model.__file__
 @pytest.fixture
 def lighteval(tmp_path, monkeypatch):
     """Runs lighteval's commands in a folder that stands for the hub. Addresses beside this machine are refused."""
-    lighteval_patches.apply_patches()
-    from lighteval.__main__ import app
-
+    app = commands()
     connect = socket.socket.connect
 
     def only_here(self, address):
@@ -65,3 +64,8 @@ def test_model_without_an_address_says_which_variable_it_needs(monkeypatch):
     monkeypatch.delenv("PCULT_ENDPOINT", raising=False)
     with pytest.raises(UserError, match=r"PCULT_ENDPOINT is not set\. Set it to the URL"):
         evalsuite.lighteval_model.OpenAIEndpoint(None)
+
+
+def test_other_loggers_stay_on(lighteval):
+    """lighteval's configuration switches off loggers that exist, also those of other tests in this process."""
+    assert not logging.getLogger("pangea_cultural").disabled
