@@ -176,7 +176,7 @@ class _Import:
         batch = pa.RecordBatch.from_pylist(rows, READ_SCHEMA)
         gone = self._matcher.mask(batch)
         for row in batch.filter(gone).select(["id", "source"]).to_pylist():
-            self._reject(WITHDRAWN, row["id"], file=row["source"])
+            self._reject(WITHDRAWN, row["id"], row["source"])
         return batch.filter(pc.invert(gone))
 
     def _rows(self, found: list[SourceFile], advance: Any) -> Iterator[dict[str, Any]]:
@@ -189,8 +189,8 @@ class _Import:
                     row["id"] = f"{row['id']}-{_digest(row)}"
                 yield {"split": file.split, "source": name, **row}
 
-    def _reject(self, reason: str, id: str, count: int = 1, *, file: str) -> None:
-        self._rejected.add(reason, id, count)
+    def _reject(self, reason: str, id: str, file: str) -> None:
+        self._rejected.add(reason, id)
         self._rejections.write(
             orjson.dumps({"reason": reason, "id": id, "file": file}, option=orjson.OPT_APPEND_NEWLINE)
         )
@@ -236,7 +236,7 @@ class _Import:
                 database.execute(statement, {name: values[name] for name in statement.named_parameters})
         for batch in database.sql("SELECT reason, id, source FROM rejected ORDER BY n").to_arrow_reader(BATCH_ROWS):
             for row in batch.to_pylist():
-                self._reject(row["reason"], row["id"], file=row["source"])
+                self._reject(row["reason"], row["id"], row["source"])
 
     def _write(self, database: duckdb.DuckDBPyConnection) -> Imported:
         """Write the tables and the manifest, which is last."""
@@ -281,7 +281,7 @@ class _Import:
         table = given.statements()
         gone = withdrawn_statements.withdrawals(table, self._known)
         for row in table.take(pa.array(gone, pa.int64())).to_pylist():
-            self._reject(WITHDRAWN_STATEMENT, f"{row['file']}:{row['line']}", file=tables.STATEMENTS)
+            self._reject(WITHDRAWN_STATEMENT, f"{row['file']}:{row['line']}", tables.STATEMENTS)
         if len(gone) == table.num_rows:
             return {}
         path = self._folder / tables.STATEMENTS

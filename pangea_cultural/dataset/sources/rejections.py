@@ -2,18 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 MAX_EXAMPLES = 5
 
-
-class CountReason(Protocol):
-    """A count of rows by reason."""
-
-    def __call__(self, reason: str, id: str, count: int = 1, /) -> None:
-        """Count rows. Reasons are fixed texts (`reasons.py`); details belong in the id, which is that of the first."""
-
-
+CountReason = Callable[[str, str], None]
+"""Count a row: reason, then id. Reasons are fixed texts (`reasons.py`); details belong in the id."""
 Advance = Callable[[int], None]
 """Advance a progress bar by a number of steps."""
 
@@ -23,7 +16,7 @@ class ReadCallbacks:
     """Callbacks of a reader, for rejected rows, remarks and progress."""
 
     reject: CountReason
-    """Called for every row that is not usable, or once for several with the same reason."""
+    """Called for every row that is not usable."""
     note: CountReason
     """Called for every row that is used with a remark."""
     advance: Advance
@@ -36,11 +29,11 @@ class ReasonCounter:
 
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """Ids of at most MAX_EXAMPLES rows of each reason."""
+    """Ids of the first MAX_EXAMPLES rows of each reason."""
 
-    def add(self, reason: str, id: str, count: int = 1, /) -> None:
-        """Count rows, the first of which has an id."""
-        self.counts[reason] = self.counts.get(reason, 0) + count
+    def add(self, reason: str, id: str) -> None:
+        """Count a row."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
         examples = self.examples.setdefault(reason, [])
         if len(examples) < MAX_EXAMPLES:
             examples.append(id)

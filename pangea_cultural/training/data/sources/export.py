@@ -70,10 +70,9 @@ def _kept(batch: pa.RecordBatch, filters: Filters, callbacks: ReadCallbacks) -> 
         if wanted:
             is_caption = pc.and_(pc.equal(batch["property"], NAME), pc.equal(batch["language"], CAPTION_LANGUAGE))
             is_kept = pc.or_(pc.is_in(batch[column], pa.array(sorted(wanted), pa.string())), is_caption)
-            rejected = batch["id"].filter(pc.invert(is_kept))
-            if len(rejected):
-                callbacks.reject(reason, rejected[0].as_py(), len(rejected))
-                batch = batch.filter(is_kept)
+            for id in batch["id"].filter(pc.invert(is_kept)).to_pylist():
+                callbacks.reject(reason, id)
+            batch = batch.filter(is_kept)
     return batch
 
 
