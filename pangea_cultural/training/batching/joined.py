@@ -16,10 +16,11 @@ def share_folder(corpora: list[Corpus]) -> list[bool]:
 def image_keys(corpus: Corpus) -> np.ndarray:
     """Return a key of the image of each group, and 0 for a group without one image of its own [groups], int64."""
     keys = np.zeros(corpus.num_groups, np.int64)
+    root = corpus.image_root.resolve()
     for group in range(corpus.num_groups):
         images = corpus.images(group)
         if len(images) == 1:
-            digest = hashlib.blake2b(f"{corpus.image_root.resolve()}\0{images[0]}".encode(), digest_size=8).digest()
+            digest = hashlib.blake2b(f"{root}\0{images[0]}".encode(), digest_size=8).digest()
             keys[group] = int.from_bytes(digest, "little", signed=True) | 1
     return keys
 

@@ -1,11 +1,18 @@
 """Amounts of training data: of a stage, a micro-batch and a step."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+
+class Amounts:
+    """Amounts that are added field by field: a frozen data class of numbers."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(a + b for a, b in zip(_amounts(self), _amounts(other), strict=True)))
 
 
 @dataclass(frozen=True)
-class Workload:
+class Workload(Amounts):
     """Amounts of data in some rows.
 
     Args:
@@ -31,9 +38,6 @@ class Workload:
     targets: int = 0
     attention_pairs: int = 0
     tiles: int = 0
-
-    def __add__(self, other: "Workload") -> "Workload":
-        return Workload(*(a + b for a, b in zip(_amounts(self), _amounts(other), strict=True)))
 
     def scaled_to(self, questions: int) -> "Workload":
         """Return the workload of `questions` questions of the same kind."""
@@ -78,7 +82,7 @@ class StepShape:
 
 
 @dataclass(frozen=True)
-class DeviceWork:
+class DeviceWork(Amounts):
     """Work on the devices in some steps.
 
     Args:
@@ -95,10 +99,7 @@ class DeviceWork:
     idle_devices: int = 0
     images: int = 0
 
-    def __add__(self, other: "DeviceWork") -> "DeviceWork":
-        return DeviceWork(*(a + b for a, b in zip(_amounts(self), _amounts(other), strict=True)))
 
-
-def _amounts(work: Workload | DeviceWork) -> tuple[Any, ...]:
+def _amounts(work: Amounts) -> tuple[Any, ...]:
     """Return the values of the fields. `dataclasses.astuple` would copy them, which takes ten times as long."""
     return tuple(vars(work).values())

@@ -50,11 +50,11 @@ class Processes:
 
     def stop_signal(self) -> signal.Signals | None:
         """Return the signal that one of the processes has received; every process has to call this."""
-        marks = torch.tensor([sign in self.stop_signals.received for sign in EXIT_CODES], device=self._state.device)
-        marks = marks.int()
+        received = self.stop_signals.received
         if self.world_size > 1:
+            marks = torch.tensor([int(sign in received) for sign in EXIT_CODES], device=self._state.device)
             torch.distributed.all_reduce(marks)
-        received = {sign for sign, count in zip(EXIT_CODES, marks.tolist(), strict=True) if count}
+            received = {sign for sign, count in zip(EXIT_CODES, marks.tolist(), strict=True) if count}
         return StopSignals.strongest(received) if received else None
 
     def raise_if_stopped(self) -> None:
