@@ -5,8 +5,6 @@ meanwhile: 26 seconds on an idle machine without a cache, minutes on a busy one.
 read.
 """
 
-import base64
-import io
 import itertools
 import ssl
 import urllib.error
@@ -16,6 +14,7 @@ from typing import Any
 import orjson
 from PIL import Image
 
+from pangea_cultural.endpoint.messages import question
 from pangea_cultural.errors import UserError
 
 TIMEOUT_S = 900
@@ -26,11 +25,7 @@ QUESTION = "Which country does this flag belong to?"
 
 def requests(model: str) -> list[dict[str, Any]]:
     """Return the bodies: a question about an image, with likely tokens, and with log-probabilities of the prompt."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32), (200, 30, 40)).save(buffer, "PNG")
-    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": QUESTION}]
-    messages = [{"role": "user", "content": parts}]
+    messages = [question(Image.new("RGB", (32, 32), (200, 30, 40)), QUESTION)]
     common = {"model": model, "max_tokens": 2, "temperature": 0, "messages": messages}
     return [common | {"logprobs": True, "top_logprobs": 20}, common | {"prompt_logprobs": 0}]
 

@@ -6,20 +6,15 @@ import shlex
 from typing import Any
 
 from demos.ask.answers import Target
-from demos.ask.conversation import Turn
+from demos.ask.conversation import Turn, with_first
 from pangea_cultural.endpoint.client import MAX_TOKENS
+from pangea_cultural.endpoint.messages import about_url
 
 _PLACE = "data:image/jpeg;base64,"
 
 
 def _messages(turns: list[Turn], url: Any) -> list[dict[str, Any]]:
-    first, *others = turns
-    image = {"type": "image_url", "image_url": {"url": url}}
-    content = [image, {"type": "text", "text": first["content"]}]
-    return [
-        {"role": "user", "content": content},
-        *[{"role": turn["role"], "content": turn["content"]} for turn in others],
-    ]
+    return with_first(about_url(url, turns[0]["content"]), turns)
 
 
 def curl(target: Target, turns: list[Turn]) -> str:

@@ -34,8 +34,12 @@ def sent(turns: list[Turn], image: Path) -> list[dict[str, Any]]:
             pairs[-1].append(turn)
     pairs = [pair for pair in pairs[:-1] if len(pair) > 1] + [pairs[-1][:1]]
     kept = [turn for pair in pairs[-MOST_TURNS:] for turn in pair]
-    first, *others = kept
-    return [question(image, first["content"]), *[{"role": turn["role"], "content": turn["content"]} for turn in others]]
+    return with_first(question(image, kept[0]["content"]), kept)
+
+
+def with_first(message: dict[str, Any], turns: list[Turn]) -> list[dict[str, Any]]:
+    """Return the messages of turns, of which the first one is `message`, which has the image."""
+    return [message, *[{"role": turn["role"], "content": turn["content"]} for turn in turns[1:]]]
 
 
 def running(turns: list[Turn]) -> list[Turn]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -10,7 +11,6 @@ from pangea_cultural.endpoint.address import Address
 from pangea_cultural.endpoint.completion import (
     MALFORMED,
     Answer,
-    interrupted,
     no_completion,
     read_answer,
     read_json,
@@ -18,7 +18,6 @@ from pangea_cultural.endpoint.completion import (
     require_success,
 )
 from pangea_cultural.endpoint.concurrency import CONCURRENCY
-from pangea_cultural.endpoint.failures import CUT, NoAnswerError
 from pangea_cultural.endpoint.likelihoods import Likelihood, Likelihoods
 from pangea_cultural.endpoint.messages import SentImage, question
 from pangea_cultural.endpoint.pauses import retried
@@ -69,13 +68,13 @@ class Endpoint:
             names = await self.models()
             if not names:
                 raise UserError(f"The endpoint {self.url} serves no model. Choose another with --endpoint.")
-            self._address = Address(url=self.url, api_key=self._address.api_key, model=names[0])
+            self._address = replace(self._address, model=names[0])
         return self._address.model
 
     async def models(self) -> list[str]:
         """Return the names of all models; none if the endpoint's list is empty."""
-        address = Address(url=self.url, api_key=self._address.api_key)
-        listed = read_json(address, await self._send("GET", f"{self.url}/models"))
+        unnamed = replace(self._address, model="")  # its errors are not about a model
+        listed = await self._json(unnamed, "GET", f"{self.url}/models")
         try:
             return [str(model["id"]) for model in listed["data"] or []]
         except MALFORMED as error:
@@ -84,7 +83,7 @@ class Endpoint:
     async def server_version(self) -> str | None:
         """Return the version of the server, as vLLM tells it; None if the endpoint does not tell it."""
         try:
-            reply = read_json(self._address, await self._send("GET", f"{self._address.server}/version"))
+            reply = await self._json(self._address, "GET", f"{self._address.server}/version")
         except UserError:
             return None
         version = reply.get("version") if isinstance(reply, dict) else None
@@ -129,14 +128,11 @@ class Endpoint:
         url = f"{self.url}/chat/completions"
         async with self._slots:
             self.usage.requests += 1
-            try:
-                async with self._transport.stream(self._address, url, body) as (response, parts):
-                    if response.status != 200:
-                        require_success(self._address, response, b"".join([part async for part in parts]))
-                    async for piece in read_pieces(self._address, parts):
-                        yield piece
-            except NoAnswerError as error:
-                raise interrupted(self._address) if error.kind == CUT else error from error
+            async with self._transport.stream(self._address, url, body) as (response, parts):
+                if response.status != 200:
+                    require_success(self._address, response, b"".join([part async for part in parts]))
+                async for piece in read_pieces(self._address, parts):
+                    yield piece
 
     async def likelihood(self, image: SentImage | None, text: str, answer: str) -> Likelihood:
         """Return the likelihood of an answer to a question about an image.
@@ -158,7 +154,11 @@ class Endpoint:
     async def _chat(self, fields: dict[str, Any]) -> tuple[Answer, Any]:
         """Return the answer to a chat request, and the whole completion."""
         body = orjson.dumps({"model": await self.model()} | fields)
-        answer, completion = await retried(lambda: self._attempt("/chat/completions", body), retries=RETRIES)
+
+        async def attempt() -> tuple[Answer, Any]:
+            return read_answer(self._address, await self._send("POST", f"{self.url}/chat/completions", body))
+
+        answer, completion = await retried(attempt, retries=RETRIES)
         self.usage.add_tokens(answer)
         return answer, completion
 
@@ -167,25 +167,23 @@ class Endpoint:
 
     async def _tokenize(self, fields: dict[str, Any]) -> Any:
         body = orjson.dumps({"model": await self.model()} | fields)
-        return read_json(self._address, await self._send("POST", f"{self._address.server}/tokenize", body))
+        return await self._json(self._address, "POST", f"{self._address.server}/tokenize", body)
 
-    async def _attempt(self, path: str, body: bytes) -> tuple[Answer, Any]:
-        async with self._slots:
-            self.usage.requests += 1
-            return read_answer(self._address, await self._transport.send(self._address, "POST", self.url + path, body))
-
-    async def _send(self, method: str, url: str, body: bytes | None = None) -> Response:
-        """Return the response to a request of another kind than chat, after retries."""
+    async def _json(self, address: Address, method: str, url: str, body: bytes | None = None) -> Any:
+        """Return the JSON of a response of another kind than chat. Errors are those of `address`."""
 
         async def attempt() -> Response:
-            async with self._slots:
-                self.usage.requests += 1
-                response = await self._transport.send(self._address, method, url, body)
-            if response.status >= 400:
-                require_success(self._address, response)
+            response = await self._send(method, url, body)
+            require_success(address, response)
             return response
 
-        return await retried(attempt, retries=RETRIES)
+        # Only statuses are retried: a page in place of JSON stays one.
+        return read_json(address, await retried(attempt, retries=RETRIES))
+
+    async def _send(self, method: str, url: str, body: bytes | None) -> Response:
+        async with self._slots:
+            self.usage.requests += 1
+            return await self._transport.send(self._address, method, url, body)
 
 
 def model_name(url: str, api_key: str | None = None) -> str:

@@ -14,6 +14,7 @@ from pangea_cultural.endpoint.failures import (
     KeyRefusedError,
     NoAnswerError,
     NotServedError,
+    interrupted,
 )
 from pangea_cultural.endpoint.transport import Response
 
@@ -155,12 +156,7 @@ async def read_pieces(address: Address, parts: AsyncIterator[bytes]) -> AsyncIte
                 return
             if text := _piece(address, data):
                 yield text
-    raise interrupted(address)
-
-
-def interrupted(address: Address) -> NoAnswerError:
-    """Return the error for a stream that breaks."""
-    return NoAnswerError("cut answer", f"The answer of {address.url} was interrupted. Ask again, or see its log.")
+    raise interrupted(address.url)
 
 
 def _piece(address: Address, data: bytes) -> str:
@@ -173,7 +169,7 @@ def _piece(address: Address, data: bytes) -> str:
         choices = event["choices"]
         return _whole(text_of(choices[0]["delta"].get("content"))) if choices else ""
     except MALFORMED as error:
-        raise interrupted(address) from error
+        raise interrupted(address.url) from error
 
 
 def _ended(text: str, finish_reason: str, *, refused: bool) -> tuple[str, str]:

@@ -55,6 +55,11 @@ class NoAnswerError(UserError):
         return self.is_down or self.kind in (CUT, NO_COMPLETION) or self.status in PASSING
 
 
+def interrupted(url: str) -> NoAnswerError:
+    """Return the failure of an answer that breaks."""
+    return NoAnswerError(CUT, f"The answer of {url} was interrupted. Ask again, or see the server's log.")
+
+
 class NoLikelihoodsError(NoAnswerError):
     """An endpoint that gives no likelihoods of answers, or none that can be assigned to them.
 

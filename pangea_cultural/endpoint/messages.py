@@ -21,9 +21,12 @@ OTHER = "application/octet-stream"
 
 def question(image: SentImage | None, text: str) -> Any:
     """Return the user's message: the image first, as in the training of Pangea, then the text."""
-    if image is None:
-        return {"role": "user", "content": text}
-    part = {"type": "image_url", "image_url": {"url": data_url(image)}}
+    return {"role": "user", "content": text} if image is None else about_url(data_url(image), text)
+
+
+def about_url(url: str, text: str) -> dict[str, Any]:
+    """Return the user's message about the image of a URL."""
+    part = {"type": "image_url", "image_url": {"url": url}}
     return {"role": "user", "content": [part, {"type": "text", "text": text}]}
 
 
@@ -37,7 +40,7 @@ def data_url(image: SentImage) -> str:
         UserError: the image is too large to send.
     """
     if isinstance(image, Image.Image):
-        media_type, content = MEDIA_TYPES[PNG], _png(image)
+        media_type, content = MEDIA_TYPES[PNG], png(image)
     else:
         media_type, content = _sent(image if isinstance(image, bytes) else image.read_bytes())
     if len(content) > MAX_IMAGE_BYTES:
@@ -48,21 +51,22 @@ def data_url(image: SentImage) -> str:
 def _sent(content: bytes) -> tuple[str, bytes]:
     """Return the media type and the content of a file as it is sent. Servers reject what is not an image."""
     try:
-        media_type, png = decode(content, FORMATS, _changed)
+        media_type, changed = decode(content, FORMATS, _changed)
     except ImageError:
         return OTHER, content
-    return media_type, content if png is None else png
+    return media_type, content if changed is None else changed
 
 
 def _changed(image: Image.Image) -> tuple[str, bytes | None]:
     """Return the media type of an opened image, and its pixels as a PNG file if the file itself is not sent."""
     media_type = MEDIA_TYPES.get(str(image.format))
     if media_type is None or orientation(image) != 1 or has_transparency(image) or is_16_bit(image):
-        return MEDIA_TYPES[PNG], _png(image)
+        return MEDIA_TYPES[PNG], png(image)
     return media_type, None
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
+    """Return an image as a PNG file with the pixels that training sees."""
     stream = BytesIO()
     to_rgb(image).save(stream, PNG, compress_level=1)
     return stream.getvalue()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import aiohttp
 
 from pangea_cultural.endpoint.address import Address
-from pangea_cultural.endpoint.failures import CONNECTION, CUT, TIMEOUT, TOO_LONG, NoAnswerError
+from pangea_cultural.endpoint.failures import CONNECTION, TIMEOUT, TOO_LONG, NoAnswerError, interrupted
 from pangea_cultural.endpoint.retry_after import retry_after_s
 
 MAX_RESPONSE_BYTES = 16_000_000
@@ -112,8 +112,7 @@ class Transport:
             fact = f"No answer from {address.url} within {timeout.total or timeout.sock_read:g} s"
             raise NoAnswerError(TIMEOUT, f"{fact}. Raise the limit with --timeout.") from error
         except aiohttp.ClientPayloadError as error:
-            fact = f"The answer of {address.url} was interrupted"
-            raise NoAnswerError(CUT, f"{fact}. Ask again, or see the server's log.") from error
+            raise interrupted(address.url) from error
         except (aiohttp.ClientError, OSError) as error:
             fact = f"No answer from {address.url}"
             raise NoAnswerError(CONNECTION, f"{fact}. Start an endpoint with `pcult serve CHECKPOINT`.") from error

@@ -1,16 +1,16 @@
 """Clients of a server: they ask questions about images, many at a time."""
 
 import asyncio
-import base64
 import io
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 import numpy as np
 import orjson
 from PIL import Image
+
+from pangea_cultural.endpoint.messages import question
 
 TOKENS = 16
 
@@ -22,10 +22,7 @@ def bodies(model: str, number: int, seed: int = 0) -> list[bytes]:
     for place in range(number):
         buffer = io.BytesIO()
         Image.fromarray(random.integers(0, 256, (120, 160, 3), dtype=np.uint8)).save(buffer, "JPEG")
-        url = f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-        text = {"type": "text", "text": f"What is shown in image {place}?"}
-        content: list[Any] = [{"type": "image_url", "image_url": {"url": url}}, text]
-        message = {"role": "user", "content": content}
+        message = question(buffer.getvalue(), f"What is shown in image {place}?")
         fields = {"model": model, "messages": [message], "max_tokens": TOKENS, "temperature": 0, "ignore_eos": True}
         made.append(orjson.dumps(fields))
     return made
