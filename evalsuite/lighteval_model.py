@@ -5,26 +5,25 @@ and PCULT_ENDPOINT_KEY the key, if there is one. NAME is the model's name at the
 """
 
 import asyncio
-import io
 import os
 
-from lighteval.models import abstract_model
+from lighteval.models.abstract_model import ModelConfig
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
-from PIL import Image
 
-from evalsuite.harness.endpoint_model import NoCache
+from evalsuite.harness import endpoint_model
 from evalsuite.harness.published_model import message
 from evalsuite.metrics.reasoning import without_reasoning
 from pangea_cultural.endpoint.client import Endpoint
 from pangea_cultural.endpoint.concurrency import gather
+from pangea_cultural.endpoint.messages import png
 from pangea_cultural.errors import UserError
 
 URL, KEY = "PCULT_ENDPOINT", "PCULT_ENDPOINT_KEY"
 """Environment variables."""
 
 
-class OpenAIEndpoint(abstract_model.LightevalModel):
+class OpenAIEndpoint(endpoint_model.AskedModel):
     """The model behind an endpoint. A question without an answer ends the run: lighteval has no missing scores.
 
     Args:
@@ -34,27 +33,12 @@ class OpenAIEndpoint(abstract_model.LightevalModel):
         UserError: the variable of the URL is not set.
     """
 
-    def __init__(self, config: abstract_model.ModelConfig) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         self.config = config
-        self._cache = NoCache()
+        self._cache = endpoint_model.NoCache()
         self._url = os.environ.get(URL, "")
         if not self._url:
             raise UserError(f"The environment variable {URL} is not set. Set it to the URL of an endpoint.")
-
-    @property
-    def tokenizer(self) -> None:
-        """None, because the endpoint tokenizes."""
-        return None
-
-    @property
-    def add_special_tokens(self) -> bool:
-        """False, because the endpoint's chat template adds them."""
-        return False
-
-    @property
-    def max_length(self) -> int:
-        """A large number, because the endpoint rejects texts that are too long."""
-        return 1 << 20
 
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return greedy answers, in the documents' order.
@@ -81,18 +65,3 @@ class OpenAIEndpoint(abstract_model.LightevalModel):
             UserError: always.
         """
         raise UserError("This model generates answers only. Use `pcult eval` for likelihoods.")
-
-    def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
-        """Reject perplexity tasks.
-
-        Raises:
-            UserError: always.
-        """
-        raise UserError("This model generates answers only. Remove that task.")
-
-
-def png(image: Image.Image) -> bytes:
-    """Return an image as a PNG file, which keeps its pixels."""
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()

@@ -35,7 +35,34 @@ class NoCache:
         """Do nothing; the pipeline calls this."""
 
 
-class EndpointModel(LightevalModel):
+class AskedModel(LightevalModel):
+    """A model of which lighteval knows only what its endpoint answers."""
+
+    @property
+    def tokenizer(self) -> None:
+        """None, because the endpoint tokenizes."""
+        return None
+
+    @property
+    def add_special_tokens(self) -> bool:
+        """False, because the endpoint's chat template adds them."""
+        return False
+
+    @property
+    def max_length(self) -> int:
+        """A large number, because the endpoint rejects texts that are too long."""
+        return 1 << 20
+
+    def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
+        """Reject perplexity tasks.
+
+        Raises:
+            UserError: always, because endpoints do not compute the perplexity of documents with images.
+        """
+        raise UserError("Endpoints do not compute the perplexity of documents with images. Remove that task.")
+
+
+class EndpointModel(AskedModel):
     """The model behind an endpoint. Every answer is appended to a file at once, from which a repeated run resumes.
 
     Args:
@@ -57,21 +84,6 @@ class EndpointModel(LightevalModel):
         self.missing: dict[str, str] = {}
         """Kind of failure of each item without an answer."""
 
-    @property
-    def tokenizer(self) -> None:
-        """None, because the endpoint tokenizes."""
-        return None
-
-    @property
-    def add_special_tokens(self) -> bool:
-        """False, because the endpoint's chat template adds them."""
-        return False
-
-    @property
-    def max_length(self) -> int:
-        """A large number, because the endpoint rejects texts that are too long."""
-        return 1 << 20
-
     def greedy_until(self, docs: list[Doc]) -> list[ModelResponse]:
         """Return greedy answers, in the documents' order."""
         # `text` must be a list: lighteval reads only the first letter of a string.
@@ -91,14 +103,6 @@ class EndpointModel(LightevalModel):
         return [
             ModelResponse(logprobs=nothing if answer is None else means(answer)) for answer in self._ask_all(docs, ask)
         ]
-
-    def loglikelihood_rolling(self, docs: list[Doc]) -> list[ModelResponse]:
-        """Reject perplexity tasks.
-
-        Raises:
-            UserError: always, because endpoints do not compute the perplexity of documents with images.
-        """
-        raise UserError("Endpoints do not compute the perplexity of documents with images. Remove that task.")
 
     async def _answer(self, endpoint: Target, doc: Doc) -> dict[str, Any]:
         """Return what is stored about the greedy answer to a document, with its `text`."""
