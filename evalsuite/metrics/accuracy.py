@@ -7,6 +7,7 @@ from evalsuite.statistics.clusters import united
 from evalsuite.statistics.difference import differences
 from evalsuite.statistics.figure import figure
 from evalsuite.statistics.gap import gap_interval
+from evalsuite.statistics.interval import ends
 from evalsuite.statistics.scores import Scores
 
 CHANCE = {"choice": 0.25, "open": 0.0}
@@ -95,9 +96,7 @@ def _strongest(answers: dict[str, list[dict[str, Any]]], scores: dict[str, dict[
     both = [a for a in answers["image"] if a["id"] in right]
     own, other = [float(a["correct"]) for a in both], [right[a["id"]] for a in both]
     _, _, gap = differences(own, other, [a["cluster"] for a in both])
-    interval = gap_interval(gap) if len(gap.values) else None
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    return {"control": control, "n": len(gap.values), "gain": gap.mean, "low": low, "high": high}
+    return {"control": control, "n": len(gap.values), "gain": gap.mean, **ends(gap_interval(gap))}
 
 
 def find(rows: list[dict[str, Any]], **keys: str) -> dict[str, Any] | None:

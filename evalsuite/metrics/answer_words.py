@@ -29,4 +29,8 @@ def fold(text: str) -> str:
 
 def fold_letters(text: str) -> str:
     """Return a text without differences of width and case, in which each character keeps its place ("ß" stays)."""
+    folded = fold(text)
+    # Case folding never shortens a text. Without a longer character, all have kept their places.
+    if len(folded) == len(text) and unicodedata.is_normalized("NFC", text):
+        return folded
     return "".join(one if len(one := fold(character)) == 1 else character for character in text)

@@ -1,5 +1,6 @@
 """The robust reading of the letter that an answer chooses, in 39 languages and without guessing."""
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -121,9 +122,14 @@ def _rules_out(text: str, place: int) -> bool:
         if ends_with_words(before, cue):
             before = before[: -len(cue)].rstrip()
             break
-    negations = {*words("not"), *words("no")} - {*words("yes")}
     parts = (before, _COPULA.sub("", before))
-    return any(ends_with_words(part, word) for part in parts for word in negations)
+    return any(ends_with_words(part, word) for part in parts for word in _negations())
+
+
+@functools.cache
+def _negations() -> frozenset[str]:
+    """Return the words for "not" and "no", without those that mean yes in another language."""
+    return frozenset((*words("not"), *words("no"))) - {*words("yes")}
 
 
 def _is_called_wrong(after: str) -> bool:

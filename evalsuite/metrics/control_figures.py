@@ -7,6 +7,7 @@ from evalsuite.metrics.language_figures import Answer, language_parts
 from evalsuite.statistics.difference import differences
 from evalsuite.statistics.figure import figure
 from evalsuite.statistics.gap import gap_interval
+from evalsuite.statistics.interval import ends
 from evalsuite.statistics.scores import Scores
 
 ALL = "*"
@@ -41,14 +42,7 @@ def _row(answers: list[Answer], own: Mapping[str, float | None]) -> dict[str, An
     clusters, languages = ([answer[key] for answer in answers] for key in ("cluster", "language"))
     scores = [answer["robust"] for answer in answers]
     first, _, gap = differences([own[answer["item"]] for answer in answers], scores, clusters, languages)
-    interval = gap_interval(gap) if len(gap.values) else None
-    gain = {
-        "n": len(gap.values),
-        "image": first.mean,
-        "gain": gap.mean,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
-    }
+    gain = {"n": len(gap.values), "image": first.mean, "gain": gap.mean, **ends(gap_interval(gap))}
     return {**figure(Scores.of(scores, clusters, languages)).as_row(), "gain": gain}
 
 

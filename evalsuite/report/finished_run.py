@@ -1,7 +1,7 @@
 """A finished run: its results, and its answers with what a report needs of each."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -122,21 +122,7 @@ def _export_rows(folder: Path, results: dict[str, Any]) -> Iterator[Row]:
 
 def _control_rows(folder: Path, name: str, control: str) -> Iterator[Row]:
     for answer in read_answers(folder / f"passes/control-{control}.parquet", CONTROL_COLUMNS):
-        yield Row(
-            benchmark=name,
-            item=answer["item"],
-            condition=control,
-            language=answer["language"],
-            cluster=answer["cluster"],
-            question=answer["prompt"],
-            prediction=answer["prediction"],
-            extracted=answer["extracted"],
-            score=answer["robust"],
-            reference=answer["reference"],
-            parsed=answer["parsed"],
-            ending=answer["ending"],
-            chance=answer["chance"],
-        )
+        yield _scored(answer, name, control)
 
 
 def _published_rows(folder: Path, name: str) -> Iterator[Row]:
@@ -144,22 +130,29 @@ def _published_rows(folder: Path, name: str) -> Iterator[Row]:
         if answer["error"]:
             continue
         more = {pair["name"]: pair["value"] for pair in answer["more"]}
-        yield Row(
-            benchmark=name,
-            item=answer["item"],
-            condition=IMAGE,
-            language=answer["language"],
-            cluster=answer["cluster"],
-            question=answer["prompt"],
-            prediction=answer["prediction"],
-            extracted=answer["extracted"],
-            score=answer["robust"],
-            reference=answer["reference"],
-            parsed=answer["parsed"],
-            ending=answer["ending"],
-            chance=answer["chance"],
+        yield replace(
+            _scored(answer, name, IMAGE),
             fidelity=more.get("language fidelity"),
             facets={pair["name"]: pair["value"] for pair in answer["facets"]},
             choices=tuple(answer["choices"]),
             answers=tuple(answer["right"]),
         )
+
+
+def _scored(answer: dict[str, Any], benchmark: str, condition: str) -> Row:
+    """Return the row of an answer to a published benchmark, with what all conditions have."""
+    return Row(
+        benchmark=benchmark,
+        item=answer["item"],
+        condition=condition,
+        language=answer["language"],
+        cluster=answer["cluster"],
+        question=answer["prompt"],
+        prediction=answer["prediction"],
+        extracted=answer["extracted"],
+        score=answer["robust"],
+        reference=answer["reference"],
+        parsed=answer["parsed"],
+        ending=answer["ending"],
+        chance=answer["chance"],
+    )

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from evalsuite.benchmarks.registry import GROUPS, PUBLISHED
 from evalsuite.metrics.control_figures import ALL
-from evalsuite.report.terminal import CONTROL_NAMES, percent
+from evalsuite.report.terminal import CONTROL_NAMES, gain_is_shown, percent
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
 
@@ -168,7 +168,7 @@ def under_controls(benchmark: dict[str, Any]) -> str:
         if row and row["n"]
     )
     name = CONTROL_NAMES[strongest["control"]]
-    if strongest["low"] is None or strongest["low"] <= 0:
+    if not gain_is_shown(strongest):
         return f"controls: {scores}; no gain by the image over the strongest one ({name}) is shown"
     points = f"{100 * strongest['gain']:+.1f} [{100 * strongest['low']:+.1f}, {100 * strongest['high']:+.1f}]"
     return f"controls: {scores}; {points} points with the image over the strongest one ({name})"

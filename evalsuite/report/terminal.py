@@ -93,8 +93,12 @@ def gain(figure: dict[str, Any]) -> tuple[str, str]:
 
 def is_shown(figure: dict[str, Any]) -> bool:
     """Return whether the image helps beyond the strongest control: the interval of the gain is above zero."""
-    strongest = figure["strongest"]
-    return strongest is not None and strongest["low"] is not None and strongest["low"] > 0
+    return figure["strongest"] is not None and gain_is_shown(figure["strongest"])
+
+
+def gain_is_shown(gain: dict[str, Any]) -> bool:
+    """Return whether the interval of a gain is above zero."""
+    return gain["low"] is not None and gain["low"] > 0
 
 
 def row_name(figure: dict[str, Any]) -> str:

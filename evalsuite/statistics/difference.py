@@ -8,7 +8,7 @@ import numpy as np
 
 from evalsuite.statistics.clusters import sums_by
 from evalsuite.statistics.gap import gap_interval
-from evalsuite.statistics.interval import Interval
+from evalsuite.statistics.interval import Interval, ends
 from evalsuite.statistics.mcnemar import McNemar, mcnemar
 from evalsuite.statistics.power import minimum_detectable_effect
 from evalsuite.statistics.scores import Scores
@@ -44,8 +44,7 @@ class Difference:
             "a": self.a,
             "b": self.b,
             "difference": self.difference,
-            "low": self.interval.low if self.interval else None,
-            "high": self.interval.high if self.interval else None,
+            **ends(self.interval),
             "interval": self.interval.method if self.interval else None,
             "p": self.p,
             "mcnemar_ignoring_clusters": None

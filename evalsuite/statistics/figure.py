@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from evalsuite.statistics.bootstrap import bootstrap_mean
-from evalsuite.statistics.interval import CONFIDENCE, Interval
+from evalsuite.statistics.interval import CONFIDENCE, Interval, ends
 from evalsuite.statistics.scores import Scores
 from evalsuite.statistics.wilson import effective_size, wilson, wilson_limits
 
@@ -29,8 +29,7 @@ class Figure:
             "missing": self.missing,
             "clusters": self.clusters,
             "mean": self.mean,
-            "low": self.interval.low if self.interval else None,
-            "high": self.interval.high if self.interval else None,
+            **ends(self.interval),
             "interval": self.interval.method if self.interval else None,
         }
 

@@ -29,6 +29,8 @@ def gap_interval(
     Returns:
         None for fewer than two clusters, or for equal differences outside of -1 to 1.
     """
+    if not len(gap.values):
+        return None
     if differs_rarely(gap):
         return paired_wilson(gap, confidence)
     found = bootstrap_mean(gap, seed=seed, resamples=resamples)

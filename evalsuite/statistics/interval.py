@@ -18,3 +18,8 @@ class Interval:
     def within(self, least: float, most: float) -> Self:
         """Return the part of the interval between two limits."""
         return replace(self, low=max(self.low, least), high=min(self.high, most))
+
+
+def ends(interval: Interval | None) -> dict[str, float | None]:
+    """Return the ends of an interval as `low` and `high`, as they are in results; None where there is no interval."""
+    return {"low": interval.low if interval else None, "high": interval.high if interval else None}

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from evalsuite.benchmarks import export
 from evalsuite.report.finished_run import FinishedRun
 
-EXPORT = "export"
 Row = dict[str, Any]
 
 
@@ -27,7 +27,7 @@ def rotations(run: FinishedRun) -> list[Row]:
 
 def _repeats(run: FinishedRun) -> Iterator[tuple[str, Row, bool]]:
     for name, part in run.results.get("repeats", {}).items():
-        yield f"{EXPORT}, {name}", part, part.get("choose_by") == "likelihood"
+        yield f"{export.NAME}, {name}", part, part.get("choose_by") == "likelihood"
     for part in run.published:
         if "repeats" in part:
             yield part["name"], part["repeats"], False
@@ -35,7 +35,7 @@ def _repeats(run: FinishedRun) -> Iterator[tuple[str, Row, bool]]:
 
 def _rotations(run: FinishedRun) -> Iterator[tuple[str, Row]]:
     if "rotations" in run.results:
-        yield EXPORT, run.results["rotations"]
+        yield export.NAME, run.results["rotations"]
     for part in run.published:
         if "rotations" in part:
             yield part["name"], part["rotations"]

@@ -9,6 +9,7 @@ from evalsuite.report.sections.heat_map import script
 from evalsuite.statistics.difference import differences as score_differences
 from evalsuite.statistics.figure import figure
 from evalsuite.statistics.gap import gap_interval
+from evalsuite.statistics.interval import ends
 from evalsuite.statistics.scores import Scores
 from pangea_cultural.errors import UserError
 from pangea_cultural.reference.languages import language
@@ -96,7 +97,6 @@ def _gaps(benchmark: str, answers: list[Row], others: Mapping[str, Row]) -> Iter
         for value, part in parts.items():
             a, b = ([row.score for row in rows] for rows in (part, [others[row.item] for row in part]))
             first, second, gap = score_differences(a, b, [row.cluster for row in part])
-            interval = gap_interval(gap, resamples=RESAMPLES) if len(gap.values) else None
             yield {
                 "benchmark": benchmark,
                 "facet": facet,
@@ -105,6 +105,5 @@ def _gaps(benchmark: str, answers: list[Row], others: Mapping[str, Row]) -> Iter
                 "a": first.mean,
                 "b": second.mean,
                 "difference": gap.mean,
-                "low": interval.low if interval else None,
-                "high": interval.high if interval else None,
+                **ends(gap_interval(gap, resamples=RESAMPLES)),
             }

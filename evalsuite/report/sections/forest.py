@@ -66,7 +66,7 @@ def _of_published(run: FinishedRun) -> Iterator[Row]:
 
 def _gain(run: FinishedRun, name: str, found: dict[str, Any], image: float | None, control: float | None) -> Row:
     title = terminal.CONTROL_NAMES[found["control"]]
-    shown = found["low"] is not None and found["low"] > 0
+    shown = terminal.gain_is_shown(found)
     return {
         "pair": f"{run.letter}, image - {title}",
         "family": CONTROLS,
