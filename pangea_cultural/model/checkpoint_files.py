@@ -7,12 +7,11 @@ from safetensors import SafetensorError, safe_open
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model.checkpoint import INDEX
+from pangea_cultural.utils import lfs
 from pangea_cultural.utils.files import read_json
 
 LOADED = (".safetensors", ".bin", ".json", ".jinja", ".txt", ".model")
 """Suffixes of the files of a checkpoint that are loaded."""
-POINTER = b"version https://git-lfs.github.com/spec/"
-"""Beginning of the small file that a clone without Git LFS has in place of a large one."""
 
 
 def require_whole(folder: Path) -> None:
@@ -30,9 +29,7 @@ def require_whole(folder: Path) -> None:
 
 
 def _require_content(path: Path) -> None:
-    with path.open("rb") as stream:
-        if stream.read(len(POINTER)) == POINTER:
-            raise UserError(f"{path} is a Git LFS pointer, not the file. Run `git lfs pull` in {path.parent}.")
+    lfs.require_content(path)
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, framework="numpy"):

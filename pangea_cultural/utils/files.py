@@ -49,6 +49,11 @@ def apply_umask(path: Path) -> None:
     path.chmod(0o666 & ~_UMASK)
 
 
+def free_bytes(path: Path) -> int:
+    """Return the free bytes of the disk of a path, which may not exist yet."""
+    return shutil.disk_usage(next(place for place in (path, *path.parents) if place.exists())).free
+
+
 def leftover_temporaries(path: Path) -> list[Path]:
     """Return the temporary files that an interrupted write of `path` left behind."""
     temporary = re.compile(re.escape(f".{path.name}.") + RANDOM_SUFFIX)

@@ -1,7 +1,6 @@
 """Names, sizes and hashes of the files of a commit on the hub, compared with a local folder."""
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ from huggingface_hub.utils._paths import filter_repo_objects
 from pangea_cultural.dataset.sources.fields import RowError, image
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.archives import LIMITS, MAX_NAME_BYTES, MAX_PART_BYTES
-from pangea_cultural.utils.files import sha256_file
+from pangea_cultural.utils.files import free_bytes, sha256_file
 
 RESERVED = (".cache", ".git")
 """Folders that no data set has: the notes of the download, and settings that git would obey."""
@@ -57,7 +56,7 @@ def require_safe(remote: dict[str, RepoFile], folder: Path) -> None:
             raise UserError(f"{path[:200]!r} has {entry.size:,} bytes. Do not use this data set.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     present = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    size, free = sum(entry.size for entry in remote.values()), shutil.disk_usage(folder.parent).free
+    size, free = sum(entry.size for entry in remote.values()), free_bytes(folder.parent)
     if size > free + present:
         needed = f"The files have {size / 1e9:,.1f} GB, and {folder.parent} has {free / 1e9:,.1f} GB"
         raise UserError(f"{needed}. Name a part of them with --include.")

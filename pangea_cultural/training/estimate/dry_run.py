@@ -1,6 +1,5 @@
 """The dry run of a recipe: its data, parameters, steps, memory and time. Nothing is trained or written."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.base_model import require_fit
 from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.utils.console import Reporter
+from pangea_cultural.utils.files import free_bytes
 from pangea_cultural.workspace import Workspace
 
 NOTED_WAITING = 0.05
@@ -169,8 +169,7 @@ def _waiting_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Device
 
 def _disk_notes(stages: list[dict[str, Any]], workspace: Workspace) -> Iterator[str]:
     needed = max(stage["disk_bytes"] for stage in stages)
-    folder = next(path for path in (workspace.checkpoints, *workspace.checkpoints.parents) if path.is_dir())
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(workspace.checkpoints)
     if free < needed:
         yield (
             f"Training would stop: it needs {needed / 1e9:.0f} GB for checkpoints and the result, but the disk of "

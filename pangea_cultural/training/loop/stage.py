@@ -31,7 +31,15 @@ from pangea_cultural.training.setup import objectives
 from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.training.setup.objectives import StageSetup
 from pangea_cultural.utils.console import Reporter
-from pangea_cultural.utils.files import atomic_path, leftover_temporaries, read_json, sha256_file, sync, write_json
+from pangea_cultural.utils.files import (
+    atomic_path,
+    free_bytes,
+    leftover_temporaries,
+    read_json,
+    sha256_file,
+    sync,
+    write_json,
+)
 from pangea_cultural.utils.sampling import evenly_spaced
 
 NO_SPACE = os.strerror(errno.ENOSPC)
@@ -209,7 +217,7 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
     """
     new = max(0, checkpoints_kept(context.stage, steps) - len(checkpoints.complete_checkpoints(context.folder)))
     needed = needed_bytes(_num_trainable(setup), sum(p.numel() for p in setup.model.parameters()), new)
-    free = shutil.disk_usage(context.work).free
+    free = free_bytes(context.work)
     if free < needed:
         raise UserError(
             f"Stage {context.stage.name} needs {needed / 1e9:.2f} GB for {new} checkpoints and the result, but the "
@@ -237,7 +245,7 @@ def _explained(error: Exception, context: StageContext, one_checkpoint: int) -> 
             f"{context.recipe.num_workers}) and rerun to resume."
         )
     if NO_SPACE in text or "PytorchStreamWriter failed writing" in text:
-        free = shutil.disk_usage(context.work).free
+        free = free_bytes(context.work)
         return UserError(
             f"The disk of {context.work.parent} is full: {free / 1e9:.2f} GB are free, and a checkpoint needs "
             f"{one_checkpoint / 1e9:.2f} GB. Free some space, or lower save_total_limit (now "

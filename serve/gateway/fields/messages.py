@@ -15,6 +15,7 @@ BASE64 = ";base64,"
 HEAD = 60
 """Characters in which the head of a data URL ends."""
 ECHOED = ("refusal", "audio", "annotations", "reasoning", "function_call", "tool_calls")
+"""Fields of answers, which clients send back as they came. They have nothing here."""
 
 
 class Messages:
@@ -31,10 +32,7 @@ class Messages:
             "role": one_of(ROLES),
             "content": self._content,
             "name": text(64),
-            # Clients send answers back as they came, with all fields. They are null here, hence removed.
-            **dict.fromkeys(
-                ("refusal", "audio", "annotations", "reasoning", "function_call", "tool_calls"), _only_null
-            ),
+            **dict.fromkeys(ECHOED, _only_null),
         }
         self._parts: dict[str, dict[str, Check]] = {
             "text": {"type": boolean, "text": self.text},

@@ -16,7 +16,6 @@ from pangea_cultural.training.batching.dataset import counts
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.estimate import dry_run as dry_runs
 from pangea_cultural.training.estimate.dry_run import dry_run
 from pangea_cultural.training.estimate.hours import Devices
 from pangea_cultural.training.recipe import RECIPES, Recipe
@@ -226,7 +225,7 @@ def test_disk_is_that_of_checkpoints_and_result(seven_billion):
 
 def test_waiting_devices_and_a_small_disk_are_noted(workspace, monkeypatch):
     usage = shutil.disk_usage(workspace)
-    monkeypatch.setattr(dry_runs.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000))
     recipe = recipe_of(SAMPLE, steps=4, batch={"global_batch_size": 8, "max_length": 512})
     result = dry_run(recipe, workspace, Devices(16, bandwidth=50), QUIET)
     waiting = next(note for note in result["notes"] if "devices wait" in note)

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -301,8 +302,8 @@ def test_stage_without_anything_to_learn_is_rejected(workspace, base):
 
 
 def test_disk_without_space_for_checkpoints_is_named(workspace, base, monkeypatch):
-    usage = stages.shutil.disk_usage(workspace.root)
-    monkeypatch.setattr(stages.shutil, "disk_usage", lambda _: usage._replace(free=1_000))
+    usage = shutil.disk_usage(workspace.root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000))
     message = r"needs 0\.0\d GB for 1 checkpoints and the result, but the disk of \S+checkpoints has 0\.00 GB"
     with pytest.raises(UserError, match=message):
         train(workspace, base)
