@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from demos.records import Row, records
 from pangea_cultural.dataset.export import Export, questions_name
 from pangea_cultural.dataset.sql import images, parquet, quoted, readable
 
@@ -16,7 +17,6 @@ NUMBER = 18
 """Images of a page."""
 NUM_QUESTIONS = 6
 FILTERS = ("export", "region", "entity_type", "language")
-Row = dict[str, Any]
 SHOWN = """
 CREATE TABLE shown AS SELECT *, row_number() OVER (PARTITION BY export, entity ORDER BY md5(image)) AS turn
 FROM (SELECT export, image, any_value(entity) AS entity, any_value(region) AS region,
@@ -158,9 +158,7 @@ class Gallery:
     def _rows(self, query: str, values: dict[str, Any] | None = None) -> list[Row]:
         with self._lock:
             cursor = self._connection.cursor()
-        result = cursor.execute(query, values or {})
-        columns = [column[0] for column in result.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+        return records(cursor.execute(query, values or {}))
 
 
 _THIS = "export = $export AND image = $image"

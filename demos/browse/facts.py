@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-Row = dict[str, Any]
+from demos.records import Row, records
+
 MISSING = "The export is in no workspace, so that its facts are unknown."
 IN_USE = "A build is running. Facts are shown when it has ended."
 FACTS = """
@@ -54,9 +54,9 @@ def read(store: Path | None, entity: str, language: str) -> Facts:
         with duckdb.connect(str(store), read_only=True) as connection:
             values = {"entity": entity, "language": language}
             return Facts(
-                _records(connection, NAMES, values),
-                _records(connection, FACTS, values),
-                _records(connection, REJECTIONS, {"entity": entity}),
+                records(connection.execute(NAMES, values)),
+                records(connection.execute(FACTS, values)),
+                records(connection.execute(REJECTIONS, {"entity": entity})),
             )
     except duckdb.IOException:
         return Facts([], [], [], IN_USE)
@@ -71,9 +71,3 @@ def labels(store: Path | None, entities: list[str], language: str) -> dict[str, 
             return dict(connection.execute(LABELS, {"language": language, "entities": entities}).fetchall())
     except duckdb.IOException:
         return {}
-
-
-def _records(connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, str]) -> list[Row]:
-    cursor = connection.execute(query, values)
-    columns = [column[0] for column in cursor.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]

@@ -10,7 +10,8 @@ import gradio as gr
 from demos import serving
 from demos.browse import card, facts
 from demos.browse.reviews import COMMENT, Reviews
-from demos.browse.rows import FILTERS, Row, Rows
+from demos.browse.rows import FILTERS, Rows
+from demos.records import Row
 from pangea_cultural.reference.languages import languages
 
 NUMBER = 24

@@ -5,13 +5,13 @@ from typing import Any
 
 import duckdb
 
+from demos.records import Row, records
 from pangea_cultural.dataset.export import SPLITS, Export
 from pangea_cultural.dataset.sql import parquet
 from pangea_cultural.dataset.tables import IMAGES
 
 FILTERS = ("split", "language", "region", "property", "entity_type", "question_type", "license")
 """Columns that a reader can choose a value of."""
-Row = dict[str, Any]
 Chosen = Mapping[str, str]
 """Chosen values by column, and under `text` a text of question, answer or entity. Empty ones limit nothing."""
 
@@ -60,9 +60,7 @@ class Rows:
         return found[0] if found else {}
 
     def _records(self, query: str, values: Mapping[str, Any]) -> list[Row]:
-        cursor = self._connection.cursor().execute(query, dict(values))
-        columns = [column[0] for column in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return records(self._connection.cursor().execute(query, dict(values)))
 
 
 def _where(chosen: Chosen) -> tuple[str, dict[str, Any]]:
