@@ -27,7 +27,7 @@ def parse(words):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_command_of_a_container_has_options_that_exist(name, monkeypatch, tmp_path):
+def test_command_of_a_container_has_options_that_exist(name, tmp_path):
     key = tmp_path / "demo-key"
     key.write_text("secret")
     parse([word.replace("/run/secrets/demo-key", str(key)) for word in SERVICES[name]["command"]])

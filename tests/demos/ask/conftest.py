@@ -1,6 +1,5 @@
 """The page in Chromium: one browser, one page and one scripted endpoint for all tests of a file."""
 
-import shutil
 import socket
 import threading
 
@@ -13,11 +12,9 @@ from demos.ask.answers import Target
 from demos.ask.gallery import Gallery
 from pangea_cultural.dataset.export import Export
 from tests.helpers import tiny
+from tests.helpers.runs.chromium import chromium
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
 TIMEOUT_MS = 10_000
 HOSTILE = "<script>document.title='hacked'</script><b>x</b> ![](http://127.0.0.1:9/evil.png)"
 
@@ -82,21 +79,14 @@ def address(endpoint, gallery_export):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    """A browser. Its event loop runs in this thread, so that it ends before other tests run theirs."""
-    from playwright.sync_api import sync_playwright
-
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: install the package chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+def browser():
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
-def shared_tab(chromium, address):
-    tab = chromium.new_page(viewport={"width": 1440, "height": 900}, locale="en-US")
+def shared_tab(browser, address):
+    tab = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-US")
     tab.set_default_timeout(TIMEOUT_MS)
     tab.requested, tab.failed = [], []
     tab.on("request", lambda request: tab.requested.append(request.url))

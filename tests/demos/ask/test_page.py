@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from demos.ask import texts
-from tests.demos.ask.conftest import CHROMIUM, HOSTILE, ask, asked, example, language, pick
+from tests.demos.ask.conftest import HOSTILE, ask, asked, example, language, pick
+from tests.helpers.runs.chromium import needs_chromium
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+pytestmark = needs_chromium
 
 
 def messages(tab, chat=0):

@@ -1,6 +1,5 @@
 """The data set browser: rows by filter, facts, marks, hostile texts, and the page in Chromium."""
 
-import shutil
 import socket
 
 import lxml.html
@@ -15,9 +14,8 @@ from demos.browse.rows import FILTERS, Rows
 from factory.store.store import Store
 from pangea_cultural.dataset.export import SPLITS, Export
 from tests.helpers import world
+from tests.helpers.runs.chromium import chromium, needs_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -132,25 +130,21 @@ def test_mark_after_a_line_that_was_cut_off_is_kept(rows, reviews):
 
 @pytest.fixture
 def tab(rows, workspace, export, reviews):
-    from playwright.sync_api import sync_playwright
-
     blocks = page(Browser(rows, store=workspace / "store.duckdb", reviews=reviews))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     address = launch(blocks, host="127.0.0.1", port=port, allowed=[export.path / "images", reviews.listed])
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as opened:
         tab = opened.new_page(viewport={"width": 390, "height": 900})
         tab.requested = []
         tab.on("request", lambda request: tab.requested.append(request.url))
         tab.goto(address)
         tab.wait_for_selector("#detail .question", timeout=60_000)
         yield tab
-        opened.close()
     blocks.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+@needs_chromium
 def test_reader_filters_marks_a_row_and_downloads_the_list(tab, rows):
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     tab.locator("#by-language input").click()

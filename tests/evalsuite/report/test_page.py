@@ -1,7 +1,6 @@
 """The page of a report: its structure, its policy, and hostile texts in it."""
 
 import re
-import shutil
 from html.parser import HTMLParser
 
 import orjson
@@ -14,6 +13,7 @@ from evalsuite.report.charts import vega
 from pangea_cultural.utils import pages
 from tests.evalsuite.report import made_runs
 from tests.evalsuite.report.conftest import HOSTILE
+from tests.helpers.runs.chromium import chromium, needs_chromium
 
 SECTIONS = ["verdicts", "languages", "benchmarks", "held-out", "cuts", "again", "examples", "cost", "repeat"]
 LOADED = {"src", "srcset", "href", "xlink:href", "action", "data", "poster", "style", "background"}
@@ -37,7 +37,6 @@ class Elements(HTMLParser):
 
 
 BUNDLE = vl_convert.javascript_bundle
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -174,15 +173,12 @@ def test_svg_of_a_chart_has_no_ids_of_another_one():
     assert not ids[0] & ids[1] and re.search(r"url\(#\w{8}-g\)", first) and "id=&quot;g&quot;" in first
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install the package chromium")
+@needs_chromium
 def test_charts_of_the_script_are_drawn_under_the_policy(tmp_path, monkeypatch):
-    from playwright.sync_api import sync_playwright
-
     monkeypatch.setattr(vl_convert, "javascript_bundle", BUNDLE)
     run = made_runs.write(tmp_path / "run", {"maxm": made_runs.published_answers("maxm", 1, number=5)})
     html.write([run], tmp_path / "page.html")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         tab = browser.new_page(viewport={"width": 390, "height": 2000})
         messages, requests = [], []
         tab.on("console", lambda message: messages.append(message.text))
@@ -199,4 +195,3 @@ def test_charts_of_the_script_are_drawn_under_the_policy(tmp_path, monkeypatch):
         still.goto((tmp_path / "page.html").as_uri())
         still.locator("svg a[href='#maxm-ar']").first.click(force=True)
         assert still.url.endswith("#maxm-ar") and still.locator("#maxm-ar").is_visible(), "the table unfolds"
-        browser.close()

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import shutil
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +15,9 @@ from factory.images import normalized as module
 from factory.images.normalized import normalized
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.images import read_rgb, read_size
+from tests.helpers.runs.chromium import chromium
 from tests.helpers.servers.http_faults import png_bomb
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTH, HEIGHT = 64, 48
 
 
@@ -225,21 +224,15 @@ DRAW = """async (url) => {
 @pytest.fixture(scope="module")
 def shown():
     """Return a function that returns the pixels of an image in Chromium, on a white page."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: install the package chromium")
-    from playwright.sync_api import sync_playwright
 
     def draw(content):
         width, height, pixels = page.evaluate(DRAW, f"data:image/png;base64,{base64.b64encode(content).decode()}")
         return np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(height, width, 4)[..., :3]
 
     # Another place or profile of the machine's screen must not change the colors.
-    flags = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with chromium("--force-color-profile=srgb") as browser:
         page = browser.new_page()
         yield draw
-        browser.close()
 
 
 @pytest.mark.parametrize("name", ALL)

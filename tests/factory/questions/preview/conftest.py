@@ -5,10 +5,8 @@ import shutil
 import pytest
 
 from factory.questions import templates
+from tests.helpers.runs.chromium import chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
 HOSTILE = """
 # unsure: </p><script>window.stolen = 1</script>
 reviewed = "<i>A. Reader</i>, 2027-01-31"
@@ -37,15 +35,7 @@ def hostile(tmp_path, monkeypatch):
     templates.load.cache_clear()
 
 
-# Not for the session: while Playwright runs, no other test of the process can start an event loop.
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium; the test is skipped if there is none."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: install the package chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as opened:
         yield opened
-        opened.close()
