@@ -1,6 +1,7 @@
 """The question files of an export: a Parquet file per split, written range by range in constant memory."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def write_parquet(tables: Iterator[pa.Table], path: Path) -> int:
         path: the file.
     """
     writer, num_rows = None, 0
-    with ExitStack() as stack:
-        for table in ahead(tables):
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        for table in ahead(tables, pool):
             writer = writer or stack.enter_context(_writer(path, table.schema))
             writer.write_table(table, ROW_GROUP_ROWS)
             num_rows += table.num_rows

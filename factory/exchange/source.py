@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,15 @@ class Source:
         self._connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(temporary)})
         self._connection.execute(f"SET streaming_buffer_size = '{BUFFER}'")
         self._tables = _tables(export)
+        self._pool = ThreadPoolExecutor(1)
 
     def __enter__(self) -> "Source":
         return self
 
     def __exit__(self, *exception: object) -> None:
+        # After an error a thread can still read ahead, and DuckDB refuses to close a connection that is in use.
+        self._connection.interrupt()
+        self._pool.shutdown(cancel_futures=True)
         self._connection.close()
 
     @property
@@ -99,7 +104,7 @@ class Source:
         with readable(self.export.path):
             result = self._connection.sql(f"SELECT {columns} FROM {self.file(split)} {rest}")
             try:
-                for batch in ahead(iter(result.to_arrow_reader(rows))):
+                for batch in ahead(iter(result.to_arrow_reader(rows)), self._pool):
                     yield batch
                     self._bar.advance(batch.num_rows)
             except (OSError, duckdb.Error) as error:

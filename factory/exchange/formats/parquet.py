@@ -5,6 +5,7 @@ once in each row group, whatever the number of its questions.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,9 @@ def _feature(type: pa.DataType) -> dict[str, Any]:
 
 def _write(source: Source, target: Target, options: base.Options) -> None:
     for split in source.splits:
-        with Shards(target, f"data/{split}-{{:05}}.parquet".format, _begin, SHARD_BYTES) as shards:
-            for table in ahead(_tables(source, split)):
+        file_name = f"data/{split}-{{:05}}.parquet".format
+        with Shards(target, file_name, _begin, SHARD_BYTES) as shards, ThreadPoolExecutor(1) as pool:
+            for table in ahead(_tables(source, split), pool):
                 shards.writer().write_table(table, row_group_size=len(table))
         for number, name in enumerate(shards.names):
             target.rename(name, f"data/{split}-{number:05}-of-{len(shards.names):05}.parquet")
