@@ -137,7 +137,26 @@ class Memory(config.Config):
     per_device_batch_size: int = Field(default=1, ge=1)
     """Rows per forward pass on a device. Lower it, or `max_length`, to save memory."""
     gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass to save memory."""
+    """Recompute activations in the backward pass to save memory. It takes another forward pass."""
+    gradient_checkpointing_layers: int | None = Field(default=None, ge=0)
+    """Number of layers that do so, from the first on: of the language model; in a stage with the objective
+    `contrastive`, of the vision tower. All by default. Beside the language model a trained vision tower recomputes all
+    of its layers. `--dry-run --device-memory` chooses a number."""
+
+    @model_validator(mode="after")
+    def _layers_are_used(self) -> "Memory":
+        if self.gradient_checkpointing_layers is not None and not self.gradient_checkpointing:
+            raise ValueError(
+                "gradient_checkpointing_layers needs gradient_checkpointing = true. Set it, or remove the number."
+            )
+        return self
+
+    def recomputed_layers(self, layers: int) -> int:
+        """Return how many of a number of layers recompute their activations."""
+        if not self.gradient_checkpointing:
+            return 0
+        chosen = self.gradient_checkpointing_layers
+        return layers if chosen is None else min(chosen, layers)
 
 
 class Checkpoint(config.Config):

@@ -46,7 +46,7 @@ class ForwardPass:
         config: the configuration of the model.
         dtype: dtype of the part's weights, and so of its residual stream.
         trainable: whether the part's weights are trainable. Gradients pass through the language model in either case.
-        checkpointing: whether a layer saves its input only, and recomputes the rest in the backward pass.
+        recomputed: layers, from the first on, that save their input only and recompute the rest in the backward pass.
         lora: adapters of the language model.
         attn_implementation: attention of the language model.
     """
@@ -54,7 +54,7 @@ class ForwardPass:
     config: LlavaNextConfig
     dtype: torch.dtype
     trainable: bool
-    checkpointing: bool = False
+    recomputed: int = 0
     lora: Lora | None = None
     attn_implementation: str = FLEX_SHAPES
 
@@ -104,9 +104,14 @@ class ForwardPass:
         )
 
     def _all_layers(self, module: str, inputs: Inputs, layers: int, layer_input: int) -> int:
-        """Return the bytes of a row or tile in all layers. With checkpointing, one layer is at work."""
+        """Return the bytes of a row or tile in all layers.
+
+        The layers that keep their activations have freed them when another one recomputes its own. So at least one
+        layer is at work.
+        """
         first, both = (self._measure(module, inputs, layers=number) for number in (1, 2))
-        return first + (layers * layer_input if self.checkpointing else (layers - 1) * (both - first))
+        kept = max(1, layers - self.recomputed)
+        return first + (kept - 1) * (both - first) + self.recomputed * layer_input
 
     def _measure(self, module: str, inputs: Inputs, *, layers: int) -> int:
         """Return the bytes that a second row or tile adds. Casts of weights, which autograd saves once, cancel out."""

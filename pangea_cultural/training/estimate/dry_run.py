@@ -198,7 +198,8 @@ def _data_notes(
     if recipe.validation and not (workspace / recipe.validation.path).exists():
         yield f"Training would stop: the validation data {recipe.validation.path} is missing."
     checks = [data.check_broken_images]
-    checks += [partial(require_fit, stage, model.model.config.text_config) for stage in recipe.stages]
+    text, vision = model.model.config.text_config, model.model.config.vision_config
+    checks += [partial(require_fit, stage, text, vision) for stage in recipe.stages]
     for check in checks:
         try:
             check()

@@ -19,21 +19,21 @@ def flops(model: StageModel, workload: Workload) -> float:
     return float(total)
 
 
-def _per_weight(*, trainable: bool, passes_gradients: bool, recomputed: bool) -> int:
-    """Return the operations per weight and token."""
-    return 2 + 2 * trainable + 2 * passes_gradients + 2 * (recomputed and (trainable or passes_gradients))
+def _per_weight(*, trainable: bool, passes_gradients: bool, recomputed: float = 0.0) -> float:
+    """Return the operations per weight and token; `recomputed` is the share of the layers that are recomputed."""
+    return 2 + 2 * trainable + 2 * passes_gradients + 2 * recomputed * (trainable or passes_gradients)
 
 
 def _language_model(model: StageModel, workload: Workload) -> float:
-    text, recomputed = model.model.config.text_config, model.stage.memory.gradient_checkpointing
-    trainable = model.trains("language_model")
+    text, trainable = model.model.config.text_config, model.trains("language_model")
+    recomputed = model.stage.memory.recomputed_layers(text.num_hidden_layers) / text.num_hidden_layers
     decoder = _per_weight(trainable=trainable, passes_gradients=True, recomputed=recomputed)
     # Adapters, and attention's two products of activations, have a gradient for either factor.
     both = _per_weight(trainable=True, passes_gradients=True, recomputed=recomputed)
     per_token = model.num_decoder_parameters * decoder
     if model.stage.lora:
         per_token += model.parameters["adapters"].trainable * both
-    head = _per_weight(trainable=trainable, passes_gradients=True, recomputed=False)
+    head = _per_weight(trainable=trainable, passes_gradients=True)
     per_target = model.model.lm_head.weight.numel() * head
     heads = text.num_attention_heads
     head_dim = getattr(text, "head_dim", None) or text.hidden_size // heads
@@ -46,7 +46,6 @@ def _projector(model: StageModel, tiles: int) -> float:
     rate = _per_weight(
         trainable="projector" in model.stage.trainable,
         passes_gradients="vision_tower" in model.stage.trainable,
-        recomputed=False,
     )
     return tiles * (vision.image_size // vision.patch_size) ** 2 * sum(model.parameters["projector"]) * rate
 
@@ -56,8 +55,8 @@ def _vision_tower(model: StageModel, tiles: int) -> float:
     vision = config.vision_config
     patches = (vision.image_size // vision.patch_size) ** 2 + 1
     weights = sum(model.parameters["vision_tower"]) + 2 * vision.hidden_size * vision.num_hidden_layers * patches
-    recomputed = model.stage.memory.gradient_checkpointing
-    backward = _per_weight(trainable=trainable, passes_gradients=trainable, recomputed=recomputed) - 2
     # All layers are computed, but layers that the projector does not use get no gradient.
-    used = num_vision_layers_used(config) / vision.num_hidden_layers
-    return tiles * patches * weights * (2 + used * backward)
+    used = num_vision_layers_used(config)
+    recomputed = min(used, model.recomputed_vision_layers) / used
+    backward = _per_weight(trainable=trainable, passes_gradients=trainable, recomputed=recomputed) - 2
+    return tiles * patches * weights * (2 + used / vision.num_hidden_layers * backward)

@@ -58,11 +58,10 @@ def _autocast_bytes(model: StageModel) -> int:
     stage, cast = model.stage, model.total.trainable
     if model.parameters["language_model"].trainable >= model.num_embeddings:
         cast -= model.num_embeddings  # looked up, not multiplied
-    passes_gradients = (
-        stage.objective == "sft" and not model.trains("language_model") and not stage.memory.gradient_checkpointing
-    )
-    if passes_gradients and model.recipe.model.dtype == "float32":
-        cast += model.num_decoder_parameters
+    if stage.objective == "sft" and not model.trains("language_model") and model.recipe.model.dtype == "float32":
+        layers = model.model.config.text_config.num_hidden_layers
+        kept = layers - stage.memory.recomputed_layers(layers)
+        cast += model.num_decoder_parameters * kept // layers
     return 2 * cast
 
 
@@ -81,13 +80,18 @@ def _micro_batch_bytes(model: StageModel, batch: MicroBatchShape, sharded: bool)
 
 def _forward_pass(model: StageModel, part: str, sharded: bool) -> ForwardPass:
     trainable, attention = model.trains(part), model.recipe.model.attn_implementation
+    layers = model.model.config.text_config.num_hidden_layers
+    recomputed = {
+        "vision_tower": model.recomputed_vision_layers,
+        "language_model": model.stage.memory.recomputed_layers(layers),
+    }
     # FSDP computes with weights in bfloat16.
     narrow = sharded or (not trainable and model.recipe.model.dtype == "bfloat16")
     return ForwardPass(
         model.model.config,
         torch.bfloat16 if narrow else torch.float32,
         trainable,
-        checkpointing=model.stage.memory.gradient_checkpointing,
+        recomputed=recomputed.get(part, 0),
         lora=model.stage.lora,
         attn_implementation=FLEX_SHAPES if attention in ("auto", "flex_attention") else attention,
     )

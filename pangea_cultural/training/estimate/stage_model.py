@@ -66,6 +66,14 @@ class StageModel:
         """Return whether parameters of `part` are trainable, not counting its adapters."""
         return bool(self.parameters[part].trainable)
 
+    @property
+    def recomputed_vision_layers(self) -> int:
+        """Layers of the vision tower that recompute their activations, if it is trained."""
+        memory, layers = self.stage.memory, self.model.config.vision_config.num_hidden_layers
+        if self.stage.objective == "contrastive":
+            return memory.recomputed_layers(layers)
+        return layers if memory.gradient_checkpointing else 0
+
     @cached_property
     def num_decoder_parameters(self) -> int:
         """Parameters of the language model without its embeddings: each token passes through them."""

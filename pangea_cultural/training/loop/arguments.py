@@ -50,8 +50,7 @@ def training_arguments(
         adam_beta2=optimizer.adam_beta2,
         bf16=on_gpu or recipe.model.dtype == "bfloat16",
         use_cpu=not on_gpu,
-        gradient_checkpointing=stage.memory.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
+        gradient_checkpointing=False,  # setup/recomputation.py sets it for each layer
         save_steps=stage.checkpoint.save_steps,
         save_total_limit=None,  # checkpoints.mark_complete removes old ones
         logging_steps=stage.checkpoint.logging_steps,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, LlavaNextProcessor, PreTrainedTokenizerBase, Qwen2Config
+from transformers import AutoTokenizer, CLIPVisionConfig, LlavaNextProcessor, PreTrainedTokenizerBase, Qwen2Config
 
 from pangea_cultural.dataset.export import SPLITS
 from pangea_cultural.errors import UserError
@@ -48,14 +48,15 @@ class BaseModel:
             )
         size = load_size(self.size) if model.size else None
         if model.checkpoint:
-            text = configs[model.checkpoint].text_config
+            text, vision = configs[model.checkpoint].text_config, configs[model.checkpoint].vision_config
         elif model.language_model:
-            text = configs[model.language_model]
+            text, vision = configs[model.language_model], configs[model.vision_tower]
+            vision = getattr(vision, "vision_config", vision)  # of a whole CLIP, or of its tower alone
         else:
             assert size is not None, "a model has a checkpoint, a language model or a size"
-            text = Qwen2Config(**size.text)
+            text, vision = Qwen2Config(**size.text), CLIPVisionConfig(**size.vision)
         for stage in self._recipe.stages:
-            require_fit(stage, text)
+            require_fit(stage, text, vision)
 
     def require_outside(self, folder: Path) -> None:
         """Check that no base checkpoint is in a folder, which the run replaces by its result.
@@ -149,8 +150,13 @@ class BaseModel:
                             yield from (row.question, row.answer)
 
 
-def require_fit(stage: Stage, text: Any) -> None:
-    """Check that a language model has the positions and the modules that a stage needs.
+def require_fit(stage: Stage, text: Any, vision: Any) -> None:
+    """Check that a model has the positions, the layers and the modules that a stage needs.
+
+    Args:
+        stage: the stage.
+        text: configuration of the language model.
+        vision: configuration of the vision tower.
 
     Raises:
         UserError: it lacks them.
@@ -160,6 +166,13 @@ def require_fit(stage: Stage, text: Any) -> None:
         raise UserError(
             f"Stage {stage.name} has max_length {stage.batch.max_length}, but the model has {positions} positions. "
             "Lower max_length."
+        )
+    part, config = ("vision tower", vision) if stage.objective == "contrastive" else ("language model", text)
+    number, layers = stage.memory.gradient_checkpointing_layers, config.num_hidden_layers
+    if number is not None and number > layers:
+        raise UserError(
+            f"Stage {stage.name} has gradient_checkpointing_layers {number}, but the {part} has {layers} layers. Lower "
+            "it, or remove it to recompute all."
         )
     if stage.lora:
         lora.require_modules(stage.lora, text)

@@ -9,8 +9,6 @@ There are two differences, for a tiny model:
 The linear head between the two is discarded after the stage.
 """
 
-from typing import Any
-
 import torch
 from transformers import LlavaNextForConditionalGeneration, PreTrainedTokenizerBase
 
@@ -42,10 +40,6 @@ class Contrastive(torch.nn.Module):
         self.register_buffer("tokens", torch.tensor([token for part in ids for token in part]), persistent=False)
         starts = torch.tensor([0, *map(len, ids)]).cumsum(0)[:-1]
         self.register_buffer("starts", starts, persistent=False)
-
-    def gradient_checkpointing_enable(self, **settings: Any) -> None:
-        """Recompute the vision tower's activations in the backward pass. `Trainer` calls this."""
-        self.vision_tower.gradient_checkpointing_enable(**settings)
 
     def forward(
         self, pixel_values: torch.Tensor, labels: torch.Tensor, normalizer: torch.Tensor | float | None = None

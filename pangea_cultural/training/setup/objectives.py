@@ -17,6 +17,7 @@ from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.contrastive import Contrastive
+from pangea_cultural.training.setup.recomputation import recompute_activations
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def set_up(
     setup = set_up_objective(stage, seed, data, model, processor, augmentation)
     cast_trainable_to_float32(setup.module)
     _unify_vision_dtype(model)
+    recompute_activations(model, stage)
     return setup
 
 

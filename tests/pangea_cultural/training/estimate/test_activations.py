@@ -52,12 +52,14 @@ def saved_bytes(model, precision, forward):
     return total
 
 
-def measured(precision, *, layers=2, length=LENGTH, attention="sdpa", checkpointing=False, trainable=True):
+def measured(precision, *, layers=2, length=LENGTH, attention="sdpa", recomputed=0, trainable=True):
     """Return the bytes that a real language model saves of one row with a dense mask."""
     model = Qwen2Model(text_config(layers)).train().requires_grad_(trainable).to(precision[0])
     model.set_attn_implementation(attention)
-    if checkpointing:
+    if recomputed:
         model.gradient_checkpointing_enable({"use_reentrant": False})
+        for index, layer in enumerate(model.layers):
+            layer.gradient_checkpointing = index < recomputed
     inputs = torch.randn(1, length, 512, dtype=model.dtype, requires_grad=True)
     mask = torch.zeros(1, 1, length, length, dtype=model.dtype)
     positions = torch.arange(length)[None]
@@ -65,12 +67,10 @@ def measured(precision, *, layers=2, length=LENGTH, attention="sdpa", checkpoint
     return saved_bytes(model, precision, lambda: model(inputs_embeds=inputs, **options))
 
 
-def estimated(precision, *, layers=2, length=LENGTH, attention="sdpa", checkpointing=False, trainable=True):
+def estimated(precision, *, layers=2, length=LENGTH, attention="sdpa", recomputed=0, trainable=True):
     """Return the estimate for the same language model."""
     config = LlavaNextConfig(text_config=text_config(layers), vision_config=VISION)
-    forward_pass = ForwardPass(
-        config, precision[0], trainable, checkpointing=checkpointing, attn_implementation=attention
-    )
+    forward_pass = ForwardPass(config, precision[0], trainable, recomputed=recomputed, attn_implementation=attention)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision[1]):
         return forward_pass.language_model_bytes(1, length)
 
@@ -97,13 +97,14 @@ def test_eager_attention_saves_its_probabilities():
     assert estimated(FLOAT, attention="eager") > 1.2 * estimated(FLOAT)
 
 
-def test_checkpointed_layer_saves_its_input_only():
+@pytest.mark.parametrize("recomputed", [1, 4])
+def test_recomputed_layer_saves_its_input_only(recomputed):
     layers, layer_input, mask = 4, LENGTH * 512 * 4, LENGTH**2 * 4
-    full, checkpointed = estimated(FLOAT, layers=layers), estimated(FLOAT, layers=layers, checkpointing=True)
-    layer = (full - checkpointed + layers * layer_input) / (layers - 1)
-    # The layer at work saves its tensors in the backward pass only, and the hooks do not see the mask.
-    saved = measured(FLOAT, layers=layers, checkpointing=True)
-    assert checkpointed - layer - mask == pytest.approx(saved, rel=0.05)
+    full, all_recomputed, some = (estimated(FLOAT, layers=layers, recomputed=n) for n in (0, layers, recomputed))
+    layer = (full - all_recomputed + layers * layer_input) / (layers - 1)
+    saved = measured(FLOAT, layers=layers, recomputed=recomputed)
+    # If all are recomputed, one is at work, in the backward pass only, and the hooks do not see the mask.
+    assert some - (recomputed == layers) * (layer + mask) == pytest.approx(saved, rel=0.05)
 
 
 def test_flex_attention_saves_no_mask_and_no_pairs():

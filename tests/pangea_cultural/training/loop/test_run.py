@@ -16,15 +16,16 @@ from transformers import LlavaNextForConditionalGeneration
 from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
-from pangea_cultural.training.batching import image_sizes
+from pangea_cultural.training.batching import image_sizes, training_data
 from pangea_cultural.training.loop import callbacks, trainer
 from pangea_cultural.training.loop import stage as stages
-from pangea_cultural.training.recipe import RECIPES, Lora, Recipe
+from pangea_cultural.training.recipe import RECIPES, Lora, Recipe, Stage
 from pangea_cultural.training.setup import lora as adapters
+from pangea_cultural.training.setup.recomputation import recompute_activations
 from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from tests.helpers import tiny
 from tests.helpers.recipes import merged
-from tests.helpers.short_training import STAGE, images, recipe, train, trained_images
+from tests.helpers.short_training import STAGE, images, log_without_times, recipe, train, trained_images
 
 PROJECTOR = {
     *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
@@ -123,21 +124,53 @@ def test_open_and_choice_questions_of_two_sources_share_their_images(tmp_path, n
     assert shared["unshared_image_tokens"] == rows["image_tokens"] == 5 * shared["image_tokens"]
 
 
-def test_gradient_checkpointing_has_the_same_losses(tmp_path, new_workspace, base):
-    losses = []
-    for checkpointing in (False, True):
-        workspace = new_workspace(tmp_path / str(checkpointing))
-        record = train(workspace, base, stage={"memory": {"gradient_checkpointing": checkpointing}})
-        losses.append([e["loss"] for e in record["stages"][0]["log"]])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+def test_recomputed_layers_change_no_bit_of_the_result(tmp_path, new_workspace, base):
+    """Three parts are trained, the vision tower included, so the weights show the gradients of all layers."""
+    results = []
+    for number in (None, 0, 2, 3):
+        memory = {"gradient_checkpointing": number is not None, "gradient_checkpointing_layers": number}
+        workspace = new_workspace(tmp_path / str(number))
+        stage = {"trainable": ["vision_tower", "projector", "language_model"], "steps": 2, "memory": memory}
+        record = train(workspace, base, stage=stage)
+        results.append((log_without_times(record), record["weights_sha256"]))
+    assert all(result == results[0] for result in results[1:])
+
+
+def test_more_recomputed_layers_than_the_model_has_are_rejected_before_data_is_read(workspace, base, monkeypatch):
+    monkeypatch.setattr(training_data, "open_all", None)
+    memory = {"gradient_checkpointing": True, "gradient_checkpointing_layers": 5}
+    message = r"gradient_checkpointing_layers 5, but the {} has {} layers\. Lower it, or remove it"
+    with pytest.raises(UserError, match=message.format("language model", 3)):
+        train(workspace, base, stage={"memory": memory})
+    with pytest.raises(UserError, match=message.format("vision tower", 4)):
+        train(workspace, base, stage={"objective": "contrastive", "trainable": ["vision_tower"], "memory": memory})
 
 
 def test_gradient_checkpointing_needs_no_gradients_of_a_frozen_vision_tower():
     """transformers enables gradients of all embeddings: the frozen tower would keep all activations."""
     model, _ = tiny.model_and_processor()
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    recompute_activations(model, stage_of({"gradient_checkpointing": True}))
     vision_tower = model.model.vision_tower.requires_grad_(False)
     assert not vision_tower(torch.rand(1, 3, 64, 64)).last_hidden_state.requires_grad
+
+
+def stage_of(memory, **changes):
+    return Stage.model_validate(merged(STAGE, {"memory": memory} | changes))
+
+
+def test_first_layers_recompute_and_no_layer_keeps_the_setting_of_an_earlier_stage():
+    model, _ = tiny.model_and_processor()
+    parts = (model.model.vision_tower.encoder, model.model.language_model)
+    every, some = {"gradient_checkpointing": True}, {"gradient_checkpointing": True, "gradient_checkpointing_layers": 2}
+    contrastive = {"objective": "contrastive", "trainable": ["vision_tower"]}
+    for stage, expected in (
+        (stage_of(every), [[1, 1, 1, 1], [1, 1, 1]]),
+        (stage_of(some), [[1, 1, 1, 1], [1, 1, 0]]),
+        (stage_of(some, **contrastive), [[1, 1, 0, 0], [1, 1, 1]]),
+        (stage_of({}), [[0, 0, 0, 0], [0, 0, 0]]),
+    ):
+        recompute_activations(model, stage)
+        assert [[layer.gradient_checkpointing for layer in part.layers] for part in parts] == expected
 
 
 def test_frozen_vision_tower_is_in_evaluation_mode(workspace, base, monkeypatch):
