@@ -65,15 +65,15 @@ def demo(
         serving.private_folder(),
     ):
         models = opening.models(workspace, [(served.url, api_key), *([(compare, compare_key)] if compare else [])])
+        gallery = Gallery(exports)
         blocks = page(
             [model.target for model in models],
-            Gallery(exports),
+            gallery,
             notes=[note for model in models for note in model.notes],
             trained=models[0].languages,
             store=workspace.store if workspace.store.is_file() else None,
         )
-        images = [export.path / "images" for export in exports]
-        address = launch(blocks, host=host, port=port, allowed=images, hosts=allow_host, **auth)
+        address = launch(blocks, host=host, port=port, allowed=gallery.folders, hosts=allow_host, **auth)
         click.echo(f"Demo: {address} (stop with Ctrl-C)")
         problem = f"The server of {served.model} has ended. See the newest log in {workspace.logs}."
         serving.wait(blocks, lambda: problem if served.has_ended else "")

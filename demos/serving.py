@@ -96,6 +96,7 @@ def launch(
     Raises:
         UserError: the port is in use.
     """
+    uploads = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
     blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_A_TIME)
     try:
         _, url, _ = blocks.launch(
@@ -114,7 +115,7 @@ def launch(
             mcp_server=False,
             enable_monitoring=False,
             state_session_capacity=MOST_SESSIONS,
-            app_kwargs={"middleware": [Middleware(Protection, hosts=[host, *hosts])]},
+            app_kwargs={"middleware": [Middleware(Protection, host=host, hosts=hosts, uploads=uploads)]},
             **options,
         )
     except OSError as error:

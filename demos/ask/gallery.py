@@ -68,6 +68,11 @@ class Gallery:
             self._connection.execute(f"CREATE VIEW credit AS {' UNION ALL BY NAME '.join(credits)}")
             self._connection.execute(SHOWN)
 
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of the images."""
+        return [export.path / "images" for export in self.exports.values()]
+
     def values(self, column: str) -> list[str]:
         """Return the values of a column of `FILTERS`."""
         if not self.exports:

@@ -1,9 +1,11 @@
 """Uploaded images: their paths, and what is wrong with them."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from demos.serving import FOLDER
 from pangea_cultural.errors import ImageError
 from pangea_cultural.utils.images import FILE_TOO_LARGE, MISSING, TOO_MANY_PIXELS, verify
 
@@ -16,28 +18,36 @@ UNOPENED: dict[str, Any] = {"preprocess": False}
 
 
 def path_of(value: Any) -> str | None:
-    """Return the path of a file in an image field; None if there is none.
+    """Return the path of a file in an image field; None if there is none. The browser sends it: it may be any path.
 
-    Events with `UNOPENED` get the field's value as it is: its path, which Gradio has checked to be that of an upload or
-    of a file of the page. Otherwise Gradio would open every format that Pillow knows, and show `Error` for other files.
+    Events with `UNOPENED` get the field's value as it is. Otherwise Gradio would open every format that Pillow knows,
+    and show `Error` for other files.
     """
     path = value.get("path") if isinstance(value, dict) else None
     return path if isinstance(path, str) and path else None
 
 
-def problem(path: str) -> str:
+def problem(path: str, folders: Iterable[Path] = ()) -> str:
     """Return the name of the text about what is wrong with an image file; an empty text if it can be asked about.
 
     Its age begins again, so that a file in use is not deleted.
+
+    Args:
+        path: path of the file, as the browser sends it.
+        folders: folders of images that the page shows. Files outside of them and of the uploads are as if missing.
     """
-    file = Path(path)
+    uploaded = [Path(os.environ[FOLDER])] if os.environ.get(FOLDER) else []
     try:
+        # Gradio checks only paths that a browser marks as such, so that any file could be read and shown.
+        file = Path(path).resolve(strict=True)
+        if not any(file.is_relative_to(folder.resolve()) for folder in (*uploaded, *folders)):
+            return PROBLEMS[MISSING]
         verify(file.read_bytes())
-        if os.environ.get("GRADIO_TEMP_DIR") and file.is_relative_to(os.environ["GRADIO_TEMP_DIR"]):
+        if any(file.is_relative_to(folder.resolve()) for folder in uploaded):
             os.utime(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # a path with a zero byte is a ValueError
         return PROBLEMS[MISSING]
-    except OSError:
+    except (OSError, RuntimeError):  # such as links in a circle
         return OTHER_PROBLEM
     except ImageError as error:
         return PROBLEMS.get(error.reason, OTHER_PROBLEM)

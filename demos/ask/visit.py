@@ -98,7 +98,7 @@ class Visit:
     def upload(self, value: Any, code: str) -> tuple[Any, ...]:
         """Return the page with an uploaded image, or with a sentence about what is wrong with it."""
         image = uploads.path_of(value)
-        problem = uploads.problem(image) if image else ""
+        problem = uploads.problem(image, self._gallery.folders) if image else ""
         questions, remark, *others = self.suggestions(None, code)
         remark = self.said(code, problem, "problem") if problem else remark
         return None if problem else image, None, questions, remark, *others, *self.emptied()
@@ -156,7 +156,7 @@ class Visit:
             return "no_image"
         if not question:
             return "no_question"
-        return "too_long" if len(question) > MAX_QUESTION else uploads.problem(image)
+        return "too_long" if len(question) > MAX_QUESTION else uploads.problem(image, self._gallery.folders)
 
     def _parallel(self, picked: Picked | None, code: str, question: str, other: str) -> str:
         known = self._gallery.known(picked, code, question) if picked else None

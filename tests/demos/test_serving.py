@@ -9,9 +9,10 @@ from pathlib import Path
 import gradio as gr
 import pytest
 
-from demos import serving
+from demos import requests, serving
 from demos.logins import MOST_FAILURES, PERIOD_S, Logins
 from demos.protection import Protection
+from demos.requests import MOST_BYTES
 from pangea_cultural.errors import UserError
 
 
@@ -52,6 +53,50 @@ def test_page_answers_its_own_names_only(opened):
         assert status == 200 and b"gradio" in body
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers.get_all("x-content-type-options") == ["nosniff"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", "/config", {}, 200),
+        ("GET", "/gradio_api/startup-events", {}, 200),
+        ("GET", "/gradio_api/info", {}, 404),
+        ("GET", "/openapi.json", {}, 404),
+        ("GET", "/gradio_api/proxy=http://127.0.0.1:9/", {}, 404),
+        ("POST", "/gradio_api/run/predict", {}, 404),
+        ("POST", "/gradio_api/call/predict", {}, 404),
+        ("POST", "/run/predict", {}, 404),
+        ("POST", "//gradio_api/run/predict", {}, 404),
+        ("POST", "/gradio_api/%72un/predict", {}, 404),
+        ("POST", "/gradio_api/component_server", {}, 404),
+        ("POST", "/gradio_api/queue/join", {"Content-Length": str(MOST_BYTES + 1)}, 413),
+        ("POST", "/gradio_api/queue/join", {"Transfer-Encoding": "chunked"}, 411),
+        ("POST", "/gradio_api/upload", {"Content-Length": "36000001"}, 413),
+        ("POST", "/gradio_api/upload", {"Origin": "http://evil.example"}, 403),
+        ("POST", "/gradio_api/upload", {"Origin": "http://127.0.0.1:9"}, 403),
+        ("POST", "/gradio_api/upload", {"Origin": "null"}, 403),
+        ("POST", "/gradio_api/upload", {"Origin": "http://[::1"}, 403),
+        ("GET", "/config", {"Origin": "http://localhost:9"}, 403),
+        ("POST", "/gradio_api/reset", {"Origin": "https://demo.example.org"}, 422),
+        ("POST", "/gradio_api/reset", {"Origin": "http://127.0.0.1:{port}"}, 422),
+    ],
+)
+def test_page_answers_only_what_its_own_script_asks(opened, method, path, headers, status):
+    port = opened[1]
+    headers = {"Content-Length": "0"} | {name: value.format(port=port) for name, value in headers.items()}
+    if "Transfer-Encoding" in headers:
+        del headers["Content-Length"]
+    assert fetch(port, f"127.0.0.1:{port}", method, path, headers=headers)[0] == status
+
+
+def test_uploads_cannot_fill_the_disk(opened, monkeypatch):
+    folder, port, _ = opened
+    (folder / "large").mkdir()
+    (folder / "large/file").write_bytes(bytes(9000))
+    for most, status in ((8000, 503), (13_000, 400)):
+        monkeypatch.setattr(requests, "MOST_STORED_BYTES", most)
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        assert fetch(port, "127.0.0.1", "POST", "/gradio_api/upload", b"x" * 100, kind)[0] == status
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_a_follow_up_keeps_the_image_and_a_new_image_drops_old_answers(tab, endp
 
 def test_gallery_has_filters_facts_and_the_verdict(tab):
     tab.click("#by-entity_type input")
+    tab.wait_for_selector("#by-entity_type [role=option]")
     listed = tab.locator("#by-entity_type [role=option]").all_inner_texts()
     assert [text.split()[-1] for text in listed] == ["All", "Object"]
     tab.keyboard.press("Escape")
@@ -157,6 +158,7 @@ def test_arabic_mirrors_the_page_and_translates_it(tab):
 
 def test_languages_without_training_are_marked(tab):
     tab.click("#language input")
+    tab.wait_for_function("document.querySelectorAll('#language [role=option]').length == 39")
     listed = tab.locator("#language [role=option]").all_inner_texts()
     tab.locator("#head").click()
     tab.wait_for_selector("#language [role=option]", state="detached")

@@ -16,6 +16,7 @@ from PIL import Image
 from demos.ask import agreement, answers, as_code, conversation, layout, opening, options, page, panels, uploads
 from demos.ask.answers import Target
 from demos.ask.gallery import Gallery, Picked
+from demos.ask.visit import Visit
 from pangea_cultural.errors import UserError
 from pangea_cultural.workspace import Workspace
 from tests.demos.ask.conftest import answered, asked, piece
@@ -215,7 +216,25 @@ def test_a_used_upload_is_kept_longer(tmp_path, monkeypatch, image):
     os.utime(path, (0, 0))
     assert uploads.problem(str(path)) == "" and path.stat().st_mtime > 0
     assert uploads.problem(str(tmp_path / "gone.png")) == "expired"
-    assert uploads.problem(str(tmp_path)) == "unreadable"
+    assert uploads.problem(str(tmp_path)) == "unreadable", "a folder"
+
+
+@pytest.mark.parametrize("name", ["mine.png", "none.png", "../mine.png", "a\0b"])
+def test_files_of_the_machine_are_as_if_missing(gallery_export, tmp_path, monkeypatch, image, name):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "uploads/inner").mkdir(parents=True)
+    Image.new("RGB", (9, 9)).save(tmp_path / "mine.png")
+    (tmp_path / "uploads/mine.png").symlink_to(tmp_path / "mine.png")
+    visit = Visit([Target("http://127.0.0.1:9/v1", "m")], Gallery([gallery_export]), [], None)
+    for folder in (tmp_path, tmp_path / "uploads", tmp_path / "uploads/inner"):
+        value = {"path": f"{folder}/{name}"}
+        shown, _, _, said, *_ = visit.upload(value, "en")
+        assert shown is None and "no longer stored" in said
+        asked, *_, said = visit.begin(value, "what?", "en", "", "", None, [], is_example=False)[:5]
+        assert asked is None and "no longer stored" in said
+        assert "no longer stored" in visit.compare(value, "what?", "a\nb", "en", None, [])
+    picked = visit._gallery.page({}, 0)[0]
+    assert visit.upload({"path": str(visit._gallery.file(picked))}, "en")[0] is not None
 
 
 def test_regions_have_the_names_of_the_store(tmp_path):
