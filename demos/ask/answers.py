@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from demos.ask.conversation import Turn, sent
+from demos.ask.conversation import Turn, is_blank, sent
 from pangea_cultural.endpoint.client import MAX_TOKENS, Endpoint
 from pangea_cultural.endpoint.failures import CONNECTION, TIMEOUT, NoAnswerError
 from pangea_cultural.errors import UserError
@@ -16,6 +16,8 @@ SLOW_S = 8.0
 """Seconds without text after which the visitor is told that the model is slow."""
 SILENCE_S = 90.0
 """Seconds without text after which the answer is given up."""
+MOST_CHARACTERS = 20_000
+"""Longest answer that is shown. The tokens that are asked for are far fewer; a browser stands still at millions."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Progress(NamedTuple):
     is_end: bool = False
 
 
-async def stream(target: Target, turns: list[Turn], image: Path) -> AsyncIterator[Progress]:
+async def stream(target: Target, turns: list[Turn], image: Path) -> AsyncGenerator[Progress]:
     """Yield the greedy answer to the last question as it grows. When this is closed, the server stops its work."""
     text = ""
     try:
@@ -52,13 +54,16 @@ async def stream(target: Target, turns: list[Turn], image: Path) -> AsyncIterato
         async with target.connect() as endpoint, contextlib.aclosing(_with_pauses(endpoint, fields)) as pieces:
             async for piece in pieces:
                 text += piece or ""
+                if len(text) > MOST_CHARACTERS:
+                    yield Progress(text[:MOST_CHARACTERS], "interrupted", is_end=True)
+                    return
                 yield Progress(text, "slow" if piece is None else "")
     except FileNotFoundError:
         yield Progress(text, "expired", is_end=True)
     except UserError as error:
         yield Progress(text, _remark(error, text), is_end=True)
     else:
-        yield Progress(text, "" if text.strip() else "empty", is_end=True)
+        yield Progress(text, "empty" if is_blank(text) else "", is_end=True)
 
 
 async def _with_pauses(endpoint: Endpoint, fields: dict[str, Any]) -> AsyncGenerator[str | None]:

@@ -1,6 +1,7 @@
 """A conversation about one image: its turns, as they are shown and as they are sent."""
 
 import html
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,7 @@ from pangea_cultural.endpoint.messages import question
 MOST_TURNS = 6
 """Last questions that are sent. The image is with the first of them."""
 Turn = dict[str, str]
-"""`role` and `content`, as text, and `state` while an answer is on its way."""
-_RUNNING = {"state": "running"}
+"""`role` and `content`, as text."""
 
 
 def shown(turns: list[Turn]) -> list[Turn]:
@@ -30,7 +30,7 @@ def sent(turns: list[Turn], image: Path) -> list[dict[str, Any]]:
     for turn in turns:
         if turn["role"] == "user":
             pairs.append([turn])
-        elif pairs and turn["content"].strip():
+        elif pairs and not is_blank(turn["content"]):
             pairs[-1].append(turn)
     pairs = [pair for pair in pairs[:-1] if len(pair) > 1] + [pairs[-1][:1]]
     kept = [turn for pair in pairs[-MOST_TURNS:] for turn in pair]
@@ -42,14 +42,9 @@ def with_first(message: dict[str, Any], turns: list[Turn]) -> list[dict[str, Any
     return [message, *[{"role": turn["role"], "content": turn["content"]} for turn in turns[1:]]]
 
 
-def running(turns: list[Turn]) -> list[Turn]:
-    """Return the turns with a mark that their answer is not complete."""
-    return [*turns[:-1], turns[-1] | _RUNNING]
-
-
-def is_running(turns: list[Turn]) -> bool:
-    """Return whether an answer was not complete when the turns were stored."""
-    return bool(turns) and turns[-1].get("state") == _RUNNING["state"]
+def is_blank(text: str) -> bool:
+    """Return whether a text has only spaces, marks of direction and other characters that are not seen."""
+    return all(unicodedata.category(character)[0] in "ZC" for character in text)
 
 
 def last_question(turns: list[Turn]) -> str:

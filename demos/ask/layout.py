@@ -197,8 +197,9 @@ def _chats(part: Layout, models: list[str]) -> None:
                     gr.Chatbot,
                     functools.partial(_chat, "" if is_extra or len(models) == 1 else model),
                     height=300,
-                    # Texts of models are escaped, and not rendered as Markdown.
+                    # Texts of models are escaped, and not rendered as Markdown or LaTeX.
                     render_markdown=False,
+                    latex_delimiters=[],
                     buttons=[],
                     elem_id=f"chat-{number}",
                     elem_classes=["chat"],

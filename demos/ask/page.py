@@ -12,6 +12,7 @@ from demos.ask import layout, texts
 from demos.ask.answers import Target
 from demos.ask.gallery import Gallery
 from demos.ask.layout import Layout
+from demos.ask.running import Running
 from demos.ask.uploads import LARGEST_UPLOAD, UNOPENED
 from demos.ask.visit import Visit
 
@@ -19,6 +20,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 """No event can be called as an API of the page."""
 AT_A_TIME = 8
 """Answers of a chat that run at the same time. Further visitors wait in a queue."""
+AFTER: dict[str, Any] = {"trigger_mode": "multiple"}
+"""Option of an event that must not be left out while an earlier one of its kind ends."""
 DIRECTION = (
     f"(code) => window.pcultDirection(code, {[code for code in texts.codes() if texts.is_rtl(code)]}.includes(code))"
 )
@@ -39,10 +42,10 @@ def page(
     with gr.Blocks(title="CulturalPangea", analytics_enabled=False, delete_cache=serving.DELETE_CACHE) as blocks:
         part = layout.build(gallery, [target.model for target in targets], trained or [], notes, store)
         visit = Visit(targets, gallery, trained or [], store)
-        picked, asked = gr.State(None), gr.State(None)
+        picked, asked, running = gr.State(None), gr.State(None), gr.State(Running())
         _languages(blocks, part, visit, picked)
-        _images(blocks, part, visit, picked)
-        _answers(part, visit, picked, asked)
+        _images(blocks, part, visit, picked, running)
+        _answers(part, visit, picked, asked, running)
         _options(part, visit, picked)
     return blocks
 
@@ -52,6 +55,9 @@ def _languages(blocks: gr.Blocks, part: Layout, visit: Visit, picked: gr.State) 
     wanted = gr.Textbox(visible=False)
     started = blocks.load(texts.preferred, wanted, part.code, js="() => window.pcultLanguages()", **PRIVATE)
     started.then(None, part.code, None, js=DIRECTION, **PRIVATE)
+    # Without a change of the language, no other event shows them.
+    first = [part.code, picked]
+    started.then(lambda code, chosen: visit.suggestions(chosen, code), first, _suggested(part), **PRIVATE)
     blocks.load(None, None, None, js="() => window.pcultLive()", **PRIVATE)
     part.code.change(None, part.code, None, js=DIRECTION, **PRIVATE)
 
@@ -69,11 +75,11 @@ def _suggested(part: Layout) -> list[Any]:
 
 def _emptied(part: Layout) -> list[Any]:
     """Return the components of old answers."""
-    return [found for pane in part.panes for found in (pane.chat, pane.history, pane.note, pane.again)]
+    return [found for pane in part.panes for found in (pane.chat, pane.note, pane.again)]
 
 
-def _images(blocks: gr.Blocks, part: Layout, visit: Visit, picked: gr.State) -> None:
-    """Show the gallery, and drop old answers when the image changes."""
+def _images(blocks: gr.Blocks, part: Layout, visit: Visit, picked: gr.State, running: gr.State) -> None:
+    """Show the gallery, and drop old answers when the image changes: those that run end first."""
     listed = [part.gallery, part.names, part.start, part.place, part.previous, part.next]
     gr.on(
         [blocks.load, *(dropdown.change for dropdown in part.filters)],
@@ -85,13 +91,15 @@ def _images(blocks: gr.Blocks, part: Layout, visit: Visit, picked: gr.State) -> 
     inputs = [part.start, *part.filters]
     part.previous.click(lambda at, *values: visit.listed(at, *values, step=-1), inputs, listed, **PRIVATE)
     part.next.click(lambda at, *values: visit.listed(at, *values, step=1), inputs, listed, **PRIVATE)
-    changed = [picked, *_suggested(part), *_emptied(part)]
-    part.gallery.select(visit.pick, [part.names, part.code], [part.image, *changed], **PRIVATE)
-    part.image.input(visit.upload, [part.image, part.code], [part.image, *changed], **UNOPENED, **PRIVATE)
-    part.image.clear(lambda code: visit.upload(None, code)[1:], part.code, changed, **PRIVATE)
+    changed = [part.image, picked, *_suggested(part), *[pane.history for pane in part.panes]]
+    chosen = part.gallery.select(visit.pick, [part.names, part.code, running], changed, **PRIVATE)
+    uploaded = part.image.input(visit.upload, [part.image, part.code, running], changed, **UNOPENED, **PRIVATE)
+    removed = part.image.clear(functools.partial(visit.upload, None), [part.code, running], changed, **PRIVATE)
+    for event in (chosen, uploaded, removed):
+        event.then(visit.emptied, None, _emptied(part), **AFTER, **PRIVATE)
 
 
-def _answers(part: Layout, visit: Visit, picked: gr.State, asked: gr.State) -> None:
+def _answers(part: Layout, visit: Visit, picked: gr.State, asked: gr.State, running: gr.State) -> None:
     """Ask, answer again, stop and clear."""
     hidden: dict[str, Any] = {"show_progress": "hidden", **PRIVATE}
     others = [part.code, part.other, part.other_question, picked, part.panes[0].history]
@@ -103,26 +111,24 @@ def _answers(part: Layout, visit: Visit, picked: gr.State, asked: gr.State) -> N
         gr.on(
             triggers,
             functools.partial(visit.begin, is_example=field is part.examples),
-            [part.image, field, *others],
+            [running, part.image, field, *others],
             outputs,
             **UNOPENED,
             **hidden,
         )
         for triggers, field in ((written, part.question), (chosen, part.examples))
     ]
-    running = []
     for number, pane in enumerate(part.panes):
-        inputs, answered = [asked, pane.history, part.code], [pane.chat, pane.history, pane.note, pane.again]
-        limits: dict[str, Any] = {"concurrency_limit": AT_A_TIME, "concurrency_id": f"pane-{number}"}
+        inputs = [asked, pane.history, part.code, running]
+        answered = [pane.chat, pane.history, pane.note, pane.again]
+        limits: dict[str, Any] = {"concurrency_limit": AT_A_TIME, "concurrency_id": f"pane-{number}", **AFTER}
         for begin in begins:
-            running.append(begin.then(visit.answer(number), inputs, answered, **limits, **hidden))
-        running.append(pane.again.click(visit.answer(number, again=True), inputs, answered, **limits, **hidden))
-    # A new question or image ends the answers that still run.
-    for event in (*written, *chosen, part.image.input, part.image.clear, part.gallery.select):
-        event(None, cancels=running, **PRIVATE)
-    histories = [pane.history for pane in part.panes]
-    part.stop.click(visit.stopped, [part.code, *histories], part.note, cancels=running, **PRIVATE)
-    part.clear.click(lambda: ("", *visit.emptied()), None, [part.note, *_emptied(part)], cancels=running, **PRIVATE)
+            begin.then(visit.answer(number), inputs, answered, **limits, **hidden)
+        pane.again.click(visit.answer(number, again=True), inputs, answered, **limits, **hidden)
+        pane.again.click(visit.untrained, part.code, part.note, **hidden)
+    part.stop.click(visit.stopped, [part.code, running], part.note, **hidden)
+    cleared = part.clear.click(visit.clear, running, [part.note, *[pane.history for pane in part.panes]], **hidden)
+    cleared.then(visit.emptied, None, _emptied(part), **AFTER, **hidden)
     translated = [part.question, part.code, part.other, picked, part.panes[0].history]
     part.other.input(visit.translated, translated, part.other_question, **hidden)
 

@@ -1,6 +1,7 @@
 """The functions behind the page. They keep nothing between calls: the page sends what it shows."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,10 +9,11 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from demos.ask import agreement, answers, as_code, options, panels, texts, uploads
-from demos.ask.answers import Target
-from demos.ask.conversation import Turn, before_answer, is_running, last_question, running, shown
+from demos.ask.answers import Progress, Target
+from demos.ask.conversation import Turn, before_answer, is_blank, last_question, shown
 from demos.ask.gallery import FILTERS, NUMBER, Gallery, Picked
 from demos.ask.layout import MAX_QUESTION
+from demos.ask.running import Running, until
 from demos.browse import facts
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.errors import UserError
@@ -30,6 +32,8 @@ class Asked(NamedTuple):
     """Code of the second language; empty for none."""
     other_question: str
     picked: Picked | None
+    number: int
+    """Number of the question, as of `Running`."""
 
 
 class Visit:
@@ -57,9 +61,10 @@ class Visit:
         questions = self._gallery.questions(picked, code)
         listed = "\n".join(self._options(picked, code, questions[0] if questions else ""))
         examples = gr.Radio(choices=questions, value=None, visible=bool(questions))
-        return examples, self._untrained(code), self._facts(picked, code), listed, ""
+        return examples, self.untrained(code), self._facts(picked, code), listed, ""
 
-    def _untrained(self, code: str) -> str:
+    def untrained(self, code: str) -> str:
+        """Return that the model was not trained in a language; an empty text if it was."""
         return self.said(code, "untrained") if self._trained and code not in self._trained else ""
 
     def _options(self, picked: Picked | None, code: str, question: str) -> list[str]:
@@ -88,22 +93,45 @@ class Visit:
 
     def emptied(self) -> tuple[Any, ...]:
         """Return empty chats."""
-        return ([], [], "", gr.Button(visible=False)) * (len(self._targets) + 1)
+        return ([], "", gr.Button(visible=False)) * (len(self._targets) + 1)
 
-    def pick(self, names: list[Any], code: str, event: gr.SelectData) -> tuple[Any, ...]:
+    def forgotten(self) -> tuple[Any, ...]:
+        """Return empty histories of the chats."""
+        return tuple([[] for _ in range(len(self._targets) + 1)])
+
+    async def pick(self, names: list[Any], code: str, running: Running, event: gr.SelectData) -> tuple[Any, ...]:
         """Return the page with an image of the gallery."""
+        await running.end()
         picked = Picked(*names[event.index])
-        return str(self._gallery.file(picked)), picked, *self.suggestions(picked, code), *self.emptied()
+        suggested = await asyncio.to_thread(self.suggestions, picked, code)
+        return str(self._gallery.file(picked)), picked, *suggested, *self.forgotten()
 
-    def upload(self, value: Any, code: str) -> tuple[Any, ...]:
-        """Return the page with an uploaded image, or with a sentence about what is wrong with it."""
+    async def upload(self, value: Any, code: str, running: Running) -> tuple[Any, ...]:
+        """Return the page with an uploaded image, or with a sentence about what is wrong with it.
+
+        A good image stays as it is: it was removed in the meantime if the browser sends the old one once more.
+        """
+        await running.end()
         image = uploads.path_of(value)
-        problem = uploads.problem(image, self._gallery.folders) if image else ""
-        questions, remark, *others = self.suggestions(None, code)
+        problem = await asyncio.to_thread(uploads.problem, image, self._gallery.folders) if image else ""
+        questions, remark, *others = await asyncio.to_thread(self.suggestions, None, code)
         remark = self.said(code, problem, "problem") if problem else remark
-        return None if problem else image, None, questions, remark, *others, *self.emptied()
+        return gr.skip() if image and not problem else None, None, questions, remark, *others, *self.forgotten()
 
-    def begin(
+    async def clear(self, running: Running) -> tuple[Any, ...]:
+        """End all answers, and return no sentence and empty histories."""
+        await running.end()
+        return "", *self.forgotten()
+
+    async def begin(self, running: Running, *values: Any, is_example: bool) -> tuple[Any, ...]:
+        """Return what `asked` does, after the answers to earlier questions have ended, if the question can be asked."""
+        asked, *others = await asyncio.to_thread(self.asked, *values, is_example=is_example)
+        if asked is not None:
+            await running.end()
+            asked = asked._replace(number=running.number)
+        return asked, *others
+
+    def asked(
         self,
         value: Any,
         question: str,
@@ -135,15 +163,15 @@ class Visit:
         picked = Picked(*picked) if picked else None
         second = "" if is_example else (other_question or "").strip()[:MAX_QUESTION]
         second = (second or self._parallel(picked, code, question, other) or question) if other else ""
-        asked = Asked(image, question, code, other, second, picked)
-        sent = [turn for turn in turns if turn["content"].strip()] + [{"role": "user", "content": question}]
+        asked = Asked(image, question, code, other, second, picked, 0)
+        sent = [turn for turn in turns if not is_blank(turn["content"])] + [{"role": "user", "content": question}]
         known = self._options(picked, code, question)
         return (
             asked,
             gr.skip() if is_example else "",
             gr.Radio(value=None),
             "",
-            self._untrained(code),
+            self.untrained(code),
             "\n".join(known) if known else gr.skip(),
             as_code.curl(self._targets[0], sent),
             as_code.python(self._targets[0], sent),
@@ -154,7 +182,7 @@ class Visit:
     def _problem(self, image: str | None, question: str) -> str:
         if not image:
             return "no_image"
-        if not question:
+        if is_blank(question):
             return "no_question"
         return "too_long" if len(question) > MAX_QUESTION else uploads.problem(image, self._gallery.folders)
 
@@ -180,31 +208,36 @@ class Visit:
         is_other = number == len(self._targets)
         target = self._targets[0 if is_other else number]
 
-        async def stream(asked: Any, turns: list[Turn], interface: str) -> AsyncIterator[Any]:
+        async def stream(asked: Any, turns: list[Turn], interface: str, running: Running) -> AsyncIterator[Any]:
             asked = Asked(*asked) if asked else None
-            if asked is None or (is_other and not asked.other):
+            if asked is None or (is_other and not asked.other) or (asked.number != running.number and not again):
                 yield (gr.skip(),) * 4
                 return
+            await running.end(number)
             code, question = (asked.other, asked.other_question) if is_other else (asked.code, asked.question)
             turns = before_answer(turns) if again else [*turns, {"role": "user", "content": question}]
             if not turns:
                 yield (gr.skip(),) * 4
                 return
-            turns[-1] = {"role": "user", "content": turns[-1]["content"]}
-            yield shown(turns), running(turns), "", gr.Button(visible=False)
-            async for progress in answers.stream(target, turns, Path(asked.image)):
-                said = turns + ([{"role": "assistant", "content": progress.text}] if progress.text else [])
-                kind = "problem" if progress.is_end else "info"
-                note = self.said(interface, progress.remark, kind) if progress.remark else ""
-                if progress.is_end and not note:
-                    note = self._verdict(asked.picked, code, question, progress.text, interface)
-                yield shown(said), said if progress.is_end else running(said), note, gr.Button(visible=True)
+            with running.answering(number) as stop:
+                yield shown(turns), turns, "", gr.Button(visible=False)
+                progress, said, pieces = Progress(""), turns, answers.stream(target, turns, Path(asked.image))
+                async with contextlib.aclosing(pieces), contextlib.aclosing(until(stop, pieces)) as parts:
+                    async for progress in parts:
+                        said = turns + ([{"role": "assistant", "content": progress.text}] if progress.text else [])
+                        kind = "problem" if progress.is_end else "info"
+                        note = self.said(interface, progress.remark, kind) if progress.remark else ""
+                        if progress.is_end and not note:
+                            note = self._verdict(asked.picked, code, question, progress.text, interface)
+                        yield shown(said), said, note, gr.Button(visible=True)
+                if not progress.is_end:
+                    yield shown(said), said, "", gr.Button(visible=True)
 
         return stream
 
-    def stopped(self, code: str, *turns: list[Turn]) -> str:
-        """Return that an answer was stopped; an empty text if none was on its way."""
-        return self.said(code, "stopped") if any(is_running(part) for part in turns) else ""
+    async def stopped(self, code: str, running: Running) -> str:
+        """End all answers. Return that they were stopped; an empty text if none was on its way."""
+        return self.said(code, "stopped") if await running.end() else ""
 
     def _verdict(self, picked: Any, code: str, question: str, answer: str, interface: str) -> str:
         """Return whether an answer agrees with the known one, as a sentence."""

@@ -16,7 +16,7 @@ from tests.helpers.runs.chromium import chromium
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
 
 TIMEOUT_MS = 10_000
-HOSTILE = "<script>document.title='hacked'</script><b>x</b> ![](http://127.0.0.1:9/evil.png)"
+HOSTILE = "<script>document.title='hacked'</script><b>x</b> ![](http://127.0.0.1:9/evil.png) $$\\frac{1}{2}$$"
 
 
 def piece(text):
@@ -47,6 +47,8 @@ class Answers:
             return RESET
         if "forever" in question:
             return [piece("one "), piece("two "), HANG]
+        if "endless" in question:
+            return [piece(f"{number} ") for number in range(600)]
         if "cut" in question:
             return [piece("half"), CUT]
         return answered(HOSTILE if "hostile" in question else f"{body['model']} says Peru")
@@ -92,6 +94,7 @@ def shared_tab(browser, address):
     tab.on("request", lambda request: tab.requested.append(request.url))
     tab.on("pageerror", lambda error: tab.failed.append(str(error)))
     open_page(tab, address)
+    tab.wait_for_selector("#examples label")  # also without a choice
     yield tab
     foreign = [url for url in tab.requested if not url.startswith((address.rstrip("/"), "data:", "blob:"))]
     assert not foreign and not tab.failed

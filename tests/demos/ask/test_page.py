@@ -34,7 +34,12 @@ def test_uploaded_image_is_asked_about_and_the_answer_streams(tab, tmp_path, end
     ask(tab, "a hostile question <i>")
     tab.wait_for_selector("#again-0")
     assert messages(tab) == ["a hostile question <i>", HOSTILE], "texts are shown as text"
-    assert tab.title() == "CulturalPangea" and not tab.locator("#chat-0 .message-content :is(img, b, script)").count()
+    assert tab.title() == "CulturalPangea"
+    assert not tab.locator("#chat-0 .message-content :is(img, b, script, .katex)").count()
+    directions = tab.locator("#chat-0 .message-content .md").evaluate_all(
+        "found => found.map(part => getComputedStyle(part).unicodeBidi)"
+    )
+    assert directions == ["plaintext"] * 2, "a text has its own direction in every interface"
     body = next(body for body in endpoint.bodies if body["model"] == "first")
     assert body["temperature"] == 0 and body["stream"] is True
     assert body["messages"][0]["content"][0]["image_url"]["url"].startswith("data:image/png;base64,")
@@ -112,6 +117,37 @@ def test_stop_ends_the_work_of_the_server(tab, endpoint):
     tab.keyboard.press("Escape")
     tab.wait_for_timeout(300)
     assert texts.text("en", "stopped") not in tab.inner_text("#note"), "no answer was on its way"
+
+
+def test_new_question_conversation_or_image_ends_the_running_answers(tab, endpoint):
+    def answering():
+        ask(tab, "endless")
+        tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('3 4')")
+
+    def is_empty():
+        tab.wait_for_function("!document.querySelector('#chat-0 .message')")
+        wait_until(tab, lambda: endpoint.running == 0)
+        tab.wait_for_timeout(300)
+        assert messages(tab) == [] and not tab.locator("#again-0").is_visible()
+
+    pick(tab)
+    answering()
+    tab.press("#question textarea", "Enter")
+    said(tab, texts.text("en", "no_question"), "note")
+    assert endpoint.running == 2, "nothing else was asked"
+    ask(tab, "and now?")
+    tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('first says')")
+    assert [text for text in messages(tab) if not text[0].isdigit()] == ["endless", "and now?", "first says Peru"]
+    answering()
+    tab.click("#clear")
+    is_empty()
+    answering()
+    pick(tab, 1)
+    is_empty()
+    answering()
+    tab.click("#image button[aria-label='Remove Image']")
+    is_empty()
+    assert tab.locator("#image img").count() == 0
 
 
 def wait_until(tab, holds):

@@ -16,6 +16,7 @@ from PIL import Image
 from demos.ask import agreement, answers, as_code, conversation, layout, opening, options, page, panels, uploads
 from demos.ask.answers import Target
 from demos.ask.gallery import Gallery, Picked
+from demos.ask.running import Running
 from demos.ask.visit import Visit
 from pangea_cultural.errors import UserError
 from pangea_cultural.workspace import Workspace
@@ -50,6 +51,8 @@ async def collected(target, turns, image):
     [
         (answered("Peru"), "", "Peru"),
         (answered(" "), "empty", " "),
+        (answered("\u200b\u200f"), "empty", "\u200b\u200f"),
+        ([piece("x" * 9000)] * 9, "interrupted", "x" * answers.MOST_CHARACTERS),
         ([piece("Pe"), b'data: {"error": {"message": "out of memory"}}\n\n'], "interrupted", "Pe"),
         (503, "down", ""),
         (429, "busy", ""),
@@ -228,13 +231,15 @@ def test_files_of_the_machine_are_as_if_missing(gallery_export, tmp_path, monkey
     visit = Visit([Target("http://127.0.0.1:9/v1", "m")], Gallery([gallery_export]), [], None)
     for folder in (tmp_path, tmp_path / "uploads", tmp_path / "uploads/inner"):
         value = {"path": f"{folder}/{name}"}
-        shown, _, _, said, *_ = visit.upload(value, "en")
+        shown, _, _, said, *_ = asyncio.run(visit.upload(value, "en", Running()))
         assert shown is None and "no longer stored" in said
-        asked, *_, said = visit.begin(value, "what?", "en", "", "", None, [], is_example=False)[:5]
+        asked, *_, said = visit.asked(value, "what?", "en", "", "", None, [], is_example=False)[:5]
         assert asked is None and "no longer stored" in said
         assert "no longer stored" in visit.compare(value, "what?", "a\nb", "en", None, [])
     picked = visit._gallery.page({}, 0)[0]
-    assert visit.upload({"path": str(visit._gallery.file(picked))}, "en")[0] is not None
+    value = {"path": str(visit._gallery.file(picked))}
+    assert asyncio.run(visit.upload(value, "en", Running()))[0] is not None
+    assert visit.asked(value, "\u200b\u202e", "en", "", "", None, [], is_example=False)[0] is None, "nothing is seen"
 
 
 def test_regions_have_the_names_of_the_store(tmp_path):
