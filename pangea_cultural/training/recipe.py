@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pangea_cultural import config
 from pangea_cultural.dataset.question import QuestionType
-from pangea_cultural.errors import UserError
+from pangea_cultural.errors import UserError, unknown
 from pangea_cultural.reference.languages import language
 from pangea_cultural.training.data.sources.config import Source
 
@@ -20,6 +20,8 @@ LearningRate = Annotated[float, Field(gt=0)]
 
 WARMUP_RATIO = 0.03
 """Share of all steps, for a stage with neither `warmup_steps` nor `warmup_ratio`."""
+METRICS = ("loss", "loss_trained_languages", "loss_held_out_languages", "loss_language_CODE")
+"""Losses of a validation that a stage can compare its checkpoints by."""
 
 
 class Model(config.Config):
@@ -160,14 +162,53 @@ class Memory(config.Config):
 
 
 class Checkpoint(config.Config):
-    """Checkpoints for resuming, and the log. These settings may change on resume."""
+    """Checkpoints for resuming, the choice of the best one, and the log. `save_steps`, `save_total_limit` and
+    `logging_steps` may change on resume.
+    """
 
     save_steps: int = Field(default=200, ge=1)
     """Steps between checkpoints."""
     save_total_limit: int = Field(default=2, ge=1)
-    """Maximum number of checkpoints to keep."""
+    """Maximum number of checkpoints to keep, besides the best one."""
     logging_steps: int = Field(default=10, ge=1)
     """Steps between log entries."""
+    load_best_model_at_end: bool = False
+    """End the stage with the weights of the validation with the lowest loss, not with the last ones. Such a validation
+    saves a checkpoint, whatever `save_steps` is. Of equal losses the first counts."""
+    metric_for_best_model: str = METRICS[1]
+    """Loss of a validation to compare. `loss`: mean of all targets. `loss_trained_languages` and
+    `loss_held_out_languages`: mean of the losses of languages with training questions, or without. `loss_language_de`:
+    that of a language. Held-out languages that choose the weights are no longer held out."""
+    early_stopping_patience: int | None = Field(default=None, ge=1)
+    """Number of validations in a row without a lower loss after which the stage ends. None: it makes all steps."""
+    early_stopping_threshold: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Difference from the lowest loss above which a lower loss counts, for `early_stopping_patience`."""
+
+    @field_validator("metric_for_best_model")
+    @classmethod
+    def _known_metric(cls, name: str) -> str:
+        prefix, found, code = name.removeprefix("eval_").partition("loss_language_")
+        try:
+            if found and not prefix and code != "CODE":
+                return found + language(code).code
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        if found or prefix not in METRICS:
+            raise ValueError(str(unknown("metric_for_best_model", name, METRICS)))
+        return prefix
+
+    @model_validator(mode="after")
+    def _choice_is_used(self) -> "Checkpoint":
+        if self.early_stopping_patience is None and self.early_stopping_threshold:
+            raise ValueError("early_stopping_threshold needs early_stopping_patience. Set it.")
+        if not self.compares and self.metric_for_best_model != METRICS[1]:
+            raise ValueError("metric_for_best_model needs load_best_model_at_end or early_stopping_patience. Set one.")
+        return self
+
+    @property
+    def compares(self) -> bool:
+        """Whether the stage compares its validations."""
+        return self.load_best_model_at_end or self.early_stopping_patience is not None
 
 
 class Stage(config.Config):
@@ -209,6 +250,10 @@ class Stage(config.Config):
             raise ValueError('contrastive trains the vision tower. Add "vision_tower" to trainable.')
         if self.lora and "language_model" not in self.trainable:
             raise ValueError('lora needs a trainable language model. Add "language_model" to trainable.')
+        if self.objective == "contrastive" and self.checkpoint.compares:
+            raise ValueError(
+                "contrastive has no validation. Remove load_best_model_at_end and early_stopping_patience."
+            )
         return self
 
     @model_validator(mode="after")
@@ -292,6 +337,14 @@ class Recipe(config.Config):
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError("Two stages have the same name. Rename one.")
+        return self
+
+    @model_validator(mode="after")
+    def _compared_stages_validate(self) -> "Recipe":
+        for stage in self.stages:
+            if stage.checkpoint.compares and not self.validation:
+                key = "load_best_model_at_end" if stage.checkpoint.load_best_model_at_end else "early_stopping_patience"
+                raise ValueError(f"Stage {stage.name} has {key}, but there is no validation. Add [validation].")
         return self
 
     @model_validator(mode="after")

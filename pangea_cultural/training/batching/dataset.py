@@ -68,6 +68,10 @@ class StepDataset(Dataset):
         """Return all rows of a step, of all processes."""
         return [row for device in self._batches(index) for batch in device for row in batch]
 
+    def source_shares(self, steps: int) -> dict[int, float]:
+        """Return the share of each source's questions that the first steps have, by the source's index."""
+        return self._schedule.source_shares(steps)
+
     def _group(self, segment: Segment) -> Group:
         chunk = segment.chunk
         return self._corpora[chunk.source].group(chunk.group, segment.conversations.tolist())

@@ -75,6 +75,13 @@ class Schedule:
         """Number of questions of all steps."""
         return len(self.conversations)
 
+    def source_shares(self, steps: int) -> dict[int, float]:
+        """Return the share of each source's questions that the first `steps` steps have, by the source's index."""
+        numbers, end = np.diff(self.starts), self.step_starts[steps]
+        planned = np.bincount(self.sources, weights=numbers)
+        made = np.bincount(self.sources[:end], weights=numbers[:end], minlength=len(planned))
+        return {int(source): float(made[source] / planned[source]) for source in np.flatnonzero(planned)}
+
     def step(self, index: int) -> list[QuestionChunk]:
         """Return the chunks of a step."""
         return [self.chunk(number) for number in range(self.step_starts[index], self.step_starts[index + 1])]

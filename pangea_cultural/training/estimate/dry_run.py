@@ -73,6 +73,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
             *_waiting_notes(recipe, stages, devices),
             *_disk_notes(stages, Workspace(workspace)),
             *_count_notes(recipe, stages),
+            *_early_end_notes(recipe),
             *_data_notes(recipe, workspace, sources, model, estimator.data),
         ],
     }
@@ -113,7 +114,7 @@ def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names
         "memory_bytes": memory(model, estimate.step),
         "checkpoint_bytes": checkpoint_bytes(model.total.trainable),
         "disk_bytes": needed_bytes(
-            model.total.trainable, sum(model.total), checkpoints_kept(model.stage, estimate.steps)
+            model.total.trainable, sum(model.total), checkpoints_kept(model.recipe, model.stage, estimate.steps)
         ),
         "flops": flops(model, workload),
         **hours(model, estimate, devices),
@@ -181,6 +182,12 @@ def _count_notes(recipe: Recipe, stages: list[dict[str, Any]]) -> Iterator[str]:
     for stage, result in zip(recipe.stages, stages, strict=True):
         passes = {name: result["passes"][name] for name in source_names(recipe.sources)}
         yield from count_notes(recipe, stage, passes)
+
+
+def _early_end_notes(recipe: Recipe) -> Iterator[str]:
+    for stage in recipe.stages:
+        if stage.checkpoint.early_stopping_patience is not None:
+            yield f"Stage {stage.name} may end earlier, by early_stopping_patience. Its hours are those of all steps."
 
 
 def _data_notes(

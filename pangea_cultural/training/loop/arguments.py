@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.recipe import Recipe, Stage, Validation
 
 LR_SCHEDULERS = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 """transformers' names of the recipe's schedules."""
@@ -55,8 +55,6 @@ def training_arguments(
         save_total_limit=None,  # checkpoints.mark_complete removes old ones
         logging_steps=stage.checkpoint.logging_steps,
         logging_nan_inf_filter=False,
-        eval_strategy="steps" if validates else "no",
-        eval_steps=recipe.validation.steps if recipe.validation and validates else None,
         dataloader_num_workers=recipe.num_workers,
         ddp_find_unused_parameters=False,
         ddp_timeout=7200,
@@ -66,11 +64,22 @@ def training_arguments(
         report_to="none",  # see loop/reporters.py
         run_name=f"{recipe.name} {stage.name} {run_id[:8]}",
         project=recipe.name,
+        **(_validation(recipe.validation, stage) if recipe.validation and validates else {}),
         **_sharding(recipe, workspace, layer_class),
     )
     # With several visible GPUs `Trainer` would use DataParallel in this process; torchrun starts one process per GPU.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def _validation(validation: Validation, stage: Stage) -> dict[str, Any]:
+    """Return what `Trainer` needs to validate, and to compare validations. best/outcome.py loads the best weights."""
+    compared = {"metric_for_best_model": stage.checkpoint.metric_for_best_model, "greater_is_better": False}
+    return {
+        "eval_strategy": "steps",
+        "eval_steps": validation.steps,
+        **(compared if stage.checkpoint.compares else {}),
+    }
 
 
 def _sharding(recipe: Recipe, workspace: Path, layer_class: str) -> dict[str, Any]:

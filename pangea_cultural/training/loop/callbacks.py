@@ -33,7 +33,7 @@ class StageCallback(TrainerCallback):
         state.compute_steps(args, state.max_steps)
         self._bar.advance(state.global_step)
         if self._is_validation_due(state) and self._trainer.misses_validation():
-            self._trainer.evaluate()  # a signal has stopped the run before it
+            self._trainer.validate_resumed_step()  # a signal has stopped the run before it
         self._trainer.metrics.restart_clock()
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
@@ -44,6 +44,8 @@ class StageCallback(TrainerCallback):
         if state.global_step == state.max_steps:
             control.should_log = True
             control.should_evaluate = self._is_validation_due(state)
+        if args.metric_for_best_model and self._is_validation_due(state):
+            control.should_log = True  # it may be the last step
         self._stop_if_asked(control)
         self._bar.advance(1, extra=progress_text(trainer.metrics.totals, state.log_history))
 

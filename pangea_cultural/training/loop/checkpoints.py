@@ -1,5 +1,6 @@
 """Checkpoints of an unfinished stage: completeness, contents, and removal of old ones."""
 
+import json
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from typing import Any
 
 import orjson
 import torch
+from transformers.trainer import TRAINER_STATE_NAME
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.console import Reporter
@@ -47,14 +49,27 @@ def remove_incomplete(folder: Path) -> None:
             shutil.rmtree(checkpoint)
 
 
-def mark_complete(checkpoint: Path, save_total_limit: int) -> None:
-    """Mark a checkpoint as complete when it is on the disk, and remove the oldest ones beyond `save_total_limit`."""
+def mark_complete(checkpoint: Path, save_total_limit: int, *, keeps_best: bool = False) -> None:
+    """Mark a checkpoint as complete when it is on the disk, and remove the oldest ones beyond `save_total_limit`.
+
+    With `keeps_best`, those stay that are the best one for a checkpoint that stays: a training can resume from each.
+    """
     sync_tree(checkpoint)
     write_json(checkpoint / COMPLETE, _entries(checkpoint))
     for path in (checkpoint / COMPLETE, checkpoint, checkpoint.parent):
         sync(path)
-    for older in complete_checkpoints(checkpoint.parent)[:-save_total_limit]:
-        _remove(older)
+    complete = complete_checkpoints(checkpoint.parent)
+    best = {best_of(newer) for newer in complete[-save_total_limit:]} if keeps_best else set()
+    for older in complete[:-save_total_limit]:
+        if older not in best:
+            _remove(older)
+
+
+def best_of(checkpoint: Path) -> Path | None:
+    """Return the checkpoint with the lowest validation loss up to a complete checkpoint; None before a validation."""
+    # Python writes losses that are not finite as Infinity or NaN, which only its own reader accepts.
+    step = json.loads((checkpoint / TRAINER_STATE_NAME).read_bytes())["best_global_step"]
+    return checkpoint.with_name(f"checkpoint-{step}") if step else None
 
 
 def _remove(checkpoint: Path) -> None:
@@ -62,8 +77,10 @@ def _remove(checkpoint: Path) -> None:
     shutil.rmtree(checkpoint)
 
 
-def newest_intact(folder: Path, reporter: Reporter) -> Path | None:
+def newest_intact(folder: Path, reporter: Reporter, *, needs_best: bool = False) -> Path | None:
     """Return the newest checkpoint of a stage whose files are as they were saved, and remove newer ones.
+
+    With `needs_best`, the best checkpoint up to it is intact as well: no other one is taken in its place.
 
     Returns:
         The checkpoint; None if the stage has none yet.
@@ -73,7 +90,7 @@ def newest_intact(folder: Path, reporter: Reporter) -> Path | None:
     """
     damaged: list[tuple[Path, str]] = []
     for checkpoint in reversed(complete_checkpoints(folder)):
-        fault = damage(checkpoint)
+        fault = damage(checkpoint) or (_damage_of_best(checkpoint) if needs_best else "")
         if not fault:
             for other, other_fault in damaged:
                 reporter.note(f"{other.name} is damaged ({other_fault}): resuming from {checkpoint.name}")
@@ -85,8 +102,16 @@ def newest_intact(folder: Path, reporter: Reporter) -> Path | None:
     return None
 
 
+def _damage_of_best(checkpoint: Path) -> str:
+    best = best_of(checkpoint)
+    fault = "" if best in (None, checkpoint) else damage(best)
+    return f"its best checkpoint is {best.name}: {fault}" if best and fault else ""
+
+
 def damage(checkpoint: Path) -> str:
-    """Return what is wrong with the files of a complete checkpoint; empty if nothing is."""
+    """Return what is wrong with the files of a checkpoint that was complete; empty if nothing is."""
+    if not (checkpoint / COMPLETE).is_file():
+        return f"{COMPLETE} is missing" if checkpoint.is_dir() else "its folder is missing"
     listed = (checkpoint / COMPLETE).read_bytes()
     try:
         expected = orjson.loads(listed) if listed else {}

@@ -1,7 +1,7 @@
 """Training metrics and the JSON Lines log: losses by source and language, questions, tokens and speed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -123,7 +123,11 @@ class Log:
         lines = self.path.read_bytes().split(b"\n")[:-1] if self.path.is_file() else []
         return [orjson.loads(line) for line in lines]
 
-    def truncate(self, step: int) -> None:
-        """Remove the entries after a step, which will be written again."""
-        kept = [entry for entry in self.entries() if entry["step"] <= step]
+    def truncate(self, step: int, validated: Collection[int] = ()) -> None:
+        """Remove the entries that will be written again: those after a step, and validations of other steps."""
+        kept = [
+            entry
+            for entry in self.entries()
+            if entry["step"] <= step and ("validation" not in entry or entry["step"] in validated)
+        ]
         write_bytes(self.path, b"".join(orjson.dumps(entry) + b"\n" for entry in kept))

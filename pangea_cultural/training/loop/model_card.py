@@ -38,20 +38,20 @@ def _names(codes: list[str]) -> str:
     return ", ".join(language(code).name for code in codes)
 
 
-def text(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]], passes: list[dict[str, float]]) -> str:
+def text(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]], records: list[dict[str, Any]]) -> str:
     """Return the text of a model card, without metadata.
 
     Args:
         recipe: the recipe.
         statements: facts that are needed to interpret the model's scores.
         data: SHA-256 of the files of each source, by source and file name.
-        passes: how often each stage trained a question of a source, on average.
+        records: records of the stages.
     """
     facts = "\n".join(f"- {sentence}" for sentence in statements)
     sources = "\n".join(
         f"- {name}: `{file}`, SHA-256 `{digest}`" for name, files in data.items() for file, digest in files.items()
     )
-    stages = "\n".join(map(_stage, recipe.stages, passes))
+    stages = "\n".join(map(_stage, recipe.stages, records))
     return (
         f"\n# {recipe.name}\n\nA CulturalPangea checkpoint (LLaVA-NeXT: CLIP vision tower, projector, Qwen2), "
         f"{_base(recipe)}.\n\n## Before you use this model\n\n{facts}\n\n## Data\n\n{sources}\n\n## Training\n\n"
@@ -68,13 +68,23 @@ def _base(recipe: Recipe) -> str:
     return f"trained from scratch, size `{model.size}`"
 
 
-def _stage(stage: Stage, passes: dict[str, float]) -> str:
+def _stage(stage: Stage, record: dict[str, Any]) -> str:
     """Return a line about a stage."""
     length = f"{stage.steps} steps" if stage.steps else f"{stage.epochs} epochs"
     unit = "images" if stage.objective == "contrastive" else "questions"
     parts = ", ".join(stage.trainable) + (f" (adapters of rank {stage.lora.rank})" if stage.lora else "")
+    passes = ", ".join(f"{number:.2f} over {name}" for name, number in record["passes"].items())
     return (
         f"- {stage.name}: {stage.objective}, {length} of {stage.batch.global_batch_size} {unit}, learning rate "
-        f"{stage.optimizer.learning_rate:g}, trains {parts}; passes: "
-        + ", ".join(f"{number:.2f} over {name}" for name, number in passes.items())
+        f"{stage.optimizer.learning_rate:g}, trains {parts}; passes: {passes}{_ending(record)}"
     )
+
+
+def _ending(record: dict[str, Any]) -> str:
+    """Return how a stage has ended, if it ended early or took its best weights."""
+    text, best = "", record.get("best")  # absent in records of earlier versions
+    if record.get("stopped_early"):
+        text += f"; ended after {record['steps']} of {record['planned_steps']} steps: {record['stopped_early']}"
+    if best and best["is_taken"]:
+        text += f"; weights of step {best['step']}, with the lowest {best['metric']} ({best['loss']:.4f})"
+    return text

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.loop.checkpoints import COMPLETE
-from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.training.recipe import Checkpoint, Recipe
 from pangea_cultural.utils.files import read_json, write_bytes, write_json
 
 FILE = "run.json"
@@ -25,10 +25,13 @@ LOCK_TIMEOUT_S = 15
 """Seconds to wait for the lock: a killed process frees gigabytes of memory before its lock."""
 MAY_CHANGE: Any = {
     **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
-    "stages": {"__all__": {"memory", "checkpoint"}},
+    "stages": {"__all__": {"memory": True, "checkpoint": {"save_steps", "save_total_limit", "logging_steps"}}},
 }
 """Keys of a recipe that may change on resume: they affect memory, time and output. Another micro-batch size changes
 only the rounding of sums."""
+
+UNCOMPARED = Checkpoint().model_dump(mode="json", exclude=MAY_CHANGE["stages"]["__all__"]["checkpoint"])
+"""Settings of a stage that compares no validations, as in earlier versions."""
 
 
 def run_fingerprint(
@@ -54,6 +57,8 @@ def run_fingerprint(
     for stage in content["stages"]:
         if stage["batch"]["image_multiple"] == 1:
             del stage["batch"]["image_multiple"]  # runs of earlier versions have no such key
+        if stage["checkpoint"] == UNCOMPARED:
+            del stage["checkpoint"]
     return {
         "format": FORMAT,
         "processes": world_size,

@@ -29,6 +29,7 @@ from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, model_card, result, resume, stage
+from pangea_cultural.training.loop.best.metrics import require_questions
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.environment import environment
 from pangea_cultural.training.loop.reporters import one_run, reporters
@@ -123,6 +124,7 @@ def _run(
     measured = processes.run_on_main(lambda: _measured(training, corpora, processor))
     data = TrainingData(training.recipe, corpora, measured)
     data.check_broken_images()
+    require_questions(training.inputs, data.languages)
     run_id = processes.run_on_main(lambda: resume.run_id(training.work))
     for index, context in enumerate(training.stages):
         is_unfinished = not processes.run_on_main(partial(stage.is_finished, context))
@@ -245,10 +247,11 @@ def _write_result(
     held_out = sorted(training.inputs.held_out_languages)
     statements = model_card.statements(recipe, data.languages, held_out, training.inputs.base_record)
     model.to(getattr(torch, recipe.export_dtype))
-    passes = [data.passes(one) for one in recipe.stages]
-    for one, numbers in zip(recipe.stages, passes, strict=True):
-        statements += training_data.count_notes(recipe, one, numbers)
-    card = model_card.text(recipe, statements, data.files, passes)
+    stages = [read_json(context.record) for context in training.stages]
+    for one, trained in zip(recipe.stages, stages, strict=True):
+        if not trained.get("stopped_early"):
+            statements += training_data.count_notes(recipe, one, data.passes(one))
+    card = model_card.text(recipe, statements, data.files, stages)
     with _finishing(training) as checkpoint:
         write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
         (checkpoint / LOGS).mkdir(exist_ok=True)
@@ -266,7 +269,7 @@ def _write_result(
             "held_out_languages": held_out,
             "statements": statements,
             "broken_images": data.broken_by_reason,
-            "stages": [read_json(context.record) for context in training.stages],
+            "stages": stages,
             "parameters": {
                 part: sum(p.numel() for p in values) for part, values in build.parameter_groups(model).items()
             },

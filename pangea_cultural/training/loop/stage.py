@@ -20,6 +20,9 @@ from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.arguments import training_arguments
+from pangea_cultural.training.loop.best import outcome
+from pangea_cultural.training.loop.best.callback import EarlyStopping
+from pangea_cultural.training.loop.best.metrics import require_languages
 from pangea_cultural.training.loop.callbacks import StageCallback
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.reporters import reporters
@@ -114,13 +117,17 @@ def train(
     setup = objectives.set_up(stage, context.recipe.seed, data, model, processor)
     work, world_size = pair_work(model.config.text_config), processes.world_size
     steps = data.step_dataset(stage, setup.collator, processes=world_size, rank=processes.rank, pair_work=work)
-    saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter))
+    needs_best = stage.checkpoint.load_best_model_at_end
+    saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter, needs_best=needs_best))
     processes.run_on_main(lambda: _require_space(context, setup, len(steps)))
     # From here on processes wait for each other: one that alone ended at once would leave the others waiting.
     deferred = processes.stop_signals.deferred()
     with context.reporter.bar(f"train: {stage.name}", len(steps), "steps") as bar, deferred:
-        validation = _validation(context, processor, processes)
+        validation = _validation(context, data, processor, processes)
         trainer = _trainer(context, data, setup, steps, validation)
+        stopping = EarlyStopping(stage.checkpoint, context.reporter.note)
+        if stage.checkpoint.compares:
+            trainer.add_callback(stopping)  # before the next one, which may validate the step that it resumes from
         trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit, processes))
         if saved:
             trainer.resume(saved)
@@ -133,12 +140,16 @@ def train(
                 raise explained from error
             raise
         processes.raise_if_stopped()
-        _require_all_steps(stage, trainer.state.global_step, len(steps))
+        ending = outcome.finish(stage, trainer, stopping, processes)
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
     if trainer.is_world_process_zero():
-        about_data = {"left_out": data.exclusions(stage), "passes": data.passes(stage)}
-        _write_results(context, trainer, weights, saved, about_data, broken)
+        shares = steps.source_shares(ending["steps"])
+        passes = {
+            name: number * shares.get(index, 0.0) for index, (name, number) in enumerate(data.passes(stage).items())
+        }
+        about = {**ending, "left_out": data.exclusions(stage), "passes": passes}
+        _write_results(context, trainer, weights, saved, about, broken)
 
 
 def is_finished(context: StageContext) -> bool:
@@ -155,12 +166,6 @@ def is_finished(context: StageContext) -> bool:
     return True
 
 
-def _require_all_steps(stage: Stage, made: int, planned: int) -> None:
-    """Check that no callback of a reporter, and no end of the data, has ended the stage early."""
-    if made != planned:
-        raise UserError(f"Stage {stage.name} ended after {made} of {planned} steps. Rerun to resume.")
-
-
 def _remove_leftovers(context: StageContext) -> None:
     """Remove incomplete checkpoints and temporary files of an interrupted run."""
     context.folder.mkdir(parents=True, exist_ok=True)
@@ -169,11 +174,16 @@ def _remove_leftovers(context: StageContext) -> None:
         file.unlink()
 
 
-def _validation(context: StageContext, processor: LlavaNextProcessor, processes: Processes) -> Validation | None:
+def _validation(
+    context: StageContext, data: TrainingData, processor: LlavaNextProcessor, processes: Processes
+) -> Validation | None:
     stage, recipe = context.stage, context.recipe
     if not recipe.validation or stage.objective != "sft":
         return None
-    return open_validation(context.inputs, stage, context.work, processor, processes.world_size, processes.rank)
+    opened = open_validation(context.inputs, stage, context.work, processor, processes.world_size, processes.rank)
+    if stage.checkpoint.compares:
+        require_languages(stage.name, stage.checkpoint.metric_for_best_model, opened.languages, data.languages)
+    return opened
 
 
 def _trainer(
@@ -205,6 +215,8 @@ def _trainer(
         keys=data.loss_keys,
         max_broken_images=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken_images,
         reporters=reporters(recipe.report_to, context.inputs.workspace / "tensorboard" / recipe.name / stage.name),
+        trained_languages=data.languages,
+        keeps_best=stage.checkpoint.load_best_model_at_end,
         validate=validation,
     )
 
@@ -215,7 +227,10 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
     Raises:
         UserError: it has not.
     """
-    new = max(0, checkpoints_kept(context.stage, steps) - len(checkpoints.complete_checkpoints(context.folder)))
+    new = max(
+        0,
+        checkpoints_kept(context.recipe, context.stage, steps) - len(checkpoints.complete_checkpoints(context.folder)),
+    )
     needed = needed_bytes(_num_trainable(setup), sum(p.numel() for p in setup.model.parameters()), new)
     free = free_bytes(context.work)
     if free < needed:
@@ -259,7 +274,7 @@ def _write_results(
     trainer: StageTrainer,
     weights: dict[str, torch.Tensor],
     saved: Path | None,
-    about_data: dict[str, Any],
+    about: dict[str, Any],
     broken: dict[str, str],
 ) -> None:
     """Write the results of a finished stage. The record comes last: it marks the stage as finished."""
@@ -272,10 +287,9 @@ def _write_results(
     training = [entry for entry in entries if "validation" not in entry]
     record = {
         "stage": context.stage.name,
-        "steps": len(trainer.train_dataset),
         **trainer.metrics.totals,
         "resumed_from": saved.name if saved else None,
-        **about_data,
+        **about,
         "skipped": broken,
         "log": [training[index] for index in evenly_spaced(len(training), MAX_RECORD_ENTRIES)],
         "weights_sha256": sha256_file(context.weights),

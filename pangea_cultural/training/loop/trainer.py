@@ -8,15 +8,18 @@ from typing import Any
 
 import torch
 from accelerate import DistributedType, FullyShardedDataParallelPlugin
+from accelerate.utils import broadcast_object_list
 from safetensors.torch import load_file, save_file
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import ProgressCallback
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import ProgressCallback, TrainerState
 
 from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.training.batching.dataset import StepDataset, step_loader
 from pangea_cultural.training.loop import checkpoints
+from pangea_cultural.training.loop.best.metrics import metrics
 from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
 from pangea_cultural.utils.files import write_json
 from pangea_cultural.utils.images import read_rgb
@@ -35,6 +38,8 @@ class StageTrainer(Trainer):
         keys: (source, language) pairs of the losses.
         max_broken_images: number of broken images above which training stops.
         reporters: further receivers of the log.
+        trained_languages: codes of the languages with training questions.
+        keeps_best: whether each validation with a new lowest loss saves a checkpoint, which is kept.
         validate: returns a log entry for this trainer, whose model is in evaluation mode; None without validation.
     """
 
@@ -55,6 +60,8 @@ class StageTrainer(Trainer):
         keys: list[tuple[str, str]],
         max_broken_images: int,
         reporters: list[TrainerCallback],
+        trained_languages: list[str],
+        keeps_best: bool,
         validate: Validate | None = None,
     ) -> None:
         # `Trainer` requires a dataset to evaluate on; `evaluate` ignores it.
@@ -65,6 +72,8 @@ class StageTrainer(Trainer):
         self._frozen = frozen
         self._learning_rates = learning_rates
         self._max_broken_images = max_broken_images
+        self._trained_languages = trained_languages
+        self._keeps_best = keeps_best
         self._validate = validate
         self.log_file = Log(Path(args.output_dir) / LOG)
         self.metrics = TrainingMetrics(LossAccumulator(keys, args.device))
@@ -232,19 +241,45 @@ class StageTrainer(Trainer):
             entry = self._validate(self)
         if self.is_world_process_zero():
             self.log_file.write({"step": self.state.global_step, "validation": entry})
-        by_language = {f"eval_loss_language_{name}": value for name, value in entry["by_language"].items()}
-        logs = {"eval_loss": entry["loss"], **by_language}
+        found = metrics(entry, self._trained_languages)
+        if chosen := self.args.metric_for_best_model:
+            found.setdefault(chosen, math.nan)  # all images of its questions are broken meanwhile
+        logs = {f"eval_{name}": loss for name, loss in found.items()}
+        if self.args.world_size > 1:
+            broadcast_object_list(agreed := [logs])  # sums may be rounded differently, and all have to stop together
+            logs = agreed[0]
         self.log(logs)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, logs)
         self.metrics.restart_clock()
         return logs
 
     def misses_validation(self) -> bool:
-        """Return whether the log has no validation of the current step; every process has to call this."""
-        is_missing = self.is_world_process_zero() and not any(
-            "validation" in entry for entry in self.log_file.entries() if entry["step"] == self.state.global_step
-        )
-        return bool(self._sum(float(is_missing)).item())
+        """Return whether the current step has no validation yet."""
+        evaluated = (entry["step"] for entry in reversed(self.state.log_history) if "eval_loss" in entry)
+        return next(evaluated, None) != self.state.global_step
+
+    def validate_resumed_step(self) -> None:
+        """Validate and compare as after a step. The checkpoint is there already."""
+        self._determine_best_metric(metrics=self.evaluate(), trial=None)
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """Compare the metric with the lowest one so far. A new lowest one saves a checkpoint."""
+        is_best = super()._determine_best_metric(metrics, trial)
+        self.control.should_save |= is_best and self._keeps_best
+        return is_best
+
+    def load_best(self, checkpoint: Path) -> None:
+        """Load the weights of a checkpoint of this stage, at its end."""
+        self.state.best_model_checkpoint = str(checkpoint)
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            self._load_best_model()
+        else:
+            self._load_from_checkpoint(str(checkpoint))
+
+    def _run_epoch(self, *arguments: Any, **options: Any) -> None:
+        """Make the steps of an epoch; none if the resumed stage had ended early."""
+        if not self.control.should_training_stop:
+            super()._run_epoch(*arguments, **options)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return 0: `Trainer` would estimate from `input_ids`, which a step does not have."""
@@ -273,7 +308,9 @@ class StageTrainer(Trainer):
             checkpoints.require_rank_files(checkpoint, self.args.world_size)
         self.metrics.skipped = still_broken(self.metrics.skipped)
         if self.is_world_process_zero():
-            self.log_file.truncate(checkpoints.step_of(checkpoint))
+            history = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)).log_history
+            validated = {entry["step"] for entry in history if "eval_loss" in entry}
+            self.log_file.truncate(checkpoints.step_of(checkpoint), validated)
 
     def complete_checkpoint(self, checkpoint: Path, save_total_limit: int) -> None:
         """Write the metrics of a saved checkpoint, mark it as complete, and remove old ones.
@@ -286,7 +323,7 @@ class StageTrainer(Trainer):
         broken = self.gather_broken_images(self.metrics.skipped)
         if self.is_world_process_zero():
             self.metrics.save(checkpoint / checkpoints.METRICS, sums, broken, processes=self.args.world_size)
-            checkpoints.mark_complete(checkpoint, save_total_limit)
+            checkpoints.mark_complete(checkpoint, save_total_limit, keeps_best=self._keeps_best)
         self._require_few_broken(broken)
 
     def gather_broken_images(self, broken: dict[str, str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Validation:
 
     Args:
         steps: batches with every question once.
+        languages: codes of the languages of these questions.
         left_out: number of questions that cannot be used, by reason.
         keys: (source, language) pairs of the losses.
         answered: groups of one question each, for which answers are generated.
@@ -40,6 +41,7 @@ class Validation:
     """
 
     steps: StepDataset
+    languages: set[str]
     left_out: dict[str, int]
     keys: list[tuple[str, str]]
     answered: Sequence[Group]
@@ -120,7 +122,8 @@ def open_validation(
     steps = data.step_dataset(one_epoch, collator, processes=processes, rank=rank)
     answered = [_group(corpus, conversation) for conversation in chosen[evenly_spaced(len(chosen), config.answers)]]
     tokenizer = processor.tokenizer
-    return Validation(steps, left_out, data.loss_keys, answered, collator, tokenizer, config.max_new_tokens)
+    asked = {corpus.languages[code] for code in np.unique(corpus.language_codes[chosen])}
+    return Validation(steps, asked, left_out, data.loss_keys, answered, collator, tokenizer, config.max_new_tokens)
 
 
 def _source(recipe: Recipe, config: recipes.Validation) -> ExportSource:

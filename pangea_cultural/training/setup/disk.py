@@ -1,6 +1,6 @@
 """Space on disk that a stage needs."""
 
-from pangea_cultural.training.recipe import Stage
+from pangea_cultural.training.recipe import Recipe, Stage
 
 
 def checkpoint_bytes(trainable: int) -> int:
@@ -8,9 +8,15 @@ def checkpoint_bytes(trainable: int) -> int:
     return 3 * 4 * trainable
 
 
-def checkpoints_kept(stage: Stage, steps: int) -> int:
-    """Return the most checkpoints on the disk: a new one is written before the oldest is removed."""
-    return min(stage.checkpoint.save_total_limit + 1, -(-steps // stage.checkpoint.save_steps))
+def checkpoints_kept(recipe: Recipe, stage: Stage, steps: int) -> int:
+    """Return the most checkpoints on the disk: a new one is written before the oldest is removed.
+
+    The best one is kept besides the newest ones, and each validation may save one.
+    """
+    limit, saved = stage.checkpoint.save_total_limit + 1, -(-steps // stage.checkpoint.save_steps)
+    if stage.checkpoint.load_best_model_at_end and recipe.validation:
+        limit, saved = limit + 1, saved + -(-steps // recipe.validation.steps)
+    return min(limit, saved, steps)
 
 
 def needed_bytes(trainable: int, total: int, new_checkpoints: int) -> int:

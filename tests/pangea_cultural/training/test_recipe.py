@@ -1,5 +1,7 @@
 """The keys of a training recipe, and their conflicts."""
 
+import itertools
+
 import pytest
 
 from pangea_cultural import config
@@ -18,6 +20,7 @@ STAGE = {
     "optimizer": {"learning_rate": 1e-3},
     "batch": {"global_batch_size": 8},
 }
+BEST = {"load_best_model_at_end": True}
 SHARED_KEYS = {"name": "r", "model": {"size": "tiny"}, "sources": [{"type": "export", "path": "e"}]}
 
 
@@ -54,11 +57,41 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
         ({"lora": {}}, 'Add "language_model" to trainable'),
         ({"objective": "contrastive", "trainable": ["projector"]}, 'Add "vision_tower" to trainable'),
         ({"batch": {"per_device_batch_size": 2}}, "per_device_batch_size"),
+        ({"checkpoint": BEST}, r"main has load_best_model_at_end, but there is no validation\. Add \[validation\]"),
+        (
+            {"checkpoint": {"early_stopping_patience": 2}},
+            "main has early_stopping_patience, but there is no validation",
+        ),
+        ({"checkpoint": {"early_stopping_patience": 0}}, r"stages\[1\].checkpoint.early_stopping_patience"),
+        ({"checkpoint": {"early_stopping_threshold": 0.1}}, "early_stopping_threshold needs early_stopping_patience"),
+        ({"checkpoint": {"metric_for_best_model": "loss"}}, "metric_for_best_model needs load_best_model_at_end or"),
+        (
+            {"checkpoint": BEST | {"metric_for_best_model": "los"}},
+            "Unknown metric_for_best_model 'los'. Did you mean loss",
+        ),
+        ({"checkpoint": BEST | {"metric_for_best_model": "loss_language_qq"}}, "Unknown language 'qq'"),
+        (
+            {"checkpoint": BEST, "objective": "contrastive", "trainable": ["vision_tower"]},
+            "contrastive has no validation. Remove load_best_model_at_end",
+        ),
     ],
 )
 def test_invalid_stage_is_rejected(stage, message):
     with pytest.raises(UserError, match=message):
         parse(stage=stage)
+
+
+def test_choice_of_the_best_checkpoint_is_in_the_fingerprint():
+    parts = [
+        {"metric_for_best_model": "eval_loss_language_iw"},
+        {"early_stopping_patience": 1},
+        {"early_stopping_patience": 1, "early_stopping_threshold": 0.1},
+    ]
+    recipes = [parse(stage={"checkpoint": BEST | part}, validation={"path": "e"}) for part in ({}, *parts)]
+    assert recipes[1].stages[0].checkpoint.metric_for_best_model == "loss_language_he"
+    found = [fingerprint(one)["recipe"]["stages"][0]["checkpoint"] for one in recipes]
+    assert all(before != after for before, after in itertools.pairwise(found))
+    assert "checkpoint" not in fingerprint(parse())["recipe"]["stages"][0], "as in earlier versions"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +110,7 @@ def test_memory_and_output_keys_are_not_in_the_fingerprint(change):
     "change",
     [
         {"stage": {"batch": {"max_length": 64}}},
+        {"stage": {"checkpoint": BEST}, "validation": {"path": "e"}},
         {"stage": {"optimizer": {"weight_decay": 0.1}}},
         {"stage": {"augment_images": True}},
         {"num_threads": 1},

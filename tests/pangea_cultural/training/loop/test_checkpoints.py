@@ -1,5 +1,7 @@
 """Checkpoints of an unfinished stage: damage is found before a training resumes."""
 
+import json
+
 import pytest
 
 from pangea_cultural.errors import UserError
@@ -53,6 +55,45 @@ def test_intact_checkpoint_of_an_earlier_version_is_taken(folder):
     (folder / "checkpoint-8" / COMPLETE).write_text("")
     assert newest_intact(folder, NoteReporter()) == folder / "checkpoint-8"
     assert newest_intact(folder / "checkpoint-8", NoteReporter()) is None, "there is none yet"
+
+
+@pytest.fixture
+def compared(tmp_path):
+    """A function that saves checkpoints, given the best step at each, and returns the steps that are kept."""
+
+    def save(best_steps, limit):
+        for step, best in best_steps.items():
+            (tmp_path / f"checkpoint-{step}").mkdir()
+            state = {"best_global_step": best, "best_metric": float("inf")}
+            (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(json.dumps(state))
+            mark_complete(tmp_path / f"checkpoint-{step}", limit, keeps_best=True)
+        return [checkpoints.step_of(path) for path in checkpoints.complete_checkpoints(tmp_path)]
+
+    return save
+
+
+@pytest.mark.parametrize(
+    ("best_steps", "limit", "kept"),
+    [
+        ({1: None, 2: 2, 3: 2, 4: 2}, 1, [2, 4]),
+        ({1: 1, 2: 1, 3: 3}, 1, [3]),
+        ({1: 1, 2: 1, 3: 3}, 2, [1, 2, 3]),  # 2 can be resumed from if 3 is damaged
+        ({1: 1, 2: 1, 3: 3, 4: 3}, 2, [3, 4]),
+        ({1: None, 2: None, 3: None}, 2, [2, 3]),
+    ],
+)
+def test_best_checkpoints_are_kept_beyond_the_limit(compared, best_steps, limit, kept):
+    assert compared(best_steps, limit) == kept
+
+
+def test_checkpoint_without_its_best_one_is_damaged(compared, tmp_path):
+    compared({2: 2, 4: 2, 6: 6, 8: 6}, 4)
+    (tmp_path / "checkpoint-6/complete").unlink()
+    reporter = NoteReporter()
+    assert newest_intact(tmp_path, reporter, needs_best=True) == tmp_path / "checkpoint-4"
+    assert reporter.notes == [
+        "checkpoint-8 is damaged (its best checkpoint is checkpoint-6: complete is missing): resuming from checkpoint-4"
+    ]
 
 
 def test_files_are_on_the_disk_before_the_checkpoint_counts(folder, monkeypatch):

@@ -54,6 +54,17 @@ per_device_batch_size = 2
 logging_steps = 1
 save_steps = 3
 """
+RATE = 'learning_rate = 2e-2\nlr_scheduler = "constant"\nwarmup_steps = 0'
+COMPARED = RECIPE.replace("steps = 3\nanswers", "steps = 2\nanswers").replace("steps = 6", "steps = 8")
+CHOICE = """load_best_model_at_end = true
+metric_for_best_model = "loss_held_out_languages"
+early_stopping_patience = 1
+[[stages]]"""
+AFTER = (
+    RECIPE.partition("[[stages]]")[2].replace("main", "after").replace("steps = 6", "steps = 1").replace("1e-3", "1e-9")
+)
+BEST = COMPARED.replace("learning_rate = 1e-3", RATE) + CHOICE + AFTER
+"""The loss of Dutch is lowest after step 4, so the first stage ends after step 6. The second one changes nothing."""
 CHAT = [
     {"id": str(n), "conversations": [{"from": "human", "value": f"{n}?"}, {"from": "gpt", "value": str(n)}]}
     for n in range(9)
@@ -105,27 +116,36 @@ def losses(record):
 
 @pytest.fixture(scope="module")
 def one_process(tmp_path_factory):
-    return losses(train(write_workspace(tmp_path_factory.mktemp("alone")), 1))
+    return train(write_workspace(tmp_path_factory.mktemp("alone"), BEST), 1)
 
 
 @pytest.fixture(scope="module", params=["ddp", "fsdp"])
 def two_processes(request, tmp_path_factory):
     """DDP and FSDP2. Only one of them starts torchrun, whose processes take ten seconds each to import torch."""
-    workspace = write_workspace(tmp_path_factory.mktemp(request.param), parallelism=request.param)
+    workspace = write_workspace(tmp_path_factory.mktemp(request.param), BEST, parallelism=request.param)
     return request.param, torchrun(workspace) if request.param == "ddp" else train(workspace, 2)
 
 
 def test_two_processes_have_the_losses_of_one(one_process, two_processes):
     """Some rows have no image, and some steps have fewer rows than processes."""
     trained, validated = losses(two_processes[1])
-    assert trained == pytest.approx(one_process[0], rel=1e-4)
-    for entry, expected in zip(validated, one_process[1], strict=True):
+    expected_trained, expected_validated = losses(one_process)
+    assert trained == pytest.approx(expected_trained, rel=1e-4)
+    for entry, expected in zip(validated, expected_validated, strict=True):
         assert entry == pytest.approx(expected, rel=1e-4)
 
 
+def test_processes_end_the_stage_together_and_take_its_best_weights(one_process, two_processes):
+    for found in (one_process, two_processes[1]):
+        first, second = found["stages"]
+        best = {"step": 4, "metric": "loss_held_out_languages", "is_taken": True, "loss": pytest.approx(2.42, rel=0.01)}
+        assert (first["steps"], first["planned_steps"], first["best"]) == (6, 8, best)
+        assert first["validation"][1]["by_language"]["nl"] == first["best"]["loss"]
+        assert second["validation"][0]["by_language"] == pytest.approx(first["validation"][1]["by_language"], rel=1e-4)
+
+
 def test_validation_includes_held_out_languages(one_process):
-    assert set(one_process[1][0]) == {"de", "en", "nl"}
-    assert len(one_process[1]) == 2
+    assert set(losses(one_process)[1][0]) == {"de", "en", "nl"}
 
 
 def test_vision_tower_trains_on_two_processes(tmp_path):
@@ -179,7 +199,7 @@ def stop_by(workspace, sign):
 def interrupted(two_processes, tmp_path):
     """A run on two processes that was killed, or stopped by a signal to one of them after the same step."""
     parallelism, expected = two_processes
-    workspace = write_workspace(tmp_path, parallelism=parallelism)
+    workspace = write_workspace(tmp_path, BEST, parallelism=parallelism)
     if parallelism == "ddp":
         ended = stop_by(workspace, signal.SIGTERM)
         assert ended.returncode == 143
@@ -204,3 +224,4 @@ def test_resume_gives_the_same_bits_on_as_many_processes_and_the_losses_on_other
     assert result["stages"][0]["resumed_from"] == other["stages"][0]["resumed_from"]
     assert result["weights_sha256"] == expected["weights_sha256"]
     assert log_without_times(result) == log_without_times(expected)
+    assert result["stages"][0]["best"] == expected["stages"][0]["best"]

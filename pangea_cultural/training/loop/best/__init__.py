@@ -1,0 +1,1 @@
+"""The choice of the weights with the lowest validation loss, and the early end of a stage."""
