@@ -17,6 +17,7 @@ from transformers import LlavaNextForConditionalGeneration
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.utils import ModelOutput
 
+from pangea_cultural.model.grouped_attention import GROUPED, groups_of
 from pangea_cultural.model.masks import block_mask, dense_mask, is_causal
 
 IGNORE_INDEX = -100
@@ -72,6 +73,8 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             # Without padding, positions count up, which is the default. Those of padding repeat, which transformers
             # would take for packed texts.
             inputs["position_ids"] = None
+        elif self.config.text_config._attn_implementation == GROUPED:
+            inputs["groups"] = groups_of(segments)
         hidden = self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
         targets = labels[:, 1:]
         chosen = targets != IGNORE_INDEX

@@ -43,8 +43,8 @@ class Model(config.Config):
     """Dtype of frozen weights; trainable weights are float32. Matrix products are bfloat16 on a GPU, and with
     `bfloat16` on a CPU."""
     attn_implementation: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
-    """Attention of the language model. `auto`: FlexAttention on a GPU, which skips masked blocks; sdpa with a dense
-    mask on a CPU."""
+    """Attention of the language model. `auto`: FlexAttention on a GPU, which skips masked blocks; on a CPU sdpa, group
+    by group where that is faster. `sdpa`: with a dense mask."""
 
     @model_validator(mode="after")
     def _one_base(self) -> "Model":

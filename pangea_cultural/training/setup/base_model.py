@@ -11,6 +11,7 @@ from pangea_cultural.dataset.export import SPLITS
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, pretrained, processor, tokenizer
 from pangea_cultural.model.config import load_size
+from pangea_cultural.model.grouped_attention import GROUPED
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.data.corpus import Corpus
@@ -182,7 +183,7 @@ def attn_implementation(model: Model) -> str:
     """Return the attention of the language model on this machine."""
     if model.attn_implementation != "auto":
         return model.attn_implementation
-    return "flex_attention" if torch.cuda.is_available() else "sdpa"
+    return "flex_attention" if torch.cuda.is_available() else GROUPED
 
 
 def processor_key(model_processor: LlavaNextProcessor, folder: Path) -> str:

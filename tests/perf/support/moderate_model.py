@@ -1,6 +1,6 @@
 """LLaVA-NeXT with random weights, large enough to measure and small enough for two cores.
 
-    python -m tests.perf.support.moderate_model CHECKPOINT
+    python -m tests.perf.support.moderate_model CHECKPOINT [--prefix 600]
 
 It is built in a separate process, so that the benchmark itself stays small: the peak memory of a child is at least that
 of its parent.
@@ -22,6 +22,8 @@ from tests.perf.support import chat_data
 
 VOCAB_SIZE = 4096
 MAX_LENGTH = 8192
+GRIDS = {600: (224, [[224, 448], [448, 224]]), 2340: (336, [[672, 672]])}
+"""Side of a tile and grids, by the tokens of a 4:3 image: three tiles of 16 x 16 patches, or five of 24 x 24."""
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
@@ -29,8 +31,9 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer.train(chat_data.texts(), vocab_size=VOCAB_SIZE, max_length=MAX_LENGTH)
 
 
-def config(text_tokenizer: PreTrainedTokenizerFast) -> LlavaNextConfig:
-    """Return the configuration: Qwen2 of 6 x 512, CLIP of 6 x 256; a 4:3 image is three tiles, about 600 tokens."""
+def config(text_tokenizer: PreTrainedTokenizerFast, prefix: int = 600) -> LlavaNextConfig:
+    """Return the configuration: Qwen2 of 6 x 512, CLIP of 6 x 256; a 4:3 image has about `prefix` tokens."""
+    side, grids = GRIDS[prefix]
     text = Qwen2Config(
         vocab_size=len(text_tokenizer),
         hidden_size=512,
@@ -48,14 +51,14 @@ def config(text_tokenizer: PreTrainedTokenizerFast) -> LlavaNextConfig:
         num_hidden_layers=6,
         num_attention_heads=4,
         patch_size=14,
-        image_size=224,
+        image_size=side,
         projection_dim=256,
     )
     return LlavaNextConfig(
         vision_config=vision,
         text_config=text,
         image_token_index=text_tokenizer.convert_tokens_to_ids(IMAGE),
-        image_grid_pinpoints=[[224, 448], [448, 224]],
+        image_grid_pinpoints=grids,
         vision_feature_layer=FEATURE_LAYER,
         vision_feature_select_strategy=FEATURE_STRATEGY,
         tie_word_embeddings=False,
@@ -72,11 +75,12 @@ def write(folder: Path, settings: LlavaNextConfig, text_tokenizer: PreTrainedTok
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def main(folder: Path) -> None:
+@click.option("--prefix", type=click.Choice([*GRIDS]), default=600, show_default=True, help="Tokens of a 4:3 image.")
+def main(folder: Path, prefix: int) -> None:
     """Write the checkpoint."""
     torch.manual_seed(0)
     text_tokenizer = build_tokenizer()
-    write(folder, config(text_tokenizer), text_tokenizer, torch.float32)
+    write(folder, config(text_tokenizer, prefix), text_tokenizer, torch.float32)
 
 
 if __name__ == "__main__":

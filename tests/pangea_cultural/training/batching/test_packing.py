@@ -6,13 +6,15 @@ import os
 import re
 import signal
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 
 from pangea_cultural.dataset.sources.types import Conversation
-from pangea_cultural.model import build
+from pangea_cultural.model import build, grouped_attention
+from pangea_cultural.model.grouped_attention import groups_of
 from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, visible
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import ChatTemplate
@@ -272,6 +274,34 @@ def test_flex_attention_equals_the_dense_mask(parts, groups):
             model.set_attn_implementation({"text_config": "sdpa"})
             model.double()
     assert flex.loss.item() == pytest.approx(dense, rel=1e-5)
+
+
+@pytest.mark.parametrize(("how", "max_length"), [("shared", 4096), ("shared", 210), ("rows", 4096)])
+def test_grouped_attention_equals_the_dense_mask(parts, groups, monkeypatch, how, max_length):
+    """Check one row of all groups, rows of unequal length with padding, and rows without a shared prefix."""
+    model, processor, _ = parts
+    batch = batch_of(collator_for(processor), groups, processor, how=how, max_length=max_length)
+    expected = loss_and_gradients(model, batch)
+    calls = Mock(side_effect=grouped_attention.sdpa_attention_forward)
+    monkeypatch.setattr(grouped_attention, "sdpa_attention_forward", calls)
+    monkeypatch.setattr(grouped_attention, "GROUP_PAIRS", 0)
+    model.set_attn_implementation({"text_config": grouped_attention.GROUPED})
+    try:
+        assert_equal(loss_and_gradients(model, batch), expected)
+    finally:
+        model.set_attn_implementation({"text_config": "sdpa"})
+    layers, rows = model.config.text_config.num_hidden_layers, len(batch["input_ids"])
+    assert calls.call_count == layers if how == "rows" else calls.call_count > rows * layers
+
+
+def test_groups_of_short_rows_are_one_call(parts, groups):
+    _, processor, _ = parts
+    segments = batch_of(collator_for(processor), groups, processor, max_length=210)["segments"]
+    assert groups_of(segments) is None
+    long = torch.cat([segments[:, :, :1].expand(-1, -1, 1000), segments], dim=2)
+    ends = (segments[:, 0] != PADDING).sum(1).tolist()
+    assert [row[-1].end - 1000 for row in groups_of(long)] == ends
+    assert all(row[0].start == 0 and row[0].shared > 1000 for row in groups_of(long))
 
 
 def test_only_answers_and_their_ends_are_targets(parts, groups):
