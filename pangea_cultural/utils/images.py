@@ -16,10 +16,19 @@ from pangea_cultural.utils.pixels import to_rgb, upright_size
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow's names of the formats that photos come in. The others are rare, or run another program (EPS)."""
+JPEG = ("JPEG", "MPO")
+"""Pillow's names of files with JPEG's markers."""
 MAX_BYTES = 20_000_000
 """Limit for content in memory: downloads and uploads. Files on disk are decoded whatever their size."""
 MAX_PIXELS = 100_000_000
 """Limit against decompression bombs: 100 megapixels need 300 MB in RGB."""
+
+MAX_SCANS = 500
+"""Scans of a JPEG. A progressive one has about ten. Each costs time for all pixels, and can have 75 bytes."""
+SCAN = b"\xff\xda"
+"""Marker at the start of each scan. Within a scan, the first byte is never followed by this second one."""
+MAX_READS = 100_000
+"""Reads of a file in memory. A PNG of 20 MB in parts of 8 kB takes 10,000, one of millions of empty parts takes long."""
 
 MISSING = "image missing"
 FILE_TOO_LARGE = "file too large"
@@ -41,6 +50,23 @@ class ImageHeader(NamedTuple):
     """Pillow's name. MPO is a JPEG that has further images behind the first."""
     width: int
     height: int
+
+
+class _LimitedReads(io.BytesIO):
+    """Content that Pillow may read only so often: it reads each part of a file in Python."""
+
+    _left = MAX_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read, if it was not too often.
+
+        Raises:
+            ImageError: it was.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise ImageError(UNREADABLE, "too many parts")
+        return super().read(size)
 
 
 def read_rgb(path: Path) -> Image.Image:
@@ -89,10 +115,12 @@ def decode(source: Path | bytes, formats: tuple[str, ...], use: Callable[[Image.
     try:
         if isinstance(source, bytes) and len(source) > MAX_BYTES:
             raise ImageError(FILE_TOO_LARGE)
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
+        file = _LimitedReads(source) if isinstance(source, bytes) else source
         with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(TOO_MANY_PIXELS, f"{image.width} × {image.height}")
+            if isinstance(source, bytes) and image.format in JPEG and source.count(SCAN) > MAX_SCANS:
+                raise ImageError(UNREADABLE, f"more than {MAX_SCANS} scans")
             return use(image)
     except ImageError:
         raise

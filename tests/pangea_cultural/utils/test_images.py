@@ -2,9 +2,11 @@
 
 import concurrent.futures
 import io
+import struct
 import subprocess
 import sys
 import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -213,3 +215,40 @@ def test_threads_decode_the_same_pixels(tmp_path):
         warnings.simplefilter("error")
         decoded = list(pool.map(read_rgb, paths * 3))
     assert [image.tobytes() for image in decoded] == [noise(seed=number).tobytes() for number in range(40)] * 3
+
+
+def segment(marker, content):
+    return b"\xff" + bytes([marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+def many_scans(number):
+    """Return a progressive JPEG with scans that have no pixels: each costs time for all blocks, and 12 bytes."""
+    table = segment(0xC4, b"\0" + bytes([1] + [0] * 15) + b"\0") + segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\xe0")
+    frame = segment(0xC2, struct.pack(">BHHB", 8, 16, 16, 1) + b"\1\x11\0")
+    head = b"\xff\xd8" + segment(0xDB, b"\0" + b"\1" * 64) + frame + table
+    first = segment(0xDA, b"\1\1\0\0\0\0") + b"\0"
+    return head + first + (segment(0xDA, b"\1\1\0\1\x3f\0") + b"\0\0") * number + b"\xff\xd9"
+
+
+def test_jpeg_whose_scans_take_minutes_is_refused_before_it_is_decoded():
+    assert verify(many_scans(20)).width == 16
+    with pytest.raises(ImageError, match="not a readable image"):
+        verify(many_scans(images.MAX_SCANS))
+
+
+def chunk(kind, content=b""):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+PARTS = {"PNG": (33, chunk(b"teXt")), "JPEG": (2, b"\xff\xfe\0\2"), "GIF": (13 + 3 * 256, b"\x21\xfe\0")}
+
+
+@pytest.mark.parametrize("format", PARTS)
+def test_file_of_very_many_parts_is_refused_after_some(format, monkeypatch):
+    """Pillow reads each part in Python: five million take half a minute, in which the process does nothing else."""
+    place, part = PARTS[format]
+    content = encoded(format, noise().quantize(256) if format == "GIF" else None)
+    monkeypatch.setattr(images._LimitedReads, "_left", 3000)
+    assert verify(content[:place] + part * 100 + content[place:]).format == format
+    with pytest.raises(ImageError, match="not a readable image"):
+        verify(content[:place] + part * 3000 + content[place:])
