@@ -30,6 +30,8 @@ OWN_FLAGS = {
 """Flags of vLLM that `pcult serve` sets itself, with its own options for them."""
 KEY_VARIABLE = "VLLM_API_KEY"
 REPLICAS = "--data-parallel-size"
+SHORT = {"-dp": REPLICAS}
+"""Short names of flags that are read here."""
 
 
 def positions(config: dict[str, Any]) -> int:
@@ -74,18 +76,29 @@ def flags(config: dict[str, Any], settings: Settings, further: Sequence[str] = (
 
 def own_flag(further: Sequence[str]) -> str | None:
     """Return the first flag of the user that `pcult serve` must set itself; None if there is none."""
-    return next((name for flag in further if (name := flag.partition("=")[0]) in OWN_FLAGS), None)
+    return next((name for flag in further for name in OWN_FLAGS if _names(flag, name)), None)
 
 
 def value_of(further: Sequence[str], name: str) -> str | None:
     """Return the value of a flag, as `--name value` or `--name=value`; None if it is not there."""
     found = None
     for flag, following in itertools.zip_longest(further, further[1:]):
-        if flag == name:
-            found = following
-        elif flag.startswith(f"{name}="):
-            found = flag.partition("=")[2]
+        if _names(flag, name):
+            _, equals, value = flag.partition("=")
+            found = value if equals else following
     return found
+
+
+def _names(flag: str, name: str) -> bool:
+    """Return whether vLLM reads a text as this flag.
+
+    It accepts underscores in place of hyphens, and the beginning of a name. It refuses a beginning that several flags
+    have.
+    """
+    written = flag.partition("=")[0].replace("_", "-")
+    if written in SHORT:
+        return SHORT[written] == name
+    return len(written) > len("--") and written.startswith("--") and name.startswith(written)
 
 
 def replica_flags(number: int) -> tuple[str, ...]:

@@ -112,6 +112,14 @@ def test_flags_of_the_user_win(checkpoint, tmp_path):
     assert server.url.startswith("https://") and server.model == "other"
 
 
+def test_flags_are_read_in_all_forms_that_vllm_accepts(checkpoint, tmp_path):
+    """Otherwise the server would be asked for its health by the wrong protocol, until the time is over."""
+    server = Server(checkpoint, log=tmp_path / "log", flags=["--ssl_certfile", "a.pem", "--served-model=other"])
+    assert server.url.startswith("https://") and server.model == "other"
+    assert [vllm_flags.replicas(flags) for flags in (["-dp", "2"], ["-dp=3"], ["--data_parallel_size=4"])] == [2, 3, 4]
+    assert vllm_flags.replicas(["--data-parallel-size-local", "2"]) == 1
+
+
 def test_example_request_is_valid_in_a_shell(tmp_path):
     """The shell parses it, and the body that curl would send is JSON with the image."""
     (tmp_path / "image.png").write_bytes(b"png")

@@ -145,6 +145,8 @@ def test_new_key_is_printed_once(tmp_path):
         ([], "Missing argument 'CHECKPOINT'"),
         (["tiny", "other"], "unexpected extra argument"),
         (["tiny", "--", "--seed=3", "--port=9"], "--port is not passed to vLLM. Use --port before --"),
+        (["tiny", "--", "--hos", "0.0.0.0"], "--host is not passed to vLLM"),
+        (["tiny", "--", "--api_key=x"], "--api-key is not passed to vLLM"),
         (["tiny", "--", "--api-key", "x"], "--api-key is not passed to vLLM. Use --keys or --api-key-file"),
     ],
 )
