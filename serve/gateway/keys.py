@@ -85,6 +85,9 @@ def parsed(path: Path) -> list[tuple[str, str]]:
         UserError: the file cannot be read, or a line is not a name and a digest.
     """
     try:
+        # A pipe has its content once, and would hold all requests until somebody writes to it.
+        if not path.is_file():
+            raise OSError(f"{path} is not a file")
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The file of keys {path} cannot be read. Make one with --new-key NAME.") from error
@@ -114,5 +117,6 @@ def add_key(path: Path, name: str) -> str:
     key = f"pcult-{secrets.token_urlsafe(SECRET_BYTES)}"
     text = path.read_text("utf-8-sig") if path.exists() else HEAD
     text += "" if text.endswith("\n") else "\n"
-    write_bytes(path, f"{text}{name} {digest_of(key)}\n".encode())
+    # A link stays one, with its target written.
+    write_bytes(path.resolve(), f"{text}{name} {digest_of(key)}\n".encode())
     return key

@@ -76,5 +76,8 @@ def from_environment() -> Settings:
 
 
 def absolute(path: Path | None) -> str:
-    """Return the absolute path of a file, and no text for None."""
-    return str(path.resolve()) if path else ""
+    """Return the absolute path of a file, and no text for None.
+
+    Links are kept: an operator may replace one by a link to another file, as Kubernetes does with secrets.
+    """
+    return str(path.absolute()) if path else ""

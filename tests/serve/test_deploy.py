@@ -45,11 +45,20 @@ def test_container_has_no_rights_that_it_does_not_need(name):
 
 
 def test_containers_have_the_secrets_that_are_defined():
-    used = {name for service in SERVICES.values() for name in service["secrets"]}
+    used = {name for service in SERVICES.values() for name in service.get("secrets", [])}
     assert used == set(COMPOSE["secrets"]) and all("file" in secret for secret in COMPOSE["secrets"].values())
     for service in SERVICES.values():
         paths = {word.partition("=")[2] for word in service["command"] if "/run/secrets/" in word}
-        assert paths == {f"/run/secrets/{name}" for name in service["secrets"]}
+        assert paths == {f"/run/secrets/{name}" for name in service.get("secrets", [])}
+
+
+def test_container_sees_changes_of_the_file_of_keys():
+    """A file that is mounted itself stays the old one when an editor or --new-key replaces it: removed keys live on."""
+    (keys,) = [word.partition("=")[2] for word in SERVICES["serve"]["command"] if word.startswith("--keys=")]
+    folders = [volume.split(":")[-2:] for volume in SERVICES["serve"]["volumes"]]
+    assert [str(Path(keys).parent), "ro"] in folders
+    docs = (ROOT / "docs/deployment.md").read_text("utf-8")
+    assert "--keys secrets/keys/keys.txt" in docs and "secrets}/keys:/run/keys" in (DEPLOY / "compose.yaml").read_text()
 
 
 def test_running_requests_may_end_before_a_container_or_service_is_killed():
