@@ -1,16 +1,26 @@
-"""Connections whose requests do not begin: too slow or too long headers.
+"""Connections whose requests do not begin or end: too slow or too long headers, and clients that do not read.
 
-uvicorn has no time limit for headers, and with httptools no size limit. A middleware sees a request only after them. So
-uvicorn's own class of connections gets both limits. Bodies that come too slowly are the matter of `body`.
+uvicorn has no time limit for headers or for reading answers, and with httptools no size limit. A middleware sees a
+request only after its headers. So uvicorn's own class of connections gets the limits. Bodies that come too slowly are
+the matter of `body`.
 """
 
 import asyncio
 import logging
 from typing import Any
 
+from serve.gateway.errors import shaped
+from serve.gateway.metrics import REFUSALS
+
 MAX_HEAD = 64_000
 """Bytes of the headers of a request."""
+BODY_PER_REST = 4
+"""Bytes of a body that allow one further byte, which is neither of the headers nor of the body: lengths of chunks."""
+INVALID = "http"
+"""Reason of the refusal of what is not HTTP."""
+MESSAGE = "The request is not valid HTTP. Correct it."
 LOGGER = logging.getLogger(__name__)
+UVICORN = logging.getLogger("uvicorn.error")
 
 
 def limit_connections(app: Any, wait_s: float, max_head: int = MAX_HEAD) -> None:
@@ -18,30 +28,38 @@ def limit_connections(app: Any, wait_s: float, max_head: int = MAX_HEAD) -> None
 
     Args:
         app: vLLM's application. Its state has uvicorn's server, whose settings have the class of connections.
-        wait_s: seconds from connecting, or from the first byte of a further request, to the end of its headers.
+        wait_s: seconds from connecting, or from the first byte of a further request, to the end of its headers. Also
+            the seconds in which a client must read a part of its answer.
         max_head: bytes of the headers.
     """
+    # Counters tell what is refused. Strangers would fill the disk with these lines.
+    UVICORN.addFilter(_is_no_refusal)
     try:
         config = app.state.server.config
         config.http_protocol_class = limited(config.http_protocol_class, wait_s, max_head)
+        # A request to change to a WebSocket is then refused like any other: no route has one.
+        config.ws_protocol_class = None
     except AttributeError:
         LOGGER.exception("Slow connections are not closed.")
 
 
 def limited(kind: type[Any], wait_s: float, max_head: int) -> type[Any]:
-    """Return a class of connections with limits for headers.
+    """Return a class of connections with limits for headers and for clients that do not read.
 
     Args:
         kind: uvicorn's class for HTTP, of either parser.
-        wait_s: seconds for the headers of a request.
+        wait_s: seconds for the headers of a request, and for reading a part of an answer.
         max_head: bytes of the headers of a request.
     """
+    # The other parser has limits of its own for what follows a body or a request that runs.
+    has_parts = hasattr(kind, "on_body")
 
     class LimitedConnection(kind):  # type: ignore[misc]
-        """Connection that is closed if the headers of a request are too slow or too long."""
+        """Connection that is closed if headers are too slow or too long, or if the client does not read."""
 
         _pcult_timer: asyncio.TimerHandle | None = None
-        _pcult_bytes = 0
+        _pcult_reader: asyncio.TimerHandle | None = None
+        _pcult_bytes = 0.0
 
         def connection_made(self, transport: Any) -> None:
             """Begin to wait for the first request."""
@@ -49,22 +67,49 @@ def limited(kind: type[Any], wait_s: float, max_head: int) -> type[Any]:
             self._pcult_wait()
 
         def data_received(self, data: bytes) -> None:
-            """Pass bytes to the parser, and count those of headers."""
+            """Pass bytes to the parser, and count those that are not of a body: headers, trailers, further requests."""
             request = self.cycle
             is_head = request is None or request.response_complete
+            if is_head or has_parts:
+                self._pcult_bytes += len(data)
             super().data_received(data)
             if self.cycle is not request:
                 self._pcult_end()
-            elif is_head:
+                return
+            if is_head:
                 self._pcult_wait()
-                self._pcult_bytes += len(data)
-                if self._pcult_bytes > max_head:
-                    self._pcult_close()
+            if self._pcult_bytes > max_head:
+                self._pcult_close()
+
+        def on_body(self, body: bytes) -> None:
+            """Do not count the bytes of a body."""
+            self._pcult_bytes -= len(body) + len(body) / BODY_PER_REST
+            super().on_body(body)
+
+        def pause_writing(self) -> None:
+            """Begin to wait for a client that does not read."""
+            super().pause_writing()
+            if self._pcult_reader is None:
+                self._pcult_reader = self.loop.call_later(wait_s, self._pcult_close)
+
+        def resume_writing(self) -> None:
+            """End this wait."""
+            self._pcult_end_reader()
+            super().resume_writing()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            """End the wait."""
+            """End the waits."""
             self._pcult_end()
+            self._pcult_end_reader()
             super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            """Refuse what is not HTTP, in the shape of all refusals."""
+            REFUSALS.labels(INVALID).inc()
+            content = shaped(400, MESSAGE, None, INVALID)
+            head = f"content-type: application/json\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head.encode() + content)
+            self.transport.close()
 
         def _pcult_wait(self) -> None:
             if self._pcult_timer is None:
@@ -76,9 +121,20 @@ def limited(kind: type[Any], wait_s: float, max_head: int) -> type[Any]:
                 self._pcult_timer.cancel()
                 self._pcult_timer = None
 
+        def _pcult_end_reader(self) -> None:
+            if self._pcult_reader is not None:
+                self._pcult_reader.cancel()
+                self._pcult_reader = None
+
         def _pcult_close(self) -> None:
             self._pcult_end()
             # Not `close`: it would wait for a client that does not read.
             self.transport.abort()
 
     return LimitedConnection
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(
+        ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket library")
+    )

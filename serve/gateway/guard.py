@@ -22,8 +22,9 @@ from serve.gateway.images.budget import CURRENT, Budget
 from serve.gateway.keys import Keys
 from serve.gateway.limits import Held, Limits
 from serve.gateway.metrics import REFUSALS, TOKENS
+from serve.gateway.models import without_paths
 from serve.gateway.responses import Response
-from serve.gateway.routes import CHAT, ROUTES, Route, route_of
+from serve.gateway.routes import CHAT, MODELS, ROUTES, Route, route_of
 from serve.gateway.settings import Settings
 
 LEFT = 499
@@ -33,6 +34,10 @@ WITHOUT_KEY = "-"
 """Name in log and counters where requests need no key."""
 UNKNOWN_ROUTE = "other"
 """Name in the log of paths that are not served: a path can have content."""
+PASSED = frozenset(
+    (b"host", b"content-type", b"accept", b"user-agent", b"origin", b"traceparent", b"tracestate", b"x-data-parallel-rank")
+)
+"""Headers that vLLM gets. Others of its headers are fields that are not served, such as the priority of a request."""
 LOGGER = logging.getLogger(__name__)
 
 
@@ -50,6 +55,7 @@ class _Exchange:
     held: int = 0
     """Bytes of the body that are in memory."""
     reason: str = ""
+    route: str = UNKNOWN_ROUTE
 
 
 class Gateway:
@@ -103,6 +109,7 @@ class Gateway:
         except Exception:
             LOGGER.exception("Request %s failed.", identifier)
             if response.status:
+                exchange.reason = "server"
                 raise
             failed = RefusedError(INTERNAL, "server", "The server failed. See its log.", closes=True)
             answer = self._draining.refusal() if self._draining.began else failed
@@ -136,6 +143,8 @@ class Gateway:
         scope = exchange.scope
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         route = ROUTES.get(path)
+        if route:
+            exchange.route = path
         if self._keys is None:
             check_host(exchange.headers.get(b"host"))
             exchange.key = WITHOUT_KEY
@@ -175,28 +184,32 @@ class Gateway:
 
     async def _pass(self, exchange: _Exchange, receive: Receive, content: bytes | None) -> None:
         """Call the application with the checked body."""
-        drop = (b"x-request-id", b"content-length", b"transfer-encoding") if content is not None else (b"x-request-id",)
-        headers = [(name, value) for name, value in exchange.scope["headers"] if name not in drop]
+        headers = [(name, value) for name, value in exchange.scope["headers"] if name in PASSED]
         headers.append((b"x-request-id", exchange.id.encode()))
         if content is not None:
             headers.append((b"content-length", str(len(content)).encode()))
         CURRENT.set(exchange.budget)
-        await self._app({**exchange.scope, "headers": headers}, _replayed(content, receive), exchange.response.send)
+        send = exchange.response.send
+        if exchange.route == MODELS.path:
+            send = without_paths(send)
+        await self._app({**exchange.scope, "headers": headers}, _replayed(content, receive, exchange.response), send)
 
     def _finish(self, exchange: _Exchange) -> None:
         """Count the request and write its line to the log."""
         response, status = exchange.response, exchange.response.status or LEFT
+        if response.has_left or not (response.is_complete or exchange.reason):
+            # vLLM ends an answer without a word when its client has left.
+            status = LEFT
         if not exchange.reason and status >= 400 and status != LEFT:
             exchange.reason = REASONS.get(status, "server" if status >= 500 else "request")
         if exchange.reason:
             REFUSALS.labels(exchange.reason).inc()
         for kind, number in response.tokens.items():
             self._counter(exchange.key, kind).inc(number)
-        path = exchange.scope["path"]
         entry: dict[str, Any] = {
             "request_id": exchange.id,
             "key": exchange.key or None,
-            "route": path if path in ROUTES else UNKNOWN_ROUTE,
+            "route": exchange.route,
             "status": status,
             "reason": exchange.reason or None,
             "seconds": round(time.perf_counter() - exchange.began, 4),
@@ -213,15 +226,16 @@ def _salt(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def _replayed(content: bytes | None, receive: Receive) -> Receive:
-    """Return a channel that has a body that was read, and then what the client sends."""
-    if content is None:
-        return receive
-    waiting: list[bytes] = [content]
+def _replayed(content: bytes | None, receive: Receive, response: Response) -> Receive:
+    """Return a channel that has a body that was read, and then what the client sends. It notices one that leaves."""
+    waiting: list[bytes] = [] if content is None else [content]
 
     async def replay() -> Message:
         if waiting:
             return {"type": "http.request", "body": waiting.pop(), "more_body": False}
-        return await receive()
+        message = await receive()
+        if message["type"] == "http.disconnect" and not response.is_complete:
+            response.has_left = True
+        return message
 
     return replay

@@ -33,6 +33,10 @@ class Response:
         self.hides_usage = False
         self.status = 0
         """HTTP status; 0 before the response starts."""
+        self.is_complete = False
+        """Whether the application has sent all of it."""
+        self.has_left = False
+        """Whether the client has closed its connection before."""
         self.tokens: dict[str, int] = {}
         """Tokens of `prompt` and `completion`."""
 
@@ -58,9 +62,11 @@ class Response:
 
     async def _body(self, message: Message) -> None:
         content = message.get("body", b"")
+        if not message.get("more_body"):
+            self.is_complete = True
         if self._held is not None:
             self._content = (self._content + content)[:MAX_ERROR]
-            if not message.get("more_body"):
+            if self.is_complete:
                 await self._error(self.status, reshaped(self.status, self._content), _kept(self._held["headers"]))
             return
         place = content.rfind(USAGE)
@@ -76,7 +82,7 @@ class Response:
 
     async def refuse(self, refusal: RefusedError) -> None:
         """Send a refusal, in place of a response."""
-        self.status = refusal.status
+        self.status, self.is_complete = refusal.status, True
         headers = [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
         await self._error(refusal.status, refusal.body(), headers)
 

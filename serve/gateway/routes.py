@@ -29,7 +29,7 @@ ROUTES = {
         Route("/health", "GET", is_open=True, is_limited=False),
     )
 }
-CHAT, TOKENIZE = ROUTES["/v1/chat/completions"], ROUTES["/tokenize"]
+CHAT, TOKENIZE, MODELS = ROUTES["/v1/chat/completions"], ROUTES["/tokenize"], ROUTES["/v1/models"]
 
 
 def route_of(path: str, method: str) -> Route:

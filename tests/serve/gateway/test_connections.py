@@ -2,17 +2,23 @@
 
 import asyncio
 import contextlib
+import itertools
+import logging
 import socket
 import threading
 import time
 import types
 
+import orjson
 import pytest
 import uvicorn
+from prometheus_client import REGISTRY
+from uvicorn.server import ServerState
 
+from serve.gateway.connections import limited
 from serve.gateway.guard import Gateway
 from serve.gateway.settings import Settings
-from tests.serve.gateway.asgi import Inner
+from tests.serve.gateway.asgi import Inner, chat
 
 WAIT_S = 0.4
 REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -20,8 +26,8 @@ REQUEST = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 @pytest.fixture(params=["httptools", "h11"])
 def port(request):
-    """The port of a gateway in uvicorn, with a short time for headers."""
-    gateway = Gateway(Lifespan(), Settings(read_s=WAIT_S))
+    """The port of a gateway in uvicorn, with a short time for headers and for reading."""
+    gateway = Gateway(Lifespan(answer), Settings(read_s=WAIT_S))
     state = types.SimpleNamespace(engine_client=types.SimpleNamespace(shutdown=None))
 
     async def app(scope, receive, send):
@@ -37,6 +43,13 @@ def port(request):
         yield listener.getsockname()[1]
         server.should_exit = True
         thread.join(10)
+
+
+async def answer(body):
+    """Answer shortly, or with megabytes that end only if the client reads them."""
+    if body and body["messages"][0]["content"] == "long":
+        return 200, b"text/plain", itertools.repeat(b"x" * 100_000, 1000)
+    return 200, b"application/json", [b"{}"]
 
 
 class Lifespan(Inner):
@@ -88,3 +101,112 @@ def test_long_head_is_not_read_to_its_end(port, head):
             while connection.recv(1000):
                 pass
         assert time.monotonic() - began < WAIT_S
+
+
+def post(body, *headers):
+    fields = ["Host: 127.0.0.1", "Content-Type: application/json", *headers]
+    return ("POST /v1/chat/completions HTTP/1.1\r\n" + "\r\n".join(fields) + "\r\n\r\n").encode() + body
+
+
+def received(port, content):
+    """Return what the server sends until it closes the connection."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(10)
+        connection.sendall(content)
+        parts = iter(lambda: connection.recv(100_000), b"")
+        return b"".join(parts)
+
+
+UPGRADE = b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+INVALID = {
+    "no HTTP": b"hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 300,
+    "two lengths": post(b"{}", "Content-Length: 2", "Content-Length: 3"),
+    "negative chunk": post(b"-2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "folded header": b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nA : b\r\n\r\n",
+    "WebSocket": b"GET /v1/realtime HTTP/1.1\r\nHost: 127.0.0.1\r\n" + UPGRADE + b"Sec-WebSocket-Key: eA==\r\n\r\n",
+    "WebSocket without a key": b"GET /v1/realtime HTTP/1.1\r\nHost: 127.0.0.1\r\n" + UPGRADE + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_what_is_not_http_is_refused_like_all_others_and_fills_no_log(port, name, caplog):
+    caplog.set_level(logging.INFO, "uvicorn.error")
+    before = REGISTRY.get_sample_value("pcult_refusals_total", {"reason": "http"}) or 0
+    head, _, content = received(port, INVALID[name]).partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    error = orjson.loads(content)["error"]
+    assert 400 <= status < 500 and set(error) == {"message", "type", "param", "code"} and caplog.records == []
+    if not name.startswith("WebSocket"):
+        assert error["code"] == "http"
+        assert REGISTRY.get_sample_value("pcult_refusals_total", {"reason": "http"}) == before + 1
+
+
+class Transport(asyncio.Transport):
+    """A connection in memory, which counts whether it was ended."""
+
+    ended = False
+
+    def abort(self):
+        self.ended = True
+
+    def write(self, data):
+        pass
+
+    def pause_reading(self):
+        pass
+
+    close = abort
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        post(b"2\r\n{}\r\n0\r\n", "Transfer-Encoding: chunked"),  # trailers follow
+        post(b"{}", "Content-Length: 2") + REQUEST[:-2],  # headers of a further request follow
+    ],
+)
+def test_bytes_that_are_not_of_a_body_are_not_read_to_their_end(start):
+    """They are kept in memory, each header as a hundred bytes."""
+
+    async def endless(scope, receive, send):
+        await asyncio.sleep(60)
+
+    async def send():
+        config = uvicorn.Config(endless, http="httptools", log_level="error")
+        config.load()
+        connection = limited(config.http_protocol_class, 60, 64_000)(config, ServerState(), {})
+        transport = Transport()
+        connection.connection_made(transport)
+        connection.data_received(start)
+        for number in range(100):
+            connection.data_received(b"A: b\r\n" * 1000)
+            if transport.ended:
+                connection.connection_lost(None)
+                return number
+        return None
+
+    assert 9 <= asyncio.run(send()) <= 11
+
+
+def test_body_in_chunks_is_read(port):
+    body = chat()
+    chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (body[:50], body[50:]))
+    head = post(chunks + b"0\r\nA: b\r\n\r\n", "Transfer-Encoding: chunked", "Connection: close")
+    assert received(port, head).startswith(b"HTTP/1.1 200")
+
+
+def test_client_that_does_not_read_is_disconnected(port):
+    """Otherwise it keeps one of its key's requests at a time for ever."""
+    body = chat(messages=[{"role": "user", "content": "long"}])
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(post(body, f"Content-Length: {len(body)}"))
+        time.sleep(WAIT_S * 2.5)
+        connection.settimeout(5)
+        size = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(1_000_000):
+                size += len(part)
+        assert size < 50_000_000, "the answer was not finished"

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import types
 
 import orjson
@@ -106,6 +107,34 @@ def test_keys_of_a_file_follow_its_changes(tmp_path):
     assert statuses() == [401, 200]
 
 
+def test_keys_follow_a_link_to_another_file(tmp_path):
+    """Kubernetes replaces a link to a folder, and tools for configuration a link to a file."""
+    from serve.gateway.keys import add_key, parsed
+    from serve.gateway.settings import absolute
+
+    old, new, link = tmp_path / "old", tmp_path / "new", tmp_path / "keys"
+    first = add_key(old, "a")
+    link.symlink_to(old)
+    app = Gateway(Inner(), Settings(keys_file=absolute(link)))
+    second = add_key(link, "b")
+    assert link.is_symlink() and [name for name, _ in parsed(old)] == ["a", "b"]
+    third = add_key(new, "c")
+    assert run(app, "GET", "/v1/models", key=first).status == 200
+    link.unlink()
+    link.symlink_to(new)
+    assert [run(app, "GET", "/v1/models", key=key).status for key in (first, second, third)] == [401, 401, 200]
+
+
+def test_pipe_is_not_a_file_of_keys(tmp_path):
+    """Reading it would wait for a writer, with all requests."""
+    from pangea_cultural.errors import UserError
+    from serve.gateway.keys import parsed
+
+    os.mkfifo(tmp_path / "keys")
+    with pytest.raises(UserError, match="cannot be read"):
+        parsed(tmp_path / "keys")
+
+
 def test_websocket_is_closed():
     messages = []
 
@@ -181,6 +210,39 @@ def test_client_that_leaves_is_logged_as_such(tmp_path):
     assert orjson.loads(log.read_bytes())["status"] == 499
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_client_that_leaves_during_an_answer_is_logged_as_such(tmp_path, answers):
+    """vLLM ends the answer without a word, or gives its end to nobody."""
+    log = tmp_path / "access.jsonl"
+
+    async def inner(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        if answers:
+            assert (await receive())["type"] == "http.disconnect"
+            await send({"type": "http.response.body", "body": b""})
+
+    async def ask():
+        await call(guarded(inner, access_log=str(log)), body=chat())
+
+    asyncio.run(ask())
+    assert orjson.loads(log.read_bytes())["status"] == 499
+
+
+def test_route_below_a_root_path_is_logged(tmp_path):
+    """vLLM's flag --root-path is for a proxy that does not remove the beginning of paths."""
+    log = tmp_path / "access.jsonl"
+    app = guarded(access_log=str(log))
+
+    async def below(scope, receive, send):
+        await app(scope | {"root_path": "/model"}, receive, send)
+
+    assert run(below, path="/model/v1/chat/completions", body=chat()).status == 200
+    assert run(below, path="/model/invocations", body=chat()).status == 404
+    assert [orjson.loads(line)["route"] for line in log.read_bytes().splitlines()] == ["/v1/chat/completions", "other"]
+
+
 def test_bodies_of_all_requests_share_the_memory():
     go = asyncio.Event()
 
@@ -218,6 +280,32 @@ def test_checked_body_is_passed_on():
     assert sent["n"] == 2 and "seed" not in sent
     headers = dict(scope["headers"])
     assert headers[b"x-request-id"] != b"theirs" and int(headers[b"content-length"]) == len(orjson.dumps(sent))
+
+
+def test_headers_that_are_fields_of_vllm_are_not_passed_on():
+    """A client would choose the priority of its requests, and fail the server with a number of 20 digits."""
+    inner = Inner()
+    sent = {"x-vllm-priority": "-9", "x-session-id": "a", "endpoint-load-metrics-format": "json", "te": "trailers"}
+    run(guarded(inner), body=chat(), headers=sent | {"x-data-parallel-rank": "0", "traceparent": "b"})
+    (scope,) = inner.scopes
+    passed = {name.decode() for name, _ in scope["headers"]}
+    assert passed == {"content-type", "content-length", "x-request-id", "x-data-parallel-rank", "traceparent"}
+
+
+def test_list_of_models_has_no_paths_of_the_server():
+    content = b'{"object":"list","data":[{"id":"tiny","root":"/home/anna/models/tiny"},{"id":"b","root":"/home/b"}]}'
+
+    async def listed(body):
+        return 200, b"application/json", [content[:30], content[30:]]
+
+    reply = run(guarded(Inner(listed)), "GET", "/v1/models")
+    assert [model["root"] for model in orjson.loads(reply.content)["data"]] == ["tiny", "b"]
+    assert int(reply.headers["content-length"]) == len(reply.content) and b"/home" not in reply.content
+
+    async def fails(body):
+        return 503, b"application/json", [b"{}"]
+
+    assert run(guarded(Inner(fails)), "GET", "/v1/models").error["code"] == "overloaded"
 
 
 def test_cache_of_a_key_is_its_own():
