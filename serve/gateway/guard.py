@@ -35,7 +35,17 @@ WITHOUT_KEY = "-"
 UNKNOWN_ROUTE = "other"
 """Name in the log of paths that are not served: a path can have content."""
 PASSED = frozenset(
-    (b"host", b"content-type", b"accept", b"user-agent", b"origin", b"traceparent", b"tracestate", b"x-data-parallel-rank")
+    name.encode()
+    for name in (
+        "host",
+        "content-type",
+        "accept",
+        "user-agent",
+        "origin",
+        "traceparent",
+        "tracestate",
+        "x-data-parallel-rank",
+    )
 )
 """Headers that vLLM gets. Others of its headers are fields that are not served, such as the priority of a request."""
 LOGGER = logging.getLogger(__name__)

@@ -85,7 +85,7 @@ def parsed(path: Path) -> list[tuple[str, str]]:
         UserError: the file cannot be read, or a line is not a name and a digest.
     """
     try:
-        # A pipe has its content once, and would hold all requests until somebody writes to it.
+        # A pipe has its content once, and all requests would wait until it has some.
         if not path.is_file():
             raise OSError(f"{path} is not a file")
         lines = path.read_text("utf-8-sig").splitlines()

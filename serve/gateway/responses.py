@@ -34,9 +34,9 @@ class Response:
         self.status = 0
         """HTTP status; 0 before the response starts."""
         self.is_complete = False
-        """Whether the application has sent all of it."""
+        """True when the application has sent all of it."""
         self.has_left = False
-        """Whether the client has closed its connection before."""
+        """True when the client has closed its connection before."""
         self.tokens: dict[str, int] = {}
         """Tokens of `prompt` and `completion`."""
 

@@ -223,7 +223,8 @@ def segment(marker, content):
 
 def many_scans(number):
     """Return a progressive JPEG with scans that have no pixels: each costs time for all blocks, and 12 bytes."""
-    table = segment(0xC4, b"\0" + bytes([1] + [0] * 15) + b"\0") + segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\xe0")
+    one_code = bytes([1] + [0] * 15)
+    table = segment(0xC4, b"\0" + one_code + b"\0") + segment(0xC4, b"\x10" + one_code + b"\xe0")
     frame = segment(0xC2, struct.pack(">BHHB", 8, 16, 16, 1) + b"\1\x11\0")
     head = b"\xff\xd8" + segment(0xDB, b"\0" + b"\1" * 64) + frame + table
     first = segment(0xDA, b"\1\1\0\0\0\0") + b"\0"

@@ -212,7 +212,7 @@ def test_client_that_leaves_is_logged_as_such(tmp_path):
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_client_that_leaves_during_an_answer_is_logged_as_such(tmp_path, answers):
-    """vLLM ends the answer without a word, or gives its end to nobody."""
+    """vLLM ends the answer without a word, or sends its end in vain."""
     log = tmp_path / "access.jsonl"
 
     async def inner(scope, receive, send):
