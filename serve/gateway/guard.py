@@ -199,7 +199,7 @@ class Gateway:
         if content is not None:
             headers.append((b"content-length", str(len(content)).encode()))
         CURRENT.set(exchange.budget)
-        send = exchange.response.send
+        send: Send = exchange.response.send
         if exchange.route == MODELS.path:
             send = without_paths(send)
         await self._app({**exchange.scope, "headers": headers}, _replayed(content, receive, exchange.response), send)
