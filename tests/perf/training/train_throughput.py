@@ -1,11 +1,11 @@
 """Questions per second in training: with shared images, with a row per question, and with TRL.
 
-    python -m tests.perf.training.train_throughput --folder /tmp/throughput
+    python -m tests.perf.training.train_throughput --folder /tmp/throughput [--prefix 2340]
 
 All three train the same LLaVA-NeXT (tests/perf/support/moderate_model.py) in float32, from the same folder, on the same
-conversations (tests/perf/support/chat_data.py; an image is about 620 tokens, a question with its answer 40 to 60), with
-1 to 16 questions per image. The first two are `pcult train` with both packings. TRL's `SFTTrainer` cannot pack images:
-it has a row per question.
+conversations (tests/perf/support/chat_data.py) with 1 to 16 questions per image. An image has about 600 tokens, or
+2,340 as in Pangea; a question with its answer has 40 to 60. The first two are `pcult train` with both packings. TRL's
+`SFTTrainer` cannot pack images: it has a row per question.
 
 Equal for all: questions per step, threads, a frozen vision tower, no gradient checkpointing, batches built in the
 training process, and a loss on the answers alone. Before the timing, the targets of all rows are counted on both sides
@@ -16,7 +16,8 @@ Speed is measured from the end of the first step to the end of the last, without
 allocations. The three take turns for each number of questions. Every measurement is a separate process; its peak memory
 includes loading and, for `pcult`, writing the checkpoint. `data_path_ratio` is the speed of building batches alone, in
 one thread, divided by the speed at which training with shared images consumes them. It is the lowest of all numbers of
-questions.
+questions. `share_of_token_bound` is the speed relative to separate rows, divided by how many times as many tokens those
+have: 1 if time followed tokens alone.
 """
 
 import json
@@ -33,17 +34,14 @@ from tests.perf.support import chat_data, peers, process, record
 
 BATCH_QUESTIONS = 16
 THREADS = 2
-MAX_LENGTH = {1: 768, 2: 768, 4: 1536, 8: 1536, 16: 1536}
-"""Tokens of a row with a shared image, by questions per image; each row holds one image.
-
-A CPU computes a dense mask in full, so that several images in a row would cost more than they save. A row with a single
-question needs no mask.
-"""
-STEPS = {1: 4, 2: 5, 4: 8, 8: 14, 16: 22}
-"""Steps with shared images, by questions per image: about half a minute after the first step."""
-ROW_STEPS = 3
+TEXT_TOKENS = {1: 150, 8: 600, 16: 1000}
+"""Tokens beside the image in a row, at most, by questions per image; each row holds one image."""
+STEPS = {600: {1: 4, 8: 14, 16: 22}, 2340: {1: 3, 8: 6, 16: 8}}
+"""Steps with shared images, by tokens of an image and questions per image: half a minute or more after the first."""
+ROW_STEPS = {600: 3, 2340: 2}
 """Steps with a row per question, which take equally long for any number of questions per image."""
-TRIAL_ROWS = (1, 2, 4)
+TRIAL_ROWS = {600: (1, 2, 4), 2340: (1,)}
+"""Rows per pass to try. A row of 2,400 tokens fills a pass."""
 TRIAL_STEPS = 2
 METHODS = ("shared", "rows", "trl")
 RECIPE = """
@@ -96,23 +94,33 @@ class Run:
 
 
 class Bench:
-    """Commands to measure, and the folder in which they run."""
+    """Commands to measure, and the folder in which they run.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._trl = peers.environment(folder / "trl", "trl", share_packages=True)
+    Args:
+        folder: for the model, the data and TRL's environment.
+        prefix: tokens of an image, a key of STEPS.
+        has_peer: whether TRL is measured.
+    """
+
+    def __init__(self, folder: Path, prefix: int, has_peer: bool) -> None:
+        self._folder, self._prefix = folder, prefix
+        self._trl = peers.environment(folder / "trl", "trl", share_packages=True) if has_peer else None
 
     def prepare(self) -> None:
         """Write the checkpoint and enough conversations for each run to use every one at most once."""
         shutil.rmtree(self._workspace, ignore_errors=True)
-        for questions, steps in STEPS.items():
-            images = -(-max(steps, ROW_STEPS) * BATCH_QUESTIONS // questions)
+        for questions, steps in STEPS[self._prefix].items():
+            images = -(-max(steps, ROW_STEPS[self._prefix]) * BATCH_QUESTIONS // questions)
             chat_data.write(self._workspace / "chat", images=images, questions_per_image=questions, seed=questions)
-        self._run("model", [sys.executable, "-m", "tests.perf.support.moderate_model", str(self._workspace / "model")])
+        model = [str(self._workspace / "model"), "--prefix", str(self._prefix)]
+        self._run("model", [sys.executable, "-m", "tests.perf.support.moderate_model", *model])
 
     def fastest_rows(self, method: str) -> int:
         """Return the number of rows per forward pass that is fastest."""
-        speeds = {n: self.train(Run(method, 8, TRIAL_STEPS, n))["questions_per_s"] for n in TRIAL_ROWS}
+        first, *others = TRIAL_ROWS[self._prefix]
+        if not others:
+            return first
+        speeds = {n: self.train(Run(method, 8, TRIAL_STEPS, n))["questions_per_s"] for n in (first, *others)}
         return max(speeds, key=speeds.__getitem__)
 
     def train(self, run: Run) -> dict[str, float]:
@@ -123,6 +131,8 @@ class Bench:
         log = result["log"] if run.method == "trl" else result["stages"][-1]["log"]
         questions, seconds = (log[-1][key] - log[0][key] for key in ("questions", "seconds"))
         figures = {"questions_per_s": questions / seconds, "seconds": seconds, "peak_gb": peak_gb}
+        if run.method != "trl":
+            figures["tokens_per_question"] = result["stages"][-1]["tokens"] / result["stages"][-1]["questions"]
         click.echo(f"{run.name}: {figures}", err=True)
         return figures
 
@@ -166,7 +176,7 @@ class Bench:
                 batch=BATCH_QUESTIONS,
                 questions=run.questions,
                 packing=run.method,
-                max_length=MAX_LENGTH[run.questions],
+                max_length=self._prefix + TEXT_TOKENS[run.questions],
                 rows=run.rows,
             )
         )
@@ -206,24 +216,27 @@ class Bench:
     "--folder", type=click.Path(path_type=Path), required=True, help="For the model, the data and TRL's venv."
 )
 @click.option("--rounds", default=1, show_default=True, help="The medians count.")
-def main(folder: Path, rounds: int) -> None:
+@click.option("--prefix", type=click.Choice([*STEPS]), default=600, show_default=True, help="Tokens of an image.")
+@click.option("--peer/--no-peer", "has_peer", default=True, show_default=True, help="Measure TRL as well.")
+def main(folder: Path, rounds: int, prefix: int, has_peer: bool) -> None:
     """Measure training."""
-    bench = Bench(folder.resolve())
+    bench = Bench(folder.resolve(), prefix, has_peer)
     bench.prepare()
-    counts = bench.counts(8)
-    rows = {method: bench.fastest_rows(method) for method in ("rows", "trl")}
+    counts = bench.counts(8) if has_peer else {}
+    methods = METHODS if has_peer else METHODS[:2]
+    rows = {method: bench.fastest_rows(method) for method in methods[1:]}
     runs: dict[str, list[dict[str, float]]] = {}
     for _ in range(rounds):
-        for questions, steps in STEPS.items():
+        for questions, steps in STEPS[prefix].items():
             runs.setdefault(f"shared k{questions}", []).append(bench.train(Run("shared", questions, steps)))
-            for method in ("rows", "trl"):
-                run = Run(method, questions, ROW_STEPS, rows[method])
+            for method in methods[1:]:
+                run = Run(method, questions, ROW_STEPS[prefix], rows[method])
                 runs.setdefault(f"{method} k{questions}", []).append(bench.train(run))
-    data_paths = {questions: bench.data_path(Run("shared", questions)) for questions in STEPS}
+    data_paths = {questions: bench.data_path(Run("shared", questions)) for questions in TEXT_TOKENS}
     medians = {name: _median(repeats) for name, repeats in runs.items()}
     details = {"counts": counts, "rows_in_a_pass": rows, "runs": runs}
     details["data_path"] = {str(questions): run for questions, run in data_paths.items()}
-    record.write("train_throughput", figures(medians, data_paths), details=details)
+    record.write(f"train_throughput_{prefix}", figures(medians, data_paths), details=details)
     click.echo(markdown(medians))
 
 
@@ -236,22 +249,29 @@ def figures(medians: dict[str, dict[str, float]], data_paths: dict[int, dict[str
     speeds = {name: run["questions_per_s"] for name, run in medians.items()}
     ratios = {
         f"ratio_vs_{method}_k{questions}": speeds[f"shared k{questions}"] / speeds[f"{method} k{questions}"]
-        for method in ("rows", "trl")
-        for questions in STEPS
+        for method in METHODS[1:]
+        for questions in TEXT_TOKENS
+        if f"{method} k{questions}" in speeds
     }
-    peaks = {f"peak_gb_{method}_k8": medians[f"{method} k8"]["peak_gb"] for method in METHODS}
+    for questions in TEXT_TOKENS:
+        tokens = [medians[f"{method} k{questions}"]["tokens_per_question"] for method in ("rows", "shared")]
+        ratios[f"share_of_token_bound_k{questions}"] = ratios[f"ratio_vs_rows_k{questions}"] * tokens[1] / tokens[0]
+    peaks = {
+        f"peak_gb_{method}_k8": medians[f"{method} k8"]["peak_gb"] for method in METHODS if f"{method} k8" in medians
+    }
     data_path = {n: run["questions"] / run["seconds"] / speeds[f"shared k{n}"] for n, run in data_paths.items()}
     return ratios | peaks | {"data_path_ratio": min(data_path.values())}
 
 
 def markdown(medians: dict[str, dict[str, float]]) -> str:
     """Print questions per second and peak memory, with a row per number of questions per image."""
-    lines = ["| questions an image | shared image | separate rows | TRL |", "|---|---|---|---|"]
-    for questions in STEPS:
-        runs = [medians[f"{method} k{questions}"] for method in METHODS]
+    methods = [method for method in METHODS if f"{method} k1" in medians]
+    lines = [" | ".join(["| questions per image", *methods]) + " |", "|---" * (len(methods) + 1) + "|"]
+    for questions in TEXT_TOKENS:
+        runs = [medians[f"{method} k{questions}"] for method in methods]
         cells = [f"{run['questions_per_s']:.2f} ({run['peak_gb']:.1f} GB)" for run in runs]
         lines.append(" | ".join([f"| {questions}", *cells]) + " |")
-    return "\n".join(["Questions a second (peak memory)", "", *lines])
+    return "\n".join(["Questions per second (peak memory)", "", *lines])
 
 
 if __name__ == "__main__":
