@@ -1,5 +1,6 @@
 """`pcult serve`."""
 
+import json
 import os
 import shlex
 from pathlib import Path
@@ -141,6 +142,7 @@ def _prepare(checkpoint: Path, workspace: Workspace, flags: tuple[str, ...], *, 
 def _settings(
     keys: Path | None, log: Path, *, rate: str, concurrency: int, max_tokens: int, media_domains: tuple[str, ...]
 ) -> "Settings":
+    from serve.gateway.images.fetch import domain
     from serve.gateway.limits import check_rate
     from serve.gateway.settings import Settings, absolute
     from serve.logs import access_log
@@ -152,7 +154,7 @@ def _settings(
         rate=rate,
         concurrency=concurrency,
         max_tokens=max_tokens,
-        media_domains=media_domains,
+        media_domains=tuple(map(domain, media_domains)),
         access_log=absolute(access_log(log)),
     )
 
@@ -203,8 +205,10 @@ def _run(
 def example(url: str, model: str, *, has_keys: bool) -> str:
     """Return a shell command that sends a question about image.png."""
     header = "-H 'Authorization: Bearer YOUR-KEY' " if has_keys else ""
+    # The name of a folder can have any character. The quotes around the body are those of the shell.
+    name = json.dumps(model).replace("'", r"'\''")
     body = (
-        '{"model": "' + model + '", "temperature": 0, "messages": [{"role": "user", "content": ['
+        '{"model": ' + name + ', "temperature": 0, "messages": [{"role": "user", "content": ['
         '{"type": "image_url", "image_url": {"url": "data:image/png;base64,\'"$(base64 -w0 image.png)"\'"}}, '
         '{"type": "text", "text": "Which country does this flag belong to?"}]}]}'
     )

@@ -125,10 +125,12 @@ def test_example_request_is_valid_in_a_shell(tmp_path):
     (tmp_path / "image.png").write_bytes(b"png")
     (tmp_path / "curl").write_text('#!/bin/sh\nfor last; do :; done\nprintf %s "$last"\n')
     (tmp_path / "curl").chmod(0o755)
-    line = example("http://127.0.0.1:8000/v1", "tiny", has_keys=True)
+    name = """x'; touch hacked; '"\\$(touch hacked)`touch hacked`é"""
+    line = example("http://127.0.0.1:8000/v1", name, has_keys=True)
     result = subprocess.run(f"PATH={tmp_path}:$PATH; {line}", shell=True, cwd=tmp_path, capture_output=True, text=True)
     body = json.loads(result.stdout)
     assert body["messages"][0]["content"][0]["image_url"]["url"] == "data:image/png;base64,cG5n"
+    assert body["model"] == name and not (tmp_path / "hacked").exists()
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

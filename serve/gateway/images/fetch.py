@@ -10,6 +10,7 @@ from collections.abc import Collection
 import aiohttp
 from yarl import URL
 
+from pangea_cultural.errors import UserError
 from pangea_cultural.utils.net.resolver import PublicResolver
 from serve.gateway.errors import RefusedError
 from serve.gateway.images.budget import refused
@@ -21,6 +22,27 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NOT_READ = "An image of a URL was not read. Send it in the request as a data URL."
 HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity"}
 MAX_URL = 2000
+NOT_IN_HOSTS = frozenset("/\\?#@*,%")
+
+
+def domain(text: str) -> str:
+    """Return an allowed host as it is compared with those of URLs: `host` or `host:port`, in ASCII and lower case.
+
+    Raises:
+        UserError: it is neither. No URL would ever be of this host.
+    """
+    try:
+        url = URL(f"http://{text}")
+        host, port = (url.raw_host or "").rstrip("."), url.explicit_port
+    except ValueError:
+        host, port = "", None
+    if not host or text.endswith(":") or not text.isprintable() or " " in text or set(text) & NOT_IN_HOSTS:
+        raise UserError(f"{text!r} is not a host. Write it as host or host:port, without https:// and without a path.")
+    return _with_port(host, port) if port is not None else host
+
+
+def _with_port(host: str, port: int | None) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class _NotReadError(Exception):
@@ -39,7 +61,7 @@ class Fetcher:
     def __init__(
         self, domains: Collection[str], *, private_hosts: Collection[str] = (), timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._domains = frozenset(domain.lower() for domain in domains)
+        self._domains = frozenset(map(domain, domains))
         self._private_hosts, self._timeout_s = private_hosts, timeout_s
 
     async def fetch(self, url: str, max_bytes: int) -> bytes:
@@ -83,9 +105,9 @@ class Fetcher:
         url = URL(text)
         if url.scheme not in ("http", "https") or url.user is not None or url.password is not None or not url.host:
             raise _NotReadError
-        name = url.host.lower().rstrip(".")
-        with_port = f"[{name}]:{url.port}" if ":" in name else f"{name}:{url.port}"
-        if with_port not in self._domains and not (url.is_default_port() and name in self._domains):
+        # Names of other scripts in ASCII, as URLs have them.
+        name = (url.raw_host or "").rstrip(".")
+        if _with_port(name, url.port) not in self._domains and not (url.is_default_port() and name in self._domains):
             raise _NotReadError
         return url
 

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from PIL import Image
 
+from pangea_cultural.errors import UserError
 from pangea_cultural.utils.images import decode
 from pangea_cultural.utils.pixels import to_rgb
 from serve.gateway.errors import RefusedError
@@ -250,3 +251,33 @@ def test_redirect_is_checked_like_a_url(hosts, location):
 def test_other_url_is_not_asked(hosts, url):
     assert outcome(url.format(port=hosts.port), hosts) == fetch.NOT_READ
     assert hosts.paths == []
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("Upload.Wikimedia.org", "upload.wikimedia.org"),
+        ("example.org.:8080", "example.org:8080"),
+        ("m\u00fcnchen.de", "xn--mnchen-3ya.de"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("[2001:db8::1]:80", "[2001:db8::1]:80"),
+    ],
+)
+def test_allowed_host_is_compared_in_one_form(text, canonical):
+    assert fetch.domain(text) == fetch.domain(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "text", ["https://example.org", "example.org/", "*.example.org", "a,b", "user@host", "", "a b", "a:", "a:99999", "*"]
+)
+def test_host_that_no_url_has_is_not_allowed_in_silence(text):
+    with pytest.raises(UserError, match="is not a host. Write it as host or host:port"):
+        fetch.domain(text)
+
+
+def test_url_of_an_allowed_host_in_another_script_is_allowed():
+    for allowed in ("m\u00fcnchen.de", "xn--mnchen-3ya.de"):
+        fetcher = Fetcher([allowed])
+        assert fetcher._allowed("https://xn--mnchen-3ya.de/a.png").raw_host == "xn--mnchen-3ya.de"
+        with pytest.raises(fetch._NotReadError):
+            fetcher._allowed("https://xn--mnchen-3ya.de.evil.example/a.png")
