@@ -10,6 +10,7 @@ import orjson
 
 from serve.gateway.errors import wrong_field
 from serve.gateway.fields.checks import Check, boolean, check_fields, mapping, one_of, text
+from serve.gateway.fields.schema_refs import check_references
 
 MAX_BYTES = 16_000
 MAX_DEPTH = 16
@@ -18,6 +19,13 @@ MAX_COUNT = 1000
 """Largest value of `maxItems`, `maxLength` and other counts."""
 MAX_PATTERNS = 8
 MAX_PATTERN = 100
+BOUNDED = frozenset(("minProperties", "maxProperties"))
+MAX_COUNTED = 32
+"""Properties of an object whose number is bounded. 200 take half a minute."""
+NAMED = frozenset(("properties", "patternProperties", "$defs", "definitions"))
+"""Keys whose values are objects of schemas by name."""
+LISTED = frozenset(("anyOf", "oneOf", "allOf", "prefixItems"))
+"""Keys whose values are lists of schemas."""
 COUNTS = frozenset(f"{end}{what}" for end in ("min", "max") for what in ("Items", "Length", "Properties", "Contains"))
 REPETITION = "{"
 
@@ -36,6 +44,7 @@ def schema(name: str, value: Any) -> None:
     if not isinstance(value, dict):
         raise wrong_field(name, "is not an object")
     patterns = _walk(name, value, 1)
+    check_references(name, value)
     # After the levels: orjson writes a limited number of them.
     if len(orjson.dumps(value)) > MAX_BYTES:
         raise wrong_field(name, f"has more than {MAX_BYTES} bytes")
@@ -49,10 +58,17 @@ def _walk(name: str, value: Any, depth: int) -> int:
         raise wrong_field(name, f"has more than {MAX_DEPTH} levels")
     if isinstance(value, list):
         return sum(_walk(name, item, depth + 1) for item in value if isinstance(item, dict | list))
+    counted = value.get("properties")
+    if isinstance(counted, dict) and len(counted) > MAX_COUNTED and value.keys() & BOUNDED:
+        raise wrong_field(name, f"counts the properties of an object with more than {MAX_COUNTED}")
     found = 0
     for key, item in value.items():
-        if key in COUNTS and isinstance(item, int | float) and item > MAX_COUNT:
-            raise wrong_field(name, f"counts to more than {MAX_COUNT}")
+        if key in COUNTS and isinstance(item, int | float) and not 0 <= item <= MAX_COUNT:
+            raise wrong_field(name, f"has a {key} that is not from 0 to {MAX_COUNT}")
+        if (key in NAMED and isinstance(item, dict) and False in item.values()) or (
+            key in LISTED and isinstance(item, list) and False in item
+        ):
+            raise wrong_field(name, f"has false in {key}, which no value fits")
         if key == "pattern" and isinstance(item, str):
             found += 1
             _check_pattern(name, item)

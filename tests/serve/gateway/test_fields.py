@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serve.gateway.fields import response_format
+from serve.gateway.fields import requests, response_format
 from tests.serve.gateway.asgi import Inner, asked, call, chat, guarded
 
 PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGFsbG8="}}
@@ -184,6 +184,19 @@ def test_broken_json_is_refused(body):
         assert reply.status == 400 and reply.error["code"] in ("json", "field")
 
 
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1"])
+def test_body_of_millions_of_values_is_refused_before_it_is_parsed(value, monkeypatch):
+    """Python would make an object of each, and nothing else meanwhile."""
+    body = b'{"messages":[' + b",".join([value] * 1_100_000) + b"]}"
+    with monkeypatch.context() as patch:
+        patch.setattr(requests.orjson, "loads", None)
+        reply = run(body)
+    assert reply.status == 400 and reply.error["code"] == "json" and "1,000,000 values" in reply.error["message"]
+    photo = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 1_000_000}}
+    large = [{"role": "user", "content": "[{,," * 120_000}, {"role": "user", "content": [photo, TEXT]}]
+    assert run(chat(messages=large), max_text=500_000).status == 200
+
+
 def test_tokenize_takes_a_chat_or_a_text():
     def ask(**fields):
         return run(json.dumps(fields).encode(), path="/tokenize").status
@@ -201,11 +214,48 @@ def test_tokenize_takes_a_chat_or_a_text():
         {"type": "string", "pattern": "^([a-z]{1,200}){1,200}$"}, {"type": "string", "pattern": "a" * 101},
         {"properties": {f"p{n}": {"pattern": "^a+$"} for n in range(9)}},
         {"patternProperties": {"a{1,1000}": {}}}, {"type": "string", "minLength": 1e9}, [], "x", 3,
+        {"properties": {f"p{n}": {} for n in range(200)}, "minProperties": 100, "maxProperties": 140},
     ],
 )  # fmt: skip
 def test_schema_that_takes_long_to_compile_is_refused(value):
     reply = run(chat(response_format=form(value)))
     assert reply.status == 400 and reply.error["param"].startswith("response_format")
+
+
+def refs(**definitions):
+    """Return a schema that refers to the first of some definitions."""
+    return {"$ref": f"#/$defs/{next(iter(definitions))}", "$defs": definitions}
+
+
+A, B = {"$ref": "#/$defs/a"}, {"$ref": "#/$defs/b"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"$ref": "#"}, refs(a=B, b=A), {"$ref": "#/$defs/none"}, {"$ref": "http://127.0.0.1/x"}, {"$ref": "x"},
+        refs(a={"anyOf": [{"type": "string"}, B]}, b={"allOf": [A]}), {"anyOf": [{"oneOf": [{"$ref": "#"}]}]},
+        {"type": "array", "items": A, "$defs": {"a": {"anyOf": [A]}}},
+        {"type": "string", "minLength": -5}, {"type": "object", "properties": {"a": False}}, {"anyOf": [False]},
+    ],
+)  # fmt: skip
+def test_schema_on_which_grammars_fail_is_refused(value):
+    """vLLM would answer 500, after it has accepted the schema."""
+    reply = run(chat(response_format=form(value)))
+    assert reply.status == 400 and reply.error["param"].startswith("response_format")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": False},
+        refs(a={"type": "array", "items": A}), refs(a={"anyOf": [{"type": "null"}, {"type": "array", "items": A}]}),
+        refs(a={"anyOf": [B, B]}, b={"type": "string"}), {"$defs": {"a/b~c": {}}, "$ref": "#/$defs/a~1b~0c"},
+        {"type": "object", "properties": {"$ref": {"type": "string"}}, "minProperties": 1},
+    ],
+)  # fmt: skip
+def test_schema_that_refers_to_itself_on_another_level_is_served(value):
+    assert run(chat(response_format=form(value))).status == 200
 
 
 @pytest.mark.parametrize(
