@@ -5,12 +5,17 @@ would be read before key and rate are checked.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from starlette.types import Message, Receive
 
 from serve.gateway.errors import RefusedError
 from serve.gateway.settings import Settings
+
+
+DISCARD_S = 10.0
+"""Seconds in which the rest of a refused body is read."""
 
 
 class ClientLeftError(Exception):
@@ -57,6 +62,21 @@ async def read(receive: Receive, settings: Settings, count: Callable[[int], None
         # A client that sends at a usual rate has as long as it needs.
         ends = began + settings.read_s + len(parts) / settings.bytes_per_s
         message = await _next(receive, ends - clock())
+
+
+async def discard(receive: Receive, settings: Settings) -> None:
+    """Read the rest of a refused body, and forget it.
+
+    A connection that is closed while the client sends is reset, and most clients then lose the refusal.
+    """
+    left = 2 * settings.max_body
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 async def _next(receive: Receive, seconds: float) -> Message:

@@ -29,6 +29,7 @@ from serve.gateway.settings import Settings
 
 LEFT = 499
 """Status in the access log of a client that has closed its connection. It is nginx's."""
+SLOW = 408
 INTERNAL = 500
 WITHOUT_KEY = "-"
 """Name in log and counters where requests need no key."""
@@ -66,6 +67,11 @@ class _Exchange:
     """Bytes of the body that are in memory."""
     reason: str = ""
     route: str = UNKNOWN_ROUTE
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the client sends a body."""
+        return b"transfer-encoding" in self.headers or self.headers.get(b"content-length", b"0") != b"0"
 
 
 class Gateway:
@@ -113,7 +119,8 @@ class Gateway:
             await self._serve(exchange, receive)
         except RefusedError as refusal:
             exchange.reason = refusal.reason
-            await response.refuse(refusal)
+            is_unread = "connection" in refusal.headers and refusal.status != SLOW and exchange.has_body
+            await response.refuse(refusal, body.discard(receive, self._settings) if is_unread else None)
         except body.ClientLeftError:
             response.status = LEFT
         except Exception:

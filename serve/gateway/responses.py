@@ -1,6 +1,7 @@
 """Responses on their way to the client: errors get the one shape, tokens are counted."""
 
 import re
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.types import Message, Send
@@ -80,15 +81,26 @@ class Response:
                 message = {**message, "body": content}
         await self._send(message)
 
-    async def refuse(self, refusal: RefusedError) -> None:
-        """Send a refusal, in place of a response."""
+    async def refuse(self, refusal: RefusedError, rest: Awaitable[None] | None = None) -> None:
+        """Send a refusal, in place of a response.
+
+        Args:
+            refusal: the refusal.
+            rest: what is to be done before the connection is closed.
+        """
         self.status, self.is_complete = refusal.status, True
         headers = [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
-        await self._error(refusal.status, refusal.body(), headers)
+        await self._error(refusal.status, refusal.body(), headers, rest)
 
-    async def _error(self, status: int, content: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    async def _error(
+        self, status: int, content: bytes, headers: list[tuple[bytes, bytes]], rest: Awaitable[None] | None = None
+    ) -> None:
         own: list[tuple[bytes, bytes]] = [JSON_TYPE, (b"content-length", str(len(content)).encode()), self._id]
         await self._send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
+        if rest is not None:
+            await self._send({"type": "http.response.body", "body": content, "more_body": True})
+            await rest
+            content = b""
         await self._send({"type": "http.response.body", "body": content})
 
 

@@ -15,6 +15,7 @@ import uvicorn
 from prometheus_client import REGISTRY
 from uvicorn.server import ServerState
 
+from serve.gateway import body
 from serve.gateway.connections import limited
 from serve.gateway.guard import Gateway
 from serve.gateway.settings import Settings
@@ -210,3 +211,21 @@ def test_client_that_does_not_read_is_disconnected(port):
             while part := connection.recv(1_000_000):
                 size += len(part)
         assert size < 50_000_000, "the answer was not finished"
+
+
+@pytest.mark.parametrize(
+    "headers", [["Content-Length: 20000000", "Content-Type: text/html"], ["Content-Length: 40000000"]]
+)
+def test_client_that_sends_a_refused_body_gets_the_refusal(port, headers):
+    """A connection that is closed before the body is read would be reset, and the refusal lost."""
+    size = int(headers[0].split()[1])
+    answer = received(port, post(b"x" * size, *headers))
+    assert answer.startswith(b"HTTP/1.1 4") and orjson.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"]
+
+
+def test_refused_body_without_an_end_is_not_read_for_ever(port, monkeypatch):
+    monkeypatch.setattr(body, "DISCARD_S", 0.3)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(5)
+        connection.sendall(post(b"x", "Content-Length: 40000000"))
+        assert b"".join(iter(lambda: connection.recv(10_000), b"")).startswith(b"HTTP/1.1 413")
