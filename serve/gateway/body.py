@@ -13,7 +13,6 @@ from starlette.types import Message, Receive
 from serve.gateway.errors import RefusedError
 from serve.gateway.settings import Settings
 
-
 DISCARD_S = 10.0
 """Seconds in which the rest of a refused body is read."""
 
