@@ -2,6 +2,7 @@
 
 import functools
 import html
+import json
 from typing import Any
 
 import jinja2
@@ -10,11 +11,25 @@ from demos.ask import texts
 from pangea_cultural.utils import pages
 from pangea_cultural.utils.pages import item_address, web_address
 
+IN_SCRIPT: tuple[str, ...] = (
+    "image",
+    "image_hint",
+    "remove_image",
+    "camera",
+    "clipboard",
+    "code",
+    "question",
+    "answers",
+)
+IN_SCRIPT += ("clear", "file_large", "unreadable", "busy", "down")
+"""Names of texts that the page's script shows in place of those that Gradio has in English only."""
+
 
 def header(code: str, model: str) -> str:
-    """Return the title, with a sentence about the model."""
+    """Return the title, with a sentence about the model, and the texts that the page's script needs."""
     line = html.escape(texts.text(code, "tagline", model="\0")).replace("\0", f"<bdi>{html.escape(model)}</bdi>")
-    return f"<h1>CulturalPangea</h1><p>{line}</p>"
+    needed = html.escape(json.dumps({name: texts.text(code, name) for name in IN_SCRIPT}, ensure_ascii=False))
+    return f'<h1>CulturalPangea</h1><p>{line}</p><span id="texts" hidden data-texts="{needed}"></span>'
 
 
 def note(text: str, kind: str = "info") -> str:

@@ -7,6 +7,7 @@ and the last texts of old ones arrive after a chat was emptied.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 LONGEST_END_S = 5.0
@@ -15,36 +16,51 @@ LONGEST_END_S = 5.0
 Piece = TypeVar("Piece")
 
 
+@dataclass(eq=False)
+class RunningAnswer:
+    """An answer that is on its way."""
+
+    chat: int
+    """Number of its chat."""
+    is_complete: bool = False
+    """Whether its text is complete, though not yet shown."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has to end."""
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has ended."""
+
+
 class Running:
-    """The running answers of a visitor, by chat. All functions run in the event loop of the page."""
+    """The running answers of a visitor. All functions run in the event loop of the page."""
 
     def __init__(self) -> None:
         self.number = 0
         """Number of the last question, or of what ended it. Answers to earlier questions do not begin."""
-        self._answers: dict[asyncio.Event, tuple[int, asyncio.Event]] = {}
+        self._answers: list[RunningAnswer] = []
 
     async def end(self, chat: int | None = None) -> int:
-        """End the answers of a chat, or of all, wait until they have ended, and return how many there were."""
+        """End the answers of a chat, or of all, wait until they have ended, and return how many were not complete."""
         self.number += chat is None
-        ended = [(stop, done) for stop, (of, done) in self._answers.items() if chat is None or of == chat]
-        for stop, _ in ended:
-            stop.set()
+        ended = [answer for answer in self._answers if chat is None or answer.chat == chat]
+        number = sum(not answer.is_complete for answer in ended)
+        for answer in ended:
+            answer.stop.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_END_S):
-                for _, done in ended:
-                    await done.wait()
-        return len(ended)
+                for answer in ended:
+                    await answer.done.wait()
+        return number
 
     @contextlib.contextmanager
-    def answering(self, chat: int) -> Iterator[asyncio.Event]:
-        """Give an event that is set when the answer of a chat has to end. Leave the block when it has."""
-        stop, done = asyncio.Event(), asyncio.Event()
-        self._answers[stop] = chat, done
+    def answering(self, chat: int) -> Iterator[RunningAnswer]:
+        """Give a new answer of a chat. Leave the block when it has ended."""
+        answer = RunningAnswer(chat)
+        self._answers.append(answer)
         try:
-            yield stop
+            yield answer
         finally:
-            del self._answers[stop]
-            done.set()
+            self._answers.remove(answer)
+            answer.done.set()
 
 
 async def until(stop: asyncio.Event, pieces: AsyncIterator[Piece]) -> AsyncGenerator[Piece]:

@@ -7,12 +7,14 @@ from typing import Any
 
 from demos.serving import FOLDER
 from pangea_cultural.errors import ImageError
-from pangea_cultural.utils.images import FILE_TOO_LARGE, MISSING, TOO_MANY_PIXELS, verify
+from pangea_cultural.utils.images import FILE_TOO_LARGE, FORMATS, MISSING, TOO_MANY_PIXELS, decode, read_rgb, verify
 
 LARGEST_UPLOAD = "32mb"
 """Limit of the server. That of an image is lower, and is explained in the visitor's language."""
 PROBLEMS = {FILE_TOO_LARGE: "file_large", TOO_MANY_PIXELS: "too_many_pixels", MISSING: "expired"}
 OTHER_PROBLEM = "unreadable"
+IN_BROWSERS = frozenset(("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "WEBP"))
+"""Formats that browsers show."""
 UNOPENED: dict[str, Any] = {"preprocess": False}
 """Option of an event with an image."""
 
@@ -52,3 +54,17 @@ def problem(path: str, folders: Iterable[Path] = ()) -> str:
     except ImageError as error:
         return PROBLEMS.get(error.reason, OTHER_PROBLEM)
     return ""
+
+
+def shown(path: str) -> str:
+    """Return the path of an image that browsers show: the same, or that of a PNG file beside it.
+
+    Raises:
+        ImageError: it is not a readable image.
+        OSError: the PNG file cannot be written.
+    """
+    if decode(Path(path), FORMATS, lambda image: str(image.format)) in IN_BROWSERS:
+        return path
+    target = Path(path).with_name("shown.png")
+    read_rgb(Path(path)).save(target, compress_level=1)
+    return str(target)

@@ -16,7 +16,7 @@ from demos.ask.layout import MAX_QUESTION
 from demos.ask.running import Running, until
 from demos.browse import facts
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
-from pangea_cultural.errors import UserError
+from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.reference.languages import language
 
 
@@ -113,10 +113,23 @@ class Visit:
         """
         await running.end()
         image = uploads.path_of(value)
-        problem = await asyncio.to_thread(uploads.problem, image, self._gallery.folders) if image else ""
+        problem, change = await asyncio.to_thread(self._opened, image) if image else ("", None)
         questions, remark, *others = await asyncio.to_thread(self.suggestions, None, code)
         remark = self.said(code, problem, "problem") if problem else remark
-        return gr.skip() if image and not problem else None, None, questions, remark, *others, *self.forgotten()
+        return change, None, questions, remark, *others, *self.forgotten()
+
+    def _opened(self, image: str) -> tuple[str, Any]:
+        """Return what is wrong with an image, and the change of its field."""
+        if problem := uploads.problem(image, self._gallery.folders):
+            return problem, None
+        try:
+            changed = uploads.shown(image)
+        except (ImageError, OSError):
+            return uploads.OTHER_PROBLEM, None
+        if changed == image:
+            return "", gr.skip()
+        problem = uploads.problem(changed)
+        return problem, None if problem else changed
 
     async def clear(self, running: Running) -> tuple[Any, ...]:
         """End all answers, and return no sentence and empty histories."""
@@ -219,17 +232,18 @@ class Visit:
             if not turns:
                 yield (gr.skip(),) * 4
                 return
-            with running.answering(number) as stop:
+            with running.answering(number) as answer:
                 yield shown(turns), turns, "", gr.Button(visible=False)
                 progress, said, pieces = Progress(""), turns, answers.stream(target, turns, Path(asked.image))
-                async with contextlib.aclosing(pieces), contextlib.aclosing(until(stop, pieces)) as parts:
+                async with contextlib.aclosing(pieces), contextlib.aclosing(until(answer.stop, pieces)) as parts:
                     async for progress in parts:
+                        answer.is_complete = progress.is_end
                         said = turns + ([{"role": "assistant", "content": progress.text}] if progress.text else [])
                         kind = "problem" if progress.is_end else "info"
                         note = self.said(interface, progress.remark, kind) if progress.remark else ""
                         if progress.is_end and not note:
                             note = self._verdict(asked.picked, code, question, progress.text, interface)
-                        yield shown(said), said, note, gr.Button(visible=True)
+                        yield shown(said), said, note, gr.Button(visible=progress.is_end)
                 if not progress.is_end:
                     yield shown(said), said, "", gr.Button(visible=True)
 

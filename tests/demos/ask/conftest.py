@@ -109,7 +109,7 @@ def tab(shared_tab, endpoint):
     shared_tab.set_viewport_size({"width": 1440, "height": 900})
     language(shared_tab, "en")
     if shared_tab.locator("#image img").count():
-        shared_tab.click("#image button[aria-label='Remove Image']")
+        shared_tab.click("#image .icon-button-wrapper button")
         shared_tab.wait_for_selector("#image img", state="detached")
     shared_tab.click("#clear")
     shared_tab.fill("#question textarea", "")
