@@ -94,28 +94,17 @@ def counts(rows: Sequence[PackedRow], lengths: Sequence[Lengths]) -> dict[str, i
     }
 
 
-class StepLoader(DataLoader):
-    """Loader whose workers end when it is closed."""
-
-    def close(self) -> None:
-        """End the workers.
-
-        Otherwise the garbage collector does: it ends the queues of the workers first, and then waits ten seconds for
-        workers that no message reaches.
-        """
-        if self._iterator is not None:
-            self._iterator._shutdown_workers()
-
-
-def step_loader(dataset: StepDataset, *, num_workers: int) -> StepLoader:
+def step_loader(dataset: StepDataset, *, num_workers: int) -> DataLoader:
     """Return a loader of one step at a time, in order. The number of workers does not change its output."""
-    return StepLoader(
+    return DataLoader(
         dataset,
         batch_size=1,
         sampler=SequentialSampler(dataset),
         collate_fn=_single,
         num_workers=num_workers,
-        persistent_workers=num_workers > 0,
+        # The workers end with the iterator, at the end of the stage's one epoch. Those of a loader are left to the
+        # garbage collector, which ends their queues first, and then waits ten seconds for workers without a message.
+        persistent_workers=False,
         prefetch_factor=2 if num_workers else None,
         worker_init_fn=_outlive_stop_signals,
     )

@@ -139,8 +139,6 @@ def train(
             if explained := _explained(error, context, checkpoint_bytes(_num_trainable(setup))):
                 raise explained from error
             raise
-        finally:
-            trainer.end_data_workers()
         processes.raise_if_stopped()
         ending = outcome.finish(stage, trainer, stopping, processes)
     weights = trained_weights(setup, trainer)

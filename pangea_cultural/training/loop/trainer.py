@@ -17,7 +17,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import ProgressCallback, TrainerState
 
 from pangea_cultural.errors import ImageError, UserError
-from pangea_cultural.training.batching.dataset import StepDataset, StepLoader, step_loader
+from pangea_cultural.training.batching.dataset import StepDataset, step_loader
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.best.metrics import metrics
 from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
@@ -75,7 +75,6 @@ class StageTrainer(Trainer):
         self._trained_languages = trained_languages
         self._keeps_best = keeps_best
         self._validate = validate
-        self._loader: StepLoader | None = None
         self.log_file = Log(Path(args.output_dir) / LOG)
         self.metrics = TrainingMetrics(LossAccumulator(keys, args.device))
         self.step_inputs: dict[str, Any] = {}
@@ -106,13 +105,7 @@ class StageTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         """Return a data loader without accelerate's sharding: an item holds only the rows of this process."""
-        self._loader = step_loader(self.train_dataset, num_workers=self.args.dataloader_num_workers)
-        return self._loader
-
-    def end_data_workers(self) -> None:
-        """End the data workers of the stage."""
-        if self._loader is not None:
-            self._loader.close()
+        return step_loader(self.train_dataset, num_workers=self.args.dataloader_num_workers)
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
         """Create AdamW with a group for every learning rate, with and without weight decay."""

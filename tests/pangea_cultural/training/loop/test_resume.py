@@ -14,7 +14,6 @@ from transformers import TrainerCallback
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.batching import image_sizes, saved_array
-from pangea_cultural.training.batching.dataset import StepLoader
 from pangea_cultural.training.data.corpus import Corpus
 from pangea_cultural.training.loop import checkpoints, reporters, resume, trainer
 from pangea_cultural.training.loop import run as runs
@@ -101,20 +100,15 @@ def test_tracker_goes_on_with_the_run_after_a_resume(workspace, base, interrupt,
     assert runs[2][0] == "mine" and runs[2][2] != name
 
 
-def test_resume_accepts_changed_memory_and_checkpoint_settings(workspace, base, interrupt, monkeypatch):
+def test_resume_accepts_changed_memory_and_checkpoint_settings(workspace, base, interrupt):
     interrupt(workspace, base, before=3, stage=SAVED | {"steps": 6})
     fingerprint = read_json(work(workspace) / "run.json")
-    exit_codes, close = [], StepLoader.close
-    monkeypatch.setattr(
-        StepLoader, "close", lambda self: close(self) or exit_codes.extend(w.exitcode for w in self._iterator._workers)
-    )
     cheaper = {"per_device_batch_size": 1, "gradient_checkpointing": True}
     stage = {"memory": cheaper, "checkpoint": {"logging_steps": 3}, "steps": 6}
     record = train(workspace, base, stage=stage, max_broken_image_ratio=0.5, num_workers=1)
     assert record["stages"][0]["resumed_from"] == "checkpoint-2"
     assert [entry["step"] for entry in record["stages"][0]["log"]] == [1, 2, 3, 6]
     assert record["fingerprint"] == fingerprint
-    assert exit_codes == [0], "the data worker ends with its stage"
 
 
 def test_resume_after_a_stage_with_vision_tower_in_bfloat16(workspace, base, interrupt):

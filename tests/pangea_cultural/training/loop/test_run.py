@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.utils.data import dataloader
 from transformers import LlavaNextForConditionalGeneration
 
 from pangea_cultural import config
@@ -39,6 +40,18 @@ def changed(workspace, base):
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     assert before.keys() == after.keys()
     return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_data_worker_ends_with_its_stage(workspace, base, monkeypatch):
+    exit_codes, end = [], dataloader._MultiProcessingDataLoaderIter._shutdown_workers
+
+    def recorded(iterator):
+        end(iterator)
+        exit_codes.extend(worker.exitcode for worker in iterator._workers)
+
+    monkeypatch.setattr(dataloader._MultiProcessingDataLoaderIter, "_shutdown_workers", recorded)
+    train(workspace, base, stage={"steps": 1}, num_workers=1)
+    assert set(exit_codes) == {0}, "it was not killed"
 
 
 def test_training_changes_only_trainable_parts(workspace, base):
