@@ -13,7 +13,7 @@ from typing import Any
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
 PAGE = frozenset(("/", "/config", "/theme.css", "/manifest.json", "/favicon.ico", "/robots.txt"))
-LOGIN = frozenset(("/login", "/logout", "/login_check", "/user", "/token"))
+LOGIN = frozenset(("/login", "/logout"))
 EVENTS = frozenset(
     f"{API}/{name}"
     for name in ("queue/join", "queue/data", "cancel", "reset", "upload", "upload_progress", "startup-events", "app_id")

@@ -85,7 +85,8 @@ class Visit:
         chosen = {column: value or "" for column, value in zip(FILTERS, values, strict=True)}
         count = self._gallery.count(chosen)
         start = max(0, min(start + step * NUMBER, (count - 1) // NUMBER * NUMBER))
-        found = [(picked, path) for picked in self._gallery.page(chosen, start) if (path := self._gallery.file(picked))]
+        listed = [(picked, self._gallery.file(picked)) for picked in self._gallery.page(chosen, start)]
+        found = [(picked, path) for picked, path in listed if path and path.is_file()]
         place = f'<p dir="ltr">{start // NUMBER + 1 if count else 0} / {-(-count // NUMBER)}</p>'
         images, names = [str(path) for _, path in found], [picked for picked, _ in found]
         before, after = gr.Button(interactive=start > 0), gr.Button(interactive=start + NUMBER < count)
@@ -100,11 +101,15 @@ class Visit:
         return tuple([[] for _ in range(len(self._targets) + 1)])
 
     async def pick(self, names: list[Any], code: str, running: Running, event: gr.SelectData) -> tuple[Any, ...]:
-        """Return the page with an image of the gallery."""
+        """Return the page with an image of the gallery, or with a sentence about what is wrong with it."""
         await running.end()
         picked = Picked(*names[event.index])
+        path = str(self._gallery.file(picked))
+        if problem := await asyncio.to_thread(uploads.problem, path, self._gallery.folders):
+            questions, _, *others = await asyncio.to_thread(self.suggestions, None, code)
+            return None, None, questions, self.said(code, problem, "problem"), *others, *self.forgotten()
         suggested = await asyncio.to_thread(self.suggestions, picked, code)
-        return str(self._gallery.file(picked)), picked, *suggested, *self.forgotten()
+        return path, picked, *suggested, *self.forgotten()
 
     async def upload(self, value: Any, code: str, running: Running) -> tuple[Any, ...]:
         """Return the page with an uploaded image, or with a sentence about what is wrong with it.

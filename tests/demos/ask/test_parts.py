@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 
 import duckdb
 import pytest
@@ -240,6 +241,19 @@ def test_files_of_the_machine_are_as_if_missing(gallery_export, tmp_path, monkey
     value = {"path": str(visit._gallery.file(picked))}
     assert asyncio.run(visit.upload(value, "en", Running()))[0] is not None
     assert visit.asked(value, "\u200b\u202e", "en", "", "", None, [], is_example=False)[0] is None, "nothing is seen"
+
+
+def test_broken_and_missing_images_of_an_export_are_told(tmp_path):
+    gallery = Gallery([tiny.write_export(tmp_path / "colors")])
+    visit = Visit([Target("http://127.0.0.1:9/v1", "m")], gallery, [], None)
+    names = visit.listed(0, "", "", "", "")[1]
+    gallery.file(names[0]).write_bytes(b"broken")
+    gallery.file(names[1]).unlink()
+    assert [*visit.listed(0, "", "", "", "")[1]] == [names[0], *names[2:]], "a file that is not there is not listed"
+    for number, expected in ((0, "not a readable image"), (1, "no longer stored"), (2, "")):
+        event = types.SimpleNamespace(index=number)
+        path, picked, _, remark, *_ = asyncio.run(visit.pick(names, "en", Running(), event))
+        assert expected in remark and bool(path and picked) is not bool(expected)
 
 
 def test_regions_have_the_names_of_the_store(tmp_path):
