@@ -127,9 +127,11 @@ def _prepare(checkpoint: Path, workspace: Workspace, flags: tuple[str, ...], *, 
     from serve import advisories, machine
     from serve.checkpoint import check_checkpoint
     from serve.logs import new_log
+    from serve.tls import check_certificate
     from serve.vllm_flags import replicas
 
     check_checkpoint(checkpoint)
+    check_certificate(flags)
     machine.require_vllm()
     machine.require_memory(checkpoint, replicas=replicas(flags))
     machine.require_disk(workspace.create().logs)  # often a volume of its own
@@ -178,6 +180,7 @@ def _run(
     import orjson
 
     from pangea_cultural.utils.console import Reporter
+    from serve.logs import bound
     from serve.server import Server
 
     # Service managers stop a process with SIGTERM. Handle it as Ctrl-C, so that vLLM's workers are stopped.
@@ -194,6 +197,7 @@ def _run(
             else:
                 click.echo(f"Serving {server.model} at {server.url} (stop with Ctrl-C). Send a request:\n\n  {curl}")
             while (code := server.poll()) is None:
+                bound(log)
                 time.sleep(1)
             return code
         except KeyboardInterrupt:

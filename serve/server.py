@@ -104,7 +104,9 @@ class Server:
 
     def __enter__(self) -> "Server":
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        self.log.write_bytes(b"")
+        # To append, so that a log that is emptied begins at its start again.
+        with self.log.open("ab") as log:
             # In a separate session: vLLM can be stopped with its workers, and Ctrl-C reaches only this process.
             self._process = subprocess.Popen(
                 self.command(),

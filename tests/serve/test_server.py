@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import click
 import psutil
@@ -16,7 +17,7 @@ from pangea_cultural.cli import serving
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils import child_process
 from pangea_cultural.workspace import Workspace
-from serve import vllm_flags
+from serve import logs, vllm_flags
 from serve.cli import example
 from serve.gateway.keys import digest_of
 from serve.gateway.settings import Settings
@@ -78,6 +79,23 @@ def test_each_start_has_its_own_log_and_the_newest_are_kept(tmp_path):
     assert not new.exists() and new.parent == tmp_path
     kept = {path.name for path in tmp_path.iterdir()}
     assert kept == {"mine.log", *(f"vllm-old-{number}.log" for number in range(11, 30))}
+
+
+def test_log_of_a_running_server_is_bounded(stub, checkpoint, tmp_path, monkeypatch):
+    """A client could fill the disk with warnings about its requests."""
+    monkeypatch.setattr(logs, "MAX_BYTES", 1000)
+    log = tmp_path / "vllm-1.log"
+    with Server(checkpoint, log=log) as server:
+        descriptor = Path(f"/proc/{server.pid}/fd/1")
+        with descriptor.open("ab") as output:  # the file, not the open description of the server
+            output.write(b"x" * 2000)
+        flags = Path(f"/proc/{server.pid}/fdinfo/1").read_text().split("flags:")[1].split()[0]
+        assert int(flags, 8) & os.O_APPEND, "otherwise the emptied file would begin with a hole"
+        logs.bound(log)
+        logs.bound(log)
+    assert log.stat().st_size < 1000 and (tmp_path / "vllm-1.log.1").stat().st_size >= 2000
+    monkeypatch.setattr(logs, "MOST_LOGS", 1)
+    assert new_log(tmp_path) and not (tmp_path / "vllm-1.log.1").exists()
 
 
 def test_start_error_quotes_the_first_error_of_the_log(stub, tmp_path):

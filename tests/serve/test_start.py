@@ -1,11 +1,22 @@
 """The checks of `pcult serve` before it starts vLLM, and its options."""
 
+import datetime
 import json
 
 import orjson
 import pytest
 from aiohttp import web
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
 
 from pangea_cultural.errors import UserError
 from serve import advisories, machine, vllm_flags
@@ -13,6 +24,7 @@ from serve.checkpoint import check_checkpoint, float32_bytes
 from serve.cli import serve
 from serve.gateway.keys import parsed
 from serve.gateway.limits import check_rate
+from serve.tls import check_certificate
 from serve.warm_up import REPLICA_HEADER, warm_up
 from tests.helpers.servers import vllm_stub
 from tests.helpers.servers.in_thread import apps_in_thread
@@ -153,6 +165,38 @@ def test_new_key_is_printed_once(tmp_path):
 def test_wrong_use_is_said(arguments, message):
     result = run(*arguments)
     assert result.exit_code == 2 and message in result.output
+
+
+def pem(folder, name):
+    """Write a key with a certificate of itself, and return both paths."""
+    now = datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    paths = [folder / f"{name}.{end}" for end in ("crt", "key", "locked", "both")]
+    for path, content in zip(paths, (certificate, plain, locked, certificate + plain), strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+def test_certificate_that_cannot_be_used_is_said_before_the_start(tmp_path):
+    """vLLM would say so after it has loaded the model, or ask for a password."""
+    certificate, key, locked, both = pem(tmp_path, "a")
+    _, other, *_ = pem(tmp_path, "b")
+    for flags in ([], [f"--ssl-certfile={certificate}", "--ssl_keyfile", str(key)], ["--ssl-certfile", str(both)]):
+        check_certificate(flags)
+    wrong = [(certificate, other), (certificate, locked), (certificate, tmp_path / "none"), (key, key), (tmp_path, key)]
+    for pair in wrong:
+        with pytest.raises(UserError, match="cannot be used with the key"):
+            check_certificate([f"--ssl-certfile={pair[0]}", f"--ssl-keyfile={pair[1]}"])
+    with pytest.raises(UserError, match="--ssl-keyfile has no certificate"):
+        check_certificate([f"--ssl-keyfile={key}"])
+    with pytest.raises(UserError, match="--ssl-cert-reqs is not possible here"):
+        check_certificate(["--ssl-certfile", str(both), "--ssl-cert-reqs=2"])
 
 
 @pytest.mark.parametrize("content", ["", "# none\n", "anna secret\n", None])
