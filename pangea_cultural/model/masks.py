@@ -9,6 +9,14 @@ PREFIX = 0
 """Conversation number of a prefix. The conversations of a group are numbered from 1."""
 PADDING = -1
 """Group number of padding."""
+FLEX_BLOCK = 128
+"""Positions of a block in FlexAttention. Rows of other lengths than its multiples can get gradients that are not a
+number, because transformers gives FlexAttention a function of scores beside the block mask (pytorch#153799)."""
+
+
+def row_multiple(attn_implementation: str) -> int:
+    """Return the number of which the length of a row is a multiple, for an attention of transformers."""
+    return FLEX_BLOCK if attn_implementation == "flex_attention" else 1
 
 
 def mask_mod(segments: torch.Tensor) -> Callable[..., torch.Tensor]:

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="With --dry-run: GB/s that a device receives from the others. Default: 300.",
 )
+@click.option(
+    "--device-memory",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --dry-run: GB of a device. Prints the fastest [stages.memory] that fits.",
+)
 @json_option
 @quiet_option
 def train(
@@ -54,6 +59,7 @@ def train(
     devices: int | None,
     tflops: float | None,
     bandwidth: float | None,
+    device_memory: float | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -72,8 +78,10 @@ def train(
     from pangea_cultural.training.recipe import RECIPES, Recipe
     from pangea_cultural.utils.console import Reporter
 
-    if not dry_run and (devices or tflops or bandwidth):
-        raise click.UsageError("--devices, --tflops and --bandwidth need --dry-run. Add it, or remove them.")
+    if not dry_run and (devices or tflops or bandwidth or device_memory):
+        raise click.UsageError(
+            "--devices, --tflops, --bandwidth and --device-memory need --dry-run. Add it, or remove them."
+        )
     overrides: dict[str, Any] = {} if seed is None else {"seed": seed}
     path = config.find("recipe", recipe, RECIPES)
     loaded = config.load(Recipe, path, overrides=overrides).with_steps(steps).with_data(data)
@@ -81,8 +89,8 @@ def train(
     if dry_run:
         from pangea_cultural.training.estimate.hours import Devices
 
-        num_devices = devices or int(os.environ.get("WORLD_SIZE", "1"))
-        _dry_run(loaded, workspace, Devices(num_devices, tflops, bandwidth), as_json=as_json, quiet=quiet)
+        planned = Devices(devices or int(os.environ.get("WORLD_SIZE", "1")), tflops, bandwidth, device_memory)
+        _dry_run(loaded, workspace, planned, as_json=as_json, quiet=quiet)
         return
     # Under torchrun only the first process prints.
     is_main = int(os.environ.get("RANK", "0")) == 0

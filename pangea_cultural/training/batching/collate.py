@@ -97,6 +97,7 @@ class Collator:
             weighting: 1 / sqrt(questions about the image in this step), so that images with many questions do not
             dominate.
         augmentation: augmentation of the images; None for none.
+        pad_to_multiple_of: rows are padded to a multiple of this length.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Collator:
         keys: dict[tuple[int, str], int],
         weighting: Weighting = "token",
         augmentation: Augmentation | None = None,
+        pad_to_multiple_of: int = 1,
     ) -> None:
         self._template = ChatTemplate(processor.tokenizer)
         self._images = TileReader(processor)
@@ -114,6 +116,7 @@ class Collator:
         self._keys = keys
         self._weighting = weighting
         self._augmentation = augmentation
+        self._multiple = pad_to_multiple_of
 
     def __call__(
         self, rows: Sequence[PackedRow], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
@@ -215,6 +218,7 @@ class Collator:
 
     def _pad(self, rows: list[RowBuilder]) -> dict[str, torch.Tensor]:
         length = max(len(row.input_ids) for row in rows)
+        length = -(-length // self._multiple) * self._multiple
 
         def padded(name: str, value: float) -> torch.Tensor:
             lists = [getattr(row, name) for row in rows]

@@ -20,6 +20,8 @@ from pangea_cultural.training.setup.objectives import cast_trainable_to_float32
 
 FLEX_SHAPES = "flex_attention_shapes"
 """Name in transformers of the attention that stands in for FlexAttention."""
+MEASURED: dict[tuple[Any, ...], int] = {}
+"""Bytes that were measured in this process: a plan compares many settings of the same layers."""
 Inputs = Callable[[int], dict[str, Any]]
 """Returns the inputs of a module for a number of rows or tiles."""
 
@@ -71,7 +73,15 @@ class ForwardPass:
             }
 
         layer_input = length * text.hidden_size * self.dtype.itemsize
-        return rows * self._all_layers("language_model", inputs, text.num_hidden_layers, layer_input)
+        return rows * self._all_layers("language_model", inputs, text.num_hidden_layers, layer_input, length)
+
+    def gradient_bytes(self, rows: int, length: int) -> int:
+        """Return the bytes of gradients of activations in the language model, at work while all activations are saved.
+
+        The largest are those of a layer's gate and product in the MLP.
+        """
+        item = min(self.dtype.itemsize, torch.get_autocast_dtype("cpu").itemsize)
+        return 2 * rows * length * self.config.text_config.intermediate_size * item
 
     def vision_tower_bytes(self, tiles: int) -> int:
         """Return the bytes of `tiles` image tiles.
@@ -103,22 +113,26 @@ class ForwardPass:
             layers=1,
         )
 
-    def _all_layers(self, module: str, inputs: Inputs, layers: int, layer_input: int) -> int:
+    def _all_layers(self, module: str, inputs: Inputs, layers: int, layer_input: int, length: int = 0) -> int:
         """Return the bytes of a row or tile in all layers.
 
         The layers that keep their activations have freed them when another one recomputes its own. So at least one
         layer is at work.
         """
-        first, both = (self._measure(module, inputs, layers=number) for number in (1, 2))
+        first, both = (self._measure(module, inputs, layers=number, length=length) for number in (1, 2))
         kept = max(1, layers - self.recomputed)
         return first + (kept - 1) * (both - first) + self.recomputed * layer_input
 
-    def _measure(self, module: str, inputs: Inputs, *, layers: int) -> int:
+    def _measure(self, module: str, inputs: Inputs, *, layers: int, length: int = 0) -> int:
         """Return the bytes that a second row or tile adds. Casts of weights, which autograd saves once, cancel out."""
-        model = self._meta_model(layers)
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            run = model.to_empty(device="cpu").model.get_submodule(module)
-            return saved_bytes(lambda: run(**inputs(2))) - saved_bytes(lambda: run(**inputs(1)))
+        options = (self.dtype, self.trainable, self.lora, self.attn_implementation, torch.is_autocast_enabled("cpu"))
+        key = (self.config.to_json_string(), module, layers, length, *options)
+        if key not in MEASURED:
+            model = self._meta_model(layers)
+            with FakeTensorMode(allow_non_fake_inputs=True):
+                run = model.to_empty(device="cpu").model.get_submodule(module)
+                MEASURED[key] = saved_bytes(lambda: run(**inputs(2))) - saved_bytes(lambda: run(**inputs(1)))
+        return MEASURED[key]
 
     def _meta_model(self, layers: int) -> Any:
         config = copy.deepcopy(self.config)

@@ -17,6 +17,7 @@ from pangea_cultural.training.estimate.inputs import Sources, measure, open_sour
 from pangea_cultural.training.estimate.layout import StageEstimator
 from pangea_cultural.training.estimate.memory import memory
 from pangea_cultural.training.estimate.meta_model import MetaModel, build_meta_model
+from pangea_cultural.training.estimate.plan import plan
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.recipe import Recipe
 from pangea_cultural.training.setup import lora
@@ -42,8 +43,8 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
 
     Returns:
         `model`, `devices`, `sources`, `notes`, and for each of `stages` its parameters, steps, workload, memory in
-        bytes, bytes on disk, FLOPs and hours. `basis` says for questions, images and texts whether they were counted
-        or assumed.
+        bytes, bytes on disk, FLOPs, hours, and a `plan` if the memory of a device is stated. `basis` says for
+        questions, images and texts whether they were counted or assumed.
 
     Raises:
         UserError: the recipe does not fit data or model, or the size of one of them is unknown.
@@ -71,6 +72,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
         "notes": [
             *_device_notes(recipe, devices),
             *_waiting_notes(recipe, stages, devices),
+            *_plan_notes(recipe, stages, devices),
             *_disk_notes(stages, Workspace(workspace)),
             *_count_notes(recipe, stages),
             *_early_end_notes(recipe),
@@ -106,8 +108,8 @@ def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names
         **asdict(workload),
         "saved_tokens": workload.unshared_tokens - workload.tokens,
         "rows_per_step": estimate.sampled.rows / sampled,
-        "images_per_step": estimate.slowest.images / sampled,
-        "idle_devices": estimate.slowest.idle_devices / sampled,
+        "images_per_step": estimate.work.images / sampled,
+        "idle_devices": estimate.work.idle_devices / sampled,
         "exclusions": estimator.data.exclusions(model.stage),
         "largest_micro_batch": asdict(estimate.step.largest),
         "micro_batches": estimate.step.micro_batches,
@@ -118,6 +120,7 @@ def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names
         ),
         "flops": flops(model, workload),
         **hours(model, estimate, devices),
+        "plan": plan(model, estimator, estimate, devices, devices.usable_gb * 1e9) if devices.memory else None,
     }
 
 
@@ -150,6 +153,29 @@ def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
         )
     if recipe.parallelism == "fsdp" and devices.count == 1:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
+
+
+def _plan_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) -> Iterator[str]:
+    """Yield what the plans for a stated memory assume, and the stages that do not fit."""
+    if devices.memory is None:
+        return
+    usable = devices.usable_gb
+    yield (
+        f"Plans use {usable:g} of {devices.memory:g} GB per device. The rest is for CUDA, NCCL and fragmentation. Of "
+        "plans with nearly the same hours the one with more rows per forward pass is chosen."
+    )
+    for stage, result in zip(recipe.stages, stages, strict=True):
+        if result["plan"]["chosen"] is None:
+            least = result["plan"]["least_bytes"] / 1e9
+            advice = "Use devices with more memory."
+            if stage.lora:
+                advice = "Lower max_length, or use devices with more memory."
+            elif stage.objective == "sft":
+                advice = 'Lower max_length, add [stages.lora], or use parallelism = "fsdp" on more devices.'
+            yield (
+                f"Training would stop: stage {stage.name} needs at least {least:.3g} GB of {usable:g} GB, with one row "
+                f"at a time and recomputed layers. {advice}"
+            )
 
 
 def _waiting_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.layout import StageEstimate
 from pangea_cultural.training.estimate.stage_model import StageModel
 
@@ -14,6 +15,8 @@ DEFAULT_GB_PER_S = 300.0
 NCCL's rings use all cards of a node, and data that all its devices need enters the node once. So the rate is that of
 the node's cards together, less a quarter. A node with a single card has an eighth of it.
 """
+MEMORY_MARGIN = 0.1
+"""Share of a device's memory that a plan leaves free, for CUDA, NCCL and fragmentation."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,13 @@ class Devices:
         count: number of devices that train together.
         tflops: sustained TFLOP/s of one device; None for the default.
         bandwidth: GB/s that a device receives from the others; None for the default.
+        memory: GB of one device; None if it is not stated.
     """
 
     count: int = 1
     tflops: float | None = None
     bandwidth: float | None = None
+    memory: float | None = None
 
     def as_record(self) -> dict[str, Any]:
         """Return the devices for the result."""
@@ -38,7 +43,13 @@ class Devices:
             "tflops_basis": "default" if self.tflops is None else "given",
             "gb_per_s": self.bandwidth or DEFAULT_GB_PER_S,
             "gb_per_s_basis": "default" if self.bandwidth is None else "given",
+            "memory_gb": self.memory,
         }
+
+    @property
+    def usable_gb(self) -> float:
+        """GB of one device that a plan may use; 0 if its memory is not stated."""
+        return (1 - MEMORY_MARGIN) * (self.memory or 0.0)
 
     @property
     def bytes_per_second(self) -> float:
@@ -60,9 +71,9 @@ def hours(model: StageModel, estimate: StageEstimate, devices: Devices) -> dict[
         both saves at most the smaller one.
     """
     scale = estimate.questions / estimate.sampled.questions
-    even = scale * estimate.slowest.even / devices.count
-    computing = scale * estimate.slowest.operations / devices.flops_per_second / 3600
-    micro_batches = scale * estimate.slowest.micro_batches
+    even = scale * flops(model, estimate.work.even) / devices.count
+    computing = scale * flops(model, estimate.work.slowest) / devices.flops_per_second / 3600
+    micro_batches = scale * estimate.work.micro_batches
     sent = communication_bytes(model, devices.count, steps=estimate.steps, micro_batches=micro_batches)
     communicating = sent / devices.bytes_per_second / 3600
     return {

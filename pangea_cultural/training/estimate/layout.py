@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.model.masks import row_multiple
 from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
@@ -25,6 +26,7 @@ from pangea_cultural.training.estimate.inputs import (
 from pangea_cultural.training.estimate.meta_model import MetaModel
 from pangea_cultural.training.estimate.workload import DeviceWork, MicroBatchShape, StepShape, Workload
 from pangea_cultural.training.recipe import Stage
+from pangea_cultural.training.setup.base_model import planned_attention
 from pangea_cultural.utils.images import read_size
 from pangea_cultural.utils.sampling import evenly_spaced
 
@@ -43,7 +45,7 @@ class StageEstimate:
         sampled_steps: steps whose rows were laid out.
         sampled: the workload of these steps.
         step: shape of the largest of these steps.
-        slowest: work on the devices in these steps.
+        work: work on the devices in these steps.
         passes: how often a question of each source is trained, on average; present sources first.
     """
 
@@ -52,7 +54,7 @@ class StageEstimate:
     sampled_steps: int
     sampled: Workload
     step: StepShape
-    slowest: DeviceWork
+    work: DeviceWork
     passes: list[float]
 
     @property
@@ -101,7 +103,7 @@ class StageEstimator:
         self._contents = cache(self._read_contents)
 
     def estimate(self, stage: Stage, cost: Cost) -> StageEstimate:
-        """Estimate a stage; `cost` returns the operations of a workload.
+        """Estimate a stage; `cost` returns the operations of a workload, and so decides which device is the slowest.
 
         Raises:
             UserError: no question is usable, no image has a name, or an assumed question is longer than a row.
@@ -116,17 +118,18 @@ class StageEstimator:
             per_device, per_pass = -(-batch_size // self._devices), stage.memory.per_device_batch_size
             tiles = min(per_device, per_pass)  # each image is a row of its overview tile, without text
             step = StepShape(MicroBatchShape(tiles, 0, 0, tiles), -(-per_device // per_pass), self._devices)
-            slowest = DeviceWork(
-                schedule.num_steps * cost(Workload(rows=per_device, images=per_device, tiles=per_device)),
-                cost(sampled),
+            each = schedule.num_steps * per_device
+            work = DeviceWork(
+                Workload(rows=each, images=each, tiles=each),
+                sampled,
                 schedule.num_steps * step.micro_batches,
                 schedule.num_steps * max(0, self._devices - batch_size),
                 schedule.num_questions,
             )
-            return StageEstimate(steps, questions, schedule.num_steps, sampled, step, slowest, planned.passes)
+            return StageEstimate(steps, questions, schedule.num_steps, sampled, step, work, planned.passes)
         chosen = evenly_spaced(schedule.num_steps, MAX_SAMPLED_STEPS)
-        sampled, step, slowest = self._lay_out(stage, schedule, chosen, planned.lengths, cost)
-        return StageEstimate(steps, questions, len(chosen), sampled, step, slowest, planned.passes)
+        sampled, step, work = self._lay_out(stage, schedule, chosen, planned.lengths, cost)
+        return StageEstimate(steps, questions, len(chosen), sampled, step, work, planned.passes)
 
     def schedule(self, stage: Stage) -> StageSchedule:
         """Return the schedule of a stage.
@@ -181,7 +184,8 @@ class StageEstimator:
     ) -> tuple[Workload, StepShape, DeviceWork]:
         """Return the workload of the chosen steps, the largest of them, and the work on the devices."""
         workload, largest, micro_batches = Workload(), MicroBatchShape(0, 0, 0, 0), 0
-        slowest, batch = DeviceWork(), stage.batch
+        work, batch = DeviceWork(), stage.batch
+        multiple = row_multiple(planned_attention(self.data.recipe.model))
         layout = stage_layout(stage, self._devices, pair_work(self._model.model.config.text_config))
         for number in chosen:
             chunks = schedule.step(number)
@@ -189,15 +193,15 @@ class StageEstimator:
                 [[self._row_workload(row, lengths) for row in batch] for batch in device]
                 for device in layout.batches(chunks, lengths)
             ]
-            shapes = [_shape(batch) for device in devices for batch in device if batch]
+            shapes = [_shape(batch, multiple) for device in devices for batch in device if batch]
             largest = max([largest, *shapes], key=lambda shape: shape.tokens)
             micro_batches = max(micro_batches, len(devices[0]))
             workload = sum((row for device in devices for batch in device for row in batch), workload)
             whole = bundles(chunks, lengths, batch.packing, batch.max_length)
-            even = sum(cost(self._workload(segment, lengths)) for bundle in whole for segment in bundle)
+            even = sum((self._workload(segment, lengths) for bundle in whole for segment in bundle), Workload())
             images = sum(not chunk.follows for chunk in chunks)
-            slowest += _device_work(devices, images, cost) + DeviceWork(even=even)
-        return workload, StepShape(largest, micro_batches, self._devices), slowest
+            work += _device_work(devices, images, cost, multiple) + DeviceWork(even=even)
+        return workload, StepShape(largest, micro_batches, self._devices), work
 
     def _row_workload(self, row: PackedRow, lengths: Sequence[Lengths]) -> Workload:
         return sum((self._workload(segment, lengths) for segment in row), Workload(rows=1))
@@ -263,22 +267,24 @@ def _assumed_questions(source: Source, lengths: Lengths, stage: Stage, every: in
     return SourceQuestions(lengths.starts, np.ones(len(lengths.conversations), bool), source.share, count)
 
 
-def _device_work(devices: list[list[list[Workload]]], images: int, cost: Cost) -> DeviceWork:
+def _device_work(devices: list[list[list[Workload]]], images: int, cost: Cost, multiple: int) -> DeviceWork:
     """Return the work of one step: in each micro-batch, of the device with the most."""
-    operations = sum(max(map(_padded_cost(cost), batches)) for batches in zip(*devices, strict=True))
+    padded = [[_padded(batch, multiple) for batch in device] for device in devices]
+    slowest = sum((max(batches, key=cost) for batches in zip(*padded, strict=True)), Workload())
     idle = sum(not any(device) for device in devices)
-    return DeviceWork(operations, 0.0, len(devices[0]), idle, images)
+    return DeviceWork(slowest, Workload(), len(devices[0]), idle, images)
 
 
-def _padded_cost(cost: Cost) -> Callable[[Sequence[Workload]], float]:
-    """Return the cost of a micro-batch, whose rows are padded to the longest."""
-    return lambda rows: cost(replace(sum(rows, Workload()), tokens=_shape(rows).tokens)) if rows else 0.0
+def _padded(rows: Sequence[Workload], multiple: int) -> Workload:
+    """Return the workload of a micro-batch, whose rows are padded to the longest."""
+    return replace(sum(rows, Workload()), tokens=_shape(rows, multiple).tokens) if rows else Workload()
 
 
-def _shape(rows: Sequence[Workload]) -> MicroBatchShape:
+def _shape(rows: Sequence[Workload], multiple: int) -> MicroBatchShape:
+    """Return the shape of a micro-batch, whose rows are padded to a multiple of a length."""
     return MicroBatchShape(
         rows=len(rows),
-        length=max(row.tokens for row in rows),
+        length=-(-max(row.tokens for row in rows) // multiple) * multiple,
         targets=sum(row.targets for row in rows),
         tiles=sum(row.tiles for row in rows),
     )

@@ -10,6 +10,7 @@ from pangea_cultural.model.build import parameter_groups
 from pangea_cultural.training.estimate.activations import FLEX_SHAPES, ForwardPass
 from pangea_cultural.training.estimate.stage_model import StageModel, count
 from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape
+from pangea_cultural.training.setup.base_model import planned_attention
 
 LOGIT_BYTES = 12
 """Bytes per logit in the backward pass of cross-entropy: saved, gradient and logit, in float32."""
@@ -71,7 +72,9 @@ def _micro_batch_bytes(model: StageModel, batch: MicroBatchShape, sharded: bool)
         vision_tower = _forward_pass(model, "vision_tower", sharded).vision_tower_bytes(batch.tiles)
         if model.stage.objective == "contrastive":
             return {"activations": 0, "vision_tower": vision_tower, "logits": 0}
-        activations = _forward_pass(model, "language_model", sharded).language_model_bytes(batch.rows, batch.length)
+        language_model = _forward_pass(model, "language_model", sharded)
+        activations = language_model.language_model_bytes(batch.rows, batch.length)
+        activations += language_model.gradient_bytes(batch.rows, batch.length)
         if {"vision_tower", "projector"} & set(model.stage.trainable):
             activations += _forward_pass(model, "projector", sharded).projector_bytes(batch.tiles)
     logits = LOGIT_BYTES * batch.targets * model.model.config.text_config.vocab_size
@@ -79,7 +82,7 @@ def _micro_batch_bytes(model: StageModel, batch: MicroBatchShape, sharded: bool)
 
 
 def _forward_pass(model: StageModel, part: str, sharded: bool) -> ForwardPass:
-    trainable, attention = model.trains(part), model.recipe.model.attn_implementation
+    trainable, attention = model.trains(part), planned_attention(model.recipe.model)
     layers = model.model.config.text_config.num_hidden_layers
     recomputed = {
         "vision_tower": model.recomputed_vision_layers,
@@ -93,5 +96,5 @@ def _forward_pass(model: StageModel, part: str, sharded: bool) -> ForwardPass:
         trainable,
         recomputed=recomputed.get(part, 0),
         lora=model.stage.lora,
-        attn_implementation=FLEX_SHAPES if attention in ("auto", "flex_attention") else attention,
+        attn_implementation=FLEX_SHAPES if attention == "flex_attention" else attention,
     )

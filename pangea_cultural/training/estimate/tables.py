@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from pangea_cultural.training.recipe import Memory
 from pangea_cultural.utils.console import table
 
 GB = 1e9
@@ -17,8 +18,23 @@ def show(result: dict[str, Any], console: Console) -> None:
     stages = result["stages"]
     for part in (_sources(result["sources"]), _parameters(stages), _steps(result), _memory(stages), _disk(stages)):
         console.print(part)
+    for stage in stages:
+        if stage["plan"] and stage["plan"]["chosen"]:
+            console.print(plan_text(stage), highlight=False, markup=False, soft_wrap=True)
     for note in result["notes"]:
         console.print(f"- {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def plan_text(stage: dict[str, Any]) -> str:
+    """Return the chosen memory settings of a stage as lines of a recipe, with what they gain."""
+    chosen = stage["plan"]["chosen"]
+    saved = stage["hours"] - chosen["hours"]
+    gain = f"{abs(saved):.3g} {'fewer' if saved >= 0 else 'more'} than the recipe's {stage['hours']:.3g}"
+    settings = {name: chosen[name] for name in Memory.model_fields if chosen[name] not in (None, False)}
+    lines = [f"{name} = {'true' if value is True else value}" for name, value in settings.items()]
+    used = f"{chosen['memory_bytes'] / GB:.1f} GB per device"
+    about = f"# Stage {stage['stage']}: {used}, {chosen['hours']:.3g} hours, {gain}"
+    return "\n".join((about, "[stages.memory]", *lines, ""))
 
 
 def _sources(sources: list[dict[str, Any]]) -> Table:

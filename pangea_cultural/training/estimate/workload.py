@@ -86,15 +86,15 @@ class DeviceWork(Amounts):
     """Work on the devices in some steps.
 
     Args:
-        operations: floating-point operations of the slowest device of each micro-batch, summed.
-        even: operations of all devices, without prefixes that are repeated to balance them.
+        slowest: work of the slowest device of each micro-batch, padding included, summed.
+        even: work of all devices, without padding and without prefixes that are repeated to balance them.
         micro_batches: micro-batches of a device.
         idle_devices: devices without a row, summed over the steps.
         images: images, and conversations without one, of all devices.
     """
 
-    operations: float = 0.0
-    even: float = 0.0
+    slowest: Workload = Workload()
+    even: Workload = Workload()
     micro_batches: int = 0
     idle_devices: int = 0
     images: int = 0

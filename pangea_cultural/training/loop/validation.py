@@ -9,6 +9,7 @@ import numpy as np
 from transformers import LlavaNextProcessor, PreTrainedTokenizerBase
 
 from pangea_cultural.errors import ImageError
+from pangea_cultural.model.masks import row_multiple
 from pangea_cultural.training import recipe as recipes
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset
@@ -21,6 +22,7 @@ from pangea_cultural.training.data.types import Group
 from pangea_cultural.training.loop.metrics import LossAccumulator
 from pangea_cultural.training.loop.trainer import StageTrainer
 from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.setup.base_model import attn_implementation
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.sampling import evenly_spaced
 
@@ -118,7 +120,8 @@ def open_validation(
     mask = np.zeros(corpus.num_conversations, bool)
     mask[chosen] = True
     data = replace(data, selected=[mask])
-    collator = Collator(processor, keys=data.loss_key_indices)
+    multiple = row_multiple(attn_implementation(recipe.model))
+    collator = Collator(processor, keys=data.loss_key_indices, pad_to_multiple_of=multiple)
     steps = data.step_dataset(one_epoch, collator, processes=processes, rank=rank)
     answered = [_group(corpus, conversation) for conversation in chosen[evenly_spaced(len(chosen), config.answers)]]
     tokenizer = processor.tokenizer

@@ -181,9 +181,12 @@ def require_fit(stage: Stage, text: Any, vision: Any) -> None:
 
 def attn_implementation(model: Model) -> str:
     """Return the attention of the language model on this machine."""
-    if model.attn_implementation != "auto":
-        return model.attn_implementation
-    return "flex_attention" if torch.cuda.is_available() else GROUPED
+    return planned_attention(model) if torch.cuda.is_available() or model.attn_implementation != "auto" else GROUPED
+
+
+def planned_attention(model: Model) -> str:
+    """Return the attention of the language model on a machine with a GPU."""
+    return "flex_attention" if model.attn_implementation == "auto" else model.attn_implementation
 
 
 def processor_key(model_processor: LlavaNextProcessor, folder: Path) -> str:

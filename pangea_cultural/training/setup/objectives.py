@@ -10,12 +10,14 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
+from pangea_cultural.model.masks import row_multiple
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.collate import CaptionCollator, Collator
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.recipe import Stage
 from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup.base_model import attn_implementation
 from pangea_cultural.training.setup.contrastive import Contrastive
 from pangea_cultural.training.setup.recomputation import recompute_activations
 
@@ -91,7 +93,11 @@ def _set_up_sft(
     trainable = _trainable_names(model)
     adapted = lora.attach(model, stage.lora, seed=seed) if stage.lora else None
     collator = Collator(
-        processor, keys=data.loss_key_indices, weighting=stage.loss_weighting, augmentation=augmentation
+        processor,
+        keys=data.loss_key_indices,
+        weighting=stage.loss_weighting,
+        augmentation=augmentation,
+        pad_to_multiple_of=row_multiple(attn_implementation(data.recipe.model)),
     )
     return StageSetup(model, model, trainable, _frozen_modules(model, stage), collator, adapted)
 

@@ -15,7 +15,7 @@ import torch
 from pangea_cultural.dataset.sources.types import Conversation
 from pangea_cultural.model import build, grouped_attention
 from pangea_cultural.model.grouped_attention import groups_of
-from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, visible
+from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, row_multiple, visible
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
@@ -27,6 +27,7 @@ from pangea_cultural.training.data.types import Group
 from pangea_cultural.utils.images import read_size
 from tests.helpers import tiny
 from tests.helpers.packed_rows import batch_of, lengths_of, rows_of
+from tests.pangea_cultural.training import flex
 
 
 def make_conversation(number, *turns):
@@ -259,21 +260,21 @@ def test_rows_with_one_conversation_need_no_mask(parts, groups):
     assert masks == [None]
 
 
-def test_flex_attention_equals_the_dense_mask(parts, groups):
+def test_flex_attention_on_padded_rows_equals_the_dense_mask(parts, groups, monkeypatch):
+    """Loss and gradients, of rows whose lengths are not multiples of a block. Padding is masked."""
     model, processor, _ = parts
-    batch = batch_of(collator_for(processor), groups, processor)
-    batch = {k: v.double() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
-    with torch.no_grad():
-        dense = model(**batch).loss.item()
-        model.set_attn_implementation({"text_config": "flex_attention"})
-        try:
-            flex = model.float()(
-                **{k: v.float() if torch.is_tensor(v) and v.is_floating_point() else v for k, v in batch.items()}
-            )
-        finally:
-            model.set_attn_implementation({"text_config": "sdpa"})
-            model.double()
-    assert flex.loss.item() == pytest.approx(dense, rel=1e-5)
+    plain, padded = (
+        batch_of(collator_for(processor, pad_to_multiple_of=number), groups, processor, max_length=210)
+        for number in (1, row_multiple("flex_attention"))
+    )
+    assert plain["input_ids"].shape[1] % 128 and padded["input_ids"].shape == (6, 256)
+    flex.unfused(monkeypatch)
+    expected = loss_and_gradients(model, plain)
+    model.set_attn_implementation({"text_config": "flex_attention"})
+    try:
+        assert_equal(loss_and_gradients(model, padded), expected)
+    finally:
+        model.set_attn_implementation({"text_config": "sdpa"})
 
 
 @pytest.mark.parametrize(("how", "max_length"), [("shared", 4096), ("shared", 210), ("rows", 4096)])

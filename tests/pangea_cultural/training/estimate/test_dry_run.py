@@ -351,3 +351,18 @@ def test_tables_show_figures_and_their_basis(workspace):
     assert re.search(r"a checkpoint +│ +0.0\d+", output)
     assert re.search(r"projector +│ trainable +│ +0 +│ +33,152 ", output)
     assert re.search(r"general +│ +4 +│ +2 +│ counted +│ +1 ", output)
+
+
+def test_plan_for_a_stated_memory_is_printed_as_lines_to_paste(workspace):
+    options = ["tiny", "--dry-run", "--quiet", "--steps", "4", "--workspace", str(workspace), "--device-memory"]
+    output = CliRunner().invoke(train, [*options, "8"]).output
+    found = re.findall(
+        r"# Stage (\w+): 0\.\d GB per device, .*\n\[stages\.memory\]\nper_device_batch_size = \d+\n", output
+    )
+    assert found == ["pretrain", "culturalpangea"]
+    assert "Plans use 7.2 of 8 GB per device." in output
+    output = CliRunner().invoke(train, [*options, "0.01"]).output
+    assert "[stages.memory]" not in output
+    least = r"Training would stop: stage {} needs at least 0\.\d+ GB of 0\.009 GB, with one row .* layers\. {}"
+    assert re.search(least.format("pretrain", "Use devices with more memory\\."), output)
+    assert re.search(least.format("culturalpangea", "Lower max_length, add"), output)

@@ -17,6 +17,7 @@ from transformers import LlavaNextForConditionalGeneration
 from pangea_cultural import config
 from pangea_cultural.dataset.export import Export
 from pangea_cultural.errors import UserError
+from pangea_cultural.model import modeling
 from pangea_cultural.training.batching import image_sizes, training_data
 from pangea_cultural.training.loop import callbacks, trainer
 from pangea_cultural.training.loop import stage as stages
@@ -27,6 +28,7 @@ from pangea_cultural.utils.files import read_json, sha256_file, write_json
 from tests.helpers import tiny
 from tests.helpers.recipes import merged
 from tests.helpers.short_training import STAGE, images, log_without_times, recipe, train, trained_images
+from tests.pangea_cultural.training import flex
 
 PROJECTOR = {
     *(f"multi_modal_projector.linear_{n}.{kind}" for n in (1, 2) for kind in ("weight", "bias")),
@@ -135,6 +137,28 @@ def test_open_and_choice_questions_of_two_sources_share_their_images(tmp_path, n
     assert [e["loss"] for e in shared["log"]] == pytest.approx([e["loss"] for e in rows["log"]], rel=1e-4)
     # Ten images have five questions each, three of one source and two of the other.
     assert shared["unshared_image_tokens"] == rows["image_tokens"] == 5 * shared["image_tokens"]
+
+
+def test_rows_for_flex_attention_are_multiples_of_its_blocks_and_have_the_same_losses(
+    tmp_path, new_workspace, base, monkeypatch
+):
+    """Training and validation. FlexAttention has no backward pass on the CPU, so sdpa stands in for it."""
+    flex.dense(monkeypatch)
+    lengths, build_mask = [], modeling.block_mask
+    monkeypatch.setattr(modeling, "block_mask", lambda s: lengths.append(s.shape[-1]) or build_mask(s))
+    validation = {"path": "exports/colors", "questions_per_language": 2, "answers": 0}
+    plain, padded = (
+        train(
+            new_workspace(tmp_path / attention),
+            base,
+            model={"checkpoint": str(base), "attn_implementation": attention},
+            validation=validation,
+        )["stages"][0]
+        for attention in ("sdpa", "flex_attention")
+    )
+    assert set(lengths) == {256, 384}
+    assert [e["loss"] for e in padded["log"]] == pytest.approx([e["loss"] for e in plain["log"]], rel=1e-5)
+    assert padded["validation"][0]["loss"] == pytest.approx(plain["validation"][0]["loss"], rel=1e-5)
 
 
 def test_recomputed_layers_change_no_bit_of_the_result(tmp_path, new_workspace, base):
