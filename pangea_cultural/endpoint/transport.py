@@ -67,12 +67,7 @@ class Transport:
         """
         limit = self._timeout_s if timeout_s is None else timeout_s
         async with self._opened(address, method, url, body, aiohttp.ClientTimeout(total=limit)) as response:
-            parts, size = [], 0
-            async for part in response.content.iter_any():
-                parts.append(part)
-                size += len(part)
-                if size > MAX_RESPONSE_BYTES:
-                    raise NoAnswerError(TOO_LONG, f"The response of {url} has no end. See the server's log.")
+            parts = [part async for part in _parts(response, url)]
             return Response(response.status, b"".join(parts), _pause_s(response))
 
     @asynccontextmanager
@@ -88,7 +83,7 @@ class Transport:
         """
         silence = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout_s, sock_read=self._timeout_s)
         async with self._opened(address, "POST", url, body, silence) as response:
-            yield Response(response.status, b"", _pause_s(response)), response.content.iter_any()
+            yield Response(response.status, b"", _pause_s(response)), _parts(response, url)
 
     @asynccontextmanager
     async def _opened(
@@ -124,6 +119,20 @@ class Transport:
             cookies = aiohttp.DummyCookieJar(loop=asyncio.get_running_loop())
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=True)
         return self._session
+
+
+async def _parts(response: aiohttp.ClientResponse, url: str) -> AsyncIterator[bytes]:
+    """Yield the content of a response as it arrives.
+
+    Raises:
+        NoAnswerError: it is longer than any response.
+    """
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > MAX_RESPONSE_BYTES:
+            raise NoAnswerError(TOO_LONG, f"The response of {url} has no end. See the server's log.")
+        yield part
 
 
 def _pause_s(response: aiohttp.ClientResponse) -> float | None:

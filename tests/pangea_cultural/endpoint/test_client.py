@@ -327,6 +327,21 @@ def test_slow_stream_has_no_limit_of_its_whole_time_but_one_of_its_silence():
     assert error.value.kind == "timeout"
 
 
+@pytest.mark.parametrize(
+    "script", [[event("a")] * 9, [b": no news\n\n"] * 20, 500], ids=["pieces", "comments", "error"]
+)
+def test_stream_without_an_end_is_cut_off(script, monkeypatch):
+    monkeypatch.setattr("pangea_cultural.endpoint.transport.MAX_RESPONSE_BYTES", 15 if script == 500 else 200)
+
+    async def ask(url):
+        async with Endpoint(url, model="m") as endpoint:
+            async for _ in endpoint.stream(None, "Who?"):
+                pass
+
+    with ScriptedEndpoint(lambda body, number: script) as server, pytest.raises(NoAnswerError, match="has no end"):
+        asyncio.run(ask(server.url))
+
+
 def test_stream_that_is_left_stops_the_server():
     async def ask():
         async with Endpoint(server.url) as endpoint:
