@@ -16,6 +16,8 @@ MAX_HEAD = 64_000
 """Bytes of the headers of a request."""
 BODY_PER_REST = 4
 """Bytes of a body that allow one further byte, which is neither of the headers nor of the body: lengths of chunks."""
+END_S = 5
+"""Seconds in which connections are closed, after vLLM's own time for running requests. They could last for ever."""
 INVALID = "http"
 """Reason of the refusal of what is not HTTP."""
 MESSAGE = "The request is not valid HTTP. Correct it."
@@ -39,6 +41,7 @@ def limit_connections(app: Any, wait_s: float, max_head: int = MAX_HEAD) -> None
         config.http_protocol_class = limited(config.http_protocol_class, wait_s, max_head)
         # A request to change to a WebSocket is then refused like any other: no route has one.
         config.ws_protocol_class = None
+        config.timeout_graceful_shutdown = END_S
     except AttributeError:
         LOGGER.exception("Slow connections are not closed.")
 

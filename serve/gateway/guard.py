@@ -1,5 +1,6 @@
 """The ASGI middleware: it admits a request, reads and checks its body, and passes it on."""
 
+import asyncio
 import functools
 import hashlib
 import logging
@@ -123,6 +124,10 @@ class Gateway:
             await response.refuse(refusal, body.discard(receive, self._settings) if is_unread else None)
         except body.ClientLeftError:
             response.status = LEFT
+        except asyncio.CancelledError:
+            # The time for running requests is over.
+            exchange.reason = self._draining.refusal().reason
+            raise
         except Exception:
             LOGGER.exception("Request %s failed.", identifier)
             if response.status:

@@ -16,9 +16,11 @@ from prometheus_client import REGISTRY
 from uvicorn.server import ServerState
 
 from serve.gateway import body
-from serve.gateway.connections import limited
+from serve.gateway.connections import limit_connections, limited
 from serve.gateway.guard import Gateway
 from serve.gateway.settings import Settings
+from serve.server import STOP_TIMEOUT_S
+from serve.vllm_flags import DRAIN_S
 from tests.serve.gateway.asgi import Inner, chat
 
 WAIT_S = 0.4
@@ -61,6 +63,15 @@ class Lifespan(Inner):
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def test_running_answers_do_not_hold_up_the_end():
+    """vLLM has killed its engine by then: their answers never come."""
+    config = uvicorn.Config(Inner())
+    config.load()
+    state = types.SimpleNamespace(server=types.SimpleNamespace(config=config))
+    limit_connections(types.SimpleNamespace(state=state), WAIT_S)
+    assert 0 < config.timeout_graceful_shutdown < STOP_TIMEOUT_S - DRAIN_S
 
 
 def test_connection_without_a_whole_head_is_closed(port):

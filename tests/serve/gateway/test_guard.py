@@ -393,6 +393,22 @@ def test_new_requests_are_refused_while_the_server_ends():
         assert reply.status == 503 and reply.error["code"] == "ending" and reply.headers["retry-after"] == "10"
 
 
+def test_request_that_the_end_of_the_server_cuts_is_logged(tmp_path):
+    log = tmp_path / "access.jsonl"
+
+    async def wait(body):
+        await asyncio.sleep(60)
+
+    async def ask():
+        running = asyncio.create_task(call(guarded(Inner(wait), access_log=str(log)), body=chat()))
+        await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(ask())
+    assert orjson.loads(log.read_bytes())["reason"] == "ending"
+
+
 def test_access_log_has_facts_and_no_content(tmp_path):
     log = tmp_path / "logs/access.jsonl"
     app = guarded(access_log=str(log))
