@@ -28,7 +28,8 @@ OWN_FLAGS = {
     "--model": "CHECKPOINT",
 }
 """Flags of vLLM that `pcult serve` sets itself, with its own options for them."""
-KEY_VARIABLE = "VLLM_API_KEY"
+NOT_PASSED = ("VLLM_API_KEY", "PYTHONOPTIMIZE")
+"""Variables that vLLM does not get: its key, which the gateway checks, and one that removes its checks by `assert`."""
 REPLICAS = "--data-parallel-size"
 SHORT = {"-dp": REPLICAS}
 """Short names of flags that are read here."""
@@ -128,7 +129,6 @@ def environment(settings: Settings) -> dict[str, str]:
     """Return the environment of vLLM's server.
 
     Variables that the user has set are kept, except for those without which the gateway would not protect the server.
-    The key of vLLM is not passed on: the gateway knows its digest.
     """
     defaults = {
         "HF_HUB_OFFLINE": "1",
@@ -143,5 +143,5 @@ def environment(settings: Settings) -> dict[str, str]:
         "VLLM_MAX_N_SEQUENCES": "8",
         "VLLM_MAX_COMPLETION_PROMPTS": "64",
     }
-    kept = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_PASSED}
     return defaults | kept | {"VLLM_MEDIA_CONNECTOR": CONNECTOR} | settings.environment()

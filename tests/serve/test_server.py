@@ -118,9 +118,11 @@ def test_variables_of_the_user_are_kept(monkeypatch):
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("VLLM_MEDIA_CONNECTOR", "http")
+    monkeypatch.setenv("PYTHONOPTIMIZE", "1")
     environment = vllm_flags.environment(Settings())
     assert {name: environment[name] for name in own} == own
     assert environment["VLLM_MEDIA_CONNECTOR"] == "pcult", "without it, URLs of any host would be fetched"
+    assert "PYTHONOPTIMIZE" not in environment, "with it, vLLM would not check what it checks by assert"
 
 
 def test_flags_of_the_user_win(checkpoint, tmp_path):
