@@ -16,6 +16,7 @@ RECIPES = "pangea_cultural.training.recipes"
 """Package folder of the named recipes."""
 Part = Literal["vision_tower", "projector", "language_model"]
 Dtype = Literal["float32", "bfloat16"]
+Optim = Literal["adamw_torch_fused", "adamw_bnb_8bit", "adamw_bf16"]
 LearningRate = Annotated[float, Field(gt=0)]
 
 WARMUP_RATIO = 0.03
@@ -39,9 +40,14 @@ class Model(config.Config):
     """CLIP checkpoint. A new projector connects it to the language model."""
     language_model: str = ""
     """Causal language model for the vision tower."""
-    dtype: Dtype = "float32"
-    """Dtype of frozen weights; trainable weights are float32. Matrix products are bfloat16 on a GPU, and with
-    `bfloat16` on a CPU."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Dtype of frozen weights. Matrix products are bfloat16 on a GPU, and with `bfloat16` on a CPU. On GPUs without
+    bfloat16, and with `float16`, they are float16, and the loss is scaled."""
+    load_in_4bit: bool = False
+    """Quantize the linear layers of the language model to NF4 (QLoRA; Dettmers et al., 2023, arXiv 2305.14314). Stages
+    that train the language model need `lora`. Needs bitsandbytes."""
+    bnb_4bit_use_double_quant: bool = True
+    """Quantize the scales of the 4-bit blocks as well: 4.13 bits per weight in place of 4.5."""
     attn_implementation: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
     """Attention of the language model. `auto`: FlexAttention on a GPU, which skips masked blocks; on a CPU sdpa, group
     by group where that is faster. `sdpa`: with a dense mask."""
@@ -98,6 +104,35 @@ class Optimizer(config.Config):
     """Decay rate of AdamW's second moment."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     """Maximum norm of the gradients, which are clipped to it."""
+    optim: Optim = "adamw_torch_fused"
+    """AdamW with moments in float32, in 8 bits (`adamw_bnb_8bit`, needs bitsandbytes), or in bfloat16 (`adamw_bf16`,
+    not in transformers). Updates are computed in float32."""
+    optim_offload: bool = False
+    """Keep the moments in main memory. Each step moves them to the device and back, a part at a time."""
+    weight_dtype: Dtype = "float32"
+    """Dtype of trainable weights and their gradients. Updates of `bfloat16` weights are rounded stochastically, which
+    needs `adamw_bf16` or `optim_offload`."""
+
+    @model_validator(mode="after")
+    def _states_fit(self) -> "Optimizer":
+        if self.optim_offload and self.optim == "adamw_bnb_8bit":
+            raise ValueError('optim_offload cannot move 8-bit moments. Set optim = "adamw_bf16", or remove it.')
+        if self.weight_dtype == "bfloat16" and not self.has_own_optimizer:
+            raise ValueError(
+                'weight_dtype = "bfloat16" needs updates that are rounded stochastically: those of float32 or 8-bit '
+                'AdamW would be lost. Set optim = "adamw_bf16".'
+            )
+        return self
+
+    @property
+    def has_own_optimizer(self) -> bool:
+        """Whether the optimizer is `LowMemoryAdamW`, not one of transformers."""
+        return self.optim == "adamw_bf16" or self.optim_offload
+
+    @property
+    def saves_memory(self) -> bool:
+        """Whether a setting saves memory on a single device. Sharded trainings do it in their own way."""
+        return self.has_own_optimizer or self.optim != "adamw_torch_fused"
 
     @model_validator(mode="after")
     def _keys_fit(self) -> "Optimizer":
@@ -254,6 +289,8 @@ class Stage(config.Config):
             raise ValueError(
                 "contrastive has no validation. Remove load_best_model_at_end and early_stopping_patience."
             )
+        if self.lora and self.objective == "contrastive":
+            raise ValueError("contrastive has no adapters. Remove lora.")
         return self
 
     @model_validator(mode="after")
@@ -376,6 +413,30 @@ class Recipe(config.Config):
                     f"Stage {stage.name} uses {feature}, which cannot be sharded. "
                     'Use parallelism = "ddp" without deepspeed.'
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _memory_settings_fit(self) -> "Recipe":
+        for stage in self.stages:
+            if self.is_sharded and stage.optimizer.saves_memory:
+                raise ValueError(
+                    f"Stage {stage.name} sets optim, optim_offload or weight_dtype, which cannot be sharded. "
+                    'Use parallelism = "ddp" without deepspeed.'
+                )
+            if self.model.load_in_4bit and "language_model" in stage.trainable and not stage.lora:
+                raise ValueError(
+                    f"Stage {stage.name} trains the language model, whose weights load_in_4bit freezes. "
+                    f"Add [stages.lora], or remove load_in_4bit."
+                )
+            if stage.optimizer.weight_dtype == "bfloat16" and self.model.dtype != "bfloat16":
+                raise ValueError(
+                    f"Stage {stage.name} has weight_dtype bfloat16, but model.dtype is {self.model.dtype}. "
+                    'Set model.dtype = "bfloat16".'
+                )
+        if self.is_sharded and self.model.load_in_4bit:
+            raise ValueError('load_in_4bit cannot be sharded. Use parallelism = "ddp" without deepspeed.')
+        if self.is_sharded and self.model.dtype == "float16":
+            raise ValueError('dtype = "float16" cannot be sharded. Use parallelism = "ddp" without deepspeed.')
         return self
 
     @property

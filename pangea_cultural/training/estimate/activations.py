@@ -16,7 +16,7 @@ from transformers.integrations.flex_attention import repeat_kv
 
 from pangea_cultural.training.recipe import Lora
 from pangea_cultural.training.setup import lora
-from pangea_cultural.training.setup.objectives import cast_trainable_to_float32
+from pangea_cultural.training.setup.objectives import cast_trainable
 
 FLEX_SHAPES = "flex_attention_shapes"
 """Name in transformers of the attention that stands in for FlexAttention."""
@@ -145,7 +145,7 @@ class ForwardPass:
             model.train().requires_grad_(self.trainable)
             model.set_attn_implementation({"text_config": self.attn_implementation})
             if self.lora:
-                cast_trainable_to_float32(lora.attach(model, self.lora, seed=0))
+                cast_trainable(lora.attach(model, self.lora, seed=0))
         return model
 
 

@@ -15,7 +15,7 @@ from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.hours import DEFAULT_GB_PER_S, DEFAULT_TFLOPS, Devices, hours
 from pangea_cultural.training.estimate.inputs import Sources, measure, open_sources
 from pangea_cultural.training.estimate.layout import StageEstimator
-from pangea_cultural.training.estimate.memory import memory
+from pangea_cultural.training.estimate.memory import memory, offloaded_bytes
 from pangea_cultural.training.estimate.meta_model import MetaModel, build_meta_model
 from pangea_cultural.training.estimate.plan import plan
 from pangea_cultural.training.estimate.stage_model import StageModel
@@ -43,8 +43,8 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
 
     Returns:
         `model`, `devices`, `sources`, `notes`, and for each of `stages` its parameters, steps, workload, memory in
-        bytes, bytes on disk, FLOPs, hours, and a `plan` if the memory of a device is stated. `basis` says for
-        questions, images and texts whether they were counted or assumed.
+        bytes, bytes in main memory and on disk, FLOPs, hours, and a `plan` if the memory of a device is stated.
+        `basis` says for questions, images and texts whether they were counted or assumed.
 
     Raises:
         UserError: the recipe does not fit data or model, or the size of one of them is unknown.
@@ -99,6 +99,7 @@ def _names(recipe: Recipe, sources: Sources) -> list[str]:
 def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names: list[str]) -> dict[str, Any]:
     estimate = estimator.estimate(model.stage, partial(flops, model))
     workload, sampled = estimate.total, estimate.sampled_steps
+    trained = (model.stage.optimizer, model.total.trainable, model.num_trainable_embeddings)
     return {
         "stage": model.stage.name,
         "parameters": {part: counts._asdict() for part, counts in model.parameters.items()},
@@ -114,9 +115,10 @@ def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names
         "largest_micro_batch": asdict(estimate.step.largest),
         "micro_batches": estimate.step.micro_batches,
         "memory_bytes": memory(model, estimate.step),
-        "checkpoint_bytes": checkpoint_bytes(model.total.trainable),
+        "main_memory_bytes": offloaded_bytes(model),
+        "checkpoint_bytes": checkpoint_bytes(*trained),
         "disk_bytes": needed_bytes(
-            model.total.trainable, sum(model.total), checkpoints_kept(model.recipe, model.stage, estimate.steps)
+            *trained, sum(model.total), checkpoints_kept(model.recipe, model.stage, estimate.steps)
         ),
         "flops": flops(model, workload),
         **hours(model, estimate, devices),

@@ -11,6 +11,8 @@ from pangea_cultural.training.estimate.activations import FLEX_SHAPES, ForwardPa
 from pangea_cultural.training.estimate.stage_model import StageModel, count
 from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape
 from pangea_cultural.training.setup.base_model import planned_attention
+from pangea_cultural.training.setup.optimizers import state_bytes, weight_bytes
+from pangea_cultural.training.setup.quantization import bytes_per_weight, linears
 
 LOGIT_BYTES = 12
 """Bytes per logit in the backward pass of cross-entropy: saved, gradient and logit, in float32."""
@@ -19,23 +21,40 @@ LOGIT_BYTES = 12
 def memory(model: StageModel, step: StepShape) -> dict[str, int]:
     """Return the peak bytes on a device, by purpose, with their `total`.
 
-    A trainable parameter has its weight, its gradient and AdamW's two moments in float32; a frozen one has its weight
-    in the recipe's dtype. `parallelism = "fsdp"` divides these among the devices, as ZeRO's third stage does
+    A trainable parameter has its weight, its gradient and AdamW's two moments, in float32 unless the optimizer's
+    settings say otherwise. A frozen one has its weight in the recipe's dtype, or in 4 bits with its share of scales.
+    `parallelism = "fsdp"` divides these among the devices, as ZeRO's third stage does
     (Rajbhandari et al., 2020, arXiv 1910.02054).
     """
     trainable, frozen = model.total
     sharded = model.recipe.parallelism == "fsdp" and step.devices > 1
     shards = step.devices if sharded else 1
-    frozen_bytes = getattr(torch, model.recipe.model.dtype).itemsize
+    settings, scalar = model.stage.optimizer, weight_bytes(model.stage.optimizer)
+    frozen_bytes = getattr(torch, model.recipe.model.dtype).itemsize * (frozen - model.num_quantized)
+    frozen_bytes += round(_quantized_bytes(model))
     parts = {
-        "weights": (4 * trainable + frozen_bytes * frozen) // shards,
+        "weights": (scalar * trainable + frozen_bytes) // shards,
         # DDP copies gradients to buckets (see torch's `gradient_as_bucket_view`).
-        "gradients": 4 * trainable // shards * (2 if step.devices > 1 and not sharded else 1),
-        "optimizer": 8 * trainable // shards,
+        "gradients": scalar * trainable // shards * (2 if step.devices > 1 and not sharded else 1),
+        "optimizer": 0 if settings.optim_offload else _moment_bytes(model) // shards,
         "copies": _gathered_bytes(model) if sharded else _autocast_bytes(model),
         **_micro_batch_bytes(model, step.largest, sharded),
     }
     return parts | {"total": sum(parts.values())}
+
+
+def offloaded_bytes(model: StageModel) -> int:
+    """Return the bytes of the moments that a process keeps in main memory."""
+    return _moment_bytes(model) if model.stage.optimizer.optim_offload else 0
+
+
+def _moment_bytes(model: StageModel) -> int:
+    return state_bytes(model.stage.optimizer, model.total.trainable, model.num_trainable_embeddings)
+
+
+def _quantized_bytes(model: StageModel) -> float:
+    double = model.recipe.model.bnb_4bit_use_double_quant
+    return model.num_quantized * bytes_per_weight(double_quantization=double)
 
 
 def _gathered_bytes(model: StageModel) -> int:
@@ -53,9 +72,14 @@ def _gathered_bytes(model: StageModel) -> int:
 def _autocast_bytes(model: StageModel) -> int:
     """Return the bytes of bfloat16 weights under torch.autocast.
 
-    It caches casts of trainable weights until the forward pass ends. Autograd saves casts of frozen float32 layers that
-    gradients pass through.
+    It caches casts of trainable float32 weights until the forward pass ends. Autograd saves casts of frozen float32
+    layers that gradients pass through. Of quantized layers, one at a time is computed with its weights in bfloat16.
     """
+    if model.num_quantized:
+        widest = max(linear.weight.numel() for _, linear in linears(model.model))
+        return 2 * (model.total.trainable + widest)
+    if model.stage.optimizer.weight_dtype == "bfloat16":
+        return 0
     stage, cast = model.stage, model.total.trainable
     if model.parameters["language_model"].trainable >= model.num_embeddings:
         cast -= model.num_embeddings  # looked up, not multiplied
@@ -89,7 +113,8 @@ def _forward_pass(model: StageModel, part: str, sharded: bool) -> ForwardPass:
         "language_model": model.stage.memory.recomputed_layers(layers),
     }
     # FSDP computes with weights in bfloat16.
-    narrow = sharded or (not trainable and model.recipe.model.dtype == "bfloat16")
+    dtype = model.stage.optimizer.weight_dtype if trainable else model.recipe.model.dtype
+    narrow = sharded or dtype != "float32"
     return ForwardPass(
         model.model.config,
         torch.bfloat16 if narrow else torch.float32,

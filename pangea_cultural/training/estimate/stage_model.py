@@ -12,6 +12,7 @@ from pangea_cultural.model import build
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup.quantization import linears
 
 
 class ParameterCounts(NamedTuple):
@@ -50,7 +51,7 @@ class StageModel:
             added["head"] = ParameterCounts(vision * text + text + 1, 0)
         if stage.lora:
             trainable["language_model"] = 0
-            adapted = lora.target_pattern(stage.lora)
+            adapted = lora.target_pattern(stage.lora.modules)
             linears = [module for name, module in self.model.named_modules() if re.fullmatch(adapted, name)]
             sizes = sum(linear.in_features + linear.out_features for linear in linears)
             added["adapters"] = ParameterCounts(stage.lora.rank * sizes, 0)
@@ -79,6 +80,16 @@ class StageModel:
         """Parameters of the language model without its embeddings: each token passes through them."""
         decoder = self.model.model.language_model
         return count([*decoder.layers.parameters(), *decoder.norm.parameters()])
+
+    @cached_property
+    def num_quantized(self) -> int:
+        """Weights in 4 bits."""
+        return count(linear.weight for _, linear in linears(self.model)) if self.recipe.model.load_in_4bit else 0
+
+    @property
+    def num_trainable_embeddings(self) -> int:
+        """Trainable parameters of the input embeddings."""
+        return self.num_embeddings if self.parameters["language_model"].trainable >= self.num_embeddings else 0
 
     @property
     def num_embeddings(self) -> int:

@@ -78,6 +78,8 @@ def _steps(result: dict[str, Any]) -> Table:
 
 def _memory(stages: Stages) -> Table:
     rows = [[part, *[stage["memory_bytes"][part] / GB for stage in stages]] for part in stages[0]["memory_bytes"]]
+    if any(stage["main_memory_bytes"] for stage in stages):
+        rows.append(["moments in main memory", *[stage["main_memory_bytes"] / GB for stage in stages]])
     return table("Estimated memory", ["GB per device", *_each(stages, "stage")], rows)
 
 

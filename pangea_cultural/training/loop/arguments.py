@@ -7,6 +7,7 @@ import torch
 from transformers import TrainingArguments
 
 from pangea_cultural.training.recipe import Recipe, Stage, Validation
+from pangea_cultural.training.setup.precision import mixed_precision
 
 LR_SCHEDULERS = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 """transformers' names of the recipe's schedules."""
@@ -36,7 +37,7 @@ def training_arguments(
         layer_class: class name of the language model's layers, which FSDP wraps.
     """
     on_gpu = torch.cuda.is_available()
-    optimizer = stage.optimizer
+    optimizer, precision = stage.optimizer, mixed_precision(recipe)
     arguments = TrainingArguments(
         output_dir=str(folder),
         max_steps=steps,
@@ -48,7 +49,9 @@ def training_arguments(
         weight_decay=optimizer.weight_decay,
         max_grad_norm=optimizer.max_grad_norm,
         adam_beta2=optimizer.adam_beta2,
-        bf16=on_gpu or recipe.model.dtype == "bfloat16",
+        optim="adamw_torch_fused" if optimizer.has_own_optimizer else optimizer.optim,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
         use_cpu=not on_gpu,
         gradient_checkpointing=False,  # setup/recomputation.py sets it for each layer
         save_steps=stage.checkpoint.save_steps,

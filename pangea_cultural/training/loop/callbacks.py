@@ -39,7 +39,7 @@ class StageCallback(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Count a step; log and validate after the last one."""
         trainer = self._trainer
-        trainer.metrics.count_step(trainer.step_inputs)
+        trainer.metrics.count_step(trainer.step_inputs, is_skipped=trainer.skips_step)
         trainer.add_broken_images()
         if state.global_step == state.max_steps:
             control.should_log = True

@@ -9,7 +9,7 @@ from pangea_cultural.utils.environment import commit, versions
 
 PACKAGES = (
     *("pangea-cultural", "torch", "transformers", "tokenizers", "accelerate", "numpy", "pillow"),
-    *("peft", "deepspeed"),
+    *("peft", "bitsandbytes", "deepspeed"),
 )
 """Packages whose versions are recorded, if they are installed."""
 

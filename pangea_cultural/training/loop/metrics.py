@@ -81,8 +81,15 @@ class TrainingMetrics:
         """Exclude the time since the last step from `seconds`."""
         self._last_step_at = time.monotonic()
 
-    def count_step(self, inputs: dict[str, Any]) -> None:
+    @property
+    def skipped_steps(self) -> int:
+        """Steps that changed nothing, because gradients overflowed float16."""
+        return int(self.totals.get("skipped_steps", 0))
+
+    def count_step(self, inputs: dict[str, Any], *, is_skipped: bool = False) -> None:
         """Add the time and the counts of a finished step."""
+        if is_skipped:
+            self.totals["skipped_steps"] = self.skipped_steps + 1
         now = time.monotonic()
         self.totals["seconds"] += now - self._last_step_at
         self._last_step_at = now

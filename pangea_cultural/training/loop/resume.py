@@ -10,6 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from pangea_cultural.config import Config
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.loop.checkpoints import COMPLETE
 from pangea_cultural.training.recipe import Checkpoint, Recipe
@@ -54,11 +55,13 @@ def run_fingerprint(
         shares_images: whether sources may ask about the same images, which earlier versions trained apart.
     """
     content = recipe.model_dump(mode="json", exclude=MAY_CHANGE)
-    for stage in content["stages"]:
-        if stage["batch"]["image_multiple"] == 1:
-            del stage["batch"]["image_multiple"]  # runs of earlier versions have no such key
-        if stage["checkpoint"] == UNCOMPARED:
-            del stage["checkpoint"]
+    # Runs of earlier versions have no such keys.
+    _drop_defaults(content["model"], recipe.model, "load_in_4bit", "bnb_4bit_use_double_quant")
+    for stage, saved in zip(recipe.stages, content["stages"], strict=True):
+        _drop_defaults(saved["batch"], stage.batch, "image_multiple")
+        _drop_defaults(saved["optimizer"], stage.optimizer, "optim", "optim_offload", "weight_dtype")
+        if saved["checkpoint"] == UNCOMPARED:
+            del saved["checkpoint"]
     return {
         "format": FORMAT,
         "processes": world_size,
@@ -68,6 +71,13 @@ def run_fingerprint(
         "deepspeed": deepspeed,
         **({"shares_images": True} if shares_images else {}),
     }
+
+
+def _drop_defaults(content: dict[str, Any], settings: Config, *keys: str) -> None:
+    """Remove keys from the content of a table of the recipe if they have their defaults."""
+    for key in keys:
+        if getattr(settings, key) == type(settings).model_fields[key].default:
+            del content[key]
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors.torch import load_file
 from transformers import LlavaNextProcessor
 
 from pangea_cultural.dataset import training_rows
@@ -28,15 +27,18 @@ from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.loop import checkpoints, model_card, result, resume, stage
+from pangea_cultural.training.loop import model_card, result, resume, stage, trained_weights
 from pangea_cultural.training.loop.best.metrics import require_questions
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.environment import environment
 from pangea_cultural.training.loop.reporters import one_run, reporters
 from pangea_cultural.training.loop.result import RECORD
 from pangea_cultural.training.loop.stage import StageContext
-from pangea_cultural.training.recipe import Recipe
+from pangea_cultural.training.recipe import Recipe, Stage
+from pangea_cultural.training.setup import adapter_export
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
+from pangea_cultural.training.setup.precision import mixed_precision
+from pangea_cultural.training.setup.quantization import require_bitsandbytes
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.environment import peak_memory_bytes
 from pangea_cultural.utils.files import atomic_folder, read_json, sha256_file, sync, sync_tree, write_json
@@ -77,6 +79,11 @@ class TrainingRun:
     def stages(self) -> list[StageContext]:
         """Stages of the recipe, in order."""
         return [StageContext(self.inputs, index, self.work, self.reporter) for index in range(len(self.recipe.stages))]
+
+    @property
+    def stage_weights(self) -> list[tuple[Stage, Path]]:
+        """Stages with the files of their trained weights."""
+        return [(context.stage, context.weights) for context in self.stages]
 
 
 def run(
@@ -135,8 +142,9 @@ def _run(
         is_last = index + 1 == len(training.stages)
         if not is_last or processes.is_main:  # only the main process writes the checkpoint
             model = _full_model(training, base_model, model, index) if is_unfinished else model
-            checkpoints.load_parameters(model, load_file(context.weights))
-    processes.run_on_main(lambda: _write_result(training, model, processor, data, fingerprint))
+            model = _with_stage(training, base_model, model, index)
+    base = base_model.published_name
+    processes.run_on_main(lambda: _write_result(training, model, processor, data, fingerprint, base))
     return read_json(training.checkpoint / RECORD)
 
 
@@ -171,16 +179,35 @@ def _is_done(training: TrainingRun, fingerprint: dict[str, Any], *, restart: boo
 
 
 def _full_model(training: TrainingRun, base_model: BaseModel, model: PackedLlavaNext, index: int) -> PackedLlavaNext:
-    """Return the unsharded model on the CPU, as it is before stage `index`. After a sharded stage it is loaded
-    again.
+    """Return the model with full weights, as it is before stage `index`. After a sharded or quantized stage it is
+    loaded again, on the CPU.
     """
     gc.collect()  # optimizer, shards and buckets of the trainer are in reference cycles
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    if training.recipe.is_sharded:
+    if training.recipe.is_sharded or training.recipe.model.load_in_4bit:
         model = base_model.load()[0]
-        for context in training.stages[:index]:
-            checkpoints.load_parameters(model, load_file(context.weights))
+        for earlier in range(index):
+            model = _with_stage(training, base_model, model, earlier)
+    return model
+
+
+def _with_stage(training: TrainingRun, base_model: BaseModel, model: PackedLlavaNext, index: int) -> PackedLlavaNext:
+    """Return a model with the weights of stage `index`, which is as it was before this stage.
+
+    Between stages, merged adapters are rounded to the dtype of frozen weights. After the last one, all adapters are
+    added to the base model in float32, so that the result is rounded once. Quantized weights are rounded in each stage.
+    """
+    recipe, stages = training.recipe, training.stage_weights
+    is_last = index + 1 == len(stages)
+    dtype = getattr(torch, recipe.export_dtype if is_last else recipe.model.dtype)
+    if recipe.model.load_in_4bit:
+        trained_weights.apply_on_4_bits(model, *stages[index], recipe.model, dtype, is_last=is_last)
+        return model
+    first = index
+    if is_last and recipe.model.dtype != "float32" and any(stage.lora for stage in recipe.stages[:index]):
+        model, first = base_model.load()[0], 0
+    trained_weights.apply(model, stages[first : index + 1], dtype)
     return model
 
 
@@ -195,13 +222,15 @@ def _raise_limits() -> None:
 
 
 def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
-    """Check reporters, base model and DeepSpeed before the data is read, which can take hours.
+    """Check reporters, machine, base model and DeepSpeed before the data is read, which can take hours.
 
     Raises:
         UserError: one of them is missing or invalid.
     """
     recipe = training.recipe
     reporters(recipe.report_to, training.work)
+    mixed_precision(recipe)
+    require_bitsandbytes(recipe)
     base_model.require_outside(training.checkpoint)
     base_model.check()
     if recipe.deepspeed:
@@ -241,8 +270,9 @@ def _write_result(
     processor: LlavaNextProcessor,
     data: TrainingData,
     fingerprint: dict[str, Any],
+    base: str,
 ) -> None:
-    """Write the checkpoint with its logs and its record, all at once."""
+    """Write the checkpoint with its adapter, its logs and its record, all at once."""
     recipe = training.recipe
     held_out = sorted(training.inputs.held_out_languages)
     statements = model_card.statements(recipe, data.languages, held_out, training.inputs.base_record)
@@ -254,6 +284,8 @@ def _write_result(
     card = model_card.text(recipe, statements, data.files, stages)
     with _finishing(training) as checkpoint:
         write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
+        if adapter_export.has_adapter(recipe):
+            adapter_export.write(training.stage_weights, checkpoint / adapter_export.FOLDER, base=base)
         (checkpoint / LOGS).mkdir(exist_ok=True)
         for context in training.stages:
             shutil.copy(context.log, checkpoint / LOGS)

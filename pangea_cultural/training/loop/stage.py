@@ -33,6 +33,8 @@ from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import objectives
 from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.training.setup.objectives import StageSetup
+from pangea_cultural.training.setup.optimizers import own_optimizer
+from pangea_cultural.training.setup.quantization import full_size
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import (
     atomic_path,
@@ -114,7 +116,7 @@ def train(
     """
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
-    setup = objectives.set_up(stage, context.recipe.seed, data, model, processor)
+    setup = objectives.set_up(context.recipe, stage, data, model, processor)
     work, world_size = pair_work(model.config.text_config), processes.world_size
     steps = data.step_dataset(stage, setup.collator, processes=world_size, rank=processes.rank, pair_work=work)
     needs_best = stage.checkpoint.load_best_model_at_end
@@ -136,11 +138,15 @@ def train(
         try:
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         except Exception as error:
-            if explained := _explained(error, context, checkpoint_bytes(_num_trainable(setup))):
+            if explained := _explained(error, context, checkpoint_bytes(stage.optimizer, *_num_trainable(setup))):
                 raise explained from error
             raise
         processes.raise_if_stopped()
         ending = outcome.finish(stage, trainer, stopping, processes)
+    if skipped := trainer.metrics.skipped_steps:
+        context.reporter.note(
+            f"Stage {stage.name}: {skipped} of {len(steps)} steps changed nothing, because gradients overflowed float16"
+        )
     weights = trained_weights(setup, trainer)
     broken = trainer.gather_broken_images(trainer.metrics.skipped)
     if trainer.is_world_process_zero():
@@ -214,6 +220,7 @@ def _trainer(
         learning_rates=learning_rates,
         keys=data.loss_keys,
         max_broken_images=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken_images,
+        own_optimizer=own_optimizer(stage.optimizer),
         reporters=reporters(recipe.report_to, context.inputs.workspace / "tensorboard" / recipe.name / stage.name),
         trained_languages=data.languages,
         keeps_best=stage.checkpoint.load_best_model_at_end,
@@ -231,7 +238,8 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         0,
         checkpoints_kept(context.recipe, context.stage, steps) - len(checkpoints.complete_checkpoints(context.folder)),
     )
-    needed = needed_bytes(_num_trainable(setup), sum(p.numel() for p in setup.model.parameters()), new)
+    total = sum(map(full_size, setup.model.parameters()))
+    needed = needed_bytes(context.stage.optimizer, *_num_trainable(setup), total, new)
     free = free_bytes(context.work)
     if free < needed:
         raise UserError(
@@ -240,8 +248,11 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         )
 
 
-def _num_trainable(setup: StageSetup) -> int:
-    return sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
+def _num_trainable(setup: StageSetup) -> tuple[int, int]:
+    """Return the number of trainable parameters, and of those in input embeddings."""
+    embeddings = setup.model.get_input_embeddings().weight
+    trainable = sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
+    return trainable, embeddings.numel() if embeddings.requires_grad else 0
 
 
 def _explained(error: Exception, context: StageContext, one_checkpoint: int) -> UserError | None:

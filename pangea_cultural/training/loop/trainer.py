@@ -21,6 +21,7 @@ from pangea_cultural.training.batching.dataset import StepDataset, step_loader
 from pangea_cultural.training.loop import checkpoints
 from pangea_cultural.training.loop.best.metrics import metrics
 from pangea_cultural.training.loop.metrics import Log, LossAccumulator, TrainingMetrics
+from pangea_cultural.training.setup.optimizers import Create, keep_embeddings_precise
 from pangea_cultural.utils.files import write_json
 from pangea_cultural.utils.images import read_rgb
 
@@ -38,6 +39,7 @@ class StageTrainer(Trainer):
         keys: (source, language) pairs of the losses.
         max_broken_images: number of broken images above which training stops.
         reporters: further receivers of the log.
+        own_optimizer: makes the optimizer; None for that of the arguments.
         trained_languages: codes of the languages with training questions.
         keeps_best: whether each validation with a new lowest loss saves a checkpoint, which is kept.
         validate: returns a log entry for this trainer, whose model is in evaluation mode; None without validation.
@@ -62,6 +64,7 @@ class StageTrainer(Trainer):
         reporters: list[TrainerCallback],
         trained_languages: list[str],
         keeps_best: bool,
+        own_optimizer: Create | None = None,
         validate: Validate | None = None,
     ) -> None:
         # `Trainer` requires a dataset to evaluate on; `evaluate` ignores it.
@@ -74,11 +77,14 @@ class StageTrainer(Trainer):
         self._max_broken_images = max_broken_images
         self._trained_languages = trained_languages
         self._keeps_best = keeps_best
+        self._own_optimizer = own_optimizer
         self._validate = validate
         self.log_file = Log(Path(args.output_dir) / LOG)
         self.metrics = TrainingMetrics(LossAccumulator(keys, args.device))
         self.step_inputs: dict[str, Any] = {}
         """Inputs of the current step."""
+        self.skips_step = False
+        """Mark of a step that changes nothing, because its gradients overflow float16."""
 
     def create_accelerator_and_postprocess(self) -> None:
         """Create the accelerator, with two changes for FSDP.
@@ -121,7 +127,11 @@ class StageTrainer(Trainer):
                 for (lr, decays), parameters in parameters_of.items()
             ]
             optimizer, options = self.get_optimizer_cls_and_kwargs(self.args, model or self.model)
-            self.optimizer = optimizer(groups, **options)
+            if "bnb" in self.args.optim:
+                keep_embeddings_precise(model or self.model)
+            self.optimizer = (
+                self._own_optimizer(groups, options) if self._own_optimizer else optimizer(groups, **options)
+            )
         return self.optimizer
 
     def training_step(
@@ -176,10 +186,18 @@ class StageTrainer(Trainer):
         return self.accelerator.reduce(torch.tensor(value, device=self.args.device), "sum")
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Any:
-        """Clip gradients, and reject infinite ones: a finite loss can have them, and they would ruin the weights."""
+        """Clip gradients, and reject infinite ones: a finite loss can have them, and they would ruin the weights.
+
+        Where the loss is scaled for float16, a step with infinite gradients is skipped and the scale is halved. At a
+        scale below 1 the gradients themselves are infinite.
+        """
         norm = super()._clip_grad_norm(model)
         if isinstance(norm, torch.Tensor):  # DeepSpeed checks its own
-            self._require_finite("norm of the gradients", norm)
+            scaler = self.accelerator.scaler
+            # accelerate knows of no skipped step of a fused optimizer, which skips by itself.
+            self.skips_step = scaler is not None and scaler.get_scale() >= 1 and not math.isfinite(norm.item())
+            if not self.skips_step:
+                self._require_finite("norm of the gradients", norm)
         return norm
 
     def _require_finite(self, label: str, value: torch.Tensor) -> None:

@@ -47,6 +47,12 @@ class BaseModel:
                 f"{model.checkpoint} is a {configs[model.checkpoint].model_type} checkpoint, not LLaVA-NeXT. Choose "
                 "another checkpoint."
             )
+        for name, checkpoint_config in configs.items():
+            if getattr(checkpoint_config, "quantization_config", None):
+                raise UserError(
+                    f"The weights of {name} are quantized. Start from the checkpoint that it was made from, with "
+                    "load_in_4bit if memory is short."
+                )
         size = load_size(self.size) if model.size else None
         if model.checkpoint:
             text, vision = configs[model.checkpoint].text_config, configs[model.checkpoint].vision_config
@@ -58,6 +64,17 @@ class BaseModel:
             text, vision = Qwen2Config(**size.text), CLIPVisionConfig(**size.vision)
         for stage in self._recipe.stages:
             require_fit(stage, text, vision)
+
+    @property
+    def published_name(self) -> str:
+        """Name of the base checkpoint for others: that of the hub, or of a folder in the workspace without its parents
+        outside of it.
+        """
+        name = self._recipe.model.checkpoint
+        folder, workspace = Path(self.local(name)).resolve(), self._workspace.resolve()
+        if not folder.is_dir():
+            return name
+        return folder.relative_to(workspace).as_posix() if folder.is_relative_to(workspace) else folder.name
 
     def require_outside(self, folder: Path) -> None:
         """Check that no base checkpoint is in a folder, which the run replaces by its result.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from peft import LoraModel
 from transformers import LlavaNextProcessor
 
@@ -15,10 +16,12 @@ from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.collate import CaptionCollator, Collator
 from pangea_cultural.training.batching.training_data import TrainingData
-from pangea_cultural.training.recipe import Stage
+from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.base_model import attn_implementation
 from pangea_cultural.training.setup.contrastive import Contrastive
+from pangea_cultural.training.setup.precision import compute_dtype
+from pangea_cultural.training.setup.quantization import quantize
 from pangea_cultural.training.setup.recomputation import recompute_activations
 
 
@@ -29,7 +32,7 @@ class StageSetup:
     Args:
         model: the full model.
         module: the module to train: the model, or a wrapper around a part of it.
-        trainable: names of the model's trainable parameters, without adapters.
+        trainable: names of the model's trainable parameters, with adapters.
         frozen: modules that stay in evaluation mode.
         collator: makes micro-batches.
         adapted: the model with LoRA adapters; None without adapters.
@@ -44,13 +47,13 @@ class StageSetup:
 
 
 def set_up(
-    stage: Stage, seed: int, data: TrainingData, model: PackedLlavaNext, processor: LlavaNextProcessor
+    recipe: Recipe, stage: Stage, data: TrainingData, model: PackedLlavaNext, processor: LlavaNextProcessor
 ) -> StageSetup:
-    """Freeze parts of a model, add adapters or a contrastive head, and choose the collator.
+    """Freeze parts of a model, quantize it, add adapters or a contrastive head, and choose the collator.
 
     Args:
+        recipe: the recipe. Its seed is that of adapters, head and augmentation.
         stage: the stage to prepare for.
-        seed: seed of adapters, head and augmentation.
         data: the training data.
         model: the model, changed in place.
         processor: its processor.
@@ -59,13 +62,24 @@ def set_up(
         UserError: there is nothing to learn: no image has a name for `contrastive`, or no question has an image.
     """
     _freeze(model, stage)
-    augmentation = Augmentation(f"{seed} {stage.name}") if stage.augment_images else None
+    if recipe.model.load_in_4bit:
+        _quantize(model, recipe)
+    augmentation = Augmentation(f"{recipe.seed} {stage.name}") if stage.augment_images else None
     set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
-    setup = set_up_objective(stage, seed, data, model, processor, augmentation)
-    cast_trainable_to_float32(setup.module)
+    setup = set_up_objective(stage, recipe.seed, data, model, processor, augmentation)
+    cast_trainable(setup.module, getattr(torch, stage.optimizer.weight_dtype))
     _unify_vision_dtype(model)
     recompute_activations(model, stage)
     return setup
+
+
+def _quantize(model: PackedLlavaNext, recipe: Recipe) -> None:
+    quantize(
+        model,
+        double_quantization=recipe.model.bnb_4bit_use_double_quant,
+        compute_dtype=compute_dtype(recipe),
+        device=PartialState().device,
+    )
 
 
 def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
@@ -89,9 +103,8 @@ def _set_up_sft(
             f"Stage {stage.name} trains only {' and '.join(stage.trainable)}, but no question has an image. Add a "
             "source with images, or remove the stage."
         )
-    # Adapters freeze and rename the parameters that they adapt.
-    trainable = _trainable_names(model)
     adapted = lora.attach(model, stage.lora, seed=seed) if stage.lora else None
+    trainable = _trainable_names(model)
     collator = Collator(
         processor,
         keys=data.loss_key_indices,
@@ -132,11 +145,11 @@ def _frozen_modules(model: PackedLlavaNext, stage: Stage) -> list[torch.nn.Modul
     return [] if "vision_tower" in stage.trainable else [model.model.vision_tower]
 
 
-def cast_trainable_to_float32(module: torch.nn.Module) -> None:
-    """Cast trainable parameters to float32: bfloat16 has 8 bits of precision, which round small updates to zero."""
+def cast_trainable(module: torch.nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    """Cast trainable parameters: bfloat16 has 8 bits of precision, which would round small updates to zero."""
     for parameter in module.parameters():
         if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+            parameter.data = parameter.data.to(dtype)
 
 
 def _unify_vision_dtype(model: PackedLlavaNext) -> None:

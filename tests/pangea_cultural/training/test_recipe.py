@@ -9,7 +9,7 @@ from pangea_cultural.errors import UserError
 from pangea_cultural.training import recipe
 from pangea_cultural.training.data.sources.config import SourceEstimate
 from pangea_cultural.training.estimate.dry_run import Devices, dry_run
-from pangea_cultural.training.loop.resume import run_fingerprint
+from pangea_cultural.training.loop.resume import run_differences, run_fingerprint
 from pangea_cultural.utils.console import Reporter
 from tests.helpers.recipes import merged
 
@@ -74,6 +74,13 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
             {"checkpoint": BEST, "objective": "contrastive", "trainable": ["vision_tower"]},
             "contrastive has no validation. Remove load_best_model_at_end",
         ),
+        ({"optimizer": {"optim": "adamw_bnb_8bit", "optim_offload": True}}, "cannot move 8-bit moments"),
+        ({"optimizer": {"weight_dtype": "bfloat16"}}, 'Set optim = "adamw_bf16"'),
+        ({"optimizer": {"weight_dtype": "bfloat16", "optim": "adamw_bf16"}}, 'Set model.dtype = "bfloat16"'),
+        (
+            {"objective": "contrastive", "trainable": ["vision_tower", "language_model"], "lora": {}},
+            "contrastive has no adapters. Remove lora",
+        ),
     ],
 )
 def test_invalid_stage_is_rejected(stage, message):
@@ -92,6 +99,35 @@ def test_choice_of_the_best_checkpoint_is_in_the_fingerprint():
     found = [fingerprint(one)["recipe"]["stages"][0]["checkpoint"] for one in recipes]
     assert all(before != after for before, after in itertools.pairwise(found))
     assert "checkpoint" not in fingerprint(parse())["recipe"]["stages"][0], "as in earlier versions"
+
+
+ADAPTED = {"trainable": ["language_model"], "lora": {}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"model": {"size": "tiny", "load_in_4bit": True}, "stage": {"trainable": ["language_model"]}},
+            r"whose weights load_in_4bit freezes\. Add \[stages\.lora\]",
+        ),
+        ({"model": {"size": "tiny", "load_in_4bit": True}, "parallelism": "fsdp"}, "load_in_4bit cannot be sharded"),
+        ({"model": {"size": "tiny", "dtype": "float16"}, "deepspeed": "d.json"}, "float16.* cannot be sharded"),
+        ({"stage": {"optimizer": {"optim": "adamw_bf16"}}, "parallelism": "fsdp"}, "which cannot be sharded"),
+    ],
+)
+def test_settings_that_save_memory_on_one_device_fit_together(fields, message):
+    with pytest.raises(UserError, match=message):
+        parse(**fields)
+
+
+def test_fingerprint_of_earlier_versions_has_no_settings_of_memory():
+    parsed = parse(stage=ADAPTED)
+    content = fingerprint(parsed)["recipe"]
+    assert "load_in_4bit" not in content["model"] and "optim" not in content["stages"][0]["optimizer"]
+    other = fingerprint(parse(stage=merged(ADAPTED, {"optimizer": {"optim": "adamw_bf16"}})))
+    changes = run_differences(fingerprint(parsed), other)
+    assert changes == ["recipe.stages[1].optimizer.optim was None, now is adamw_bf16"]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +163,29 @@ def shrunk(source):
     return source.model_copy(update={"count": count, "estimate": SourceEstimate(questions=number, images=number)})
 
 
-@pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", "lora-1gpu", "tiny", "tiny-relevance"])
+ONE_GPU = {"lora-1gpu": (40e9, 16.6e9), "qlora-1gpu": (24e9, 6.9e9), "full-1gpu": (80e9, 15.9e9)}
+"""Memory of the GPU, and of the weights.
+
+The 7B model has 303.5 M weights in the vision tower, 16.5 M in the projector and 7,615.6 M in the language model. 28
+layers of 2 x 3,584^2 + 2 x 3,584 x 512 + 3 x 3,584 x 18,944 weights, 6,525 M, are linear layers that QLoRA quantizes.
+Adapters of rank 64 have 161.5 M. In GB:
+
+- lora-1gpu: 2 x 7.919 frozen in bfloat16, 4 x 0.178 trainable in float32: 16.6
+- qlora-1gpu: 0.516 x 6.525 in 4 bits with scales, 2 x 1.394 frozen, 4 x 0.178 trainable: 6.9
+- full-1gpu: 2 x 7.936 in bfloat16: 15.9. Gradients take 2 x 7.632, moments 4 x 7.632: 61.7 together.
+"""
+
+
+@pytest.mark.parametrize("name", ["culturalpangea-7b", "pangea-stage1", *ONE_GPU, "tiny", "tiny-relevance"])
 def test_every_shipped_recipe_accepts_a_number_of_steps(tmp_path, name):
     shipped = config.load(recipe.Recipe, config.find("recipe", name, recipe.RECIPES))
     small = shipped.model_copy(update={"sources": tuple(map(shrunk, shipped.sources))}).with_steps(5)
     stage = dry_run(small, tmp_path, Devices(), Reporter(quiet=True))["stages"][-1]
     assert stage["questions"] == 5 * shipped.stages[-1].batch.global_batch_size
+    if name in ONE_GPU:
+        available, weights = ONE_GPU[name]
+        assert stage["memory_bytes"]["weights"] == pytest.approx(weights, rel=0.01)
+        assert stage["memory_bytes"]["total"] < 0.85 * available
 
 
 def test_a_number_of_steps_is_the_limit_of_earlier_stages():

@@ -20,12 +20,17 @@ def finish(stage: Stage, trainer: "StageTrainer", stopping: EarlyStopping, proce
     it. It ignores in silence that a best checkpoint is missing, and needs a checkpoint at a multiple of validations.
 
     Raises:
-        UserError: the stage has made too few steps, or its best checkpoint is missing or damaged.
+        UserError: the stage has made too few steps or changed nothing, or its best checkpoint is missing or damaged.
     """
     made, planned = trainer.state.global_step, len(trainer.train_dataset)
     # Neither a callback of a reporter nor the end of the data may end it.
     if made != planned and not stopping.has_stopped:
         raise UserError(f"Stage {stage.name} ended after {made} of {planned} steps. Rerun to resume.")
+    if trainer.metrics.skipped_steps == made:
+        raise UserError(
+            f"Stage {stage.name} changed nothing: gradients overflowed float16 in all {made} steps. "
+            'Set model.dtype = "float32" on a GPU with bfloat16, or train more steps.'
+        )
     takes_best = stage.checkpoint.load_best_model_at_end
     if takes_best:
         _load_best(stage, trainer, processes)

@@ -25,9 +25,9 @@ def tiny_model():
 def stage_model(tiny_model):
     """Return a function that makes the tiny model in a stage with some settings."""
 
-    def make(dtype="float32", parallelism="ddp", **stage):
+    def make(dtype="float32", parallelism="ddp", load_in_4bit=False, **stage):
         content = {"name": "r", "parallelism": parallelism, "sources": [{"type": "export", "path": "nowhere"}]}
-        model = {"size": "tiny", "dtype": dtype}
+        model = {"size": "tiny", "dtype": dtype, "load_in_4bit": load_in_4bit}
         recipe = Recipe.model_validate(content | {"model": model, "stages": [merged(STAGE, stage)]})
         return StageModel(tiny_model, recipe, recipe.stages[0])
 

@@ -1,5 +1,9 @@
-from pangea_cultural.training.estimate.memory import memory
+import pytest
+
+from pangea_cultural.training.estimate import memory as memory_module
+from pangea_cultural.training.estimate.memory import memory, offloaded_bytes
 from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape
+from pangea_cultural.training.setup.quantization import linears
 
 LORA = {"rank": 4, "modules": ["q_proj", "down_proj"]}
 BATCH = MicroBatchShape(rows=1, length=256, targets=40, tiles=3)
@@ -30,3 +34,33 @@ def test_adapters_on_bfloat16_weights_take_a_fraction(stage_model):
 def test_logits_are_those_of_targets(stage_model):
     model = stage_model()
     assert memory_of(model)["logits"] == 12 * BATCH.targets * model.model.config.text_config.vocab_size
+
+
+@pytest.fixture
+def without_activations(monkeypatch):
+    """Measuring them takes a second each time."""
+    monkeypatch.setattr(memory_module, "_micro_batch_bytes", lambda *_: {})
+
+
+@pytest.mark.usefixtures("without_activations")
+def test_moments_and_weights_have_the_bytes_of_the_optimizer(stage_model):
+    """Embeddings have moments of float32 in bitsandbytes."""
+    plain, trainable = memory_of(stage_model()), stage_model().total.trainable
+    narrow = memory_of(stage_model(dtype="bfloat16", optimizer={"optim": "adamw_bf16", "weight_dtype": "bfloat16"}))
+    for part in ("gradients", "optimizer"):
+        assert narrow[part] == plain[part] // 2, part
+    assert narrow["copies"] == 0, "autocast has nothing to cast"
+    eight = stage_model(optimizer={"optim": "adamw_bnb_8bit"})
+    others = trainable - eight.num_embeddings
+    assert memory_of(eight)["optimizer"] == round(2.03125 * others) + 8 * eight.num_embeddings
+    moved = stage_model(optimizer={"optim_offload": True})
+    assert memory_of(moved)["optimizer"] == 0 and offloaded_bytes(moved) == plain["optimizer"]
+
+
+@pytest.mark.usefixtures("without_activations")
+def test_quantized_layers_have_4_bits_and_scales(stage_model):
+    model = stage_model(dtype="bfloat16", load_in_4bit=True, lora=LORA)
+    trainable, frozen = model.total
+    quantized = sum(module.weight.numel() for _, module in linears(model.model))
+    expected = 4 * trainable + 2 * (frozen - quantized) + round(quantized * (0.5 + (1 + 4 / 256) / 64))
+    assert memory_of(model)["weights"] == expected
