@@ -44,7 +44,8 @@ window.pcultLive = () => {
   for (const attribute of ["aria-label", "title"]) {
     for (const part of document.querySelectorAll(`[${attribute}]`)) rename(text, part, attribute);
   }
-  for (const part of document.querySelectorAll("[data-testid=toast-text]:not([lang])")) {
+  const messages = "[data-testid=toast-text], [data-testid=status-tracker] .error";
+  for (const part of document.querySelectorAll(`:is(${messages}):not([lang])`)) {
     part.lang = document.documentElement.lang;
     part.textContent = text[MESSAGES.find(([pattern]) => pattern.test(part.textContent))?.[1] ?? "down"];
   }

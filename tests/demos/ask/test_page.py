@@ -315,10 +315,19 @@ def test_no_serious_violation_of_accessibility(tab, tmp_path):
     assert found == []
 
 
-def test_every_control_is_reached_by_keyboard(tab):
+FOCUSED = """() => {
+    const part = document.activeElement, label = part.closest("label");
+    const isSeen = [part, label].some(found => found && getComputedStyle(found).outlineStyle != "none");
+    return [part.closest("[id]:not([id^=component])")?.id ?? "", isSeen || part == document.body];
+}"""
+
+
+def test_every_control_is_reached_by_keyboard_and_seen(tab):
     tab.focus("#language input")
-    names, expected = set(), {"question", "ask", "stop", "clear", "next", "gallery", "by-region", "language"}
+    names, expected = {}, {"question", "ask", "stop", "clear", "gallery", "by-region", "language", "chat-0"}
     for _ in range(60):
-        names.add(tab.evaluate("document.activeElement.closest('[id]:not([id^=component])')?.id ?? ''"))
+        name, is_seen = tab.evaluate(FOCUSED)
+        names[name] = names.get(name, True) and is_seen
         tab.keyboard.press("Tab")
-    assert not {name for name in expected - {"next"} if name not in names}
+    assert expected <= set(names)
+    assert [name for name, is_seen in names.items() if not is_seen] == []
