@@ -38,6 +38,11 @@ COMMANDS = {
         "train",
         "Convert an original LLaVA-NeXT checkpoint to the hub's layout, or back.",
     ),
+    "push": LazyCommand(
+        "pangea_cultural.model.cli:push",
+        "train",
+        "Upload a checkpoint to the Hugging Face hub, with its card and its record.",
+    ),
     "serve": LazyCommand("serve.cli:serve", "serve", "Serve a checkpoint through vLLM with an OpenAI-compatible API."),
     "demo": LazyCommand("demos.cli:demo", "demo", "Open a web page to ask a model about images."),
     "eval": LazyCommand("evalsuite.cli:evaluate", "eval", "Evaluate a model on benchmarks with lighteval."),

@@ -1,10 +1,10 @@
-"""`pcult convert`."""
+"""`pcult convert` and `pcult push`."""
 
 from pathlib import Path
 
 import click
 
-from pangea_cultural.cli.options import json_option
+from pangea_cultural.cli.options import json_option, quiet_option
 from pangea_cultural.cli.output import print_json
 
 
@@ -34,3 +34,30 @@ def convert(source: Path, target: Path, tokenizer: Path | None, overwrite: bool,
         f"Checkpoint: {target} ({record['direction']}: {record['tensors']} tensors, {record['bytes'] / 1e9:.2f} GB in "
         f"{record['shards']} files)"
     )
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("repository", metavar="USER/NAME")
+@click.option("--public", is_flag=True, help="Let the model be public. Without it, the repository has to be private.")
+@json_option
+@quiet_option
+def push(checkpoint: Path, repository: str, public: bool, as_json: bool, quiet: bool) -> None:
+    """Upload a checkpoint to the Hugging Face hub, with its card and its record.
+
+    A new repository is private. The token is read from HF_TOKEN, or else from `hf auth login`. Another hub's address is
+    read from HF_ENDPOINT. After an interruption, files that have arrived are not sent again.
+
+    \b
+    Example:
+      pcult push pcult-workspace/checkpoints/tiny me/my-model
+    """
+    from pangea_cultural.model import push as pushing
+
+    pushing.require_checkpoint(checkpoint)
+    prepared = pushing.prepare(repository, private=not public, allow="--public", quiet=quiet)
+    commit = pushing.push(checkpoint, prepared)
+    if as_json:
+        print_json({"repository": prepared.name, "commit": commit})
+        return
+    click.echo(f"Pushed: {prepared.name} at {commit}")

@@ -352,6 +352,16 @@ class Recipe(config.Config):
     """Dtype of the finished checkpoint."""
     license: str = "apache-2.0"
     """License of the finished checkpoint, as an identifier of the hub."""
+    push_to_hub: bool = False
+    """Upload the finished checkpoint to the Hugging Face hub. The token is read from HF_TOKEN, or else from
+    `hf auth login`. This and the next keys may change on resume."""
+    hub_model_id: str = ""
+    """Repository on the hub: USER/NAME, or NAME; the name of the recipe if empty."""
+    hub_private_repo: bool = True
+    """Refuse a public repository, and make a new one private: licenses of images may not allow to publish a model."""
+    hub_strategy: Literal["end", "checkpoint", "all_checkpoints"] = "end"
+    """Checkpoints to upload during the training. `end`: none. `checkpoint`: the last one, in `last-checkpoint`.
+    `all_checkpoints`: each, in `checkpoints`. One that is saved while another is on its way is left out."""
     model: Model
     """Base model."""
     sources: tuple[Source, ...] = Field(min_length=1)

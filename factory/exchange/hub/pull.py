@@ -5,12 +5,13 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from factory.exchange.hub.access import one_line, open_hub
-from factory.exchange.hub.guard import LISTING_BYTES, Guard
-from factory.exchange.hub.verify import differences, remote_files, require_safe
+from factory.exchange.hub.safety import require_safe
 from pangea_cultural.dataset.manifest import DESCRIPTION, MANIFEST
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import atomic_folder, restore_folder
+from pangea_cultural.utils.hub.access import one_line, open_hub
+from pangea_cultural.utils.hub.files import differences, remote_files
+from pangea_cultural.utils.hub.guard import LISTING_BYTES, Guard
 
 CACHE = ".cache"
 """Notes of the download."""
@@ -54,7 +55,7 @@ def pull(
         if not COMMIT.fullmatch(commit):
             raise ValueError(f"the commit of {repository} is {commit!r}")
         partial = folder.with_name(f".{folder.name}.{commit[:12]}")
-        remote = remote_files(hub, repository, commit, include)
+        remote = remote_files(hub, repository, commit, include, repo_type="dataset")
         if not remote:
             raise UserError(f"{repository} has no files that match. Choose another --include.")
         require_safe(remote, partial)

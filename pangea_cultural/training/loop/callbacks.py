@@ -1,5 +1,6 @@
 """The callback of a stage: progress, metrics and complete checkpoints."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,22 @@ class StageCallback(TrainerCallback):
         bar: its progress bar.
         save_total_limit: most checkpoints to keep.
         processes: the processes that train together.
+        push: called on the main process with each complete checkpoint.
     """
 
-    def __init__(self, trainer: "StageTrainer", bar: Bar, save_total_limit: int, processes: "Processes") -> None:
+    def __init__(
+        self,
+        trainer: "StageTrainer",
+        bar: Bar,
+        save_total_limit: int,
+        processes: "Processes",
+        push: Callable[[Path], None],
+    ) -> None:
         self._trainer = trainer
         self._bar = bar
         self._save_total_limit = save_total_limit
         self._processes = processes
+        self._push = push
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Advance the bar to the resumed step, and replace the intervals that the checkpoint stored."""
@@ -51,9 +61,10 @@ class StageCallback(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Complete a checkpoint."""
-        self._trainer.complete_checkpoint(
-            Path(args.output_dir) / f"checkpoint-{state.global_step}", self._save_total_limit
-        )
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        self._trainer.complete_checkpoint(checkpoint, self._save_total_limit)
+        if state.is_world_process_zero:
+            self._push(checkpoint)
         self._trainer.metrics.restart_clock()
 
     def _is_validation_due(self, state: Any) -> bool:

@@ -26,6 +26,7 @@ LOCK_TIMEOUT_S = 15
 """Seconds to wait for the lock: a killed process frees gigabytes of memory before its lock."""
 MAY_CHANGE: Any = {
     **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
+    **dict.fromkeys(("push_to_hub", "hub_model_id", "hub_private_repo", "hub_strategy"), True),
     "stages": {"__all__": {"memory": True, "checkpoint": {"save_steps", "save_total_limit", "logging_steps"}}},
 }
 """Keys of a recipe that may change on resume: they affect memory, time and output. Another micro-batch size changes

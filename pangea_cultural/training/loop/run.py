@@ -31,6 +31,7 @@ from pangea_cultural.training.loop import model_card, result, resume, stage, tra
 from pangea_cultural.training.loop.best.metrics import require_questions
 from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.training.loop.environment import environment
+from pangea_cultural.training.loop.hub.target import HubTarget
 from pangea_cultural.training.loop.reporters import one_run, reporters
 from pangea_cultural.training.loop.result import RECORD
 from pangea_cultural.training.loop.stage import StageContext
@@ -115,11 +116,23 @@ def run(
     _check_inputs(training, base_model)
     with processes.stop_signals.handled(), contextlib.ExitStack() as stack:
         processes.run_on_main(lambda: stack.enter_context(resume.run_lock(training.work)))
-        return _run(training, base_model, processes, restart=restart, overwrite=overwrite)
+        hub = HubTarget(recipe, training.checkpoint, training.work, reporter)
+        stack.enter_context(contextlib.closing(hub))
+        processes.run_on_main(hub.prepare)
+        record = _run(training, base_model, processes, hub, restart=restart, overwrite=overwrite)
+        if processes.is_main:
+            hub.push_result()  # the others need not wait for it
+        return record
 
 
 def _run(
-    training: TrainingRun, base_model: BaseModel, processes: Processes, *, restart: bool, overwrite: bool
+    training: TrainingRun,
+    base_model: BaseModel,
+    processes: Processes,
+    hub: HubTarget,
+    *,
+    restart: bool,
+    overwrite: bool,
 ) -> dict[str, Any]:
     cache = training.workspace.training_cache
     corpora = processes.run_on_main(lambda: training_data.open_all(training.inputs, cache, training.reporter))
@@ -137,7 +150,9 @@ def _run(
         is_unfinished = not processes.run_on_main(partial(stage.is_finished, context))
         if is_unfinished:
             with one_run(training.recipe.report_to, run_id):
-                stage.train(replace(context, run_id=run_id), data, model, processor, processes)
+                stage.train(
+                    replace(context, run_id=run_id, push=hub.push_checkpoint), data, model, processor, processes
+                )
             processes.wait()
         is_last = index + 1 == len(training.stages)
         if not is_last or processes.is_main:  # only the main process writes the checkpoint

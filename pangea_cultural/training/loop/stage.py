@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class StageContext:
         work: work folder of the run.
         reporter: shows progress.
         run_id: id of the run for experiment trackers.
+        push: called on the main process with each complete checkpoint.
     """
 
     inputs: TrainingInputs
@@ -69,6 +71,7 @@ class StageContext:
     work: Path
     reporter: Reporter
     run_id: str = ""
+    push: Callable[[Path], None] = lambda checkpoint: None
 
     @property
     def recipe(self) -> Recipe:
@@ -130,7 +133,7 @@ def train(
         stopping = EarlyStopping(stage.checkpoint, context.reporter.note)
         if stage.checkpoint.compares:
             trainer.add_callback(stopping)  # before the next one, which may validate the step that it resumes from
-        trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit, processes))
+        trainer.add_callback(StageCallback(trainer, bar, stage.checkpoint.save_total_limit, processes, context.push))
         if saved:
             trainer.resume(saved)
         elif trainer.is_world_process_zero():

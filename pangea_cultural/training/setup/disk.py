@@ -23,6 +23,8 @@ def checkpoints_kept(recipe: Recipe, stage: Stage, steps: int) -> int:
     limit, saved = stage.checkpoint.save_total_limit + 1, -(-steps // stage.checkpoint.save_steps)
     if stage.checkpoint.load_best_model_at_end and recipe.validation:
         limit, saved = limit + 1, saved + -(-steps // recipe.validation.steps)
+    if recipe.push_to_hub and recipe.hub_strategy != "end":
+        limit += 1  # one that is removed stays on the disk until it is sent
     return min(limit, saved, steps)
 
 

@@ -86,7 +86,7 @@ def test_import_of_published_rows_knows_withdrawn_images_by_content_title_and_li
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_data_set_with_withdrawn_rows_is_not_pushed(in_formats, monkeypatch, format):
     monkeypatch.setenv("HF_TOKEN", "token")
-    monkeypatch.setattr(pushing, "open_hub", lambda **_: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(pushing, "prepare", lambda **_: pytest.fail("the hub was asked"))
     for item in LIST:
         with pytest.raises(UserError, match=r"has or may have withdrawn data: .*write it with"):
             pushing.push(in_formats / format, "me/data", WithdrawalList(withdrawn=(item,)), private=False, quiet=True)

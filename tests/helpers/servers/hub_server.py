@@ -1,5 +1,6 @@
-"""Stand-in for the HTTP API of the Hugging Face hub: data sets, commits, large files and ranges, with faults."""
+"""Stand-in for the HTTP API of the Hugging Face hub: repositories, commits, large files and ranges, with faults."""
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -15,6 +16,21 @@ LARGE_BYTES = 2_000
 TOKEN = "hf_secretsecretsecret"
 
 
+@contextlib.contextmanager
+def asked(monkeypatch):
+    """Let huggingface_hub ask a new hub, in this process and in children. It yields the hub."""
+    with HubServer().running() as server:
+        for name, value in {"ENDPOINT": server.url, "TOKEN": TOKEN, "HUB_OFFLINE": "0", "HUB_DISABLE_XET": "1"}.items():
+            monkeypatch.setenv(f"HF_{name}", value)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+        yield server
+
+
+DATA_SET_KEYS = {"license", "language", "configs", "task_categories"}
+"""Metadata of the card of a data set."""
+
+
 class HubServer:
     """The hub. `requests` has method and path of each request."""
 
@@ -28,6 +44,12 @@ class HubServer:
         self.sizes, self.padding, self.redirect, self.answer = {}, 0, "", None
         """Sizes that files pretend to have by path, bytes that follow each file, address that files are moved to, and
         the answer in place of a commit's description."""
+        self.read_only = set()
+        """Repositories that the token may not write to."""
+        self.refuses_commits = False
+        """True if no commit is taken."""
+        self.holds_commits = False
+        """True while no commit is answered."""
         self.tokens = []
         """Authorization of each request."""
         self.damage = False
@@ -39,12 +61,14 @@ class HubServer:
         app.router.add_get("/api/whoami-v2", self._whoami)
         app.router.add_post("/api/repos/create", self._create)
         app.router.add_post("/api/validate-yaml", self._validate)
-        app.router.add_get(f"/api/datasets/{repository}", self._info)
-        app.router.add_get(f"/api/datasets/{repository}/revision/{{revision}}", self._info)
-        app.router.add_get(f"/api/datasets/{repository}/tree/{{revision}}", self._tree)
-        app.router.add_post(f"/api/datasets/{repository}/preupload/{{revision}}", self._preupload)
-        app.router.add_post(f"/api/datasets/{repository}/commit/{{revision}}", self._commit)
-        app.router.add_post(f"/datasets/{repository}.git/info/lfs/objects/batch", self._batch)
+        for kind, git in (("datasets", "/datasets"), ("models", "")):
+            app.router.add_get(f"/api/{kind}/{repository}", self._info)
+            app.router.add_get(f"/api/{kind}/{repository}/auth-check/write", self._may_write)
+            app.router.add_get(f"/api/{kind}/{repository}/revision/{{revision}}", self._info)
+            app.router.add_get(f"/api/{kind}/{repository}/tree/{{revision}}", self._tree)
+            app.router.add_post(f"/api/{kind}/{repository}/preupload/{{revision}}", self._preupload)
+            app.router.add_post(f"/api/{kind}/{repository}/commit/{{revision}}", self._commit)
+            app.router.add_post(f"{git}/{repository}.git/info/lfs/objects/batch", self._batch)
         app.router.add_put("/storage/{oid}", self._put)
         app.router.add_post("/storage/{oid}/verify", self._verify)
         app.router.add_get(f"/datasets/{repository}/resolve/{{revision}}/{{path:.+}}", self._resolve)
@@ -85,18 +109,26 @@ class HubServer:
     async def _create(self, request):
         form = await request.json()
         name = f"{form.get('organization') or 'user'}/{form['name']}"
+        git = "" if form.get("type") == "model" else "/datasets"
+        url = f"http://{request.host}{git}/{name}"
         if name in self.repositories:
-            return web.json_response({"error": "exists", "url": self._url(request, name)}, status=409)
+            return web.json_response({"error": "exists", "url": url}, status=409)
         self.repositories[name] = {"0" * 40: {}}
         if form.get("visibility") == "private":
             self.private.add(name)
-        return web.json_response({"url": self._url(request, name)})
+        return web.json_response({"url": url})
+
+    async def _may_write(self, request):
+        name = f"{request.match_info['user']}/{request.match_info['name']}"
+        return self._error(403, "", "Forbidden") if name in self.read_only else web.json_response({})
 
     async def _validate(self, request):
         """Check the metadata of a card, as far as the hub documents it."""
-        _, head, _ = (await request.json())["content"].split("---\n", 2)
+        form = await request.json()
+        _, head, _ = form["content"].split("---\n", 2)
         data = yaml.safe_load(head)
-        missing = {"license", "language", "configs", "task_categories"} - set(data)
+        needed = {"license", "library_name"} if form["repoType"] == "model" else DATA_SET_KEYS
+        missing = needed - set(data)
         errors = [{"message": f"{name} is missing"} for name in missing]
         return web.json_response({"errors": errors, "warnings": []}, status=400 if errors else 200)
 
@@ -113,7 +145,9 @@ class HubServer:
             return web.json_response(self.answer)
         siblings = [{"rfilename": path} for path in found[1]]
         name = f"{request.match_info['user']}/{request.match_info['name']}"
-        return web.json_response({"id": name, "sha": found[0], "private": False, "tags": [], "siblings": siblings})
+        return web.json_response(
+            {"id": name, "sha": found[0], "tags": [], "siblings": siblings} | {"private": name in self.private}
+        )
 
     async def _tree(self, request):
         _, files = self._files(request)
@@ -159,6 +193,10 @@ class HubServer:
         return web.Response(status=200 if request.match_info["oid"] in self.objects else 404)
 
     async def _commit(self, request):
+        if self.refuses_commits:
+            return self._error(400, "", f"No space is left for {request.headers['Authorization']}")
+        while self.holds_commits:
+            await asyncio.sleep(0.01)
         commits = self._commits(request)
         files = dict(list(commits.values())[-1])
         for line in (await request.text()).splitlines():

@@ -5,23 +5,21 @@ import shutil
 
 import pytest
 
-from factory.exchange.hub import guard, verify
 from factory.exchange.hub import pull as pulling
 from factory.exchange.hub import push as pushing
+from factory.exchange.hub import safety
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.archives import Limits
+from pangea_cultural.utils.hub import files as hub_files
+from pangea_cultural.utils.hub import guard
 from tests.factory.exchange import exported
-from tests.helpers.servers.hub_server import TOKEN, HubServer
+from tests.helpers.servers.hub_server import TOKEN, HubServer, asked
 from tests.helpers.store_contents import files
 
 
 @pytest.fixture
 def hub(monkeypatch):
-    with HubServer().running() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    with asked(monkeypatch) as server:
         yield server
 
 
@@ -209,7 +207,7 @@ def test_data_set_that_is_larger_than_the_disk_is_refused_before_a_file_is_writt
 ):
     push(in_formats / "messages")
     hub.sizes = {"README.md": 10**18}
-    monkeypatch.setattr(verify, "LIMITS", Limits(file_bytes=10**19))
+    monkeypatch.setattr(safety, "LIMITS", Limits(file_bytes=10**19))
     with pytest.raises(UserError, match="Name a part"):
         pull(tmp_path / "new")
     assert files(tmp_path) == {}
@@ -226,7 +224,7 @@ def test_file_of_a_size_that_no_archive_may_have_is_refused(hub, in_formats, tmp
 
 def test_more_files_than_an_archive_may_have_are_refused(hub, in_formats, tmp_path, monkeypatch):
     push(in_formats / "messages")
-    monkeypatch.setattr(verify, "LIMITS", Limits(files=2))
+    monkeypatch.setattr(hub_files, "LIMITS", Limits(files=2))
     with pytest.raises(UserError, match=r"more than 2 files\. Do not use this data set"):
         pull(tmp_path / "new")
     assert files(tmp_path) == {}
@@ -273,8 +271,8 @@ def test_data_set_that_changes_during_a_pull_is_that_of_one_commit(hub, in_forma
     first = push(in_formats / "parquet")
     listed = pulling.remote_files
 
-    def change(*arguments):
-        found = listed(*arguments)
+    def change(*arguments, **options):
+        found = listed(*arguments, **options)
         push(in_formats / "messages")
         return found
 

@@ -1,0 +1,1 @@
+"""The hub during a training: checked before it, checkpoints beside it, the result after it."""

@@ -1,0 +1,1 @@
+"""The Hugging Face hub: access, uploads, and the comparison of its files with local ones."""
