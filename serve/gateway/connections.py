@@ -16,6 +16,8 @@ MAX_HEAD = 64_000
 """Bytes of the headers of a request."""
 BODY_PER_REST = 4
 """Bytes of a body that allow one further byte, which is neither of the headers nor of the body: lengths of chunks."""
+MAX_WAITING = 64
+"""Requests that a client sends before the answer to an earlier one. Each takes a hundred times its bytes in memory."""
 END_S = 5
 """Seconds in which connections are closed, after vLLM's own time for running requests. They could last for ever."""
 INVALID = "http"
@@ -76,6 +78,8 @@ def limited(kind: type[Any], wait_s: float, max_head: int) -> type[Any]:
             if is_head or has_parts:
                 self._pcult_bytes += len(data)
             super().data_received(data)
+            if has_parts and len(self.pipeline) > MAX_WAITING:
+                self._pcult_close()
             if self.cycle is not request:
                 self._pcult_end()
                 return

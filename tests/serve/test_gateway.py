@@ -18,8 +18,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 
+from pangea_cultural.utils.images import MAX_SCANS
 from serve.gateway.keys import add_key
 from serve.gateway.routes import ROUTES
+from tests.pangea_cultural.utils.test_images import many_scans
 from tests.serve.gateway.test_images import BROKEN, FILES, bomb, data_url
 
 pytestmark = pytest.mark.serving
@@ -110,7 +112,17 @@ def test_every_route_of_vllm_needs_the_key(server):
     assert {status for status, _ in ask(server, with_key)} == {404}
 
 
+def form(schema):
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+
+
 PNG = data_url(FILES["png"])
+COUNTED = {
+    "type": "object",
+    "properties": {f"p{n}": {} for n in range(300)},
+    "minProperties": 150,
+    "maxProperties": 200,
+}
 ATTACKS = {
     "image of this machine": (CHAT, question(image("http://127.0.0.1:9401/img"))),
     "allowed host with a private address": (CHAT, question(image("http://localhost:9/img"))),
@@ -148,6 +160,11 @@ ATTACKS = {
     "NaN": (CHAT, '{"model":"tiny","temperature":NaN,"messages":[{"role":"user","content":"x"}]}'),
     "model": (CHAT, question(model="../../etc/passwd")),
     "no body": (CHAT, ""),
+    "scans": (CHAT, question(image(data_url(many_scans(MAX_SCANS), "image/jpeg")))),
+    "values": (TOKENIZE, '{"messages": [' + "[]," * 2_000_000 + "[]]}"),
+    "schema of itself": (CHAT, question(response_format=form({"$ref": "#"}))),
+    "schema without a value": (CHAT, question(response_format=form({"type": "object", "properties": {"a": False}}))),
+    "counted properties": (CHAT, question(response_format=form(COUNTED))),
     "both": (CHAT, question(add_generation_prompt=True, continue_final_message=True)),
 }
 
@@ -160,6 +177,19 @@ def test_attack_is_refused_at_once(server, attack):
     assert refused(status, content), content[:300]
     assert time.monotonic() - began < 10
     assert b"Traceback" not in content and b"site-packages" not in content
+
+
+def test_header_of_vllm_has_no_effect(server):
+    """vLLM reads a priority from it, and fails on one of 20 digits."""
+    headers = {"X-Vllm-Priority": "-" + "9" * 20, "X-Session-ID": "x" * 3000}
+    assert ask(server, [("POST", CHAT, question(), headers)])[0][0] == 200
+
+
+def test_no_route_tells_paths_of_the_server(server):
+    replies = ask(server, [(route.method, path, question()) for path, route in ROUTES.items()])
+    folder = str(server.log.parent.parent).encode()
+    assert [path for path, (_, content) in zip(ROUTES, replies, strict=True) if folder in content] == []
+    assert b'"root":"tiny"' in replies[list(ROUTES).index("/v1/models")][1]
 
 
 def test_image_without_a_reader_is_the_only_image_that_is_refused(server):

@@ -168,7 +168,38 @@ class Transport(asyncio.Transport):
     def pause_reading(self):
         pass
 
+    def is_closing(self):
+        return self.ended
+
     close = abort
+
+
+def connected():
+    """Return a connection to an application that does not answer, and its transport."""
+
+    async def endless(scope, receive, send):
+        await asyncio.sleep(60)
+
+    config = uvicorn.Config(endless, http="httptools", log_level="error")
+    config.load()
+    connection = limited(config.http_protocol_class, 60, 64_000)(config, ServerState(), {})
+    transport = Transport()
+    connection.connection_made(transport)
+    return connection, transport
+
+
+@pytest.mark.parametrize(("number", "ends"), [(20, False), (9000, True)])
+def test_requests_that_wait_for_an_answer_are_limited(number, ends):
+    """A client without a key may ask for the health: 250 kB of requests take 25 MB."""
+
+    async def send():
+        connection, transport = connected()
+        connection.data_received(REQUEST * number)
+        ended = transport.ended
+        connection.connection_lost(None)
+        return ended
+
+    assert asyncio.run(send()) is ends
 
 
 @pytest.mark.parametrize(
@@ -181,15 +212,8 @@ class Transport(asyncio.Transport):
 def test_bytes_that_are_not_of_a_body_are_not_read_to_their_end(start):
     """They are kept in memory, each header as a hundred bytes."""
 
-    async def endless(scope, receive, send):
-        await asyncio.sleep(60)
-
     async def send():
-        config = uvicorn.Config(endless, http="httptools", log_level="error")
-        config.load()
-        connection = limited(config.http_protocol_class, 60, 64_000)(config, ServerState(), {})
-        transport = Transport()
-        connection.connection_made(transport)
+        connection, transport = connected()
         connection.data_received(start)
         for number in range(100):
             connection.data_received(b"A: b\r\n" * 1000)
