@@ -42,6 +42,8 @@ class Progress(NamedTuple):
     remark: str = ""
     """Name of a text for the visitor: `slow`, or the reason of an end; empty while all is well."""
     is_end: bool = False
+    fault: str = ""
+    """The error, for the one who runs the page."""
 
 
 async def stream(target: Target, turns: list[Turn], image: Path) -> AsyncGenerator[Progress]:
@@ -61,7 +63,7 @@ async def stream(target: Target, turns: list[Turn], image: Path) -> AsyncGenerat
     except FileNotFoundError:
         yield Progress(text, "expired", is_end=True)
     except UserError as error:
-        yield Progress(text, _remark(error, text), is_end=True)
+        yield Progress(text, _remark(error, text), is_end=True, fault=str(error))
     else:
         yield Progress(text, "empty" if is_blank(text) else "", is_end=True)
 
@@ -76,7 +78,12 @@ async def _with_pauses(endpoint: Endpoint, fields: dict[str, Any]) -> AsyncGener
                 done, _ = await asyncio.wait({waiting}, timeout=SLOW_S)
                 if not done:
                     yield None
-                piece = await waiting
+                    # Also a server that sends comments or empty pieces gives no text.
+                    done, _ = await asyncio.wait({waiting}, timeout=SILENCE_S - SLOW_S)
+                if not done:
+                    fact = f"{endpoint.url} sent no text within {SILENCE_S:g} s"
+                    raise NoAnswerError(TIMEOUT, f"{fact}. See the server's log.")
+                piece = waiting.result()
             finally:
                 if not waiting.done():
                     waiting.cancel()

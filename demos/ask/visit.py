@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import gradio as gr
 
 from demos.ask import agreement, answers, as_code, options, panels, texts, uploads
@@ -18,6 +19,7 @@ from demos.browse import facts
 from pangea_cultural.endpoint.failures import NoAnswerError, NoLikelihoodsError
 from pangea_cultural.errors import ImageError, UserError
 from pangea_cultural.reference.languages import language
+from pangea_cultural.utils.console import without_controls
 
 
 class Asked(NamedTuple):
@@ -48,6 +50,7 @@ class Visit:
 
     def __init__(self, targets: list[Target], gallery: Gallery, trained: list[str], store: Path | None) -> None:
         self._targets, self._gallery, self._trained, self._store = targets, gallery, trained, store
+        self._fault = ""
 
     def said(self, code: str, name: str, kind: str = "info", **values: object) -> str:
         """Return a sentence for the visitor."""
@@ -243,6 +246,8 @@ class Visit:
                 async with contextlib.aclosing(pieces), contextlib.aclosing(until(answer.stop, pieces)) as parts:
                     async for progress in parts:
                         answer.is_complete = progress.is_end
+                        if progress.is_end:
+                            self._tell(progress.fault)
                         said = turns + ([{"role": "assistant", "content": progress.text}] if progress.text else [])
                         kind = "problem" if progress.is_end else "info"
                         note = self.said(interface, progress.remark, kind) if progress.remark else ""
@@ -253,6 +258,12 @@ class Visit:
                     yield shown(said), said, "", gr.Button(visible=True)
 
         return stream
+
+    def _tell(self, fault: str) -> None:
+        """Tell the one who runs the page about a fault of an endpoint; once, not for each answer."""
+        if fault and fault != self._fault:
+            click.echo(without_controls(fault), err=True)
+        self._fault = fault
 
     async def stopped(self, code: str, running: Running) -> str:
         """End all answers. Return that they were stopped; an empty text if none was on its way."""

@@ -18,7 +18,7 @@ from demos.ask import agreement, answers, as_code, conversation, layout, opening
 from demos.ask.answers import Target
 from demos.ask.gallery import Gallery, Picked
 from demos.ask.running import Running
-from demos.ask.visit import Visit
+from demos.ask.visit import Asked, Visit
 from pangea_cultural.errors import UserError
 from pangea_cultural.workspace import Workspace
 from tests.demos.ask.conftest import answered, asked, piece
@@ -83,7 +83,7 @@ def test_slow_answers_are_told_and_their_end_stops_the_server(image, monkeypatch
                     return progress
 
     with ScriptedEndpoint(lambda body, number: [piece("one"), HANG]) as endpoint:
-        assert asyncio.run(ask(Target(endpoint.url, "m"))) == ("one", "slow", False)
+        assert asyncio.run(ask(Target(endpoint.url, "m")))[:3] == ("one", "slow", False)
 
         async def ended():
             for _ in range(100):
@@ -93,6 +93,25 @@ def test_slow_answers_are_told_and_their_end_stops_the_server(image, monkeypatch
 
         asyncio.run(ended())
         assert endpoint.running == 0
+
+
+def test_an_endpoint_that_sends_no_text_is_given_up_and_told_to_its_owner_once(
+    image, gallery_export, monkeypatch, capsys
+):
+    monkeypatch.setattr(answers, "SLOW_S", 0.1)
+    monkeypatch.setattr(answers, "SILENCE_S", 0.3)
+
+    async def ask(visit):
+        asked = Asked(str(image), "what?", "en", "", "", None, 0)
+        return [output async for output in visit.answer(0)(asked, [], "en", Running())]
+
+    with ScriptedEndpoint(lambda body, number: [b": wait\n\n"] * 60) as endpoint:
+        visit = Visit([Target(endpoint.url, "m")], Gallery([gallery_export]), [], None)
+        remarks = [[output[2] for output in asyncio.run(ask(visit))] for _ in range(2)]
+    for first, slow, last in remarks:
+        assert first == "" and "longer than usual" in slow and "does not answer" in last
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 1 and "no text within 0.3 s" in told[0]
 
 
 def test_a_conversation_sends_answered_questions_and_the_image_once(image):
