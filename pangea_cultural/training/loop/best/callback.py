@@ -38,9 +38,11 @@ class EarlyStopping(EarlyStoppingCallback):
         validations = "1 validation" if count == 1 else f"{count} validations"
         return f"{validations} without a lower {self._metric}" if self.has_stopped else ""
 
-    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
-        """Restore the count of the checkpoint that the stage resumes from."""
-        super().on_train_begin(args, state, control, **kwargs)
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """Restore the count of the checkpoint that the stage resumes from.
+
+        transformers' own method only warns that `Trainer` will not load the best weights, which best/outcome.py does.
+        """
         saved = state.stateful_callbacks[type(self).__name__]["attributes"]
         self.early_stopping_patience_counter = saved["early_stopping_patience_counter"]
         control.should_training_stop = self.has_stopped

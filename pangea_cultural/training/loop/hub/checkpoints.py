@@ -1,6 +1,7 @@
 """Uploads of checkpoints beside the training."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pangea_cultural
 from pangea_cultural.model.push import LAST_CHECKPOINT
+from pangea_cultural.training.loop.checkpoints import best_of
 from pangea_cultural.utils.child_process import tied_to_parent
 from pangea_cultural.utils.files import link_or_copy
 
 ALL_CHECKPOINTS = "checkpoints"
 """Folder on the hub with all checkpoints."""
+NEEDED = re.compile(r"run\.json|run-id|overwrite|images-\d+\.(json|npy)|tokenizer|\d{1,3}-.*")
+"""Names in a work folder that a resume needs. The others are caches with texts of the validation."""
 
 
 def staged(work: Path) -> Path:
@@ -24,8 +28,8 @@ def staged(work: Path) -> Path:
 class CheckpointUploads:
     """Uploads of checkpoints, one at a time, each in a process of its own.
 
-    A checkpoint is sent with the other files of the run's work folder, so that its training can resume from it
-    elsewhere. The files are linked: the training removes old checkpoints meanwhile.
+    A checkpoint is sent with its best one and with the other files that its training needs to resume elsewhere. The
+    files are linked: the training removes old checkpoints meanwhile.
 
     Args:
         repository: USER/NAME.
@@ -93,15 +97,19 @@ class CheckpointUploads:
         self._running = None
 
     def _stage(self, checkpoint: Path) -> None:
-        """Link the files of a checkpoint and of earlier stages, and copy those that still change."""
+        """Link the files of a checkpoint, of its best one and of earlier stages, and copy those that still change."""
+        sent = {checkpoint, best_of(checkpoint)}
         for path in sorted(self._work.rglob("*")):
             name = path.relative_to(self._work)
-            is_other = any(part.startswith("checkpoint-") for part in name.parts) and checkpoint not in path.parents
-            if not path.is_file() or is_other or any(part.startswith(".") for part in name.parts):
+            is_hidden = any(part.startswith(".") for part in name.parts)
+            if not path.is_file() or is_hidden or not NEEDED.fullmatch(name.parts[0]):
+                continue
+            saved = next((parent for parent in path.parents if parent.name.startswith("checkpoint-")), None)
+            if saved and saved not in sent:
                 continue
             target = self._staged / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if checkpoint in path.parents or path.suffix == ".safetensors":
+            if saved or path.suffix == ".safetensors":
                 link_or_copy(path, target)
             else:
                 shutil.copy2(path, target)

@@ -131,6 +131,23 @@ def test_pushed_checkpoint_resumes_elsewhere_and_is_one_at_a_time(hub, stopped, 
     assert train(elsewhere, base, stage=SAVED)["stages"][0]["resumed_from"] == "checkpoint-2"
 
 
+def test_best_checkpoint_is_sent_as_well_and_texts_of_the_validation_are_not(tmp_path):
+    work = tmp_path / ".micro.work"
+    for name in ("run.json", "images-0.npy", "0-first.safetensors", "tokenizer/tokenizer.json", "1-main/log.jsonl"):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).touch()
+    kept = set(files(work))
+    for step in (2, 3, 4):
+        (work / f"1-main/checkpoint-{step}").mkdir()
+        (work / f"1-main/checkpoint-{step}/trainer_state.json").write_text('{"best_global_step": 2}')
+    (work / "9f00-validation-texts.npy").touch()
+    (work / "colors-9f00").mkdir()
+    (work / "colors-9f00/rows.arrow").touch()
+    CheckpointUploads(NAME, keeps_all=False, work=work, note=print)._stage(work / "1-main/checkpoint-4")
+    found = set(files(tmp_path / ".micro.upload"))
+    assert found == kept | {f"1-main/checkpoint-{step}/trainer_state.json" for step in (2, 4)}
+
+
 def test_upload_that_fails_or_is_stopped_does_not_end_the_training(hub, stopped, monkeypatch):
     notes = []
     hub.repositories[NAME] = {"0" * 40: {}}
