@@ -51,6 +51,9 @@ class Model(config.Config):
     attn_implementation: Literal["auto", "sdpa", "eager", "flex_attention"] = "auto"
     """Attention of the language model. `auto`: FlexAttention on a GPU, which skips masked blocks; on a CPU sdpa, group
     by group where that is faster. `sdpa`: with a dense mask."""
+    torch_compile: bool = False
+    """Compile the layers with torch.compile, which needs a C++ compiler. The first steps take minutes. It changes the
+    rounding of sums only, and may change on resume."""
 
     @model_validator(mode="after")
     def _one_base(self) -> "Model":

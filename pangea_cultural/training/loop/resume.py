@@ -27,10 +27,11 @@ LOCK_TIMEOUT_S = 15
 MAY_CHANGE: Any = {
     **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
     **dict.fromkeys(("push_to_hub", "hub_model_id", "hub_private_repo", "hub_strategy"), True),
+    "model": {"torch_compile"},
     "stages": {"__all__": {"memory": True, "checkpoint": {"save_steps", "save_total_limit", "logging_steps"}}},
 }
-"""Keys of a recipe that may change on resume: they affect memory, time and output. Another micro-batch size changes
-only the rounding of sums."""
+"""Keys of a recipe that may change on resume: they affect memory, time and output. Another micro-batch size and
+compilation change only the rounding of sums."""
 
 UNCOMPARED = Checkpoint().model_dump(mode="json", exclude=MAY_CHANGE["stages"]["__all__"]["checkpoint"])
 """Settings of a stage that compares no validations, as in earlier versions."""

@@ -38,6 +38,7 @@ from pangea_cultural.training.loop.stage import StageContext
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import adapter_export
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
+from pangea_cultural.training.setup.compilation import require_compiler
 from pangea_cultural.training.setup.precision import mixed_precision
 from pangea_cultural.training.setup.quantization import require_bitsandbytes
 from pangea_cultural.utils.console import Reporter
@@ -237,7 +238,7 @@ def _raise_limits() -> None:
 
 
 def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
-    """Check reporters, machine, base model and DeepSpeed before the data is read, which can take hours.
+    """Check reporters, machine, compiler, base model and DeepSpeed before the data is read, which can take hours.
 
     Raises:
         UserError: one of them is missing or invalid.
@@ -248,6 +249,8 @@ def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
     require_bitsandbytes(recipe)
     base_model.require_outside(training.checkpoint)
     base_model.check()
+    if recipe.model.torch_compile:
+        require_compiler()
     if recipe.deepspeed:
         _check_deepspeed(training.workspace.root / recipe.deepspeed)
 

@@ -198,7 +198,9 @@ def require_fit(stage: Stage, text: Any, vision: Any) -> None:
 
 def attn_implementation(model: Model) -> str:
     """Return the attention of the language model on this machine."""
-    return planned_attention(model) if torch.cuda.is_available() or model.attn_implementation != "auto" else GROUPED
+    if torch.cuda.is_available() or model.attn_implementation != "auto":
+        return planned_attention(model)
+    return "sdpa" if model.torch_compile else GROUPED  # each layout of groups would be compiled
 
 
 def planned_attention(model: Model) -> str:

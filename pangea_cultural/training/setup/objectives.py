@@ -19,6 +19,7 @@ from pangea_cultural.training.batching.training_data import TrainingData
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import lora
 from pangea_cultural.training.setup.base_model import attn_implementation
+from pangea_cultural.training.setup.compilation import compile_layers
 from pangea_cultural.training.setup.contrastive import Contrastive
 from pangea_cultural.training.setup.precision import compute_dtype
 from pangea_cultural.training.setup.quantization import quantize
@@ -70,6 +71,7 @@ def set_up(
     cast_trainable(setup.module, getattr(torch, stage.optimizer.weight_dtype))
     _unify_vision_dtype(model)
     recompute_activations(model, stage)
+    compile_layers(model, enabled=data.recipe.model.torch_compile)
     return setup
 
 
