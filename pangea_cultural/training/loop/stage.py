@@ -258,13 +258,21 @@ def _num_trainable(setup: StageSetup) -> tuple[int, int]:
     return trainable, embeddings.numel() if embeddings.requires_grad else 0
 
 
+def _more_recomputation(stage: Stage) -> str:
+    """Return the advice to recompute more layers."""
+    number = stage.memory.gradient_checkpointing_layers
+    if number is not None:
+        return f"raise gradient_checkpointing_layers (now {number})"
+    return "set gradient_checkpointing = true"
+
+
 def _explained(error: Exception, context: StageContext, one_checkpoint: int) -> UserError | None:
     """Return the advice for an error of the machine; None for other errors."""
     text, stage = str(error), context.stage
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
         return UserError(
             f"Out of memory in stage {stage.name}. Lower per_device_batch_size (now "
-            f"{stage.memory.per_device_batch_size}), or set gradient_checkpointing = true, and rerun to resume. Or "
+            f"{stage.memory.per_device_batch_size}), or {_more_recomputation(stage)}, and rerun to resume. Or "
             f"rerun with --restart and a lower max_length (now {stage.batch.max_length}), [stages.lora], or "
             'parallelism = "fsdp" on more devices.'
         )

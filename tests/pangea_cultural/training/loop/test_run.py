@@ -404,9 +404,12 @@ def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
 
     monkeypatch.setattr("pangea_cultural.training.loop.trainer.StageTrainer._forward_backward", run_out_of_memory)
     with pytest.raises(
-        UserError, match=r"stage main\. Lower per_device_batch_size \(now 4\), .*max_length \(now 300\)"
+        UserError,
+        match=r"main\. Lower per_device_batch_size \(now 4\), or raise gradient_checkpointing_layers \(now 1\), and .*"
+        r"max_length \(now 300\)",
     ):
-        train(workspace, base)
+        memory = {"gradient_checkpointing": True, "gradient_checkpointing_layers": 1}
+        train(workspace, base, stage={"memory": memory})
 
 
 @pytest.mark.parametrize(
