@@ -175,8 +175,8 @@ def _plan_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) 
             elif stage.objective == "sft":
                 advice = 'Lower max_length, add [stages.lora], or use parallelism = "fsdp" on more devices.'
             yield (
-                f"Training would stop: stage {stage.name} needs at least {least:.3g} GB of {usable:g} GB, with one row "
-                f"at a time and recomputed layers. {advice}"
+                f"Training would stop: stage {stage.name} needs at least {least:.3g} GB, with one row at a time and "
+                f"recomputed layers, but a plan may use {usable:g} GB. {advice}"
             )
 
 
