@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from demos import serving
-from demos.ask import page
+from demos.ask import page, texts
 from demos.ask.answers import Target
 from demos.ask.gallery import Gallery
 from pangea_cultural.dataset.export import Export
@@ -15,7 +15,7 @@ from tests.helpers import tiny
 from tests.helpers.runs.chromium import chromium
 from tests.helpers.servers.scripted_endpoint import CUT, HANG, RESET, ScriptedEndpoint, completion
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 30_000
 HOSTILE = "<script>document.title='hacked'</script><b>x</b> ![](http://127.0.0.1:9/evil.png) $$\\frac{1}{2}$$"
 
 
@@ -124,16 +124,17 @@ def open_page(tab, address):
 
 
 def language(tab, code):
-    """Choose a language by its place in the list, as visitors do."""
-    if tab.evaluate("document.documentElement.lang") == code:
-        return
-    from pangea_cultural.reference.languages import language as row
+    """Choose a language by its place in the list, as visitors do, and wait until the texts are in it."""
+    if tab.evaluate("document.documentElement.lang") != code:
+        from pangea_cultural.reference.languages import language as row
 
-    tab.click("#language input")
-    tab.fill("#language input", row(code).native)
-    tab.wait_for_timeout(200)  # the list becomes shorter
-    tab.locator("#language [role=option]", has_text=row(code).native).first.click()
-    tab.wait_for_function("code => document.documentElement.lang == code", arg=code)
+        tab.click("#language input")
+        tab.fill("#language input", row(code).native)
+        tab.wait_for_timeout(200)  # the list becomes shorter
+        tab.locator("#language [role=option]", has_text=row(code).native).first.click()
+        tab.wait_for_function("code => document.documentElement.lang == code", arg=code)
+    ask = texts.text(code, "ask")
+    tab.wait_for_function("text => document.querySelector('#ask').innerText == text", arg=ask)
 
 
 def pick(tab, number=0):

@@ -105,7 +105,7 @@ def test_stop_ends_the_work_of_the_server(tab, endpoint):
     pick(tab)
     ask(tab, "talk forever")
     tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('two')")
-    assert endpoint.running == 2, "two models answer"
+    wait_until(tab, lambda: endpoint.running == 2)  # two models answer
     tab.keyboard.press("Escape")
     said(tab, texts.text("en", "stopped"), "note")
     wait_until(tab, lambda: endpoint.running == 0)
@@ -123,6 +123,7 @@ def test_new_question_conversation_or_image_ends_the_running_answers(tab, endpoi
     def answering():
         ask(tab, "endless")
         tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('3 4')")
+        wait_until(tab, lambda: endpoint.running == 2)
 
     def is_empty():
         tab.wait_for_function("!document.querySelector('#chat-0 .message')")
