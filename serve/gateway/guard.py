@@ -192,6 +192,8 @@ class Gateway:
         body.check_length(length.decode("latin-1") if length else None, self._settings)
         read = await body.read(receive, self._settings, count)
         content = self._bodies.checked(route, read, exchange.budget)
+        if self._keys is not None:
+            exchange.budget.salt = _salt(exchange.key)
         if route is CHAT:
             if content.get("stream"):
                 # The number of tokens is in the last piece, which the client gets only if it asked for it.
@@ -200,7 +202,7 @@ class Gateway:
                 options["include_usage"] = True
             if self._keys is not None:
                 # Without a salt, the time of an answer tells whether another key has sent the same prompt.
-                content["cache_salt"] = _salt(exchange.key)
+                content["cache_salt"] = exchange.budget.salt
         # Written again, so that vLLM reads what was checked: JSON can have a name twice.
         return orjson.dumps(content)
 

@@ -22,7 +22,7 @@ from pangea_cultural.utils.images import MAX_SCANS
 from serve.gateway.keys import add_key
 from serve.gateway.routes import ROUTES
 from tests.pangea_cultural.utils.test_images import many_scans
-from tests.serve.gateway.test_images import BROKEN, FILES, bomb, data_url
+from tests.serve.gateway.test_images import BROKEN, FILES, bomb, data_url, encoded
 
 pytestmark = pytest.mark.serving
 
@@ -183,6 +183,27 @@ def test_header_of_vllm_has_no_effect(server):
     """vLLM reads a priority from it, and fails on one of 20 digits."""
     headers = {"X-Vllm-Priority": "-" + "9" * 20, "X-Session-ID": "x" * 3000}
     assert ask(server, [("POST", CHAT, question(), headers)])[0][0] == 200
+
+
+def test_images_of_other_keys_are_not_in_the_cache(server):
+    file = Path(server.settings.keys_file)
+    before = file.read_text()
+    guest = {"Authorization": f"Bearer {add_key(file, 'other')}"}
+
+    def hits():
+        # vLLM counts after it has answered: a further request comes after that.
+        ask(server, [("POST", CHAT, question())])
+        ((_, content),) = ask(server, [("GET", "/metrics", None)])
+        return float(re.search(rb"^vllm:mm_cache_hits_total\{.*\} (.*)$", content, re.MULTILINE)[1])
+
+    body = question(image(data_url(encoded(size=(37, 23)))))
+    counts = []
+    for headers in (None, None, guest, guest):
+        assert ask(server, [("POST", CHAT, body, headers)])[0][0] == 200
+        counts.append(hits())
+    file.write_text(before)
+    first, second, third, fourth = counts
+    assert first < second == third < fourth
 
 
 def test_no_route_tells_paths_of_the_server(server):

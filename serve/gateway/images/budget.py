@@ -17,6 +17,8 @@ class Budget:
         self.bytes = 0
         """Bytes of all images, decoded from base64."""
         self.pixels = 0
+        self.salt = ""
+        """What tells images of one key from those of others in vLLM's caches; empty without keys."""
 
     def add_image(self) -> None:
         """Count an image.

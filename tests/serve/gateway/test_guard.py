@@ -10,10 +10,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from serve.gateway.guard import Gateway
+from serve.gateway.images.budget import CURRENT
 from serve.gateway.keys import digest_of
 from serve.gateway.settings import Settings
 from tests.serve.gateway.asgi import KEY, Inner, asked, call, chat, guarded
 
+CHAT, TOKENIZE = "/v1/chat/completions", "/tokenize"
 ROUTES = [
     ("POST", "/v1/chat/completions"),
     ("POST", "/tokenize"),
@@ -317,6 +319,21 @@ def test_cache_of_a_key_is_its_own():
     assert first == third != second
     run(Gateway(inner, Settings()), body=chat())
     assert "cache_salt" not in inner.bodies[-1]
+
+
+def test_images_of_a_key_are_its_own():
+    salts = []
+
+    async def remember(body):
+        salts.append(CURRENT.get().salt)
+        return 200, b"application/json", [b"{}"]
+
+    app = guarded(Inner(remember), key_digests=(("a", digest_of("a")), ("b", digest_of("b"))))
+    for key, path in (("a", CHAT), ("b", CHAT), ("a", TOKENIZE)):
+        run(app, path=path, body=b'{"messages":[{"role":"user","content":"x"}]}', key=key)
+    run(Gateway(Inner(remember), Settings()), body=chat(), key=None)
+    first, second, third, without = salts
+    assert first == third != second and first and without == ""
 
 
 def test_stream_has_usage_only_for_those_who_ask(tmp_path):
