@@ -112,8 +112,9 @@ def test_stop_ends_the_work_of_the_server(tab, endpoint):
     assert messages(tab)[-1].strip() == "one two" and tab.locator("#again-0").is_visible()
     ask(tab, "and now?")
     said(tab, "", "note")
-    tab.wait_for_function("document.querySelector('#chat-0').innerText.includes('first says')")
-    tab.wait_for_selector("#again-1")
+    for chat, name in enumerate(("first", "second")):
+        said(tab, f"{name} says", f"chat-{chat}")
+        tab.wait_for_selector(f"#again-{chat}")
     tab.keyboard.press("Escape")
     tab.wait_for_timeout(300)
     assert texts.text("en", "stopped") not in tab.inner_text("#note"), "no answer was on its way"
