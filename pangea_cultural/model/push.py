@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pangea_cultural.errors import UserError
+from pangea_cultural.model.checkpoint_files import require_whole
 from pangea_cultural.utils.hub import upload as uploads
 from pangea_cultural.utils.hub.access import HubError, one_line
 from pangea_cultural.utils.hub.files import require_own_files
@@ -58,10 +59,11 @@ def require_checkpoint(folder: Path) -> None:
     """Check that a folder has a model with a card.
 
     Raises:
-        UserError: it has not, or it has links to files elsewhere.
+        UserError: it has not, its weights are damaged, or it has links to files elsewhere.
     """
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         raise UserError(f"No checkpoint at {folder}. Train one with `pcult train`.")
     if not (folder / "README.md").is_file():
         raise UserError(f"{folder} has no model card. Write a README.md with the license and the origin of the model.")
     require_own_files(folder, "checkpoint")
+    require_whole(folder)

@@ -166,6 +166,14 @@ def _plan_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) 
         f"Plans use {usable:g} of {devices.memory:g} GB per device. The rest is for CUDA, NCCL and fragmentation. Of "
         "plans with nearly the same hours the one with more rows per forward pass is chosen."
     )
+    if any(
+        stage.objective == "sft" and stage.batch.packing == "shared" and result["sampled_steps"] < result["steps"]
+        for stage, result in zip(recipe.stages, stages, strict=True)
+    ):
+        yield (
+            "Plans count rows of max_length where not all steps were laid out. The table above has the longest row of "
+            "those that were, so it may show less memory for the same settings."
+        )
     for stage, result in zip(recipe.stages, stages, strict=True):
         if result["plan"]["chosen"] is None:
             least = result["plan"]["least_bytes"] / 1e9

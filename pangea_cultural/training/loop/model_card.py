@@ -62,7 +62,8 @@ def text(recipe: Recipe, statements: list[str], data: dict[str, dict[str, str]],
 def _base(recipe: Recipe) -> str:
     model = recipe.model
     if model.checkpoint:
-        return f"trained from `{model.checkpoint}`"
+        bits = ", the linear layers of its language model in 4 bits (NF4)" if model.load_in_4bit else ""
+        return f"trained from `{model.checkpoint}`{bits}"
     if model.vision_tower:
         return f"trained from vision tower `{model.vision_tower}` and language model `{model.language_model}`"
     return f"trained from scratch, size `{model.size}`"
@@ -76,8 +77,14 @@ def _stage(stage: Stage, record: dict[str, Any]) -> str:
     passes = ", ".join(f"{number:.2f} over {name}" for name, number in record["passes"].items())
     return (
         f"- {stage.name}: {stage.objective}, {length} of {stage.batch.global_batch_size} {unit}, learning rate "
-        f"{stage.optimizer.learning_rate:g}, trains {parts}; passes: {passes}{_ending(record)}"
+        f"{stage.optimizer.learning_rate:g}, {_optimizer(stage)}, trains {parts}; passes: {passes}{_ending(record)}"
     )
+
+
+def _optimizer(stage: Stage) -> str:
+    """Return the optimizer, with the dtype of trained weights if it is not float32."""
+    dtype = stage.optimizer.weight_dtype
+    return stage.optimizer.optim + ("" if dtype == "float32" else f" on {dtype} weights")
 
 
 def _ending(record: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ def run(
     transformers.utils.logging.set_verbosity_error()  # hide deprecation warnings
     training = TrainingRun(TrainingInputs.open(recipe, workspace.root), workspace, reporter)
     base_model = BaseModel(training.inputs, training.work)
-    _check_inputs(training, base_model)
+    _check_inputs(training, base_model, processes.world_size)
     with processes.stop_signals.handled(), contextlib.ExitStack() as stack:
         processes.run_on_main(lambda: stack.enter_context(resume.run_lock(training.work)))
         hub = HubTarget(recipe, training.checkpoint, training.work, reporter)
@@ -237,14 +237,18 @@ def _raise_limits() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def _check_inputs(training: TrainingRun, base_model: BaseModel) -> None:
-    """Check reporters, machine, compiler, base model and DeepSpeed before the data is read, which can take hours.
+def _check_inputs(training: TrainingRun, base_model: BaseModel, world_size: int) -> None:
+    """Check reporters, processes, machine, compiler, base model and DeepSpeed before data is read for hours.
 
     Raises:
         UserError: one of them is missing or invalid.
     """
     recipe = training.recipe
     reporters(recipe.report_to, training.work)
+    if recipe.parallelism == "fsdp" and world_size == 1:
+        raise UserError(
+            'parallelism = "fsdp" needs several processes. Start with torchrun, or use parallelism = "ddp".'
+        )
     mixed_precision(recipe)
     require_bitsandbytes(recipe)
     base_model.require_outside(training.checkpoint)

@@ -97,10 +97,6 @@ class StageTrainer(Trainer):
             return
         state = self.accelerator.state
         if not self.is_fsdp_enabled:
-            if state.num_processes == 1:
-                raise UserError(
-                    'parallelism = "fsdp" needs several processes. Start with torchrun, or use parallelism = "ddp".'
-                )
             state.fsdp_plugin = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
             state.distributed_type = DistributedType.FSDP
             self.is_fsdp_enabled = True

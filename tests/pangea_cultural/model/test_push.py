@@ -1,9 +1,11 @@
 """`pcult push` of a checkpoint, against a server with the hub's HTTP API."""
 
 import httpx
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from huggingface_hub import HfApi
+from safetensors.numpy import save_file
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import push as pushing
@@ -29,7 +31,7 @@ def checkpoint(tmp_path):
     (folder / "logs").mkdir(parents=True)
     (folder / "README.md").write_text("---\nlicense: apache-2.0\nlibrary_name: transformers\n---\n# A model\n")
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(bytes(5_000))
+    save_file({"weight": np.zeros(5_000, dtype="uint8")}, folder / "model.safetensors")
     (folder / "logs/0-main.jsonl").write_text("{}\n")
     (folder / ".cache").write_text("of the system")
     return folder
@@ -121,4 +123,12 @@ def test_only_checkpoints_with_a_card_are_sent(hub, checkpoint, missing, message
     (checkpoint / missing).symlink_to("/etc/hostname")
     with pytest.raises(UserError, match="is a link to a file outside of the checkpoint"):
         pushing.require_checkpoint(checkpoint)
+    assert hub.requests == []
+
+
+def test_truncated_weights_are_not_sent(hub, checkpoint):
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:4_000])
+    with pytest.raises(UserError, match=r"model\.safetensors is truncated or damaged"):
+        push(checkpoint)
     assert hub.requests == []

@@ -120,7 +120,7 @@ def test_checkpoint_loads_and_its_card_has_the_facts(trained):
     assert not any(info.values())
     card = (folder / "README.md").read_text()
     assert "license: apache-2.0" in card and "held-out ones" in card
-    assert "learning rate 0.001, trains projector, language_model" in card
+    assert "learning rate 0.001, adamw_torch_fused, trains projector, language_model" in card
     assert not (workspace / "checkpoints/.micro.work").exists()
 
 

@@ -36,7 +36,9 @@ class EarlyStopping(EarlyStoppingCallback):
         """Reason for the early end of the stage; empty before it."""
         count = self.early_stopping_patience_counter
         validations = "1 validation" if count == 1 else f"{count} validations"
-        return f"{validations} without a lower {self._metric}" if self.has_stopped else ""
+        metric, threshold = self._metric, self.early_stopping_threshold
+        lower = f"{metric} lower by more than {threshold:g}" if threshold else f"lower {metric}"
+        return f"{validations} without a {lower}" if self.has_stopped else ""
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
         """Restore the count of the checkpoint that the stage resumes from.

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -16,7 +17,7 @@ from pangea_cultural.training.batching.dataset import counts
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.estimate.dry_run import dry_run
+from pangea_cultural.training.estimate.dry_run import _plan_notes, dry_run
 from pangea_cultural.training.estimate.hours import Devices
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
@@ -351,6 +352,16 @@ def test_tables_show_figures_and_their_basis(workspace):
     assert re.search(r"a checkpoint +│ +0.0\d+", output)
     assert re.search(r"projector +│ trainable +│ +0 +│ +33,152 ", output)
     assert re.search(r"general +│ +4 +│ +2 +│ counted +│ +1 ", output)
+
+
+def test_note_says_that_plans_count_longer_rows_than_the_table():
+    chosen = {"sampled_steps": 4, "plan": {"chosen": {}}}
+    recipe = SimpleNamespace(
+        stages=[SimpleNamespace(objective="sft", batch=SimpleNamespace(packing="shared"), name="main")]
+    )
+    devices = Devices(memory=8.0)
+    assert "rows of max_length" not in " ".join(_plan_notes(recipe, [chosen | {"steps": 4}], devices))
+    assert "rows of max_length" in " ".join(_plan_notes(recipe, [chosen | {"steps": 5}], devices))
 
 
 def test_plan_for_a_stated_memory_is_printed_as_lines_to_paste(workspace):

@@ -415,7 +415,10 @@ def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"parallelism": "fsdp"}, "needs several processes. Start with torchrun"),
+        (
+            {"parallelism": "fsdp", "sources": [{"type": "chat", "path": "no.json"}]},
+            "needs several processes. Start with torchrun",
+        ),
         ({"deepspeed": "nowhere.json"}, "No DeepSpeed config at .*nowhere.json"),
         ({"deepspeed": "stage3.json"}, "saves no weights. Set stage3_gather_16bit_weights_on_model_save"),
         ({"deepspeed": "exports", "parallelism": "fsdp"}, "Both deepspeed and parallelism"),

@@ -182,6 +182,8 @@ def test_losses_end_the_stage(found, patience, threshold, ended, best):
             break
     assert (step if stopping.has_stopped else None, state.best_global_step) == (ended, best)
     assert len(notes) == sum(not math.isfinite(loss) for loss in found[:step])
+    lower = "loss_trained_languages lower by more than 0.1" if threshold else "lower loss_trained_languages"
+    assert not stopping.has_stopped or stopping.reason.endswith(f"without a {lower}")
 
 
 def test_disk_has_space_for_the_best_checkpoint(base):
