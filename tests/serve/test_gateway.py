@@ -331,6 +331,7 @@ def test_log_and_counters_tell_what_happened(server):
     assert secret not in text and "secret" not in text
     served, wrong = [orjson.loads(line) for line in text.splitlines()[-2:]]
     assert served["key"] == "api-key-file" and {served["status"], wrong["status"]} == {200, 400}
+    ask(server, [("POST", CHAT, question(image("file:///etc/passwd")))])
     ((_, content),) = ask(server, [("GET", "/metrics", None)])
     for name in ('pcult_refusals_total{reason="image"}', 'pcult_tokens_total{key="api-key-file"', "vllm:"):
         assert name.encode() in content

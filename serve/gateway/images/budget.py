@@ -18,7 +18,7 @@ class Budget:
         """Bytes of all images, decoded from base64."""
         self.pixels = 0
         self.salt = ""
-        """What tells images of one key from those of others in vLLM's caches; empty without keys."""
+        """Text by which vLLM's caches tell images of one key from those of others; empty without keys."""
 
     def add_image(self) -> None:
         """Count an image.
