@@ -15,9 +15,11 @@ REPLACED = (
     "model.safetensors",
     "model-?????-of-?????.safetensors",
     "model.safetensors.index.json",
+    "adapter/*",
     f"{LAST_CHECKPOINT}/*",
 )
-"""Files of an earlier version: weights in another number of files would be loaded in place of the new ones."""
+"""Files of an earlier version: weights in another number of files would be loaded in place of the new ones. Adapters
+of another training do not give the outputs of the new model."""
 
 
 def prepare(repository: str, *, private: bool, allow: str, quiet: bool) -> Repository:

@@ -56,7 +56,8 @@ def test_new_repository_is_private_and_has_the_files_of_the_checkpoint(hub, chec
 
 def test_weights_of_an_earlier_version_are_replaced_and_files_of_others_stay(hub, checkpoint):
     names = ["model-00001-of-00002.safetensors", "model.safetensors.index.json", "adapter.safetensors", "notes.md"]
-    earlier = dict.fromkeys([*names, "last-checkpoint/run.json"], ("1" * 40, b""))
+    stale = ["last-checkpoint/run.json", "adapter/adapter_model.safetensors"]
+    earlier = dict.fromkeys([*names, *stale], ("1" * 40, b""))
     hub.repositories[NAME] = {"0" * 40: earlier}
     hub.private.add(NAME)
     push(checkpoint)
