@@ -173,4 +173,9 @@ def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
         for index, (old, new) in enumerate(zip(before, now, strict=False)):
             yield from _differences(old, new, f"{path}[{index + 1}]")
     elif before != now:
-        yield f"{path} was {before}, now is {now}"
+        yield f"{path} was {_shown(before)}, now is {_shown(now)}"
+
+
+def _shown(value: Any) -> Any:
+    """Return a value for a message. Settings with their defaults may be absent."""
+    return "not set" if value is None else value

@@ -37,7 +37,7 @@ from pangea_cultural.training.loop.result import RECORD
 from pangea_cultural.training.loop.stage import StageContext
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import adapter_export
-from pangea_cultural.training.setup.base_model import BaseModel, processor_key
+from pangea_cultural.training.setup.base_model import BaseModel, processor_key, require_attention
 from pangea_cultural.training.setup.compilation import require_compiler
 from pangea_cultural.training.setup.precision import mixed_precision
 from pangea_cultural.training.setup.quantization import require_bitsandbytes
@@ -250,6 +250,7 @@ def _check_inputs(training: TrainingRun, base_model: BaseModel, world_size: int)
             'parallelism = "fsdp" needs several processes. Start with torchrun, or use parallelism = "ddp".'
         )
     mixed_precision(recipe)
+    require_attention(recipe.model)
     require_bitsandbytes(recipe)
     base_model.require_outside(training.checkpoint)
     base_model.check()

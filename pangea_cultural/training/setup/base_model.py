@@ -196,6 +196,16 @@ def require_fit(stage: Stage, text: Any, vision: Any) -> None:
         lora.require_modules(stage.lora, text)
 
 
+def require_attention(model: Model) -> None:
+    """Check that this machine can train with the attention of the recipe.
+
+    Raises:
+        UserError: it cannot.
+    """
+    if model.attn_implementation == "flex_attention" and not torch.cuda.is_available():
+        raise UserError('attn_implementation = "flex_attention" needs a GPU to train. Set "auto" or "sdpa".')
+
+
 def attn_implementation(model: Model) -> str:
     """Return the attention of the language model on this machine."""
     if torch.cuda.is_available() or model.attn_implementation != "auto":

@@ -144,6 +144,7 @@ def test_rows_for_flex_attention_are_multiples_of_its_blocks_and_have_the_same_l
 ):
     """Training and validation. FlexAttention has no backward pass on the CPU, so sdpa stands in for it."""
     flex.dense(monkeypatch)
+    monkeypatch.setattr("pangea_cultural.training.loop.run.require_attention", lambda _: None)
     lengths, build_mask = [], modeling.block_mask
     monkeypatch.setattr(modeling, "block_mask", lambda s: lengths.append(s.shape[-1]) or build_mask(s))
     validation = {"path": "exports/colors", "questions_per_language": 2, "answers": 0}
@@ -418,6 +419,13 @@ def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
         (
             {"parallelism": "fsdp", "sources": [{"type": "chat", "path": "no.json"}]},
             "needs several processes. Start with torchrun",
+        ),
+        (
+            {
+                "model": {"size": "tiny", "attn_implementation": "flex_attention"},
+                "sources": [{"type": "chat", "path": "no.json"}],
+            },
+            'attn_implementation = "flex_attention" needs a GPU',
         ),
         ({"deepspeed": "nowhere.json"}, "No DeepSpeed config at .*nowhere.json"),
         ({"deepspeed": "stage3.json"}, "saves no weights. Set stage3_gather_16bit_weights_on_model_save"),
