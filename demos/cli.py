@@ -51,7 +51,7 @@ def demo(
     from demos.ask import opening
     from demos.ask.gallery import Gallery
     from demos.ask.page import launch, page
-    from demos.logins import Logins
+    from demos.logins import WAITING, Logins
     from pangea_cultural.cli.serving import open_endpoint
 
     serving.end_with_interrupt()
@@ -59,7 +59,7 @@ def demo(
         workspace.create()
     folder = None if endpoint else opening.checkpoint(workspace, checkpoint)
     exports = opening.exports(workspace, data, lambda line: click.echo(line, err=True))
-    auth = {"auth": Logins.read(auth_file).accepts} if auth_file else {}
+    auth = {"auth": Logins.read(auth_file).accepts, "auth_message": WAITING} if auth_file else {}
     with (
         open_endpoint(endpoint, folder, workspace, api_key=api_key, quiet=quiet) as served,
         serving.private_folder(),

@@ -12,6 +12,8 @@ from pangea_cultural.errors import UserError
 MOST_FAILURES = 5
 """Wrong passwords of a name within `PERIOD_S`. After them, the name has to wait."""
 PERIOD_S = 60.0
+WAITING = f"After {MOST_FAILURES} wrong passwords, a name has to wait for a minute."
+"""Text above the form, because Gradio calls a right password that comes too early a wrong one."""
 
 
 class Logins:

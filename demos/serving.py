@@ -14,6 +14,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from demos.protection import Protection
+from demos.titles import Titled
 from pangea_cultural.errors import UserError
 
 DELETE_CACHE = (60, 600)
@@ -115,7 +116,12 @@ def launch(
             mcp_server=False,
             enable_monitoring=False,
             state_session_capacity=MOST_SESSIONS,
-            app_kwargs={"middleware": [Middleware(Protection, host=host, hosts=hosts, uploads=uploads)]},
+            app_kwargs={
+                "middleware": [
+                    Middleware(Protection, host=host, hosts=hosts, uploads=uploads),
+                    Middleware(Titled, title=str(blocks.title)),
+                ]
+            },
             **options,
         )
     except OSError as error:

@@ -166,7 +166,7 @@ def test_page_ends_with_the_problem_of_its_server():
 
 def test_page_with_logins_is_closed_to_others(tmp_path):
     (tmp_path / "logins").write_text("ann:right\n")
-    with serving.private_folder(), gr.Blocks(analytics_enabled=False) as blocks:
+    with serving.private_folder(), gr.Blocks(title="A & B", analytics_enabled=False) as blocks:
         pass
     port = free_port()
     options = {"css": "", "theme": serving.theme(), "auth": Logins.read(tmp_path / "logins").accepts}
@@ -177,6 +177,7 @@ def test_page_with_logins_is_closed_to_others(tmp_path):
         return fetch(port, "127.0.0.1", "POST", "/login", f"username=ann&password={password}", kind)
 
     assert fetch(port, "127.0.0.1", path="/config")[0] == 401
+    assert b"<title>A &amp; B</title>" in fetch(port, "127.0.0.1", path="/")[2]
     status, headers, _ = login("right")
     cookie = {"Cookie": headers["set-cookie"].split(";")[0]}
     assert status == 200 and fetch(port, "127.0.0.1", path="/config", headers=cookie)[0] == 200
