@@ -66,7 +66,7 @@ def apply_on_4_bits(
     """Add the trained weights of a stage whose language model was quantized to a model.
 
     Adapters are added to the 4-bit weights that they were trained with, not to the full ones: their sum computes what
-    validation has seen. On the tiny model, sums with full weights had a KL divergence of 0.019 from it.
+    validation has seen. On the tiny model, sums with full weights had a KL divergence of 0.021 from it.
 
     Args:
         model: the model as it is before the stage, with its full weights; changed in place.
