@@ -3,6 +3,8 @@
 import html
 from typing import Any
 
+from pangea_cultural.utils.net.bodies import change_body, has_type
+
 HEAD = b"<head>"
 
 
@@ -20,27 +22,9 @@ class Titled:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["path"] != "/":
-            await self._app(scope, receive, send)
-            return
-        start: dict[str, Any] = {}
+        if scope["type"] == "http" and scope["path"] == "/":
+            send = change_body(send, self._titled, lambda start: has_type(start["headers"], b"text/html"))
+        await self._app(scope, receive, send)
 
-        async def titled(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                start.update(message)
-                return
-            body = message.get("body", b"")
-            if start and HEAD in body and _is_page(start) and not message.get("more_body"):
-                body = body.replace(HEAD, self._added, 1)
-                length = (b"content-length", str(len(body)).encode())
-                start["headers"] = [*(pair for pair in start["headers"] if pair[0].lower() != length[0]), length]
-            if start:
-                await send(dict(start))
-                start.clear()
-            await send(message | {"body": body})
-
-        await self._app(scope, receive, titled)
-
-
-def _is_page(start: dict[str, Any]) -> bool:
-    return any(key.lower() == b"content-type" and value.startswith(b"text/html") for key, value in start["headers"])
+    def _titled(self, page: bytes) -> bytes:
+        return page.replace(HEAD, self._added, 1)

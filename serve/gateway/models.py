@@ -1,7 +1,9 @@
 """The answer of `/v1/models` without paths of the server: vLLM states the folder of each model as `root`."""
 
 import orjson
-from starlette.types import Message, Send
+from starlette.types import Send
+
+from pangea_cultural.utils.net.bodies import change_body
 
 
 def without_paths(send: Send) -> Send:
@@ -10,22 +12,7 @@ def without_paths(send: Send) -> Send:
     Args:
         send: sends messages of the response.
     """
-    start: list[Message] = []
-    content = bytearray()
-
-    async def changed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            start.append(message)
-            return
-        content.extend(message.get("body", b""))
-        if message.get("more_body"):
-            return
-        body = _renamed(bytes(content)) if start[0]["status"] == 200 else bytes(content)
-        headers = [(name, value) for name, value in start[0]["headers"] if name.lower() != b"content-length"]
-        await send({**start[0], "headers": [*headers, (b"content-length", str(len(body)).encode())]})
-        await send({"type": "http.response.body", "body": body})
-
-    return changed
+    return change_body(send, _renamed, lambda start: start["status"] == 200)
 
 
 def _renamed(content: bytes) -> bytes:
