@@ -24,7 +24,7 @@ from serve.gateway.keys import Keys
 from serve.gateway.limits import Held, Limits
 from serve.gateway.metrics import REFUSALS, TOKENS
 from serve.gateway.models import without_paths
-from serve.gateway.responses import Response
+from serve.gateway.responses import Response, without_body
 from serve.gateway.routes import CHAT, MODELS, ROUTES, Route, route_of
 from serve.gateway.settings import Settings
 
@@ -114,7 +114,7 @@ class Gateway:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         identifier = os.urandom(16).hex()
-        response = Response(send, identifier)
+        response = Response(without_body(send) if scope["method"] == "HEAD" else send, identifier)
         exchange = _Exchange(scope, dict(scope["headers"]), response, Budget(self._settings), identifier)
         try:
             await self._serve(exchange, receive)
@@ -216,7 +216,10 @@ class Gateway:
         send: Send = exchange.response.send
         if exchange.route == MODELS.path:
             send = without_paths(send)
-        await self._app({**exchange.scope, "headers": headers}, _replayed(content, receive, exchange.response), send)
+        # vLLM does not know HEAD.
+        method = "GET" if exchange.scope["method"] == "HEAD" else exchange.scope["method"]
+        scope = {**exchange.scope, "headers": headers, "method": method}
+        await self._app(scope, _replayed(content, receive, exchange.response), send)
 
     def _finish(self, exchange: _Exchange) -> None:
         """Count the request and write its line to the log."""

@@ -104,6 +104,19 @@ class Response:
         await self._send({"type": "http.response.body", "body": content})
 
 
+def without_body(send: Send) -> Send:
+    """Return a channel that sends no body, as answers to HEAD have none.
+
+    Args:
+        send: sends messages of the response.
+    """
+
+    async def emptied(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return emptied
+
+
 def _kept(headers: Any) -> list[tuple[bytes, bytes]]:
     """Return the headers of an error that do not describe its body."""
     return [(name, value) for name, value in headers if name.lower() not in (b"content-type", b"content-length")]

@@ -16,6 +16,11 @@ class Route:
     is_limited: bool = True
     """Whether rate and concurrency of a key count here."""
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of clients. Load balancers send HEAD."""
+        return (self.method, "HEAD") if self.method == "GET" else (self.method,)
+
 
 ROUTES = {
     route.path: route
@@ -42,7 +47,7 @@ def route_of(path: str, method: str) -> Route:
     if route is None:
         known = ", ".join(f"{route.method} {route.path}" for route in ROUTES.values())
         raise RefusedError(404, "route", f"Nothing is served at this path. Use {known}.", closes=True)
-    if method != route.method:
+    if method not in route.methods:
         message = f"{path} is not served by this method. Use {route.method}."
-        raise RefusedError(405, "method", message, headers={"allow": route.method}, closes=True)
+        raise RefusedError(405, "method", message, headers={"allow": ", ".join(route.methods)}, closes=True)
     return route

@@ -213,6 +213,11 @@ def test_no_route_tells_paths_of_the_server(server):
     assert b'"root":"tiny"' in replies[list(ROUTES).index("/v1/models")][1]
 
 
+def test_head_is_answered_without_body(server):
+    asked = [("HEAD", path, None) for path, route in ROUTES.items() if route.method == "GET"]
+    assert ask(server, asked) == [(200, b"")] * len(asked)
+
+
 def test_image_without_a_reader_is_the_only_image_that_is_refused(server):
     """All four formats are read, in all pixel formats; broken images and other formats are refused, never an error."""
     good = [("POST", CHAT, question(image(data_url(content)))) for content in FILES.values()]

@@ -67,6 +67,27 @@ def test_other_route_is_neither_told_nor_served(path):
 def test_wrong_method_is_refused_with_the_right_one():
     reply = run(guarded(), "GET", "/v1/chat/completions")
     assert reply.status == 405 and reply.headers["allow"] == "POST" and reply.error
+    for method, path, allowed in (("HEAD", CHAT, "POST"), ("POST", "/health", "GET, HEAD")):
+        reply = run(guarded(), method, path)
+        assert reply.status == 405 and reply.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/health", "/version", "/v1/models", "/metrics"])
+def test_head_is_answered_as_get_without_body(path, tmp_path):
+    """Load balancers ask so. vLLM would answer 405."""
+
+    async def listed(body):
+        return 200, b"application/json", [b'{"data":[{"id":"tiny",', b'"root":"/home"}]}']
+
+    inner, log = Inner(listed), tmp_path / "access.jsonl"
+    app = guarded(inner, access_log=str(log))
+    got, asked = run(app, "GET", path), run(app, "HEAD", path)
+    assert asked.status == 200 and got.content and not asked.content
+    assert {scope["method"] for scope in inner.scopes} == {"GET"}
+    assert asked.headers | {"x-request-id": ""} == got.headers | {"x-request-id": ""}
+    refused = run(app, "HEAD", path, key=None)
+    assert (refused.status, refused.content) == ((200 if path == "/health" else 401), b"")
+    assert [orjson.loads(line)["status"] for line in log.read_text().splitlines()] == [200, 200, refused.status]
 
 
 @pytest.mark.parametrize(
