@@ -67,6 +67,14 @@ class Model(config.Config):
             raise ValueError("There is no base model. Set checkpoint, size, or vision_tower and language_model.")
         return self
 
+    @model_validator(mode="after")
+    def _keys_are_used(self) -> "Model":
+        if not self.from_scratch and _changed(self, "vocab_size"):
+            raise ValueError("vocab_size is that of a new tokenizer, but the base model has its own. Remove it.")
+        if not self.load_in_4bit and _changed(self, "bnb_4bit_use_double_quant"):
+            raise ValueError("bnb_4bit_use_double_quant needs load_in_4bit = true. Set it, or remove the key.")
+        return self
+
     @property
     def from_scratch(self) -> bool:
         """Whether the weights are random and the tokenizer is new."""
@@ -284,16 +292,27 @@ class Stage(config.Config):
     def _steps_or_epochs(self) -> "Stage":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("A stage needs either steps or epochs. Set one of them.")
-        if self.objective == "contrastive" and "vision_tower" not in self.trainable:
-            raise ValueError('contrastive trains the vision tower. Add "vision_tower" to trainable.')
         if self.lora and "language_model" not in self.trainable:
             raise ValueError('lora needs a trainable language model. Add "language_model" to trainable.')
-        if self.objective == "contrastive" and self.checkpoint.compares:
+        return self
+
+    @model_validator(mode="after")
+    def _contrastive_uses_keys(self) -> "Stage":
+        if self.objective != "contrastive":
+            return self
+        if self.lora:
+            raise ValueError("contrastive has no adapters. Remove lora.")
+        if set(self.trainable) != {"vision_tower"}:
+            raise ValueError(
+                'contrastive trains the vision tower and input embeddings only. Set trainable = ["vision_tower"].'
+            )
+        if self.checkpoint.compares:
             raise ValueError(
                 "contrastive has no validation. Remove load_best_model_at_end and early_stopping_patience."
             )
-        if self.lora and self.objective == "contrastive":
-            raise ValueError("contrastive has no adapters. Remove lora.")
+        unused = _changed(self.batch, "packing", "max_length", "max_questions_per_image")
+        if unused := unused + _changed(self, "loss_weighting"):
+            raise ValueError(f"contrastive shows images without questions. Remove {', '.join(unused)}.")
         return self
 
     @model_validator(mode="after")
@@ -398,6 +417,15 @@ class Recipe(config.Config):
         return self
 
     @model_validator(mode="after")
+    def _validation_and_hub_are_used(self) -> "Recipe":
+        if self.validation and all(stage.objective == "contrastive" for stage in self.stages):
+            raise ValueError("All stages are contrastive, which has no validation. Remove [validation].")
+        unused = ", ".join(_changed(self, "hub_model_id", "hub_private_repo", "hub_strategy"))
+        if unused and not self.push_to_hub:
+            raise ValueError(f"Nothing uses {unused}. Set push_to_hub = true, or remove {unused}.")
+        return self
+
+    @model_validator(mode="after")
     def _weights_are_used(self) -> "Recipe":
         weighted = _paths(source for source in self.sources if source.weight is not None)
         counted = _paths(source for source in self.sources if source.count is not None)
@@ -475,15 +503,26 @@ class Recipe(config.Config):
         return config.parse(Recipe, changed.model_dump(), where="with --steps")
 
     def with_data(self, name: str | None) -> "Recipe":
-        """Return the recipe with the export `name` in place of its own exports."""
+        """Return the recipe with the export `name` in place of its own exports.
+
+        Raises:
+            UserError: no source is an export.
+        """
         if name is None:
             return self
+        if all(source.type != "export" for source in self.sources):
+            raise UserError(f"The recipe {self.name} has no export to replace. Remove --data, or add an export to it.")
         path = Path("exports") / name
         sources = (s.model_copy(update={"path": path}) if s.type == "export" else s for s in self.sources)
         update: dict[str, Any] = {"sources": tuple(sources)}
         if self.validation:
             update["validation"] = self.validation.model_copy(update={"path": path})
         return self.model_copy(update=update)
+
+
+def _changed(settings: config.Config, *keys: str) -> list[str]:
+    """Return those of the keys of a table that do not have their defaults."""
+    return [key for key in keys if getattr(settings, key) != type(settings).model_fields[key].default]
 
 
 def _paths(sources: Iterable[Source]) -> str:

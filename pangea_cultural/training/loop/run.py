@@ -51,6 +51,8 @@ BROKEN_IMAGES = "broken-images.json"
 """Log of all images that were missing or broken before the first step, with reasons."""
 MAX_OPEN_FILES = 65536
 MAX_RECOMPILES = 64
+OF_RECIPE = ("optimizer", "scheduler")
+"""Keys of a DeepSpeed configuration in whose place a stage has its own."""
 DEEPSPEED_GATHER = "stage3_gather_16bit_weights_on_model_save"
 
 
@@ -263,7 +265,13 @@ def _check_inputs(training: TrainingRun, base_model: BaseModel, world_size: int)
 def _check_deepspeed(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"No DeepSpeed config at {path}. Create it or remove `deepspeed` from the recipe.")
-    zero = read_json(path).get("zero_optimization", {})
+    content = read_json(path)
+    for key in OF_RECIPE:
+        if key in content:
+            raise UserError(f"{path} has {key}, which the recipe sets in [stages.optimizer]. Remove it from the file.")
+    if "gradient_clipping" not in content:  # DeepSpeed would not clip
+        raise UserError(f'{path}: nothing would use max_grad_norm. Set gradient_clipping = "auto".')
+    zero = content.get("zero_optimization", {})
     if zero.get("stage") == 3 and not zero.get(DEEPSPEED_GATHER):
         raise UserError(f"{path}: ZeRO stage 3 saves no weights. Set {DEEPSPEED_GATHER} = true in zero_optimization.")
     if importlib.util.find_spec("deepspeed") is None:

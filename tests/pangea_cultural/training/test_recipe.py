@@ -21,6 +21,7 @@ STAGE = {
     "batch": {"global_batch_size": 8},
 }
 BEST = {"load_best_model_at_end": True}
+CONTRASTIVE = {"objective": "contrastive", "trainable": ["vision_tower"]}
 SHARED_KEYS = {"name": "r", "model": {"size": "tiny"}, "sources": [{"type": "export", "path": "e"}]}
 
 
@@ -55,7 +56,10 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
         ({"optimizer": {"warmup_steps": 1, "warmup_ratio": 0.1}}, "Both warmup_steps and warmup_ratio are set"),
         ({"optimizer": {"warmup_ratio": 1.0}}, r"stages\[1\].optimizer.warmup_ratio"),
         ({"lora": {}}, 'Add "language_model" to trainable'),
-        ({"objective": "contrastive", "trainable": ["projector"]}, 'Add "vision_tower" to trainable'),
+        ({"objective": "contrastive", "trainable": ["projector"]}, r'Set trainable = \["vision_tower"\]'),
+        (CONTRASTIVE | {"trainable": ["vision_tower", "projector"]}, r'Set trainable = \["vision_tower"\]'),
+        (CONTRASTIVE | {"batch": {"max_length": 64, "packing": "rows"}}, r"Remove packing, max_length\."),
+        (CONTRASTIVE | {"loss_weighting": "sqrt"}, r"contrastive shows images without questions\. Remove loss_weig"),
         ({"batch": {"per_device_batch_size": 2}}, "per_device_batch_size"),
         ({"checkpoint": BEST}, r"main has load_best_model_at_end, but there is no validation\. Add \[validation\]"),
         (
@@ -71,7 +75,7 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
         ),
         ({"checkpoint": BEST | {"metric_for_best_model": "loss_language_qq"}}, "Unknown language 'qq'"),
         (
-            {"checkpoint": BEST, "objective": "contrastive", "trainable": ["vision_tower"]},
+            CONTRASTIVE | {"checkpoint": BEST},
             "contrastive has no validation. Remove load_best_model_at_end",
         ),
         ({"optimizer": {"optim": "adamw_bnb_8bit", "optim_offload": True}}, "cannot move 8-bit moments"),
@@ -99,6 +103,37 @@ def test_choice_of_the_best_checkpoint_is_in_the_fingerprint():
     found = [fingerprint(one)["recipe"]["stages"][0]["checkpoint"] for one in recipes]
     assert all(before != after for before, after in itertools.pairwise(found))
     assert "checkpoint" not in fingerprint(parse())["recipe"]["stages"][0], "as in earlier versions"
+
+
+EXPORT = {"type": "export", "path": "e"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"hub_strategy": "checkpoint", "hub_model_id": "a/b"},
+            r"Nothing uses hub_model_id, hub_strategy\. Set push_to_hub = true, or remove hub_model_id, hub_strategy\.",
+        ),
+        ({"hub_private_repo": False}, r"Nothing uses hub_private_repo\. Set push_to_hub = true"),
+        ({"model": {"checkpoint": "a", "vocab_size": 600}}, "base model has its own. Remove it"),
+        ({"model": {"size": "tiny", "bnb_4bit_use_double_quant": False}}, "needs load_in_4bit = true. Set it"),
+        ({"stage": CONTRASTIVE, "validation": {"path": "e"}}, r"All stages are contrastive.* Remove \[validation\]"),
+        (
+            {"sources": [EXPORT | {"answer_style": "both", "question_types": ["choice"]}]},
+            'answer_style = "both" needs question_types with "open"',
+        ),
+    ],
+)
+def test_key_that_has_no_effect_is_rejected(fields, message):
+    with pytest.raises(UserError, match=message):
+        parse(**fields)
+
+
+def test_export_to_train_on_needs_an_export_to_replace():
+    assert parse().with_data("other").sources[0].path.as_posix() == "exports/other"
+    with pytest.raises(UserError, match=r"The recipe r has no export to replace\. Remove --data"):
+        parse(sources=[{"type": "chat", "path": "c.json"}]).with_data("other")
 
 
 ADAPTED = {"trainable": ["language_model"], "lora": {}}

@@ -57,7 +57,8 @@ class BaseSource(config.Config):
     weight: float | None = Field(default=None, gt=0)
     """Share of the questions in stages with `steps`, relative to the other sources' weights."""
     count: int | None = Field(default=None, ge=1)
-    """Questions per epoch, as an alternative to `weight`. In stages with `steps`, counts are shares."""
+    """Questions per epoch, as an alternative to `weight`. In stages with `steps`, counts are shares. The objective
+    `contrastive` shows each image once in an epoch, whatever the count."""
     languages: tuple[LanguageCode, ...] = ()
     """Languages to use; by default all languages of the recipe."""
     estimate: SourceEstimate | None = None
@@ -102,6 +103,12 @@ class ExportSource(QuestionSource):
     """Answers to open questions: the value's name, a sentence, or one of both by a hash of the question's id."""
     instructions: bool = True
     """Whether prompts end with the instruction to answer with a letter or with a short phrase."""
+
+    @model_validator(mode="after")
+    def _style_is_used(self) -> "ExportSource":
+        if self.answer_style != "short" and "open" not in self.question_types:
+            raise ValueError(f'answer_style = "{self.answer_style}" needs question_types with "open". Remove one.')
+        return self
 
 
 class CulturalGroundSource(QuestionSource, FileSource):

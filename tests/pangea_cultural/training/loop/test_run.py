@@ -429,6 +429,8 @@ def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
         ),
         ({"deepspeed": "nowhere.json"}, "No DeepSpeed config at .*nowhere.json"),
         ({"deepspeed": "stage3.json"}, "saves no weights. Set stage3_gather_16bit_weights_on_model_save"),
+        ({"deepspeed": "unclipped.json"}, r'would use max_grad_norm\. Set gradient_clipping = "auto"'),
+        ({"deepspeed": "schedule.json"}, r"schedule.json has scheduler, which the recipe sets .*\. Remove it from the"),
         ({"deepspeed": "exports", "parallelism": "fsdp"}, "Both deepspeed and parallelism"),
         ({"held_out_languages": ["de"]}, "held-out language de"),
         ({"report_to": ["tensorbord"]}, "Unknown reporter 'tensorbord'. Did you mean tensorboard"),
@@ -448,7 +450,10 @@ def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
     ],
 )
 def test_invalid_input_is_rejected_with_advice(shared_workspace, base, fields, message):
-    write_json(shared_workspace.root / "stage3.json", {"zero_optimization": {"stage": 3}})
+    clipped = {"gradient_clipping": "auto"}
+    write_json(shared_workspace.root / "stage3.json", clipped | {"zero_optimization": {"stage": 3}})
+    write_json(shared_workspace.root / "schedule.json", clipped | {"scheduler": {"type": "WarmupLR"}})
+    write_json(shared_workspace.root / "unclipped.json", {"zero_optimization": {"stage": 2}})
     with pytest.raises(UserError, match=message):
         train(shared_workspace, base, **fields)
 
