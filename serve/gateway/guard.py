@@ -22,10 +22,10 @@ from serve.gateway.hosts import check_host
 from serve.gateway.images.budget import CURRENT, Budget
 from serve.gateway.keys import Keys
 from serve.gateway.limits import Held, Limits
-from serve.gateway.metrics import REFUSALS, TOKENS
+from serve.gateway.metrics import REFUSALS, TOKENS, of_one_key
 from serve.gateway.models import without_paths
 from serve.gateway.responses import Response, without_body
-from serve.gateway.routes import CHAT, MODELS, ROUTES, Route, route_of
+from serve.gateway.routes import CHAT, METRICS, MODELS, ROUTES, Route, route_of
 from serve.gateway.settings import Settings
 
 LEFT = 499
@@ -64,6 +64,8 @@ class _Exchange:
     id: str
     began: float = field(default_factory=time.perf_counter)
     key: str = ""
+    sees_all: bool = False
+    """Whether the metrics name other keys than this one."""
     held: int = 0
     """Bytes of the body that are in memory."""
     reason: str = ""
@@ -171,11 +173,11 @@ class Gateway:
             check_host(exchange.headers.get(b"host"))
             exchange.key = WITHOUT_KEY
         elif not (route and route.is_open):
-            name = self._keys.name_of(exchange.headers.get(b"authorization", b"").decode("latin-1"))
-            if name is None:
+            known = self._keys.find(exchange.headers.get(b"authorization", b"").decode("latin-1"))
+            if known is None:
                 message = "This server needs a key. Send it as `Authorization: Bearer KEY`."
                 raise RefusedError(401, "key", message, headers={"www-authenticate": "Bearer"}, closes=True)
-            exchange.key = name
+            exchange.key, exchange.sees_all = known.name, known.sees_all
         return route_of(path, scope["method"])
 
     async def _content(self, exchange: _Exchange, route: Route, receive: Receive) -> bytes:
@@ -216,6 +218,8 @@ class Gateway:
         send: Send = exchange.response.send
         if exchange.route == MODELS.path:
             send = without_paths(send)
+        elif exchange.route == METRICS.path and not exchange.sees_all:
+            send = of_one_key(send, exchange.key)
         # vLLM does not know HEAD.
         method = "GET" if exchange.scope["method"] == "HEAD" else exchange.scope["method"]
         scope = {**exchange.scope, "headers": headers, "method": method}

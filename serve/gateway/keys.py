@@ -1,4 +1,4 @@
-"""API keys: a file with a name and the SHA-256 of a key in each line.
+"""API keys: a file with a name and the SHA-256 of a key in each line, and a mark for those that see all metrics.
 
 The file is read again when it changes, so a removed line ends a key at once. A file that cannot be read has no keys.
 """
@@ -11,15 +11,25 @@ import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.utils.files import write_bytes
 
-LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})\s+(?P<digest>[0-9a-f]{64})")
+LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,64})\s+(?P<digest>[0-9a-f]{64})(?:\s+(?P<mark>metrics))?")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 HEAD = "# Keys of `pcult serve`: a name and the SHA-256 of the key. Remove a line to end a key.\n"
 SECRET_BYTES = 32
 LOGGER = logging.getLogger(__name__)
+
+
+class KnownKey(NamedTuple):
+    """A key that requests may have."""
+
+    name: str
+    digest: str
+    sees_all: bool = False
+    """Whether its metrics name all keys, and not only this one."""
 
 
 def digest_of(key: str) -> str:
@@ -37,12 +47,12 @@ class Keys:
 
     def __init__(self, path: str = "", fixed: Iterable[tuple[str, str]] = ()) -> None:
         self._path = Path(path) if path else None
-        self._fixed = list(fixed)
+        self._fixed = [KnownKey(*pair) for pair in fixed]
         self._set(self._fixed)
         self._state: tuple[int, ...] | None = None
 
-    def name_of(self, authorization: str) -> str | None:
-        """Return the name of the key in an `Authorization` header; None for a wrong one.
+    def find(self, authorization: str) -> KnownKey | None:
+        """Return the key in an `Authorization` header; None for a wrong one.
 
         The time does not depend on which digests match: all are compared.
         """
@@ -52,11 +62,11 @@ class Keys:
             return None
         sent = hashlib.sha256(key.strip().encode("utf-8", "replace")).digest()
         equal = list(map(hmac.compare_digest, self._digests, itertools.repeat(sent)))
-        return self._names[equal.index(True)] if any(equal) else None
+        return self._known[equal.index(True)] if any(equal) else None
 
-    def _set(self, keys: list[tuple[str, str]]) -> None:
-        self._names = [name for name, _ in keys]
-        self._digests = [bytes.fromhex(digest) for _, digest in keys]
+    def _set(self, keys: list[KnownKey]) -> None:
+        self._known = keys
+        self._digests = [bytes.fromhex(key.digest) for key in keys]
 
     def _reload(self) -> None:
         """Read the file again, if it has changed."""
@@ -78,8 +88,8 @@ class Keys:
         self._set([*self._fixed, *read])
 
 
-def parsed(path: Path) -> list[tuple[str, str]]:
-    """Return names and digests of a file of keys.
+def parsed(path: Path) -> list[KnownKey]:
+    """Return the keys of a file.
 
     Raises:
         UserError: the file cannot be read, or a line is not a name and a digest.
@@ -99,7 +109,7 @@ def parsed(path: Path) -> list[tuple[str, str]]:
         match = LINE.fullmatch(text)
         if match is None:
             raise UserError(f"{path}, line {number} is not a name and a SHA-256. Make keys with --new-key NAME.")
-        keys.append((match["name"], match["digest"]))
+        keys.append(KnownKey(match["name"], match["digest"], bool(match["mark"])))
     return keys
 
 
@@ -112,7 +122,7 @@ def add_key(path: Path, name: str) -> str:
     if not NAME.fullmatch(name):
         raise UserError(f"{name!r} is not a name of a key. Use up to 64 letters, digits, points, hyphens, underscores.")
     known = parsed(path) if path.exists() else []
-    if name in dict(known):
+    if name in {key.name for key in known}:
         raise UserError(f"{path} has a key named {name}. Choose another name, or remove its line.")
     key = f"pcult-{secrets.token_urlsafe(SECRET_BYTES)}"
     text = path.read_text("utf-8-sig") if path.exists() else HEAD

@@ -34,7 +34,8 @@ ROUTES = {
         Route("/health", "GET", is_open=True, is_limited=False),
     )
 }
-CHAT, TOKENIZE, MODELS = ROUTES["/v1/chat/completions"], ROUTES["/tokenize"], ROUTES["/v1/models"]
+CHAT, TOKENIZE = ROUTES["/v1/chat/completions"], ROUTES["/tokenize"]
+MODELS, METRICS = ROUTES["/v1/models"], ROUTES["/metrics"]
 
 
 def route_of(path: str, method: str) -> Route:

@@ -147,7 +147,7 @@ def test_new_key_is_printed_once(tmp_path):
     file = tmp_path / "keys"
     result = run("--new-key", "anna", "--keys", file)
     assert result.exit_code == 0 and len(result.stdout.strip()) > 40 and result.stdout.count("\n") == 1
-    assert [name for name, _ in parsed(file)] == ["anna"] and result.stdout.strip() not in file.read_text()
+    assert [key.name for key in parsed(file)] == ["anna"] and result.stdout.strip() not in file.read_text()
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,18 @@
 import asyncio
 import hashlib
 import os
+import re
 import types
 
 import orjson
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, exposition
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from serve.gateway.guard import Gateway
 from serve.gateway.images.budget import CURRENT
 from serve.gateway.keys import digest_of
+from serve.gateway.metrics import TOKENS
 from serve.gateway.settings import Settings
 from tests.serve.gateway.asgi import KEY, Inner, asked, call, chat, guarded
 
@@ -140,7 +143,7 @@ def test_keys_follow_a_link_to_another_file(tmp_path):
     link.symlink_to(old)
     app = Gateway(Inner(), Settings(keys_file=absolute(link)))
     second = add_key(link, "b")
-    assert link.is_symlink() and [name for name, _ in parsed(old)] == ["a", "b"]
+    assert link.is_symlink() and [key.name for key in parsed(old)] == ["a", "b"]
     third = add_key(new, "c")
     assert run(app, "GET", "/v1/models", key=first).status == 200
     link.unlink()
@@ -511,6 +514,39 @@ def test_refusals_and_tokens_are_counted():
     assert REGISTRY.get_sample_value("pcult_tokens_total", {"key": "counted", "kind": "completion"}) == 3
 
 
+def test_metrics_name_other_keys_only_to_a_key_with_the_mark(tmp_path):
+    """The operator's Prometheus sees all keys, a member of one team not those of others."""
+    lines = [f"{name} {digest_of(name)}{mark}" for name, mark in (("a", ""), ("aa", ""), ("prometheus", " metrics"))]
+    (tmp_path / "keys").write_text("\n".join(lines))
+
+    async def metrics(body):
+        return 200, b"text/plain", [content[:200], content[200:]]
+
+    app = Gateway(Inner(metrics), Settings(keys_file=str(tmp_path / "keys"), key_digests=(("team", digest_of(KEY)),)))
+    for name in ("a", "aa", "prometheus", "team"):
+        TOKENS.labels(name, "prompt").inc(3)
+    assert run(app, path="/nowhere").status == 404
+    for encoder in (exposition.generate_latest, openmetrics.generate_latest):
+        content = encoder(REGISTRY)
+        named = {}
+        for key in ("a", "aa", "prometheus", KEY):
+            reply = run(app, "GET", "/metrics", key=key)
+            named[key] = set(re.findall(r'key="([^"]+)"', reply.content.decode()))
+            assert b"pcult_refusals_total{" in reply.content and b"# TYPE pcult_tokens" in reply.content
+        assert named["prometheus"] >= {"a", "aa", "prometheus", "team"} and reply.status == 200
+        assert [named[key] for key in ("a", "aa", KEY)] == [{"a"}, {"aa"}, {"team"}]
+
+
+@pytest.mark.parametrize("line", ["a {digest} metric", "a {digest} metrics metrics", "a {digest}metrics", "a metrics"])
+def test_other_mark_of_a_key_is_an_error(line, tmp_path):
+    from pangea_cultural.errors import UserError
+    from serve.gateway.keys import parsed
+
+    (tmp_path / "keys").write_text(line.format(digest="0" * 64))
+    with pytest.raises(UserError, match="line 1"):
+        parsed(tmp_path / "keys")
+
+
 def test_settings_pass_through_the_environment(monkeypatch):
     from serve.gateway.settings import from_environment
 
@@ -530,7 +566,8 @@ def test_key_is_stored_as_its_digest(tmp_path):
     file = tmp_path / "secrets/keys"
     first, second = add_key(file, "anna"), add_key(file, "ben")
     assert first != second and first not in file.read_text()
-    assert parsed(file) == [("anna", hashlib.sha256(first.encode()).hexdigest()), ("ben", digest_of(second))]
+    digests = [hashlib.sha256(first.encode()).hexdigest(), digest_of(second)]
+    assert parsed(file) == [("anna", digests[0], False), ("ben", digests[1], False)]
     for name in ("anna", "", "a b", "x" * 65, "a\nb"):
         with pytest.raises(UserError):
             add_key(file, name)
