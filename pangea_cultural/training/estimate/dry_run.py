@@ -155,6 +155,10 @@ def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
         )
     if recipe.parallelism == "fsdp" and devices.count == 1:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
+    if recipe.model.load_in_4bit:
+        yield "Hours do not count that 4-bit weights are expanded in each forward and backward pass."
+    if any(stage.optimizer.optim_offload for stage in recipe.stages):
+        yield "Hours do not count that moments move between main memory and device (optim_offload)."
 
 
 def _plan_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) -> Iterator[str]:

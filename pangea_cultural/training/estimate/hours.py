@@ -6,6 +6,7 @@ from typing import Any
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.layout import StageEstimate
 from pangea_cultural.training.estimate.stage_model import StageModel
+from pangea_cultural.training.setup.optimizers import weight_bytes
 
 DEFAULT_TFLOPS = 350.0
 """TFLOP/s that an H100 sustains in bfloat16, approximately."""
@@ -88,10 +89,10 @@ def communication_bytes(model: StageModel, devices: int, *, steps: int, micro_ba
     """Return the bytes that a device receives from the others.
 
     FSDP2 gathers all weights in bfloat16 for each forward pass and again for the backward pass, and scatters the sums
-    of gradients in float32. DDP sums gradients in float32 once a step, which takes two such passes.
+    of gradients in float32. DDP sums gradients in the dtype of trainable weights once a step, which takes two passes.
     """
     trainable, frozen = model.total
     share = (devices - 1) / devices
     if model.recipe.parallelism == "fsdp":
         return share * micro_batches * (2 * 2 * (trainable + frozen) + 4 * trainable)
-    return share * steps * 2 * 4 * trainable
+    return share * steps * 2 * weight_bytes(model.stage.optimizer) * trainable

@@ -43,7 +43,7 @@ def is_finished(checkpoint: Path, work: Path, fingerprint: dict[str, Any], *, re
         return False
     if changes:
         raise UserError(
-            f"{checkpoint} was trained with different settings ({'; '.join(changes[:3])}). Rename the recipe or pass "
+            f"{checkpoint} was trained with different settings ({resume.listed(changes)}). Rename the recipe or pass "
             "--overwrite."
         )
     raise UserError(f"{checkpoint} exists. Rename the recipe, or pass --overwrite to replace it.")

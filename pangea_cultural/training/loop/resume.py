@@ -22,6 +22,10 @@ RUN_ID = "run-id"
 """Id of the run for experiment trackers, in its work folder."""
 FORMAT = 1
 """Raise it when a change of the code changes the result of a run, or the files of an unfinished one."""
+MOST_LISTED = 3
+"""Most differences in a message."""
+LONGEST_SHOWN = 80
+"""Most characters of a value in a message: a hash fits, the content of a size or an instruction does not."""
 LOCK_TIMEOUT_S = 15
 """Seconds to wait for the lock: a killed process frees gigabytes of memory before its lock."""
 MAY_CHANGE: Any = {
@@ -112,7 +116,7 @@ def claim_work_folder(work: Path, fingerprint: dict[str, Any]) -> None:
     changes = run_differences(read_json(work / FILE), fingerprint)
     if changes:
         raise UserError(
-            f"An interrupted run of this name has different settings ({'; '.join(changes[:3])}). Rerun with the same "
+            f"An interrupted run of this name has different settings ({listed(changes)}). Rerun with the same "
             "settings to resume, or with --restart to discard it."
         )
 
@@ -150,7 +154,14 @@ def run_differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """
     if not any(_needs_its_processes(fingerprint) for fingerprint in (before, now)):
         now = now | {"processes": before.get("processes")}
-    return differences(before, now)
+    return differences(*map(_with_defaults, (before, now)))
+
+
+def _with_defaults(fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Return a fingerprint whose stages all have settings of checkpoints, which it lacks if nothing is compared."""
+    recipe = fingerprint.get("recipe", {})
+    stages = [{"checkpoint": UNCOMPARED} | stage for stage in recipe.get("stages", [])]
+    return fingerprint | {"recipe": recipe | {"stages": stages}} if stages else fingerprint
 
 
 def _needs_its_processes(fingerprint: dict[str, Any]) -> bool:
@@ -173,9 +184,22 @@ def _differences(before: Any, now: Any, path: str) -> Iterator[str]:
         for index, (old, new) in enumerate(zip(before, now, strict=False)):
             yield from _differences(old, new, f"{path}[{index + 1}]")
     elif before != now:
-        yield f"{path} was {_shown(before)}, now is {_shown(now)}"
+        shown = (_shown(before), _shown(now))
+        fits = all(len(text) <= LONGEST_SHOWN and text.isprintable() for text in shown)
+        yield f"{path} was {shown[0]}, now is {shown[1]}" if fits else f"{path} has changed"
 
 
-def _shown(value: Any) -> Any:
-    """Return a value for a message. Settings with their defaults may be absent."""
-    return "not set" if value is None else value
+def _shown(value: Any) -> str:
+    """Return a value for a message; of a whole table or list only that it is there.
+
+    Settings with their defaults may be absent.
+    """
+    if value is None:
+        return "not set"
+    return "set" if isinstance(value, dict | list) else str(value)
+
+
+def listed(changes: list[str]) -> str:
+    """Return the first differences for a message, and how many there are besides."""
+    more = len(changes) - MOST_LISTED
+    return "; ".join(changes[:MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")

@@ -166,6 +166,35 @@ def test_fingerprint_of_earlier_versions_has_no_settings_of_memory():
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (
+            {"validation": {"path": "e"}},
+            {"stage": {"checkpoint": BEST}, "validation": {"path": "e"}},
+            ["recipe.stages[1].checkpoint.load_best_model_at_end was False, now is True"],
+        ),
+        (
+            {"stage": {"checkpoint": BEST}, "validation": {"path": "e"}},
+            {"validation": {"path": "f"}},
+            [
+                "recipe.stages[1].checkpoint.load_best_model_at_end was True, now is False",
+                "recipe.validation.path was e, now is f",
+            ],
+        ),
+        (
+            {"stage": ADAPTED | {"lora": None}},
+            {"stage": ADAPTED, "validation": {"path": "e"}},
+            ["recipe.stages[1].lora was not set, now is set", "recipe.validation was not set, now is set"],
+        ),
+        ({"license": "mit"}, {"license": "a\nb"}, ["recipe.license has changed"]),
+        ({"license": "mit"}, {"license": "b" * 81}, ["recipe.license has changed"]),
+    ],
+)
+def test_differences_are_short_and_name_only_changed_keys(before, now, expected):
+    assert run_differences(fingerprint(parse(**before)), fingerprint(parse(**now))) == expected
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"stage": {"memory": {"per_device_batch_size": 2, "gradient_checkpointing": True}}},

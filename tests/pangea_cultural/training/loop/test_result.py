@@ -61,6 +61,8 @@ def test_finished_checkpoint_needs_overwrite_to_restart(place):
     with pytest.raises(UserError, match="--overwrite"):
         is_finished(place, restart=True)
     assert not is_finished(place, restart=True, overwrite=True)
+    with pytest.raises(UserError, match=r"different settings \(a was not set, now is 1; b .*; and 2 more\)\. Rename"):
+        is_finished(place, fingerprint=FINGERPRINT | dict.fromkeys("abcde", 1))
     with pytest.raises(UserError, match=r"different settings \(data was a, now is b\)"):
         is_finished(place, fingerprint={"data": "b"})
 
