@@ -6,6 +6,7 @@ import torch
 from huggingface_hub import ModelCard, ModelCardData, split_torch_state_dict_into_shards
 from transformers import (
     GenerationConfig,
+    LlavaNextConfig,
     LlavaNextForConditionalGeneration,
     LlavaNextProcessor,
     PreTrainedTokenizerBase,
@@ -61,12 +62,21 @@ def write_checkpoint(
     """Write a checkpoint into an empty folder and verify it, as `save_checkpoint` does."""
     _save_weights(hub_state(model), folder)
     model.config.architectures = ["LlavaNextForConditionalGeneration"]
-    model.config.dtype = model.dtype
+    set_dtype(model.config, model.dtype)
     model.config.save_pretrained(folder)
     processor.save_pretrained(folder)
     save_generation_config(processor.tokenizer, folder)
     save_card(folder, card, license=license)
     verify(model, folder)
+
+
+def set_dtype(config: LlavaNextConfig, dtype: torch.dtype) -> None:
+    """State the dtype of the weights in a configuration and in those of its parts.
+
+    transformers leaves in the parts the dtype that they were loaded in.
+    """
+    for part in (config, config.text_config, config.vision_config):
+        part.dtype = dtype
 
 
 def save_generation_config(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -9,6 +9,8 @@ rounds to bytes in between. The overview tile of portrait images then differs by
 0.01. Serve a model with the Pillow version that it was trained with.
 """
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from transformers import (
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import processor, weight_names
-from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation_config
+from pangea_cultural.model.checkpoint import INDEX, hub_state, save_card, save_generation_config, set_dtype
 from pangea_cultural.model.checkpoint_files import require_whole
 from pangea_cultural.model.config import load_size
 from pangea_cultural.model.modeling import PackedLlavaNext
@@ -36,6 +38,8 @@ from pangea_cultural.model.tokenizer import END, IMAGE, PAD
 from pangea_cultural.utils.files import atomic_folder, read_json, restore_folder, write_json
 
 SINGLE = "model.safetensors"
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+"""Names of dtypes in safetensors."""
 OTHER_CHECKPOINT = "Download it again, or choose another checkpoint."
 
 
@@ -88,9 +92,9 @@ def _to_hub(source: Path, target: Path, original: dict[str, Any], tokenizer_fold
     tokenizer = _tokenizer(tokenizer_folder or source, original)
     config = hub_config(original, _vision(source, original), image_token=tokenizer.convert_tokens_to_ids(IMAGE))
     config.text_config.pad_token_id = tokenizer.convert_tokens_to_ids(PAD)
+    set_dtype(config, _dtype(source))
     counts = _write_weights(source, target, weight_names.from_original, _hub_shapes(config))
     config.architectures = ["LlavaNextForConditionalGeneration"]
-    config.dtype = original.get("torch_dtype", "bfloat16")
     config.save_pretrained(target)
     processor.build_processor(config, tokenizer).save_pretrained(target)
     save_generation_config(tokenizer, target)
@@ -99,6 +103,7 @@ def _to_hub(source: Path, target: Path, original: dict[str, Any], tokenizer_fold
 
 def _to_original(source: Path, target: Path) -> dict[str, Any]:
     config = LlavaNextConfig.from_pretrained(source)
+    set_dtype(config, _dtype(source))
     original = original_config(config)  # refuses variants before gigabytes are copied
     shapes = {weight_names.to_original(name): shape for name, shape in _hub_shapes(config).items()}
     counts = _write_weights(source, target, weight_names.to_original, shapes)
@@ -106,6 +111,23 @@ def _to_original(source: Path, target: Path) -> dict[str, Any]:
     config.vision_config.save_pretrained(target / "vision_tower")
     AutoTokenizer.from_pretrained(source).save_pretrained(target)
     return counts
+
+
+def _dtype(source: Path) -> torch.dtype:
+    """Return the dtype of most weights of a checkpoint, by its files: a configuration may state another one.
+
+    Raises:
+        UserError: they are no floating-point numbers of 16 bits or more.
+    """
+    scalars: Counter[str] = Counter()
+    for shard in _shards(source):
+        with safe_open(source / shard, framework="pt") as file:
+            for part in map(file.get_slice, weight_names.without_buffers(file.keys())):
+                scalars[part.get_dtype()] += math.prod(part.get_shape())
+    name = max(scalars, key=scalars.__getitem__, default="none")
+    if name not in DTYPES:
+        raise UserError(f"The weights of {source} are of type {name}. Choose a checkpoint that is not quantized.")
+    return DTYPES[name]
 
 
 def _vision(source: Path, original: dict[str, Any]) -> CLIPVisionConfig:

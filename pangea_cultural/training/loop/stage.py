@@ -266,15 +266,22 @@ def _more_recomputation(stage: Stage) -> str:
     return "set gradient_checkpointing = true"
 
 
+def _smaller_training(stage: Stage) -> str:
+    """Return the advice to start over with a training of less memory: what a recipe of this stage may set."""
+    if stage.objective == "contrastive":
+        return ""
+    start = f" Or rerun with --restart and a lower max_length (now {stage.batch.max_length})"
+    return f"{start}." if stage.lora else f'{start}, [stages.lora], or parallelism = "fsdp" on more devices.'
+
+
 def _explained(error: Exception, context: StageContext, one_checkpoint: int) -> UserError | None:
     """Return the advice for an error of the machine; None for other errors."""
     text, stage = str(error), context.stage
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
         return UserError(
             f"Out of memory in stage {stage.name}. Lower per_device_batch_size (now "
-            f"{stage.memory.per_device_batch_size}), or {_more_recomputation(stage)}, and rerun to resume. Or "
-            f"rerun with --restart and a lower max_length (now {stage.batch.max_length}), [stages.lora], or "
-            'parallelism = "fsdp" on more devices.'
+            f"{stage.memory.per_device_batch_size}), or {_more_recomputation(stage)}, and rerun to resume."
+            f"{_smaller_training(stage)}"
         )
     if "DataLoader worker (pid" in text:  # an error in a worker has another text
         return UserError(

@@ -154,6 +154,29 @@ def test_converting_there_and_back_changes_no_bit(converted, tmp_path):
     assert converted_back == original
 
 
+def test_configurations_state_the_dtype_of_the_weights(tmp_path, tokenizer):
+    """Both source configurations state another one."""
+    source = shutil.copytree(GOLDEN, tmp_path / "source")
+    for path in source.glob("*.safetensors"):
+        save_file({name: value.bfloat16() for name, value in load_file(path).items()}, path)
+    convert(source, tmp_path / "hub", tokenizer=tokenizer)
+    hub = json.loads((tmp_path / "hub/config.json").read_text())
+    assert {part["dtype"] for part in (hub, hub["text_config"], hub["vision_config"])} == {"bfloat16"}
+    write_json(tmp_path / "hub/config.json", hub | {"dtype": "float32"})
+    convert(tmp_path / "hub", tmp_path / "back")
+    files = [tmp_path / "back/config.json", tmp_path / "back/vision_tower/config.json"]
+    back, vision = (json.loads(file.read_text()) for file in files)
+    assert (back["torch_dtype"], vision["dtype"]) == ("bfloat16", "bfloat16")
+
+
+def test_quantized_weights_are_not_converted(tmp_path, tokenizer):
+    source = shutil.copytree(GOLDEN, tmp_path / "source")
+    for path in source.glob("*.safetensors"):
+        save_file({name: value.to(torch.int8) for name, value in load_file(path).items()}, path)
+    with pytest.raises(UserError, match=r"are of type I8\. Choose a checkpoint that is not quantized"):
+        convert(source, tmp_path / "hub", tokenizer=tokenizer)
+
+
 def test_pinpoints_are_swapped_in_model_and_processor(converted, loaded):
     model, processor = loaded
     original = json.loads((GOLDEN / "config.json").read_text())["image_grid_pinpoints"]

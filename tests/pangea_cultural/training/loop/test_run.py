@@ -174,6 +174,10 @@ def test_recomputed_layers_change_no_bit_of_the_result(tmp_path, new_workspace, 
     assert all(result == results[0] for result in results[1:])
 
 
+CONTRASTIVE = {"objective": "contrastive", "trainable": ["vision_tower"], "batch": {"max_length": 8192}}
+"""An objective without texts, and so with the default of `max_length`."""
+
+
 def test_more_recomputed_layers_than_the_model_has_are_rejected_before_data_is_read(workspace, base, monkeypatch):
     monkeypatch.setattr(training_data, "open_all", None)
     memory = {"gradient_checkpointing": True, "gradient_checkpointing_layers": 5}
@@ -181,7 +185,7 @@ def test_more_recomputed_layers_than_the_model_has_are_rejected_before_data_is_r
     with pytest.raises(UserError, match=message.format("language model", 3)):
         train(workspace, base, stage={"memory": memory})
     with pytest.raises(UserError, match=message.format("vision tower", 4)):
-        train(workspace, base, stage={"objective": "contrastive", "trainable": ["vision_tower"], "memory": memory})
+        train(workspace, base, stage=CONTRASTIVE | {"memory": memory})
 
 
 def test_gradient_checkpointing_needs_no_gradients_of_a_frozen_vision_tower():
@@ -200,11 +204,10 @@ def test_first_layers_recompute_and_no_layer_keeps_the_setting_of_an_earlier_sta
     model, _ = tiny.model_and_processor()
     parts = (model.model.vision_tower.encoder, model.model.language_model)
     every, some = {"gradient_checkpointing": True}, {"gradient_checkpointing": True, "gradient_checkpointing_layers": 2}
-    contrastive = {"objective": "contrastive", "trainable": ["vision_tower"]}
     for stage, expected in (
         (stage_of(every), [[1, 1, 1, 1], [1, 1, 1]]),
         (stage_of(some), [[1, 1, 1, 1], [1, 1, 0]]),
-        (stage_of(some, **contrastive), [[1, 1, 0, 0], [1, 1, 1]]),
+        (stage_of(some, **CONTRASTIVE), [[1, 1, 0, 0], [1, 1, 1]]),
         (stage_of({}), [[0, 0, 0, 0], [0, 0, 0]]),
     ):
         recompute_activations(model, stage)
@@ -227,7 +230,7 @@ def test_frozen_vision_tower_is_in_evaluation_mode(workspace, base, monkeypatch)
 
 
 def test_contrastive_stage_trains_with_gradient_checkpointing(workspace, base):
-    stage = {"objective": "contrastive", "trainable": ["vision_tower"], "memory": {"gradient_checkpointing": True}}
+    stage = CONTRASTIVE | {"memory": {"gradient_checkpointing": True}}
     record = train(workspace, base, stage=stage)
     assert any(name.startswith("vision_tower") for name in changed(workspace, base))
     assert record["stages"][0]["steps"] == 3
@@ -247,6 +250,8 @@ def test_trainable_parameters_are_float32_in_a_bfloat16_model(workspace, base, l
     parts = ["projector", "language_model"] if lora else ["projector"]
     stage = {"trainable": parts, "lora": lora, "optimizer": {"learning_rate": 1e-6, "lr_scheduler": "constant"}}
     train(workspace, base, stage=stage, model={"checkpoint": str(base), "dtype": "bfloat16"})
+    saved = read_json(workspace.checkpoints / "micro/config.json")
+    assert {part["dtype"] for part in (saved, saved["text_config"], saved["vision_config"])} == {"float32"}
     before = load_file(base / "model.safetensors")
     after = load_file(workspace.checkpoints / "micro/model.safetensors")
     float32 = {name for name, value in after.items() if not torch.equal(value, value.bfloat16().float())}
