@@ -117,7 +117,7 @@ def _dtype(source: Path) -> torch.dtype:
     """Return the dtype of most weights of a checkpoint, by its files: a configuration may state another one.
 
     Raises:
-        UserError: they are no floating-point numbers of 16 bits or more.
+        UserError: they are quantized, or of another type that training does not have.
     """
     scalars: Counter[str] = Counter()
     for shard in _shards(source):

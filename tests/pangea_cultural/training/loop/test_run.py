@@ -404,6 +404,12 @@ def test_fault_of_the_machine_is_explained(tmp_path, base, error, message):
     assert stages._explained(KeyError("Caught KeyError in DataLoader worker process 0."), context, 0) is None
 
 
+def test_advice_for_a_full_memory_names_keys_that_the_stage_may_have():
+    assert stages._smaller_training(stage_of({}, **CONTRASTIVE)) == ""
+    assert stages._smaller_training(stage_of({}, lora={})).endswith("and a lower max_length (now 300).")
+    assert "[stages.lora]" in stages._smaller_training(stage_of({}))
+
+
 def test_out_of_memory_error_names_settings(workspace, base, monkeypatch):
     def run_out_of_memory(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
