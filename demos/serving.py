@@ -15,13 +15,12 @@ from starlette.middleware import Middleware
 
 from demos.protection import Protection
 from demos.titles import Titled
+from demos.waiting import MOST_WAITING, limit
 from pangea_cultural.errors import UserError
 
 DELETE_CACHE = (60, 600)
 """Seconds between two deletions of uploads, and the age from which on they are deleted."""
 FOLDER = "GRADIO_TEMP_DIR"
-MOST_WAITING = 64
-"""Events that wait for their turn. Further visitors are told that the page is busy."""
 AT_A_TIME = 8
 MOST_SESSIONS = 1000
 """Visitors whose conversations are kept. The oldest are forgotten first."""
@@ -99,6 +98,7 @@ def launch(
     """
     uploads = Path(os.environ[FOLDER]) if FOLDER in os.environ else None
     blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=AT_A_TIME)
+    limit(blocks)
     try:
         _, url, _ = blocks.launch(
             server_name=host,

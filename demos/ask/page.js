@@ -16,7 +16,7 @@ const NAMES = {
   "Copy": "code", "Clear": "clear", "chatbot conversation": "answers",
 };
 const PARTS = [[/^Thumbnail (\d+) of (\d+)$/, "image", " $1 / $2"], [/^user's message: /, "question", ": "], [/^bot's message: /, "answers", ": "]];
-const MESSAGES = [[/exceed/, "file_large"], [/file type/, "unreadable"], [/queue/i, "busy"], [/./, "down"]];
+const MESSAGES = [[/exceed/, "file_large"], [/file type/, "unreadable"], [/queue|busy/i, "busy"], [/./, "down"]];
 const translated = (text, name) => {
   if (Object.hasOwn(NAMES, name)) return text[NAMES[name]];
   const found = PARTS.find(([pattern]) => pattern.test(name));

@@ -3,13 +3,15 @@
 import http.client
 import json
 import socket
+import threading
 import time
+import types
 from pathlib import Path
 
 import gradio as gr
 import pytest
 
-from demos import requests, serving
+from demos import requests, serving, waiting
 from demos.logins import MOST_FAILURES, PERIOD_S, Logins
 from demos.protection import Protection
 from demos.requests import MOST_BYTES
@@ -148,6 +150,49 @@ def test_too_many_wrong_passwords_have_to_wait(tmp_path):
     assert logins.accepts("bob", "other"), "others are not locked out"
     now[0] += PERIOD_S + 1
     assert logins.accepts("ann", "right: one")
+
+
+def test_one_visitor_does_not_fill_the_queue(monkeypatch):
+    """An address is that of the browser, also behind a proxy on this machine."""
+    monkeypatch.setattr(waiting, "MOST_OF_A_SESSION", 2)
+    monkeypatch.setattr(waiting, "MOST_OF_AN_ADDRESS", 3)
+    began, go = threading.Event(), threading.Event()
+
+    def answer():
+        began.set()
+        go.wait()
+
+    with serving.private_folder(), gr.Blocks(analytics_enabled=False) as blocks:
+        gr.Button().click(answer, None, None, concurrency_limit=1)
+    port = free_port()
+    serving.launch(blocks, host="127.0.0.1", port=port, allowed=[], css="", theme=serving.theme())
+
+    def join(session, address):
+        body = json.dumps({"data": [], "fn_index": 0, "session_hash": session})
+        headers = {"Content-Type": "application/json", "X-Forwarded-For": address}
+        return fetch(port, "127.0.0.1", "POST", "/gradio_api/queue/join", body, headers)[0]
+
+    try:
+        assert join("first", "192.0.2.1") == 200 and began.wait(60)
+        assert [join("a", "192.0.2.1") for _ in range(3)] == [200, 200, 503]
+        assert [join(session, "192.0.2.1") for session in "bc"] == [200, 503]
+        assert join("a", "192.0.2.2") == 503, "a session has its limit at any address"
+        assert [join(session, f"2001:db8::{session}") for session in "1234"] == [200, 200, 200, 503]
+        assert join("5", "2001:db8:0:1::1") == 200
+    finally:
+        go.set()
+        blocks.close()
+
+
+def test_visitor_with_a_login_is_known_by_it():
+    def request(host):
+        return types.SimpleNamespace(client=types.SimpleNamespace(host=host) if host else None)
+
+    assert waiting.visitor(request("192.0.2.1"), "ann") == waiting.visitor(request("192.0.2.2"), "ann")
+    assert waiting.visitor(request("::ffff:192.0.2.1"), None) == waiting.visitor(request("192.0.2.1"), None)
+    assert waiting.visitor(request("fe80::1%eth0"), None) == waiting.visitor(request("fe80::2"), None)
+    assert waiting.visitor(request(""), None) == waiting.visitor(request(None), None)
+    assert waiting.visitor(request("ann"), None) != waiting.visitor(request(None), "ann")
 
 
 @pytest.mark.parametrize("text", ["", "# none", "ann", "ann:", ":secret", b"\xff\xfe\x00"])

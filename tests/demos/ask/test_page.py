@@ -5,11 +5,15 @@ import io
 import pytest
 from PIL import Image
 
+from demos import waiting
 from demos.ask import texts
 from tests.demos.ask.conftest import HOSTILE, ask, asked, example, language, pick
 from tests.helpers.runs.chromium import needs_chromium
 
 pytestmark = needs_chromium
+
+
+TOAST = "text => document.querySelector('[data-testid=toast-text]')?.innerText == text"
 
 
 def messages(tab, chat=0):
@@ -204,7 +208,7 @@ def test_arabic_mirrors_the_page_and_translates_it(tab, tmp_path):
     tab.click("#image .icon-button-wrapper button")
     upload(tab, tmp_path / "notes.txt")
     expected = texts.text("ar", "unreadable")
-    tab.wait_for_function("text => document.querySelector('[data-testid=toast-text]')?.innerText == text", arg=expected)
+    tab.wait_for_function(TOAST, arg=expected)
     tab.click("[data-testid=toast-close]")
     language(tab, "fr")
     assert tab.evaluate("document.documentElement.dir") == "ltr"
@@ -219,6 +223,21 @@ def test_languages_without_training_are_marked(tab):
     assert len(listed) == 39 and sum("not trained" in text for text in listed) == 37
     language(tab, "nl")
     said(tab, texts.text("nl", "untrained"), "note")
+
+
+def test_visitor_for_whom_the_queue_has_no_place_is_told_so_and_loses_no_question(tab, monkeypatch):
+    pick(tab)
+    ask(tab, "first")
+    tab.wait_for_selector("#again-0")
+    with monkeypatch.context() as patch:
+        patch.setattr(waiting, "MOST_OF_A_SESSION", 0)
+        ask(tab, "second")
+        tab.wait_for_function(TOAST, arg=texts.text("en", "busy"))
+    tab.evaluate("document.querySelector('[data-testid=toast-close]')?.click()")  # it also goes by itself
+    tab.wait_for_selector("[data-testid=toast-text]", state="detached")
+    assert tab.input_value("#question textarea") == "second"
+    tab.press("#question textarea", "Enter")
+    tab.wait_for_function("document.querySelectorAll('#chat-0 .message-content').length == 4")
 
 
 def test_options_have_probabilities_as_bars(tab):
