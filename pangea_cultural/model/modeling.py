@@ -17,8 +17,9 @@ from transformers import LlavaNextForConditionalGeneration
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.utils import ModelOutput
 
+from pangea_cultural.model.context_parallel import ContextParallel, Share
 from pangea_cultural.model.grouped_attention import GROUPED, groups_of
-from pangea_cultural.model.masks import block_mask, dense_mask, is_causal
+from pangea_cultural.model.masks import block_mask, dense_mask, is_causal, partial_block_mask
 
 IGNORE_INDEX = -100
 """Label of a position without a target, the default of torch's cross-entropy."""
@@ -37,6 +38,14 @@ class PackedOutput(ModelOutput):
 class PackedLlavaNext(LlavaNextForConditionalGeneration):
     """LLaVA-NeXT with a loss over packed rows. Weights and their names are those of LLaVA-NeXT."""
 
+    context: ContextParallel | None = None
+    """Division of rows among processes; None for whole rows only."""
+
+    def divide_rows(self, group: Any) -> None:
+        """Divide rows with bounds among the processes of a group from now on."""
+        if self.context is None:
+            self.context = ContextParallel(self, group)
+
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
@@ -45,6 +54,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         weights: torch.Tensor | None = None,
         normalizer: torch.Tensor | float | None = None,
         segments: torch.Tensor | None = None,
+        division: dict[str, Any] | None = None,
         pixel_values: torch.Tensor | None = None,
         image_sizes: torch.Tensor | None = None,
         logits_to_keep: int | torch.Tensor = 0,
@@ -59,7 +69,9 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             normalizer: sum of the weights of the step, over micro-batches and processes; None for that of this
                 batch. With it, the loss does not depend on how questions are packed and distributed.
             segments: [batch, 2, length], group and conversation of each position (see `mask_mod`).
-            pixel_values: [images, tiles, 3, height, width].
+            division: share of this process, if several divide the rows (see `Share`). Labels are those of its own
+                positions, and pixel values of its own tiles.
+            pixel_values: [images, tiles, 3, height, width]; with a division [tiles, 3, height, width].
             image_sizes: [images, 2], height and width.
             logits_to_keep: without labels, number of last positions to compute logits for; 0 for all.
             **inputs: position_ids [batch, length], and other inputs of LLaVA-NeXT.
@@ -68,21 +80,14 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
         inputs |= {"pixel_values": pixel_values, "image_sizes": image_sizes}
         if labels is None:
             return super().forward(input_ids, logits_to_keep=logits_to_keep, **inputs)
-        inputs["attention_mask"] = mask = self._mask(segments)
-        if mask is None:
-            # Without padding, positions count up, which is the default. Those of padding repeat, which transformers
-            # would take for packed texts.
-            inputs["position_ids"] = None
-        elif self.config.text_config._attn_implementation == GROUPED:
-            inputs["groups"] = groups_of(segments)
-        hidden = self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
-        targets = labels[:, 1:]
+        own, hidden = self._hidden_states(input_ids, segments, division, inputs)
+        targets = _next(labels, IGNORE_INDEX)[:, own]
         chosen = targets != IGNORE_INDEX
         # Logits of all positions would take most of the memory: the vocabulary has 152,000 tokens.
-        logits = self.lm_head(hidden[:, :-1][chosen])
+        logits = self.lm_head(hidden[chosen])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         losses = torch.nn.functional.cross_entropy(logits, targets[chosen], reduction="none")
-        counts = torch.ones_like(losses) if weights is None else weights[:, 1:][chosen]
+        counts = torch.ones_like(losses) if weights is None else _next(weights, 0.0)[:, own][chosen]
         total = (losses * counts).sum()
         if pixel_values is None:
             total = total + self._zero_image_loss()
@@ -90,13 +95,48 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
             loss=total / (counts.sum() if normalizer is None else normalizer), target_losses=losses.detach()
         )
 
+    def _hidden_states(
+        self,
+        input_ids: torch.Tensor | None,
+        segments: torch.Tensor | None,
+        division: dict[str, Any] | None,
+        inputs: dict[str, Any],
+    ) -> tuple[slice, torch.Tensor]:
+        """Return the positions of this process, and their last hidden states [batch, length, channels]."""
+        if division is not None:
+            assert self.context is not None and segments is not None, "divide_rows was called, and rows are packed"
+            with self.context.divided(division) as share:
+                inputs |= {"attention_mask": self._partial_mask(segments, share), "share": share}
+                output = self.model(input_ids=input_ids, use_cache=False, **inputs)
+            return slice(share.start, share.stop), output.last_hidden_state
+        inputs["attention_mask"] = mask = self._mask(segments)
+        if mask is None:
+            # Without padding, positions count up, which is the default. Those of padding repeat, which transformers
+            # would take for packed texts.
+            inputs["position_ids"] = None
+        elif self.config.text_config._attn_implementation == GROUPED:
+            inputs["groups"] = groups_of(segments)
+        return slice(None), self.model(input_ids=input_ids, use_cache=False, **inputs).last_hidden_state
+
+    @property
+    def _attention(self) -> str:
+        """Name of the language model's attention."""
+        return self.context.attention if self.context else self.config.text_config._attn_implementation
+
     def _mask(self, segments: torch.Tensor | None) -> torch.Tensor | BlockMask | None:
         """Return the mask; None for causal rows, because torch's own causal attention is faster."""
-        if segments is not None and self.config.text_config._attn_implementation == "flex_attention":
+        if segments is not None and self._attention == "flex_attention":
             return block_mask(segments)
         if segments is None or is_causal(segments):
             return None
         return dense_mask(segments, self.dtype)
+
+    def _partial_mask(self, segments: torch.Tensor, share: Share) -> torch.Tensor | BlockMask:
+        """Return the mask of the positions of this process, and of the keys that they see."""
+        seen, start = segments[..., share.first_key : share.stop], share.start - share.first_key
+        if self._attention == "flex_attention":
+            return partial_block_mask(seen, start)
+        return dense_mask(seen, self.dtype, start)
 
     def _zero_image_loss(self) -> torch.Tensor | float:
         """Return zero, computed from the parameters of vision tower and projector.
@@ -113,6 +153,11 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
 
         With the hook, a frozen vision tower would save all its activations.
         """
+
+
+def _next(values: torch.Tensor, fill: float) -> torch.Tensor:
+    """Return for each position [batch, length] the value of the one after it: the model predicts the next token."""
+    return torch.nn.functional.pad(values[:, 1:], (0, 1), value=fill)
 
 
 # transformers maps the hub's weight names for its own classes only. Without this, it ignores the output embeddings.

@@ -1,5 +1,6 @@
 """The training recipe: a TOML file as typed, frozen objects. Named recipes are in training/recipes/."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -364,6 +365,10 @@ class Recipe(config.Config):
     """Ratio of missing or broken images above which training stops. It may change on resume."""
     parallelism: Literal["ddp", "fsdp"] = "ddp"
     """Distribution over processes. `ddp`: each device has a copy of the model. `fsdp`: the model is sharded (FSDP2)."""
+    context_parallel_size: int = Field(default=1, ge=1)
+    """Processes that divide each row between them (context parallelism), so that an image can be on several devices.
+    Of other numbers of processes, their greatest common divisor with this one. They should be on one node: each layer
+    gathers keys and values. Rows are as many times longer. It may change on resume."""
     deepspeed: Path | None = None
     """DeepSpeed configuration (JSON), relative to the workspace, in place of `parallelism`. transformers fills its
     "auto" values from this recipe. Install `deepspeed` yourself. The dry run ignores it."""
@@ -479,6 +484,24 @@ class Recipe(config.Config):
         if self.is_sharded and self.model.dtype == "float16":
             raise ValueError('dtype = "float16" cannot be sharded. Use parallelism = "ddp" without deepspeed.')
         return self
+
+    @model_validator(mode="after")
+    def _rows_can_be_divided(self) -> "Recipe":
+        if self.context_parallel_size > 1:
+            for stage in self.stages:
+                if stage.objective == "contrastive":
+                    raise ValueError(
+                        f"Stage {stage.name} is contrastive, which has no rows to divide. Remove context_parallel_size."
+                    )
+            if self.model.torch_compile:
+                raise ValueError("torch_compile cannot compile divided rows. Remove context_parallel_size.")
+            if self.model.attn_implementation == "eager":
+                raise ValueError('attn_implementation "eager" cannot divide rows. Set "auto".')
+        return self
+
+    def context_size(self, processes: int) -> int:
+        """Return the number of processes that divide each row between them."""
+        return math.gcd(self.context_parallel_size, processes)
 
     @property
     def is_sharded(self) -> bool:

@@ -98,6 +98,7 @@ class Collator:
             dominate.
         augmentation: augmentation of the images; None for none.
         pad_to_multiple_of: rows are padded to a multiple of this length.
+        row_parts: processes that divide each row between them. Rows are at least so long.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Collator:
         weighting: Weighting = "token",
         augmentation: Augmentation | None = None,
         pad_to_multiple_of: int = 1,
+        row_parts: int = 1,
     ) -> None:
         self._template = ChatTemplate(processor.tokenizer)
         self._images = TileReader(processor)
@@ -117,6 +119,7 @@ class Collator:
         self._weighting = weighting
         self._augmentation = augmentation
         self._multiple = pad_to_multiple_of
+        self._row_parts = row_parts
 
     def __call__(
         self, rows: Sequence[PackedRow], groups: Sequence[Sequence[Group]], skipped: list[list[str]]
@@ -131,7 +134,8 @@ class Collator:
         Returns:
             input_ids, position_ids, labels, weights [batch, length]; segments [batch, 2, length]; keys [targets];
             normalizer, the sum of the targets' weights; and if there are images pixel_values
-            [images, tiles, 3, height, width] and image_sizes [images, 2].
+            [images, tiles, 3, height, width], or of all images [tiles, 3, height, width] for divided rows, and
+            image_sizes [images, 2].
         """
         loaded = [list(self._load(row, row_groups, skipped)) for row, row_groups in zip(rows, groups, strict=True)]
         loaded = [row for row in loaded if row]
@@ -140,7 +144,7 @@ class Collator:
         encoded = iter(self._template.encode([span.text for spans in conversations for span in spans if span.text]))
         built = [self._build_row(row, encoded) for row in loaded] or [self._empty_row()]
         tiles = [tiles for row in loaded for segment in row for tiles in segment.tiles]
-        return self._pad(built) | _stack(tiles)
+        return self._pad(built) | (_stack(tiles) if self._row_parts == 1 else _concatenate(tiles))
 
     def prompt(self, group: Group) -> dict[str, torch.Tensor]:
         """Return the inputs to generate an answer to the first question of a group, tokenized as in training.
@@ -217,7 +221,7 @@ class Collator:
         return row
 
     def _pad(self, rows: list[RowBuilder]) -> dict[str, torch.Tensor]:
-        length = max(len(row.input_ids) for row in rows)
+        length = max(self._row_parts, *(len(row.input_ids) for row in rows))
         length = -(-length // self._multiple) * self._multiple
 
         def padded(name: str, value: float) -> torch.Tensor:
@@ -248,6 +252,14 @@ def _stack(images: list[Tiles]) -> dict[str, torch.Tensor]:
         for tiles in images
     ]
     return {"pixel_values": torch.stack(padded), "image_sizes": torch.tensor([tiles.size for tiles in images])}
+
+
+def _concatenate(images: list[Tiles]) -> dict[str, torch.Tensor]:
+    """Concatenate the tiles of images."""
+    if not images:
+        return {}
+    pixel_values = torch.cat([tiles.pixel_values for tiles in images])
+    return {"pixel_values": pixel_values, "image_sizes": torch.tensor([tiles.size for tiles in images])}
 
 
 class CaptionCollator:

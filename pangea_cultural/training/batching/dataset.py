@@ -6,6 +6,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
+from pangea_cultural.training.batching.context_share import divide
 from pangea_cultural.training.batching.layout import BatchLayout
 from pangea_cultural.training.batching.mixture import Schedule
 from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment
@@ -16,9 +17,9 @@ from pangea_cultural.training.data.types import Group
 class StepDataset(Dataset):
     """The steps of a stage. Each step is a dictionary:
 
-    - micro_batches: batches of this process, as the collator returns them.
-    - ids: ids of this process's questions.
-    - skipped: [file, reason] of this process's broken images.
+    - micro_batches: batches of this process, as the collator returns them, or the share of this process in them.
+    - ids: ids of this process's questions, of whole rows.
+    - skipped: [file, reason] of broken images in these rows.
     - questions, tokens, image_tokens, unshared_image_tokens: counts of all processes (see `counts`).
     """
 
@@ -53,15 +54,20 @@ class StepDataset(Dataset):
         skipped: list[list[str]] = []
         ids: list[str] = []
         micro_batches = []
-        for batch in batches[self._rank]:
+        context = self._layout.context
+        group, part = divmod(self._rank, context)
+        for batch in batches[group]:
             groups = [[self._group(segment) for segment in row] for row in batch]
             ids += [c.id for row in groups for group in row for c in group.conversations]
-            micro_batches.append(self._collator(batch, groups, skipped))
+            micro_batch = self._collator(batch, groups, skipped)
+            if context > 1:
+                micro_batch = divide(micro_batch, part, context, self._layout.devices.pair_work)
+            micro_batches.append(micro_batch)
         rows = [row for device in batches for batch in device for row in batch]
         return {"micro_batches": micro_batches, "ids": ids, "skipped": skipped, **counts(rows, self._lengths)}
 
     def _batches(self, index: int) -> list[list[list[PackedRow]]]:
-        """Return the micro-batches of a step, of each process."""
+        """Return the micro-batches of a step, of each process, or of each group that divides rows."""
         return self._layout.batches(self._schedule.step(index), self._lengths)
 
     def rows(self, index: int) -> list[PackedRow]:

@@ -16,12 +16,14 @@ class BatchLayout:
     Args:
         packing: packing method.
         max_length: tokens per row.
-        devices: the devices; one for each process.
+        devices: the devices; one for each process, or for each group of processes that divide rows.
+        context: processes in such a group.
     """
 
     packing: Packing
     max_length: int
     devices: Devices
+    context: int = 1
 
     def batches(self, chunks: Sequence[QuestionChunk], lengths: Sequence[Lengths]) -> list[list[list[PackedRow]]]:
         """Return the micro-batches of each device, equally many. Some may be empty.

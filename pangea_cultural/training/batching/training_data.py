@@ -183,23 +183,36 @@ class TrainingData:
         processes: int,
         rank: int,
         pair_work: float = 0.0,
+        context: int = 1,
     ) -> StepDataset:
-        """Return the steps of a stage as one process sees them; `pair_work` is that of `layout.pair_work`."""
+        """Return the steps of a stage as one process sees them.
+
+        Args:
+            stage: the stage.
+            collator: makes micro-batches.
+            processes: number of processes.
+            rank: index of the process.
+            pair_work: that of `layout.pair_work`.
+            context: processes that divide each row between them.
+        """
         if stage.objective == "contrastive":
             # Captions are labels, not text: every image is a row of one token.
             source_lengths = [_one_token_each(corpus.num_groups) for corpus in self.corpora]
         else:
             source_lengths = [measured.lengths for measured in self.measured]
-        layout = stage_layout(stage, processes, pair_work)
+        layout = stage_layout(stage, processes, pair_work, context)
         return StepDataset(self.schedule(stage), self.corpora, source_lengths, layout, collator, rank)
 
 
-def stage_layout(stage: Stage, devices: int, pair_work: float) -> BatchLayout:
-    """Return the layout of a stage's steps on a number of devices."""
-    all_devices = Devices(devices, stage.memory.per_device_batch_size, pair_work)
+def stage_layout(stage: Stage, devices: int, pair_work: float, context: int = 1) -> BatchLayout:
+    """Return the layout of a stage's steps on a number of devices, of which `context` at a time divide rows.
+
+    Such rows are longer, so that each device has as many tokens as without.
+    """
+    all_devices = Devices(devices // context, stage.memory.per_device_batch_size, pair_work)
     if stage.objective == "contrastive":
         return BatchLayout("rows", 1, all_devices)
-    return BatchLayout(stage.batch.packing, stage.batch.max_length, all_devices)
+    return BatchLayout(stage.batch.packing, context * stage.batch.max_length, all_devices, context)
 
 
 def stage_passes(questions: list[SourceQuestions], stage: Stage) -> list[float]:

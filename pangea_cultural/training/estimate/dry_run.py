@@ -153,6 +153,12 @@ def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
             f"Communication assumes {DEFAULT_GB_PER_S:g} GB/s per device, as H100s with NVLink and a network card of "
             "400 Gbit/s each, and no overlap with computing. Change it with --bandwidth."
         )
+    context = recipe.context_size(devices.count)
+    if context < recipe.context_parallel_size and devices.count > 1:
+        yield (
+            f"context_parallel_size is {recipe.context_parallel_size}, but {context} of {devices.count} devices divide "
+            "rows. Choose a multiple of it for --devices."
+        )
     if recipe.parallelism == "fsdp" and devices.count == 1:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
     if recipe.model.load_in_4bit:
@@ -193,15 +199,18 @@ def _plan_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) 
 
 
 def _waiting_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) -> Iterator[str]:
-    """Yield what a step's images mean for the devices: an image is not divided."""
+    """Yield what a step's images mean for the devices: without context parallelism an image is on one device."""
     for stage, result in zip(recipe.stages, stages, strict=True):
         waiting = 1 - result["even_hours"] / result["computing_hours"]
         if devices.count == 1 or waiting < NOTED_WAITING:
             continue
         images, multiple = result["images_per_step"], stage.batch.image_multiple
-        advice = "Use fewer devices, or raise global_batch_size."
+        ways = ["use fewer devices", "raise global_batch_size"]
         if stage.objective == "sft" and images >= devices.count and multiple % devices.count:
-            advice = f"Set image_multiple = {devices.count}, use fewer devices, or raise global_batch_size."
+            ways.insert(0, f"set image_multiple = {devices.count}")
+        if stage.objective == "sft" and recipe.context_size(devices.count) == 1:
+            ways.insert(0, "set context_parallel_size")
+        advice = f"{', '.join(ways[:-1])}, or {ways[-1]}.".capitalize()
         yield (
             f"Stage {stage.name}: {devices.count} devices wait {waiting:.0%} of the computing time, and "
             f"{result['idle_devices']:.1f} have no row in a step on average. A step has {images:.1f} images. {advice}"

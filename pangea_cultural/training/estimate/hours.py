@@ -6,6 +6,7 @@ from typing import Any
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.layout import StageEstimate
 from pangea_cultural.training.estimate.stage_model import StageModel
+from pangea_cultural.training.estimate.workload import Workload
 from pangea_cultural.training.setup.optimizers import weight_bytes
 
 DEFAULT_TFLOPS = 350.0
@@ -76,6 +77,7 @@ def hours(model: StageModel, estimate: StageEstimate, devices: Devices) -> dict[
     computing = scale * flops(model, estimate.work.slowest) / devices.flops_per_second / 3600
     micro_batches = scale * estimate.work.micro_batches
     sent = communication_bytes(model, devices.count, steps=estimate.steps, micro_batches=micro_batches)
+    sent += scale * divided_row_bytes(model, devices.count, estimate.work.slowest)
     communicating = sent / devices.bytes_per_second / 3600
     return {
         "even_hours": even / devices.flops_per_second / 3600,
@@ -96,3 +98,25 @@ def communication_bytes(model: StageModel, devices: int, *, steps: int, micro_ba
     if model.recipe.parallelism == "fsdp":
         return share * micro_batches * (2 * 2 * (trainable + frozen) + 4 * trainable)
     return share * steps * 2 * weight_bytes(model.stage.optimizer) * trainable
+
+
+def divided_row_bytes(model: StageModel, devices: int, work: Workload) -> float:
+    """Return the bytes that a device receives from those that divide rows with it.
+
+    Each layer gathers keys and values in bfloat16, in the forward pass and when it is recomputed, and scatters their
+    gradients in float32. The features of images are gathered and scattered once.
+
+    Args:
+        model: the model in its stage.
+        devices: devices that train together.
+        work: work of the device.
+    """
+    others = model.recipe.context_size(devices) - 1
+    if not others or model.stage.objective != "sft":
+        return 0.0
+    text = model.model.config.text_config
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    layers = text.num_hidden_layers
+    passes = 2 * (layers + model.stage.memory.recomputed_layers(layers)) + 4 * layers
+    per_token = 2 * text.num_key_value_heads * head_size * passes
+    return others * (work.tokens * per_token + work.image_tokens * text.hidden_size * (2 + 4))

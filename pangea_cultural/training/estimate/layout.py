@@ -12,7 +12,7 @@ from pangea_cultural.model.masks import row_multiple
 from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions
-from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, bundles
+from pangea_cultural.training.batching.packing import Lengths, PackedRow, Segment, bundles, row_length
 from pangea_cultural.training.batching.training_data import TrainingData, stage_layout, stage_passes
 from pangea_cultural.training.data.sources.config import Source, SourceEstimate
 from pangea_cultural.training.data.types import Group
@@ -185,22 +185,25 @@ class StageEstimator:
         """Return the workload of the chosen steps, the largest of them, and the work on the devices."""
         workload, largest, micro_batches = Workload(), MicroBatchShape(0, 0, 0, 0), 0
         work, batch = DeviceWork(), stage.batch
-        multiple = row_multiple(planned_attention(self.data.recipe.model))
-        layout = stage_layout(stage, self._devices, pair_work(self._model.model.config.text_config))
+        recipe = self.data.recipe
+        context = recipe.context_size(self._devices)
+        multiple = row_multiple(planned_attention(recipe.model))
+        layout = stage_layout(stage, self._devices, pair_work(self._model.model.config.text_config), context)
         for number in chosen:
             chunks = schedule.step(number)
+            whole = list(bundles(chunks, lengths, batch.packing, layout.max_length))
+            division = _Division(context, multiple, max(map(row_length, whole)))
             devices = [
                 [[self._row_workload(row, lengths) for row in batch] for batch in device]
                 for device in layout.batches(chunks, lengths)
             ]
-            shapes = [_shape(batch, multiple) for device in devices for batch in device if batch]
+            shapes = [division.shape(batch) for device in devices for batch in device if batch]
             largest = max([largest, *shapes], key=lambda shape: shape.tokens)
             micro_batches = max(micro_batches, len(devices[0]))
             workload = sum((row for device in devices for batch in device for row in batch), workload)
-            whole = bundles(chunks, lengths, batch.packing, batch.max_length)
             even = sum((self._workload(segment, lengths) for bundle in whole for segment in bundle), Workload())
             images = sum(not chunk.follows for chunk in chunks)
-            work += _device_work(devices, images, cost, multiple) + DeviceWork(even=even)
+            work += _device_work(devices, images, cost, division) + DeviceWork(even=even)
         return workload, StepShape(largest, micro_batches, self._devices), work
 
     def _row_workload(self, row: PackedRow, lengths: Sequence[Lengths]) -> Workload:
@@ -267,24 +270,40 @@ def _assumed_questions(source: Source, lengths: Lengths, stage: Stage, every: in
     return SourceQuestions(lengths.starts, np.ones(len(lengths.conversations), bool), source.share, count)
 
 
-def _device_work(devices: list[list[list[Workload]]], images: int, cost: Cost, multiple: int) -> DeviceWork:
+class _Division(NamedTuple):
+    """Division and padding of the rows of a step.
+
+    Args:
+        context: devices that divide each row between them.
+        multiple: number of which the length of an undivided row is a multiple.
+        longest_group: tokens of the longest group.
+    """
+
+    context: int
+    multiple: int
+    longest_group: int
+
+    def shape(self, rows: Sequence[Workload]) -> MicroBatchShape:
+        """Return the shape of a micro-batch on one device, whose rows are padded to the longest."""
+        longest, parts = max(row.tokens for row in rows), self.context
+        targets, tiles = sum(row.targets for row in rows), sum(row.tiles for row in rows)
+        if parts == 1:
+            return MicroBatchShape(len(rows), -(-longest // self.multiple) * self.multiple, targets, tiles)
+        length, texts = -(-longest // parts), sum(row.tokens - row.image_tokens for row in rows)
+        # A device can have conversations only.
+        most = min(targets, len(rows) * length * targets // max(texts, 1))
+        return MicroBatchShape(len(rows), length, most, -(-tiles // parts), len(rows) * longest, self.longest_group)
+
+    def workload(self, rows: Sequence[Workload]) -> Workload:
+        """Return the workload of a micro-batch on one device, padding included."""
+        if not rows:
+            return Workload()
+        return replace(sum(rows, Workload()).share(self.context), tokens=self.shape(rows).tokens)
+
+
+def _device_work(devices: list[list[list[Workload]]], images: int, cost: Cost, division: _Division) -> DeviceWork:
     """Return the work of one step: in each micro-batch, of the device with the most."""
-    padded = [[_padded(batch, multiple) for batch in device] for device in devices]
+    padded = [[division.workload(batch) for batch in device] for device in devices]
     slowest = sum((max(batches, key=cost) for batches in zip(*padded, strict=True)), Workload())
-    idle = sum(not any(device) for device in devices)
+    idle = division.context * sum(not any(device) for device in devices)
     return DeviceWork(slowest, Workload(), len(devices[0]), idle, images)
-
-
-def _padded(rows: Sequence[Workload], multiple: int) -> Workload:
-    """Return the workload of a micro-batch, whose rows are padded to the longest."""
-    return replace(sum(rows, Workload()), tokens=_shape(rows, multiple).tokens) if rows else Workload()
-
-
-def _shape(rows: Sequence[Workload], multiple: int) -> MicroBatchShape:
-    """Return the shape of a micro-batch, whose rows are padded to a multiple of a length."""
-    return MicroBatchShape(
-        rows=len(rows),
-        length=-(-max(row.tokens for row in rows) // multiple) * multiple,
-        targets=sum(row.targets for row in rows),
-        tiles=sum(row.tiles for row in rows),
-    )

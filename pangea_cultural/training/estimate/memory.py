@@ -99,10 +99,29 @@ def _micro_batch_bytes(model: StageModel, batch: MicroBatchShape, sharded: bool)
         language_model = _forward_pass(model, "language_model", sharded)
         activations = language_model.language_model_bytes(batch.rows, batch.length)
         activations += language_model.gradient_bytes(batch.rows, batch.length)
+        activations += _divided_row_bytes(model, batch)
         if {"vision_tower", "projector"} & set(model.stage.trainable):
             activations += _forward_pass(model, "projector", sharded).projector_bytes(batch.tiles)
     logits = LOGIT_BYTES * batch.targets * model.model.config.text_config.vocab_size
     return {"activations": activations, "vision_tower": vision_tower, "logits": logits}
+
+
+def _divided_row_bytes(model: StageModel, batch: MicroBatchShape) -> int:
+    """Return the bytes that a device needs beyond its own positions, if several devices divide a row; else 0.
+
+    These are keys and values of the positions before its own in the same group, in each layer that keeps its
+    activations, those of the whole row in the layer at work, with their gradients in float32, and the embeddings of the
+    whole row, with the features of its images and with gradients.
+    """
+    if not batch.gathered:
+        return 0
+    text, layers = model.model.config.text_config, model.model.config.text_config.num_hidden_layers
+    heads, kept = text.num_attention_heads, layers - model.stage.memory.recomputed_layers(layers) + 1
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
+    # transformers repeats keys and values for each head (see `activations`).
+    seen = kept * batch.rows * batch.keys * 2 * heads * head_size * 2
+    gathered = batch.gathered * 2 * text.num_key_value_heads * head_size * (2 + 4)
+    return seen + gathered + 3 * batch.gathered * text.hidden_size * 2
 
 
 def _forward_pass(model: StageModel, part: str, sharded: bool) -> ForwardPass:

@@ -43,6 +43,10 @@ class Workload(Amounts):
         """Return the workload of `questions` questions of the same kind."""
         return Workload(*(round(amount * questions / self.questions) for amount in _amounts(self)))
 
+    def share(self, parts: int) -> "Workload":
+        """Return the workload of the busiest of several devices that divide the rows between them."""
+        return Workload(*(-(-amount // parts) for amount in _amounts(self)))
+
 
 @dataclass(frozen=True)
 class MicroBatchShape:
@@ -53,12 +57,16 @@ class MicroBatchShape:
         length: tokens of the longest row, to which the others are padded.
         targets: predicted tokens.
         tiles: image tiles.
+        gathered: tokens of the whole rows, if several devices divide them; else 0.
+        keys: positions of the longest group, which a device can see before its own.
     """
 
     rows: int
     length: int
     targets: int
     tiles: int
+    gathered: int = 0
+    keys: int = 0
 
     @property
     def tokens(self) -> int:

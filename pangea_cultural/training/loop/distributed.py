@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from accelerate import PartialState
@@ -47,6 +47,13 @@ class Processes:
     def is_main(self) -> bool:
         """Whether this is the process that works on files."""
         return self._state.is_main_process
+
+    def context_group(self, size: int) -> Any:
+        """Return torch's group of the `size` processes that divide rows with this one; every process has to call this.
+
+        They are neighbors, so that they are on one node.
+        """
+        return torch.distributed.new_subgroups(size, timeout=STEP_TIMEOUT)[0]
 
     def stop_signal(self) -> signal.Signals | None:
         """Return the signal that one of the processes has received; every process has to call this."""

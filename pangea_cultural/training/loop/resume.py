@@ -29,7 +29,7 @@ LONGEST_SHOWN = 80
 LOCK_TIMEOUT_S = 15
 """Seconds to wait for the lock: a killed process frees gigabytes of memory before its lock."""
 MAY_CHANGE: Any = {
-    **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio"), True),
+    **dict.fromkeys(("num_workers", "report_to", "max_broken_image_ratio", "context_parallel_size"), True),
     **dict.fromkeys(("push_to_hub", "hub_model_id", "hub_private_repo", "hub_strategy"), True),
     "model": {"torch_compile"},
     "stages": {"__all__": {"memory": True, "checkpoint": {"save_steps", "save_total_limit", "logging_steps"}}},

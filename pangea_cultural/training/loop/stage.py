@@ -119,9 +119,19 @@ def train(
     """
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
-    setup = objectives.set_up(context.recipe, stage, data, model, processor)
-    work, world_size = pair_work(model.config.text_config), processes.world_size
-    steps = data.step_dataset(stage, setup.collator, processes=world_size, rank=processes.rank, pair_work=work)
+    world_size = processes.world_size
+    row_parts = context.recipe.context_size(world_size)
+    setup = objectives.set_up(context.recipe, stage, data, model, processor, row_parts=row_parts)
+    if row_parts > 1:
+        model.divide_rows(processes.context_group(row_parts))
+    steps = data.step_dataset(
+        stage,
+        setup.collator,
+        processes=world_size,
+        rank=processes.rank,
+        pair_work=pair_work(model.config.text_config),
+        context=row_parts,
+    )
     needs_best = stage.checkpoint.load_best_model_at_end
     saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter, needs_best=needs_best))
     processes.run_on_main(lambda: _require_space(context, setup, len(steps)))
@@ -227,6 +237,7 @@ def _trainer(
         reporters=reporters(recipe.report_to, context.inputs.workspace / "tensorboard" / recipe.name / stage.name),
         trained_languages=data.languages,
         keeps_best=stage.checkpoint.load_best_model_at_end,
+        context_group=setup.model.context.group if setup.model.context else None,
         validate=validation,
     )
 

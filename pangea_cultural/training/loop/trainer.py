@@ -1,6 +1,7 @@
 """transformers' `Trainer` for one stage: steps of equal numbers of questions, exact resume, and losses by language."""
 
 import contextlib
+import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ class StageTrainer(Trainer):
         keys: (source, language) pairs of the losses.
         max_broken_images: number of broken images above which training stops.
         reporters: further receivers of the log.
+        context_group: torch's group of the processes that divide rows with this one; None if they are not divided.
         own_optimizer: makes the optimizer; None for that of the arguments.
         trained_languages: codes of the languages with training questions.
         keeps_best: whether each validation with a new lowest loss saves a checkpoint, which is kept.
@@ -64,6 +66,7 @@ class StageTrainer(Trainer):
         reporters: list[TrainerCallback],
         trained_languages: list[str],
         keeps_best: bool,
+        context_group: Any = None,
         own_optimizer: Create | None = None,
         validate: Validate | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class StageTrainer(Trainer):
         self._max_broken_images = max_broken_images
         self._trained_languages = trained_languages
         self._keeps_best = keeps_best
+        self._context_group = context_group
         self._own_optimizer = own_optimizer
         self._validate = validate
         self.log_file = Log(Path(args.output_dir) / LOG)
@@ -147,6 +151,8 @@ class StageTrainer(Trainer):
         for module in self._frozen:
             module.eval()
         batches = inputs["micro_batches"]
+        if self._context_group is not None:
+            self._require_equal_rows(batches)
         # Zero if all images of a step are broken. A Python number, because DeepSpeed rounds tensors to bfloat16.
         normalizer = max(self._sum(sum(batch["normalizer"] for batch in batches)).item(), 1e-6)
         loss = torch.zeros((), device=self.args.device)
@@ -155,6 +161,23 @@ class StageTrainer(Trainer):
                 loss += self._forward_backward(model, self._prepare_inputs(batch) | {"normalizer": normalizer})
         self._require_finite("loss", loss)
         return loss
+
+    def _require_equal_rows(self, batches: list[dict[str, Any]]) -> None:
+        """Check that all processes that divide rows have the same ones.
+
+        Raises:
+            UserError: they have not, because an image could not be read by one of them.
+        """
+        rows = hashlib.sha256()
+        for batch in batches:
+            rows.update(repr((batch["division"]["tiles"], batch["input_ids"].tolist())).encode())
+        found: list[str] = [""] * torch.distributed.get_world_size(self._context_group)
+        torch.distributed.all_gather_object(found, rows.hexdigest(), group=self._context_group)
+        if self._sum(float(len(set(found)) > 1)).item():
+            raise UserError(
+                f"Processes read different images in step {self.state.global_step + 1}. Check that each can read the "
+                "files, and rerun to resume."
+            )
 
     def _sync_context(self, model: torch.nn.Module, *, last: bool) -> contextlib.AbstractContextManager[Any]:
         """Return a context that synchronizes gradients in the backward pass of the last micro-batch only.

@@ -48,7 +48,13 @@ class StageSetup:
 
 
 def set_up(
-    recipe: Recipe, stage: Stage, data: TrainingData, model: PackedLlavaNext, processor: LlavaNextProcessor
+    recipe: Recipe,
+    stage: Stage,
+    data: TrainingData,
+    model: PackedLlavaNext,
+    processor: LlavaNextProcessor,
+    *,
+    row_parts: int = 1,
 ) -> StageSetup:
     """Freeze parts of a model, quantize it, add adapters or a contrastive head, and choose the collator.
 
@@ -58,6 +64,7 @@ def set_up(
         data: the training data.
         model: the model, changed in place.
         processor: its processor.
+        row_parts: processes that divide each row between them.
 
     Raises:
         UserError: there is nothing to learn: no image has a name for `contrastive`, or no question has an image.
@@ -66,8 +73,10 @@ def set_up(
     if recipe.model.load_in_4bit:
         _quantize(model, recipe)
     augmentation = Augmentation(f"{recipe.seed} {stage.name}") if stage.augment_images else None
-    set_up_objective = _set_up_sft if stage.objective == "sft" else _set_up_contrastive
-    setup = set_up_objective(stage, recipe.seed, data, model, processor, augmentation)
+    if stage.objective == "sft":
+        setup = _set_up_sft(stage, recipe.seed, data, model, processor, augmentation, row_parts)
+    else:
+        setup = _set_up_contrastive(stage, recipe.seed, data, model, processor, augmentation)
     cast_trainable(setup.module, getattr(torch, stage.optimizer.weight_dtype))
     _unify_vision_dtype(model)
     recompute_activations(model, stage)
@@ -99,6 +108,7 @@ def _set_up_sft(
     model: PackedLlavaNext,
     processor: LlavaNextProcessor,
     augmentation: Augmentation | None,
+    row_parts: int,
 ) -> StageSetup:
     if "language_model" not in stage.trainable and data.num_images == data.num_broken_images:
         raise UserError(
@@ -112,7 +122,9 @@ def _set_up_sft(
         keys=data.loss_key_indices,
         weighting=stage.loss_weighting,
         augmentation=augmentation,
-        pad_to_multiple_of=row_multiple(attn_implementation(data.recipe.model)),
+        # A divided row is padded in attention only, where each part is.
+        pad_to_multiple_of=row_multiple(attn_implementation(data.recipe.model)) if row_parts == 1 else 1,
+        row_parts=row_parts,
     )
     return StageSetup(model, model, trainable, _frozen_modules(model, stage), collator, adapted)
 
