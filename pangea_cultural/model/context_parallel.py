@@ -7,6 +7,7 @@ as well, and their features gathered.
 """
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ class Share(NamedTuple):
 
     def whole(self, own: torch.Tensor, dim: int) -> torch.Tensor:
         """Return values of all positions along `dim`, from those of each process."""
-        sizes = [stop - start for start, stop in zip(self.bounds, self.bounds[1:], strict=False)]
+        sizes = [stop - start for start, stop in itertools.pairwise(self.bounds)]
         parts = _Gather.apply(_padded(own, dim, max(sizes)), self.group)
         return torch.cat([part.narrow(dim, 0, size) for part, size in zip(parts, sizes, strict=True)], dim)
 

@@ -130,20 +130,18 @@ def _run(arguments: list[str], processes: int, script: str, *output: Path) -> No
         with file.open("wb") as opened:
             os.dup2(opened.fileno(), descriptor)
     if processes == 1:
-        sys.argv = ["-c", *arguments]
-        exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
+        _execute(arguments, script, {})
     else:
-        sys.exit(_together(arguments, processes))
+        sys.exit(_together(arguments, processes, script))
 
 
-def _pcult(arguments: list[str], environment: dict[str, str]) -> None:
-    from pangea_cultural.cli import main
-
+def _execute(arguments: list[str], script: str, environment: dict[str, str]) -> None:
     os.environ |= environment
-    main(arguments)
+    sys.argv = ["-c", *arguments]
+    exec(compile(script, "<script>", "exec"), {"__name__": "__main__"})
 
 
-def _together(arguments: list[str], processes: int) -> int:
+def _together(arguments: list[str], processes: int, script: str) -> int:
     """Run processes with the environment variables of `torchrun`. Return the exit code of one that failed, or 0."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
@@ -152,7 +150,7 @@ def _together(arguments: list[str], processes: int) -> int:
     ranks = []
     for rank in range(processes):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-        ranks.append(_FORK.Process(target=_pcult, args=(arguments, shared | own)))
+        ranks.append(_FORK.Process(target=_execute, args=(arguments, script, shared | own)))
         ranks[-1].start()
     while running := [process.sentinel for process in ranks if process.is_alive()]:
         multiprocessing.connection.wait(running)

@@ -1,6 +1,17 @@
+import pytest
 import torch
 
-from pangea_cultural.model.masks import PADDING, PREFIX, block_mask, dense_mask, is_causal, mask_mod, visible
+from pangea_cultural.model.masks import (
+    FLEX_BLOCK,
+    PADDING,
+    PREFIX,
+    block_mask,
+    dense_mask,
+    is_causal,
+    mask_mod,
+    partial_block_mask,
+    visible,
+)
 
 SEGMENTS = torch.tensor(
     [
@@ -48,3 +59,26 @@ def test_only_rows_with_one_conversation_are_causal():
     assert is_causal(SEGMENTS[1:]) and not is_causal(SEGMENTS[:1]) and not is_causal(SEGMENTS)
     causal = torch.ones(6, 6, dtype=torch.bool).tril()
     assert torch.equal(visible(SEGMENTS[1:])[0, :6, :6], causal)
+
+
+def long_row(*lengths, padding):
+    """Return the segments of a row with groups of one prefix and two conversations."""
+    groups = [number for number, length in enumerate(lengths) for _ in range(length)] + [PADDING] * padding
+    conversations = [part for length in lengths for part in sorted(n % 3 for n in range(length))] + [PREFIX] * padding
+    return torch.tensor([groups, conversations])
+
+
+@pytest.mark.parametrize("start", [0, 200, 999, 1_290])
+def test_partial_block_mask_skips_blocks_without_a_visible_pair_only(start):
+    segments = torch.stack([long_row(300, 100, 700, 150, padding=50), long_row(900, 300, padding=100)])
+    mask, expected = partial_block_mask(segments, start), visible(segments, start)
+    queries, keys = mask.seq_lengths
+    assert queries % FLEX_BLOCK == keys % FLEX_BLOCK == 0 and queries - FLEX_BLOCK < 1_300 - start <= queries
+    batch, query, key = torch.meshgrid(torch.arange(2), torch.arange(queries), torch.arange(keys), indexing="ij")
+    seen = mask.mask_mod(batch, 0, query, key)
+    assert torch.equal(seen[:, : 1_300 - start, :1_300], expected)
+    assert seen.any(-1).all(), "softmax over no visible key is NaN"
+    computed = mask.to_dense()[:, 0].repeat_interleave(FLEX_BLOCK, 1).repeat_interleave(FLEX_BLOCK, 2).bool()
+    assert not (seen & ~computed).any()
+    if start == 0:
+        assert computed.float().mean() < 0.5, "a causal mask alone would be 0.55"

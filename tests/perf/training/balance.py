@@ -9,8 +9,9 @@ work: tokens, and pairs of positions that attend to each other. Devices meet in 
 |---|---|
 | `full_rows` | time over ideal, with rows that are as full as possible, dealt to the devices |
 | `time` | time over ideal, with the planner's rows |
+| `context_2`, `context_4`, `context_8` | the same, with rows that 2, 4 or 8 devices divide (`context_parallel_size`) |
 | `multiple` | the same, with `image_multiple` set to the number of devices |
-| `bound` | lower bound of `time` for any plan: an image is not divided |
+| `bound` | lower bound of `time` for any plan without divided rows |
 
 The ideal is the work of the step without repeated prefixes, divided by the devices.
 """
@@ -37,6 +38,7 @@ from tests.perf.support import record
 
 RECIPE = "culturalpangea-7b"
 DEVICES = (8, 16, 32, 64)
+CONTEXTS = (2, 4, 8)
 EVERY = 5
 """Distance of the steps that are planned, of the dry run's."""
 Step = Sequence[QuestionChunk]
@@ -87,10 +89,11 @@ class Times:
         """Return the work of the step, divided by the devices."""
         return sum(piece.work for piece in self._pieces(step)) / devices
 
-    def planned(self, step: Step, devices: int) -> float:
-        """Return the time with the planner's rows."""
-        layout = BatchLayout("shared", self._max_length, Devices(devices, 1, self._pair_work))
-        return self._time(layout.batches(step, self._lengths))
+    def planned(self, step: Step, devices: int, context: int = 1) -> float:
+        """Return the time with the planner's rows, which `context` devices divide evenly."""
+        groups = Devices(devices // context, 1, self._pair_work)
+        layout = BatchLayout("shared", context * self._max_length, groups, context)
+        return self._time(layout.batches(step, self._lengths)) / context
 
     def full_rows(self, step: Step, devices: int) -> float:
         """Return the time with rows that are as full as possible."""
@@ -139,6 +142,9 @@ def main() -> None:
             ideal = sum(times.ideal(step, devices) for step in steps)
             for name, time in (("full_rows", times.full_rows), ("time", times.planned), ("bound", times.bound)):
                 figures[f"{name}_{devices}"] = float(sum(time(step, devices) for step in steps) / ideal)
+            for context in CONTEXTS:
+                total = sum(times.planned(step, devices, context) for step in steps)
+                figures[f"context_{context}_{devices}"] = float(total / ideal)
             try:
                 steps, lengths = recipes.steps(devices)
             except UserError:

@@ -168,6 +168,42 @@ def test_sharded_stage_keeps_the_weights_of_earlier_stages(tmp_path):
         assert torch.allclose(value, weights[1][name], atol=1e-4), name
 
 
+DIVIDED = RECIPE.replace("parallelism", "context_parallel_size = 2\nparallelism")
+UNREADABLE = """
+import os, sys
+from pangea_cultural.cli import main
+from pangea_cultural.errors import ImageError
+from pangea_cultural.training.batching import images
+read = images.read_rgb
+def failing(path):
+    if os.environ["RANK"] == "1" and path.parent.name == "images":
+        raise ImageError("no access", path)
+    return read(path)
+images.read_rgb = failing
+main(sys.argv[1:])
+"""
+
+
+def test_processes_that_divide_rows_have_the_losses_of_one(tmp_path):
+    """Two groups of two processes; all parts are trained, and all parameters are sharded over all."""
+    recipe = DIVIDED.replace('trainable = ["projector"', 'trainable = ["vision_tower", "projector"')
+    recipe = recipe.replace("steps = 6", "steps = 2")
+    found, expected = (
+        losses(train(write_workspace(tmp_path / name, recipe, parallelism=name), n))
+        for name, n in (("fsdp", 4), ("ddp", 1))
+    )
+    assert found[0] == pytest.approx(expected[0], rel=1e-5)
+    for entry, expected_entry in zip(found[1], expected[1], strict=True):
+        assert entry == pytest.approx(expected_entry, rel=1e-5)
+
+
+def test_image_that_one_process_cannot_read_stops_those_that_divide_its_row(tmp_path):
+    workspace = write_workspace(tmp_path, DIVIDED.replace("languages", "max_broken_image_ratio = 1\nlanguages"))
+    ended = Run(arguments(workspace), workspace, processes=2, script=UNREADABLE).finish()
+    assert ended.returncode == 1
+    assert "Processes read different images in step 1. Check that each can read the files" in ended.stderr
+
+
 def test_fsdp_in_bfloat16_has_the_losses_of_one_process(tmp_path):
     """A bfloat16 model with a float32 projector: one group has shards of both dtypes."""
     recipe = RECIPE.replace("vocab_size", 'dtype = "bfloat16"\nvocab_size').replace(', "language_model"]', "]")
