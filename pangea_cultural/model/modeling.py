@@ -17,9 +17,9 @@ from transformers import LlavaNextForConditionalGeneration
 from transformers.conversion_mapping import get_checkpoint_conversion_mapping, register_checkpoint_conversion_mapping
 from transformers.utils import ModelOutput
 
-from pangea_cultural.model.context_parallel import ContextParallel, Share
-from pangea_cultural.model.grouped_attention import GROUPED, groups_of
-from pangea_cultural.model.masks import block_mask, dense_mask, is_causal, partial_block_mask
+from pangea_cultural.model.attention.context_parallel import ContextParallel, Share
+from pangea_cultural.model.attention.grouped import GROUPED, groups_of
+from pangea_cultural.model.attention.masks import block_mask, dense_mask, is_causal, partial_block_mask
 
 IGNORE_INDEX = -100
 """Label of a position without a target, the default of torch's cross-entropy."""

@@ -9,7 +9,7 @@ import torch
 from transformers import LlavaNextProcessor
 
 from pangea_cultural.errors import ImageError
-from pangea_cultural.model.masks import PADDING, PREFIX
+from pangea_cultural.model.attention.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.chat_template import ChatTemplate, Span

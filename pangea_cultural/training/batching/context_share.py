@@ -1,10 +1,10 @@
-"""The share of a process in a micro-batch whose rows are divided among several (see `model/context_parallel`)."""
+"""The share of a process in a micro-batch whose rows are divided among several (see `attention/context_parallel`)."""
 
 from typing import Any
 
 import torch
 
-from pangea_cultural.model.masks import PADDING
+from pangea_cultural.model.attention.masks import PADDING
 from pangea_cultural.model.modeling import IGNORE_INDEX
 
 

@@ -4,7 +4,8 @@
 
 Each conversation sees the prefix and itself only, and its position ids restart after the prefix. The loss is on the
 answers. Loss and gradients equal those of separate rows (tested), at a fraction of the cost: an image passes through
-the model once, not once per question. Several such segments fill a row; the mask (model/masks.py) separates them.
+the model once, not once per question. Several such segments fill a row; the mask separates them (see
+model/attention/masks.py).
 """
 
 import bisect

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pangea_cultural.errors import UserError
-from pangea_cultural.model.masks import row_multiple
+from pangea_cultural.model.attention.masks import row_multiple
 from pangea_cultural.training.batching.layout import pair_work
 from pangea_cultural.training.batching.lengths import MeasuredSource
 from pangea_cultural.training.batching.mixture import Schedule, SourceQuestions

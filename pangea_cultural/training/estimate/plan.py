@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from pangea_cultural.model.masks import row_multiple
+from pangea_cultural.model.attention.masks import row_multiple
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.hours import Devices, hours
 from pangea_cultural.training.estimate.layout import StageEstimate, StageEstimator

@@ -119,19 +119,11 @@ def train(
     """
     stage, folder = context.stage, context.folder
     processes.run_on_main(lambda: _remove_leftovers(context))
-    world_size = processes.world_size
-    row_parts = context.recipe.context_size(world_size)
+    row_parts = context.recipe.context_size(processes.world_size)
     setup = objectives.set_up(context.recipe, stage, data, model, processor, row_parts=row_parts)
     if row_parts > 1:
         model.divide_rows(processes.context_group(row_parts))
-    steps = data.step_dataset(
-        stage,
-        setup.collator,
-        processes=world_size,
-        rank=processes.rank,
-        pair_work=pair_work(model.config.text_config),
-        context=row_parts,
-    )
+    steps = _steps(context, data, setup, processes)
     needs_best = stage.checkpoint.load_best_model_at_end
     saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter, needs_best=needs_best))
     processes.run_on_main(lambda: _require_space(context, setup, len(steps)))
@@ -169,6 +161,18 @@ def train(
         }
         about = {**ending, "left_out": data.exclusions(stage), "passes": passes}
         _write_results(context, trainer, weights, saved, about, broken)
+
+
+def _steps(context: StageContext, data: TrainingData, setup: StageSetup, processes: Processes) -> StepDataset:
+    """Return the steps of the stage as this process sees them."""
+    return data.step_dataset(
+        context.stage,
+        setup.collator,
+        processes=processes.world_size,
+        rank=processes.rank,
+        pair_work=pair_work(setup.model.config.text_config),
+        context=context.recipe.context_size(processes.world_size),
+    )
 
 
 def is_finished(context: StageContext) -> bool:

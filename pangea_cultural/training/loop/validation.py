@@ -9,7 +9,7 @@ import numpy as np
 from transformers import LlavaNextProcessor, PreTrainedTokenizerBase
 
 from pangea_cultural.errors import ImageError
-from pangea_cultural.model.masks import row_multiple
+from pangea_cultural.model.attention.masks import row_multiple
 from pangea_cultural.training import recipe as recipes
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset

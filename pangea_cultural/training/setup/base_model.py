@@ -10,8 +10,8 @@ from transformers import AutoTokenizer, CLIPVisionConfig, LlavaNextProcessor, Pr
 from pangea_cultural.dataset.export import SPLITS
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build, pretrained, processor, tokenizer
+from pangea_cultural.model.attention.grouped import GROUPED
 from pangea_cultural.model.config import load_size
-from pangea_cultural.model.grouped_attention import GROUPED
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.data.corpus import Corpus

@@ -11,7 +11,7 @@ from transformers import LlavaNextProcessor
 
 from pangea_cultural.errors import UserError
 from pangea_cultural.model import build
-from pangea_cultural.model.masks import row_multiple
+from pangea_cultural.model.attention.masks import row_multiple
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.batching.augment import Augmentation
 from pangea_cultural.training.batching.collate import CaptionCollator, Collator

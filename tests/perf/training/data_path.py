@@ -14,7 +14,7 @@ import click
 import torch
 
 from pangea_cultural import config
-from pangea_cultural.model.masks import PADDING
+from pangea_cultural.model.attention.masks import PADDING
 from pangea_cultural.training.batching import training_data
 from pangea_cultural.training.batching.collate import Collator
 from pangea_cultural.training.batching.dataset import StepDataset

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pangea_cultural.model.masks import PADDING, PREFIX, visible
+from pangea_cultural.model.attention.masks import PADDING, PREFIX, visible
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.context_share import divide
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from pangea_cultural.dataset.sources.types import Conversation
-from pangea_cultural.model import build, grouped_attention
-from pangea_cultural.model.grouped_attention import groups_of
-from pangea_cultural.model.masks import PADDING, block_mask, dense_mask, is_causal, row_multiple, visible
+from pangea_cultural.model import build
+from pangea_cultural.model.attention import grouped
+from pangea_cultural.model.attention.grouped import groups_of
+from pangea_cultural.model.attention.masks import PADDING, block_mask, dense_mask, is_causal, row_multiple, visible
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.chat_template import ChatTemplate
 from pangea_cultural.training.batching.collate import Collator
@@ -283,10 +284,10 @@ def test_grouped_attention_equals_the_dense_mask(parts, groups, monkeypatch, how
     model, processor, _ = parts
     batch = batch_of(collator_for(processor), groups, processor, how=how, max_length=max_length)
     expected = loss_and_gradients(model, batch)
-    calls = Mock(side_effect=grouped_attention.sdpa_attention_forward)
-    monkeypatch.setattr(grouped_attention, "sdpa_attention_forward", calls)
-    monkeypatch.setattr(grouped_attention, "GROUP_PAIRS", 0)
-    model.set_attn_implementation({"text_config": grouped_attention.GROUPED})
+    calls = Mock(side_effect=grouped.sdpa_attention_forward)
+    monkeypatch.setattr(grouped, "sdpa_attention_forward", calls)
+    monkeypatch.setattr(grouped, "GROUP_PAIRS", 0)
+    model.set_attn_implementation({"text_config": grouped.GROUPED})
     try:
         assert_equal(loss_and_gradients(model, batch), expected)
     finally:

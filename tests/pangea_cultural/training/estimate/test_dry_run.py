@@ -241,7 +241,7 @@ def test_waiting_devices_and_a_small_disk_are_noted(workspace, monkeypatch):
     result = dry_run(recipe, workspace, Devices(16, bandwidth=50), QUIET)
     waiting = next(note for note in result["notes"] if "devices wait" in note)
     assert re.search(r"16 devices wait \d\d% of the computing time, and \d+\.\d have no row in a step", waiting)
-    assert waiting.endswith("Use fewer devices, or raise global_batch_size.")
+    assert waiting.endswith("Set context_parallel_size, use fewer devices, or raise global_batch_size.")
     assert any("it needs 0 GB for checkpoints" in note and "has 0 GB. Free" in note for note in result["notes"])
     assert not any("Communication assumes" in note for note in result["notes"])
     stage = result["stages"][0]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import distributed
 
-from pangea_cultural.model.masks import PADDING, PREFIX
+from pangea_cultural.model.attention.masks import PADDING, PREFIX
 from pangea_cultural.model.modeling import IGNORE_INDEX
 from pangea_cultural.training.batching.context_share import divide
 from pangea_cultural.training.batching.images import ImageTokenCounter

@@ -11,7 +11,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from pangea_cultural.model.masks import PADDING, PREFIX
+from pangea_cultural.model.attention.masks import PADDING, PREFIX
 
 GROUPED = "grouped_sdpa"
 """transformers' name of this attention. Without groups it is `sdpa`."""

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pangea_cultural.model.masks import (
+from pangea_cultural.model.attention.masks import (
     FLEX_BLOCK,
     PADDING,
     PREFIX,

@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.runs.forked import Run
 
-CHECK = "import sys; from tests.pangea_cultural.model.divided import check; check(sys.argv[1])"
+CHECK = "import sys; from tests.pangea_cultural.model.attention.divided import check; check(sys.argv[1])"
 
 
 @pytest.mark.parametrize(("attention", "processes"), [("recomputed", 3), ("flex_attention", 2)])
