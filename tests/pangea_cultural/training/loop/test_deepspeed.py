@@ -29,14 +29,15 @@ def sharded(folder, stage, recipe=RECIPE):
     return folder
 
 
-@pytest.mark.parametrize("stage", [1, 2, 3])
-def test_deepspeed_has_the_losses_of_one_process_and_resumes_to_the_same_bits(one_process, tmp_path, stage):
-    uninterrupted = train(sharded(tmp_path / "uninterrupted", stage), 2)
+@pytest.mark.parametrize(("stage", "context"), [(1, 1), (2, 1), (3, 1), (3, 2)])
+def test_deepspeed_has_the_losses_of_one_process_and_resumes_to_the_same_bits(one_process, tmp_path, stage, context):
+    recipe = RECIPE.replace("parallelism", f"context_parallel_size = {context}\nparallelism")
+    uninterrupted = train(sharded(tmp_path / "uninterrupted", stage, recipe), 2)
     trained, validated = losses(uninterrupted)
     assert trained == pytest.approx(one_process[0], rel=1e-4)
     for entry, expected in zip(validated, one_process[1], strict=True):
         assert entry == pytest.approx(expected, rel=1e-4)
-    killed = sharded(tmp_path / "killed", stage)
+    killed = sharded(tmp_path / "killed", stage, recipe)
     kill_at(killed, "0-main/checkpoint-3")
     resumed = train(killed, 2)
     assert resumed["stages"][0]["resumed_from"] == "checkpoint-3"
