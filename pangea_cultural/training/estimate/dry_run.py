@@ -20,7 +20,7 @@ from pangea_cultural.training.estimate.meta_model import MetaModel, build_meta_m
 from pangea_cultural.training.estimate.plan import plan
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.recipe import Recipe
-from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup import adapter_export, lora
 from pangea_cultural.training.setup.base_model import require_fit
 from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.utils.console import Reporter
@@ -76,6 +76,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
             *_disk_notes(stages, Workspace(workspace)),
             *_count_notes(recipe, stages),
             *_early_end_notes(recipe),
+            *_adapter_notes(recipe),
             *_data_notes(recipe, workspace, sources, model, estimator.data),
         ],
     }
@@ -237,6 +238,12 @@ def _early_end_notes(recipe: Recipe) -> Iterator[str]:
     for stage in recipe.stages:
         if stage.checkpoint.early_stopping_patience is not None:
             yield f"Stage {stage.name} may end earlier, by early_stopping_patience. Its hours are those of all steps."
+
+
+def _adapter_notes(recipe: Recipe) -> Iterator[str]:
+    reason = adapter_export.obstacle(recipe)
+    if reason and adapter_export.trains_adapters(recipe):
+        yield adapter_export.note(reason)
 
 
 def _data_notes(

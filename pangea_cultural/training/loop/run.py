@@ -315,8 +315,9 @@ def _write_result(
     card = model_card.text(recipe, statements, data.files, stages)
     with _finishing(training) as checkpoint:
         write_checkpoint(model, processor, checkpoint, card=card, license=recipe.license)
-        if adapter_export.has_adapter(recipe):
-            adapter_export.write(training.stage_weights, checkpoint / adapter_export.FOLDER, base=base)
+        adapter = checkpoint / adapter_export.FOLDER
+        if reason := adapter_export.write(recipe, training.stage_weights, adapter, base=base):
+            training.reporter.note(adapter_export.note(reason))
         (checkpoint / LOGS).mkdir(exist_ok=True)
         for context in training.stages:
             shutil.copy(context.log, checkpoint / LOGS)

@@ -2,7 +2,8 @@
 
 The adapters of several stages become one: their ranks add up. Other trained weights, such as the projector's, are in
 the same file under the names of the base model, where `PeftModel` loads them. vLLM refuses such a file, which is right:
-it would serve adapters without the projector that they were trained with.
+it would serve adapters without the projector that they were trained with. In a file of their own they would be lost
+with `PeftModel` as well. vLLM loads the file of a training of adapters alone as it is.
 """
 
 from collections.abc import Sequence
@@ -21,31 +22,54 @@ PREFIX = "base_model.model."
 """Beginning of the names of weights in peft's files."""
 
 
-def has_adapter(recipe: Recipe) -> bool:
-    """Return whether the result differs from a base checkpoint by adapters and other weights of moderate size.
+def trains_adapters(recipe: Recipe) -> bool:
+    """Return whether a stage trains adapters."""
+    return any(stage.lora for stage in recipe.stages)
 
-    It does not if a stage has trained the language model itself, or if there is no single base checkpoint. A second
-    stage with adapters on 4-bit weights has quantized the sums with the adapters of the first.
+
+def obstacle(recipe: Recipe) -> str:
+    """Return why the adapters of a training cannot be written; empty if they can.
+
+    The result has to differ from a single base checkpoint by adapters and other weights of moderate size.
     """
-    whole = any("language_model" in stage.trainable and not stage.lora for stage in recipe.stages)
-    number = sum(stage.lora is not None for stage in recipe.stages)
-    return bool(recipe.model.checkpoint) and not whole and 0 < number <= (1 if recipe.model.load_in_4bit else number)
+    adapted = [stage.name for stage in recipe.stages if stage.lora]
+    whole = [stage.name for stage in recipe.stages if "language_model" in stage.trainable and not stage.lora]
+    if whole:
+        return f"stage {whole[0]} trains the language model itself"
+    if not recipe.model.checkpoint:
+        return "the recipe has no base checkpoint"
+    if recipe.model.load_in_4bit and len(adapted) > 1:
+        return f"stage {adapted[1]} quantizes the sums of weights and earlier adapters"
+    return ""
 
 
-def write(stages: Sequence[tuple[Stage, Path]], folder: Path, *, base: str) -> None:
-    """Write `adapter_config.json` and `adapter_model.safetensors`, unless an earlier version has merged the adapters.
+def note(reason: str) -> str:
+    """Return the line that says why a training writes no adapter."""
+    return f"No folder `{FOLDER}`: {reason}. The model has the adapters merged."
+
+
+def write(recipe: Recipe, stages: Sequence[tuple[Stage, Path]], folder: Path, *, base: str) -> str:
+    """Write `adapter_config.json` and `adapter_model.safetensors` if a stage has trained adapters.
 
     Args:
-        stages: stages in order, with the files of their weights.
+        recipe: the recipe.
+        stages: its stages in order, with the files of their weights.
         folder: folder of the adapter; created.
         base: name of the base checkpoint.
+
+    Returns:
+        Why adapters that were trained are not written; empty otherwise.
     """
+    if not trains_adapters(recipe):
+        return ""
+    if reason := obstacle(recipe):
+        return reason
     weights: dict[str, torch.Tensor] = {}
     parts: dict[str, list[lora.Adapter]] = {}
     for stage, file in stages:
         found, others = lora.split(load_file(file), stage.lora)
         if stage.lora and not found:
-            return
+            return f"an earlier version has merged those of stage {stage.name}"
         weights |= {PREFIX + name: value.float() for name, value in others.items()}
         for name, adapter in found.items():
             parts.setdefault(name, []).append(adapter)
@@ -67,3 +91,4 @@ def write(stages: Sequence[tuple[Stage, Path]], folder: Path, *, base: str) -> N
     )
     config.save_pretrained(str(folder))
     save_file({name: value.contiguous() for name, value in weights.items()}, folder / "adapter_model.safetensors")
+    return ""

@@ -17,7 +17,7 @@ from pangea_cultural.training.batching.dataset import counts
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.estimate.dry_run import _device_notes, _plan_notes, dry_run
+from pangea_cultural.training.estimate.dry_run import _adapter_notes, _device_notes, _plan_notes, dry_run
 from pangea_cultural.training.estimate.hours import Devices
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
@@ -123,7 +123,7 @@ def test_count_above_the_questions_of_a_source_and_what_would_stop_are_noted(wor
     assert fewer["stages"][0]["passes"]["general"] == 1.5 and not any("count" in note for note in fewer["notes"])
 
 
-def test_work_that_hours_leave_out_is_noted():
+def test_what_hours_and_the_result_leave_out_is_noted():
     plain = recipe_of(steps=1)
     quantized = recipe_of(
         steps=1, model={"size": "tiny", "load_in_4bit": True}, lora={}, optimizer={"optim_offload": True}
@@ -131,6 +131,8 @@ def test_work_that_hours_leave_out_is_noted():
     notes = [" ".join(_device_notes(recipe, Devices())) for recipe in (plain, quantized)]
     for text in ("4-bit weights are expanded", "moments move between main memory and device"):
         assert [text in found for found in notes] == [False, True]
+    missing = [list(_adapter_notes(recipe)) for recipe in (plain, quantized)]
+    assert missing[0] == [] and "No folder `adapter`: the recipe has no base checkpoint." in missing[1][0]
 
 
 def test_unknown_lora_module_is_rejected(workspace):

@@ -1,5 +1,7 @@
 """Trainings that save memory: narrow moments, bfloat16 weights, 4-bit weights and adapters."""
 
+import logging
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -14,7 +16,7 @@ from transformers import BitsAndBytesConfig, LlavaNextForConditionalGeneration
 from pangea_cultural.errors import UserError
 from pangea_cultural.training.loop import trained_weights, trainer
 from pangea_cultural.training.recipe import Lora
-from pangea_cultural.training.setup import base_model, precision, quantization
+from pangea_cultural.training.setup import adapter_export, base_model, precision, quantization
 from pangea_cultural.training.setup import lora as adapters
 from pangea_cultural.utils.files import read_json, write_json
 from pangea_cultural.workspace import Workspace
@@ -120,6 +122,42 @@ def test_adapter_on_the_base_checkpoint_gives_the_outputs_of_the_merged_model(wo
     assert torch.allclose(outputs(adapted), outputs(merged_model), atol=1e-5)
     assert (outputs(merged_model) - before).abs().max() > 1e-2
     assert PeftConfig.from_pretrained(folder / "adapter").base_model_name_or_path == "checkpoints/start"
+
+
+def test_adapter_of_the_language_model_alone_has_no_other_weights(workspace, base):
+    """vLLM loads such a file, and refuses others."""
+    alone = {"stages": [stage("main", trainable=["language_model"], lora=LORA)], "name": "alone"}
+    train(workspace, base, **alone)
+    names = load_file(workspace.checkpoints / "alone/adapter/adapter_model.safetensors").keys()
+    pattern = r"base_model\.model\.model\.language_model\.layers\.\d\.(self_attn|mlp)\.\w+\.lora_[AB]\.weight"
+    assert names and all(re.fullmatch(pattern, name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"stages": [stage("a", lora=LORA)]}, ""),
+        ({"stages": [stage("a", lora=LORA), stage("b")]}, "stage b trains the language model itself"),
+        ({"stages": [stage("a", lora=LORA)], "model": {"size": "tiny"}}, "the recipe has no base checkpoint"),
+        (
+            {
+                "stages": [stage("a", lora=LORA), stage("b", lora=LORA)],
+                "model": {"checkpoint": "a", "load_in_4bit": True},
+            },
+            "stage b quantizes the sums of weights and earlier adapters",
+        ),
+    ],
+)
+def test_missing_adapter_has_a_reason(fields, reason):
+    assert adapter_export.obstacle(recipe("a", **fields)) == reason
+
+
+def test_training_says_why_it_writes_no_adapter(workspace, base, caplog):
+    caplog.set_level(logging.INFO, "pangea_cultural")
+    train(workspace, base, stages=[stage("a", lora=LORA), stage("b", trainable=["language_model"])])
+    assert not (workspace.checkpoints / "micro/adapter").exists()
+    note = "No folder `adapter`: stage b trains the language model itself. The model has the adapters merged."
+    assert note in caplog.messages
 
 
 def test_merged_model_computes_what_was_trained_on_4_bit_weights(quantized, base):
