@@ -25,6 +25,8 @@ MAX_PIXELS = 100_000_000
 
 MAX_SCANS = 500
 """Scans of a JPEG. A progressive one has about ten. Each costs time for all pixels, and can have 75 bytes."""
+MAX_SCANNED_PIXELS = 3_000_000_000
+"""Pixels of a JPEG times its scans: 60 scans of 50 megapixels. A scan without content takes 10 ms for 50 megapixels."""
 SCAN = b"\xff\xda"
 """Marker at the start of each scan. Within a scan, the first byte is never followed by this second one."""
 MAX_READS = 100_000
@@ -119,8 +121,10 @@ def decode(source: Path | bytes, formats: tuple[str, ...], use: Callable[[Image.
         with Image.open(file, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(TOO_MANY_PIXELS, f"{image.width} × {image.height}")
-            if isinstance(source, bytes) and image.format in JPEG and source.count(SCAN) > MAX_SCANS:
-                raise ImageError(UNREADABLE, f"more than {MAX_SCANS} scans")
+            if isinstance(source, bytes) and image.format in JPEG:
+                most = min(MAX_SCANS, MAX_SCANNED_PIXELS // max(1, image.width * image.height))
+                if source.count(SCAN) > most:
+                    raise ImageError(UNREADABLE, f"more than {most} scans")
             return use(image)
     except ImageError:
         raise

@@ -19,6 +19,8 @@ TRANSPOSED = {
 _16_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _PER_LEVEL = 257
 """16-bit levels for each 8-bit level: 65535 / 255."""
+_ROWS = 256
+"""Rows that are scaled at a time. All at once would take 20 bytes for each pixel."""
 
 
 def orientation(image: Image.Image) -> int:
@@ -56,11 +58,15 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     """Scale a gray image of 16 bits to 8. Pillow's own conversion clips it to white."""
     if not is_16_bit(image):
         return image
-    levels = np.asarray(image).astype(np.int64)
-    scaled = Image.fromarray(((levels.clip(0, 65535) + _PER_LEVEL // 2) // _PER_LEVEL).astype(np.uint8), "L")
+    levels = np.asarray(image)
+    pixels = np.empty(levels.shape, np.uint8)
+    for start in range(0, len(levels), _ROWS):
+        rows = levels[start : start + _ROWS].clip(0, 65535).astype(np.int32)
+        pixels[start : start + _ROWS] = (rows + _PER_LEVEL // 2) // _PER_LEVEL
+    scaled = Image.fromarray(pixels, "L")
     color = image.info.get("transparency")
     if isinstance(color, int):
-        scaled.putalpha(Image.fromarray(np.where(levels == color, 0, 255).astype(np.uint8), "L"))
+        scaled.putalpha(Image.fromarray(np.where(levels == color, np.uint8(0), np.uint8(255)), "L"))
     return scaled
 
 

@@ -1,6 +1,7 @@
 """The image decoder: pixels, limits and errors."""
 
 import concurrent.futures
+import contextlib
 import io
 import struct
 import subprocess
@@ -114,6 +115,9 @@ def test_16_bits_are_scaled(file):
     levels = np.array([[0, 128, 257, 32_896, 65_535]], dtype=np.uint16)
     image = read_rgb(file(encoded("PNG", Image.fromarray(levels))))
     assert [red for red, _, _ in image.get_flattened_data()] == [0, 0, 1, 128, 255]
+    every = np.arange(65_536, dtype=np.uint16).reshape(-1, 32)
+    found = np.asarray(read_rgb(file(encoded("PNG", Image.fromarray(every)))))[..., 0]
+    assert (found == np.round(every / 257)).all(), "also in images that are scaled in parts"
 
 
 @pytest.mark.parametrize(
@@ -235,6 +239,15 @@ def test_jpeg_whose_scans_take_minutes_is_refused_before_it_is_decoded():
     assert verify(many_scans(20)).width == 16
     with pytest.raises(ImageError, match="not a readable image"):
         verify(many_scans(images.MAX_SCANS))
+
+
+@pytest.mark.parametrize(("scans", "is_read"), [(20, True), (19, False)])
+def test_large_jpeg_has_fewer_scans(scans, is_read, monkeypatch):
+    """A scan costs time for each pixel: 500 scans of 50 megapixels took 5 seconds, and 7 kB."""
+    assert images.MAX_SCANNED_PIXELS > 40 * 50_000_000, "photos have about ten scans"
+    monkeypatch.setattr(images, "MAX_SCANNED_PIXELS", 16 * 16 * (scans + 1))
+    with contextlib.nullcontext() if is_read else pytest.raises(ImageError, match="not a readable image"):
+        assert verify(many_scans(20)).width == 16
 
 
 def chunk(kind, content=b""):
