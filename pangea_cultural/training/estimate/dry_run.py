@@ -162,6 +162,8 @@ def _device_notes(recipe: Recipe, devices: Devices) -> Iterator[str]:
         )
     if recipe.parallelism == "fsdp" and devices.count == 1:
         yield 'parallelism = "fsdp" needs several devices. Set --devices.'
+    if recipe.deepspeed:
+        yield 'The dry run ignores deepspeed: memory and communication are those of parallelism = "ddp".'
     if recipe.model.load_in_4bit:
         yield "Hours do not count that 4-bit weights are expanded in each forward and backward pass."
     if any(stage.optimizer.optim_offload for stage in recipe.stages):

@@ -290,8 +290,11 @@ def _smaller_training(stage: Stage) -> str:
 
 
 def _explained(error: Exception, context: StageContext, one_checkpoint: int) -> UserError | None:
-    """Return the advice for an error of the machine; None for other errors."""
+    """Return the advice for an error of the machine, or of a DeepSpeed file; None for other errors."""
     text, stage = str(error), context.stage
+    if "DeepSpeed config values" in text:  # transformers lists those that contradict the recipe
+        keys = ", ".join(line.split()[2].partition("=")[0] for line in text.splitlines() if line.startswith("- ds "))
+        return UserError(f'{context.recipe.deepspeed} contradicts the recipe in {keys}. Set "auto" there.')
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
         return UserError(
             f"Out of memory in stage {stage.name}. Lower per_device_batch_size (now "

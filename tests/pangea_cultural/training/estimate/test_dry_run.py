@@ -131,6 +131,8 @@ def test_what_hours_and_the_result_leave_out_is_noted():
     notes = [" ".join(_device_notes(recipe, Devices())) for recipe in (plain, quantized)]
     for text in ("4-bit weights are expanded", "moments move between main memory and device"):
         assert [text in found for found in notes] == [False, True]
+    sharded = plain.model_copy(update={"deepspeed": "d.json"})
+    assert "memory and communication are those of" in " ".join(_device_notes(sharded, Devices()))
     missing = [list(_adapter_notes(recipe)) for recipe in (plain, quantized)]
     assert missing[0] == [] and "No folder `adapter`: the recipe has no base checkpoint." in missing[1][0]
 

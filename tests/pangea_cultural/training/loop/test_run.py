@@ -395,10 +395,18 @@ def test_disk_without_space_for_checkpoints_is_named(workspace, base, monkeypatc
             r"The disk of \S+ is full: .* a checkpoint needs 92\.00 GB\.",
         ),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), r"lower save_total_limit \(now 2\)"),
+        (
+            ValueError(
+                "Please correct the following DeepSpeed config values that mismatch TrainingArguments values:\n"
+                "- ds train_batch_size=8 vs hf train_batch_size=2\n- ds bf16.enabled=True vs hf bf16=False\n"
+                "The easiest method is to set these DeepSpeed config values to 'auto'."
+            ),
+            r'd\.json contradicts the recipe in train_batch_size, bf16\.enabled\. Set "auto" there\.',
+        ),
     ],
 )
 def test_fault_of_the_machine_is_explained(tmp_path, base, error, message):
-    inputs = SimpleNamespace(recipe=recipe(base, num_workers=3))
+    inputs = SimpleNamespace(recipe=recipe(base, num_workers=3, deepspeed="d.json"))
     context = stages.StageContext(inputs, 0, tmp_path, None)
     assert re.search(message, str(stages._explained(error, context, 92_000_000_000)))
     assert stages._explained(KeyError("Caught KeyError in DataLoader worker process 0."), context, 0) is None
