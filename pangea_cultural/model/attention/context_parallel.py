@@ -156,13 +156,20 @@ def _divided(
     attend = flex_attention_forward if isinstance(attention_mask, BlockMask) else sdpa_attention_forward
     if share is None:
         return attend(module, query, key, value, attention_mask, **options)[0], None
+    own = torch.stack((_as_computed(key), _as_computed(value)))
     # Autograd keeps those that are seen. Others are in long rows with many images.
-    key, value = share.whole(torch.stack((key, value)), dim=3)[..., share.first_key : share.stop, :].contiguous()
+    key, value = share.whole(own, dim=3)[..., share.first_key : share.stop, :].contiguous()
     if isinstance(attention_mask, BlockMask):
         queries, keys = attention_mask.seq_lengths
         query, key, value = _padded(query, 2, queries), _padded(key, 2, keys), _padded(value, 2, keys)
     output = attend(module, query, key, value, attention_mask, **options)[0]
     return output[:, : share.stop - share.start], None
+
+
+def _as_computed(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor in the dtype of attention under autocast. Rotated keys are float32 if the weights are."""
+    device = tensor.device.type
+    return tensor.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else tensor
 
 
 AttentionInterface.register(DIVIDED, _divided)

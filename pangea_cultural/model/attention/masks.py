@@ -79,8 +79,8 @@ def partial_block_mask(segments: torch.Tensor, start: int) -> BlockMask:
     queries = -(-(length - start) // FLEX_BLOCK)
     keys = -(-(start + queries * FLEX_BLOCK) // FLEX_BLOCK)
     padded = torch.nn.functional.pad(segments, (0, keys * FLEX_BLOCK - length), value=PADDING)
-    # As a group of its own at the end, padding keeps the order.
-    groups = torch.where(padded[:, 0] == PADDING, length, padded[:, 0])
+    # As a group of its own at the end, padding keeps the order. Groups are numbered from the start of the whole row.
+    groups = torch.where(padded[:, 0] == PADDING, torch.iinfo(padded.dtype).max, padded[:, 0])
     of_keys = groups.unflatten(1, (keys, FLEX_BLOCK))[:, None]
     of_queries = groups[:, start : start + queries * FLEX_BLOCK].unflatten(1, (queries, FLEX_BLOCK))[:, :, None]
     ends = start + FLEX_BLOCK * torch.arange(1, queries + 1, device=segments.device)

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 
-from pangea_cultural.model.attention.masks import PADDING
 from pangea_cultural.model.modeling import IGNORE_INDEX
 
 
@@ -66,8 +65,8 @@ def _bounds(batch: dict[str, Any], parts: int, pair_work: float) -> list[int]:
     """Return the bounds of shares of equal work."""
     length = batch["labels"].shape[1]
     # A position sees its prefix, and its conversation up to itself: as many as position ids count.
-    work = 1 + pair_work * (batch["position_ids"].double() + 1)
-    total = torch.where(batch["segments"][:, 0] == PADDING, 0.0, work).sum(0).cumsum(0)
+    # Padding is computed like a token that sees itself.
+    total = (1 + pair_work * (batch["position_ids"].double() + 1)).sum(0).cumsum(0)
     ends = torch.searchsorted(total, total[-1] * torch.arange(1, parts) / parts, right=True).tolist()
     bounds = [0]
     for number, end in enumerate(ends, start=1):

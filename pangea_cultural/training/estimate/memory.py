@@ -110,16 +110,19 @@ def _divided_row_bytes(model: StageModel, batch: MicroBatchShape) -> int:
     """Return the bytes that a device needs beyond its own positions, if several devices divide a row; else 0.
 
     These are keys and values of the positions before its own in the same group, in each layer that keeps its
-    activations, those of the whole row in the layer at work, with their gradients in float32, and the embeddings of the
-    whole row, with the features of its images and with gradients.
+    activations, a dense mask of these positions, keys and values of the whole row in the layer at work, with their
+    gradients in float32, and the embeddings of the whole row, with the features of its images and with gradients.
     """
     if not batch.gathered:
         return 0
     text, layers = model.model.config.text_config, model.model.config.text_config.num_hidden_layers
     heads, kept = text.num_attention_heads, layers - model.stage.memory.recomputed_layers(layers) + 1
     head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
-    # transformers repeats keys and values for each head (see `activations`).
-    seen = kept * batch.rows * batch.keys * 2 * heads * head_size * 2
+    is_dense = planned_attention(model.recipe.model) != "flex_attention"
+    # transformers repeats keys and values for each head, or not (see `activations`).
+    seen_heads = heads if is_dense or heads & (heads - 1) else text.num_key_value_heads
+    seen = kept * batch.rows * batch.keys * 2 * seen_heads * head_size * 2
+    seen += is_dense * batch.rows * batch.length * batch.keys * getattr(torch, model.recipe.model.dtype).itemsize
     gathered = batch.gathered * 2 * text.num_key_value_heads * head_size * (2 + 4)
     return seen + gathered + 3 * batch.gathered * text.hidden_size * 2
 

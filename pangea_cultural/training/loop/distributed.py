@@ -28,6 +28,7 @@ class Processes:
     def __init__(self) -> None:
         self._state = PartialState(cpu=not torch.cuda.is_available(), timeout=STEP_TIMEOUT)
         self.stop_signals = StopSignals()
+        self._context_groups: dict[int, Any] = {}
         distributed = self.world_size > 1
         self._file_work_group = (
             torch.distributed.new_group(backend="gloo", timeout=FILE_WORK_TIMEOUT) if distributed else None
@@ -51,9 +52,12 @@ class Processes:
     def context_group(self, size: int) -> Any:
         """Return torch's group of the `size` processes that divide rows with this one; every process has to call this.
 
-        They are neighbors, so that they are on one node.
+        They are neighbors, so that they are on one node. The stages of a run share the group: each has buffers on the
+        device until the end.
         """
-        return torch.distributed.new_subgroups(size, timeout=STEP_TIMEOUT)[0]
+        if size not in self._context_groups:
+            self._context_groups[size] = torch.distributed.new_subgroups(size, timeout=STEP_TIMEOUT)[0]
+        return self._context_groups[size]
 
     def stop_signal(self) -> signal.Signals | None:
         """Return the signal that one of the processes has received; every process has to call this."""

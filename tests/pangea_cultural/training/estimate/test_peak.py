@@ -1,13 +1,18 @@
 """Estimated memory, compared with what torch allocates on the CPU, and with a computation by hand for 7B."""
 
+import copy
+
 import pytest
 import torch
+from torch import distributed
 from torch.profiler import ProfilerActivity, profile
+from torch.testing._internal.distributed.fake_pg import FakeStore
 from transformers import CLIPVisionConfig, LlavaNextConfig, Qwen2Config
 
 from pangea_cultural.model import build, tokenizer
 from pangea_cultural.model.config import model_config
 from pangea_cultural.model.modeling import IGNORE_INDEX, PackedLlavaNext
+from pangea_cultural.training.batching.context_share import divide
 from pangea_cultural.training.estimate.memory import memory
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape
@@ -88,18 +93,53 @@ def batch_of(rows):
 def test_estimate_is_the_peak_of_a_forward_and_a_backward_pass(stage_model, small_model, rows, recomputed):
     model = stage_model_of(stage_model, small_model, recomputed, trainable=["language_model"])
     recompute_activations(small_model.train(), model.stage)
-    batch = batch_of(rows)
+    peak = step_peak(small_model, batch_of(rows))
+    estimate = estimated_bytes(model, MicroBatchShape(rows, LENGTH, rows * TARGETS, 0))
+    assert 0.98 < estimate / peak < 1.12
+
+
+def step_peak(model, batch):
+    """Return the most bytes of a forward and a backward pass."""
 
     def forward_and_backward():
         with torch.autocast("cpu", torch.bfloat16):
-            loss = small_model(**batch).loss
+            loss = model(**batch).loss
         loss.backward()
 
     forward_and_backward()  # from the second micro-batch on, gradients are there all the time
-    peak = peak_bytes(forward_and_backward)
-    parts = memory(model, StepShape(MicroBatchShape(rows, LENGTH, rows * TARGETS, 0), 1, 1))
-    estimate = sum(parts[part] for part in ("copies", "activations", "vision_tower", "logits"))
-    assert 0.98 < estimate / peak < 1.12
+    return peak_bytes(forward_and_backward)
+
+
+def estimated_bytes(model, shape):
+    parts = memory(model, StepShape(shape, 1, 1))
+    return sum(parts[part] for part in ("copies", "activations", "vision_tower", "logits"))
+
+
+@pytest.fixture
+def last_of_four():
+    """The last of four processes, without the others: it receives nothing."""
+    distributed.init_process_group("fake", store=FakeStore(), rank=3, world_size=4)
+    yield distributed.group.WORLD
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize(("recomputed", "most"), [(0, 1.12), (3, 1.25)])
+def test_estimate_is_the_peak_of_a_process_that_divides_a_row(stage_model, small_model, last_of_four, recomputed, most):
+    """Its first position is one of the last of a long group."""
+    parts, first_group = 4, 1_600
+    model = stage_model_of(stage_model, small_model, recomputed, trainable=["language_model"])
+    divided = copy.deepcopy(small_model)
+    divided.divide_rows(last_of_four)
+    recompute_activations(divided.train(), model.stage)
+    whole = {name: torch.cat([value] * parts, dim=-1) for name, value in batch_of(1).items()}
+    whole["segments"][:, 0, first_group:] = 1
+    whole["segments"][:, 1] = 1
+    whole |= {"weights": torch.ones(1, parts * LENGTH), "keys": torch.zeros(parts * TARGETS, dtype=torch.long)}
+    batch = divide(whole, parts - 1, parts, pair_work=0.0)
+    del batch["keys"]
+    peak = step_peak(divided, batch)
+    estimate = estimated_bytes(model, MicroBatchShape(1, LENGTH, TARGETS, 0, parts * LENGTH, first_group))
+    assert 0.98 < estimate / peak < most
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from pangea_cultural.cli import pcult
+from pangea_cultural.training.loop.distributed import Processes
 from pangea_cultural.utils.files import read_json, write_json
 from tests.helpers import tiny
 from tests.helpers.runs.forked import Run
@@ -195,6 +196,12 @@ def test_processes_that_divide_rows_have_the_losses_of_one(tmp_path):
     assert found[0] == pytest.approx(expected[0], rel=1e-5)
     for entry, expected_entry in zip(found[1], expected[1], strict=True):
         assert entry == pytest.approx(expected_entry, rel=1e-5)
+
+
+def test_stages_share_the_group_that_divides_rows(monkeypatch):
+    monkeypatch.setattr(torch.distributed, "new_subgroups", lambda size, timeout: (object(), []))
+    processes = Processes()
+    assert processes.context_group(2) is processes.context_group(2)
 
 
 def test_image_that_one_process_cannot_read_stops_those_that_divide_its_row(tmp_path):
