@@ -1,6 +1,7 @@
 """Start of a Gradio page in the background, and the wait for its end."""
 
 import contextlib
+import logging
 import os
 import signal
 import tempfile
@@ -22,6 +23,8 @@ DELETE_CACHE = (60, 600)
 """Seconds between two deletions of uploads, and the age from which on they are deleted."""
 FOLDER = "GRADIO_TEMP_DIR"
 AT_A_TIME = 8
+END_S = 2
+"""Seconds in which responses to visitors may end when a page stops. Then their connections are closed."""
 MOST_SESSIONS = 1000
 """Visitors whose conversations are kept. The oldest are forgotten first."""
 
@@ -134,6 +137,23 @@ def end_with_interrupt() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def stop(blocks: gr.Blocks) -> None:
+    """Stop a page, also while visitors wait: a thread that still runs at the end of Python prints errors.
+
+    A second Ctrl-C has no effect in these seconds.
+    """
+    if server := getattr(blocks, "server", None):
+        server.config.timeout_graceful_shutdown = END_S
+        # Each connection that is closed is an error with a traceback there.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        blocks.close(verbose=False)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def wait(blocks: gr.Blocks, problem: Callable[[], str] = lambda: "") -> None:
     """Wait for Ctrl-C, and stop the page.
 
@@ -148,8 +168,8 @@ def wait(blocks: gr.Blocks, problem: Callable[[], str] = lambda: "") -> None:
         while not (found := problem()):
             time.sleep(1)
     except KeyboardInterrupt:
-        blocks.close()
+        stop(blocks)
         click.echo("Stopped.", err=True)
         return
-    blocks.close()
+    stop(blocks)
     raise UserError(found)

@@ -1,7 +1,9 @@
 """Pages in the background: hosts, headers, the folder of uploads, logins."""
 
+import asyncio
 import http.client
 import json
+import signal
 import socket
 import threading
 import time
@@ -207,6 +209,38 @@ def test_page_ends_with_the_problem_of_its_server():
         pass
     with pytest.raises(UserError, match="has ended"):
         serving.wait(blocks, lambda: "The server has ended.")
+
+
+def test_page_ends_while_a_visitor_waits(monkeypatch, capfd):
+    """A thread of the server that still runs at the end of Python prints errors of other libraries."""
+    monkeypatch.setattr(serving, "END_S", 0.2)
+    began, ended = threading.Event(), threading.Event()
+
+    async def answer():
+        try:
+            began.set()
+            yield "one"
+            await asyncio.sleep(600)
+        finally:
+            ended.set()
+
+    with serving.private_folder(), gr.Blocks(analytics_enabled=False) as blocks:
+        gr.Button().click(answer, None, gr.Textbox())
+    port = free_port()
+    serving.launch(blocks, host="127.0.0.1", port=port, allowed=[], css="", theme=serving.theme())
+    body, kind = json.dumps({"data": [], "fn_index": 0, "session_hash": "a"}), {"Content-Type": "application/json"}
+    assert fetch(port, "127.0.0.1", "POST", "/gradio_api/queue/join", body, kind)[0] == 200
+    stream = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    stream.request("GET", "/gradio_api/queue/data?session_hash=a")
+    assert stream.getresponse().status == 200 and began.wait(60)
+    server_close, before = blocks.server.close, signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(blocks.server, "close", lambda: (signal.raise_signal(signal.SIGINT), server_close()))
+    serving.stop(blocks)
+    blocks.server.thread.join(60)
+    assert signal.getsignal(signal.SIGINT) is before
+    stream.close()
+    assert ended.wait(60) and not blocks.server.thread.is_alive()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_page_with_logins_is_closed_to_others(tmp_path):
