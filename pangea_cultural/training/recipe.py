@@ -487,17 +487,21 @@ class Recipe(config.Config):
 
     @model_validator(mode="after")
     def _rows_can_be_divided(self) -> "Recipe":
-        if self.context_parallel_size > 1:
-            for stage in self.stages:
-                if stage.objective == "contrastive":
-                    raise ValueError(
-                        f"Stage {stage.name} is contrastive, which has no rows to divide. Remove context_parallel_size."
-                    )
-            if self.model.torch_compile:
-                raise ValueError("torch_compile cannot compile divided rows. Remove context_parallel_size.")
-            if self.model.attn_implementation == "eager":
-                raise ValueError('attn_implementation "eager" cannot divide rows. Set "auto".')
+        if self.context_parallel_size > 1 and self.undivided:
+            raise ValueError(self.undivided)
         return self
+
+    @property
+    def undivided(self) -> str:
+        """Reason why processes cannot divide rows of this recipe; empty if they can."""
+        for stage in self.stages:
+            if stage.objective == "contrastive":
+                return f"Stage {stage.name} is contrastive, which has no rows to divide. Remove context_parallel_size."
+        if self.model.torch_compile:
+            return "torch_compile cannot compile divided rows. Remove context_parallel_size."
+        if self.model.attn_implementation == "eager":
+            return 'attn_implementation "eager" cannot divide rows. Set "auto".'
+        return ""
 
     def context_size(self, processes: int) -> int:
         """Return the number of processes that divide each row between them."""

@@ -203,15 +203,16 @@ def _plan_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) 
 
 def _waiting_notes(recipe: Recipe, stages: list[dict[str, Any]], devices: Devices) -> Iterator[str]:
     """Yield what a step's images mean for the devices: without context parallelism an image is on one device."""
+    groups = devices.count // recipe.context_size(devices.count)
     for stage, result in zip(recipe.stages, stages, strict=True):
         waiting = 1 - result["even_hours"] / result["computing_hours"]
         if devices.count == 1 or waiting < NOTED_WAITING:
             continue
         images, multiple = result["images_per_step"], stage.batch.image_multiple
         ways = ["use fewer devices", "raise global_batch_size"]
-        if stage.objective == "sft" and images >= devices.count and multiple % devices.count:
-            ways.insert(0, f"set image_multiple = {devices.count}")
-        if stage.objective == "sft" and recipe.context_size(devices.count) == 1:
+        if stage.objective == "sft" and images >= groups and multiple % groups:
+            ways.insert(0, f"set image_multiple = {groups}")
+        if recipe.context_parallel_size == 1 and not recipe.undivided:
             ways.insert(0, "set context_parallel_size")
         advice = f"{', '.join(ways[:-1])}, or {ways[-1]}.".capitalize()
         yield (

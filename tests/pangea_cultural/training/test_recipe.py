@@ -156,6 +156,20 @@ def test_settings_that_save_memory_on_one_device_fit_together(fields, message):
         parse(**fields)
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"stage": CONTRASTIVE}, "is contrastive, which has no rows to divide. Remove context_parallel_size"),
+        ({"model": {"size": "tiny", "torch_compile": True}}, "torch_compile cannot compile divided rows"),
+        ({"model": {"size": "tiny", "attn_implementation": "eager"}}, '"eager" cannot divide rows. Set "auto"'),
+    ],
+)
+def test_recipe_whose_rows_cannot_be_divided_is_rejected(fields, message):
+    with pytest.raises(UserError, match=message):
+        parse(**fields, context_parallel_size=2)
+    parse(**fields)
+
+
 def test_fingerprint_of_earlier_versions_has_no_settings_of_memory():
     parsed = parse(stage=ADAPTED)
     content = fingerprint(parsed)["recipe"]

@@ -17,7 +17,13 @@ from pangea_cultural.training.batching.dataset import counts
 from pangea_cultural.training.batching.inputs import TrainingInputs
 from pangea_cultural.training.cli import train
 from pangea_cultural.training.data.corpus import Corpus
-from pangea_cultural.training.estimate.dry_run import _adapter_notes, _device_notes, _plan_notes, dry_run
+from pangea_cultural.training.estimate.dry_run import (
+    _adapter_notes,
+    _device_notes,
+    _plan_notes,
+    _waiting_notes,
+    dry_run,
+)
 from pangea_cultural.training.estimate.hours import Devices
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
@@ -251,6 +257,21 @@ def test_waiting_devices_and_a_small_disk_are_noted(workspace, monkeypatch):
     stage = result["stages"][0]
     sums = 2 * 4 * 15 / 16 * sum(part["trainable"] for part in stage["parameters"].values())
     assert stage["communication_hours"] == pytest.approx(4 * sums / 50e9 / 3600)
+
+
+def test_advice_for_waiting_devices_fits_the_recipe():
+    result = {"even_hours": 1, "computing_hours": 2, "images_per_step": 9.0, "idle_devices": 0.0}
+
+    def advice(context, **model):
+        recipe = recipe_of(steps=1, model={"size": "tiny", **model})
+        recipe = recipe.model_copy(update={"context_parallel_size": context})
+        return next(_waiting_notes(recipe, [result], Devices(6))).partition("9.0 images. ")[2]
+
+    others = "use fewer devices, or raise global_batch_size."
+    assert advice(1) == f"Set context_parallel_size, set image_multiple = 6, {others}"
+    assert advice(1, torch_compile=True) == f"Set image_multiple = 6, {others}"
+    assert advice(2) == f"Set image_multiple = 3, {others}"
+    assert advice(6) == "Use fewer devices, or raise global_batch_size."
 
 
 def test_missing_data_without_estimate_is_rejected(workspace):
