@@ -60,3 +60,25 @@ document.addEventListener("keydown", (event) => {
   // Escape in a list closes the list.
   if (event.key === "Escape" && !event.target.closest?.("[role=combobox], [role=listbox]")) document.querySelector("#stop")?.click();
 });
+// An image that is pasted anywhere in the page, in place of the one that is shown.
+document.addEventListener("paste", async (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find((found) => found.type.startsWith("image/"));
+  // Text processors add an image of the text.
+  if (!file || event.clipboardData.types.includes("text/plain")) return;
+  event.preventDefault();
+  if (document.querySelector("#image img")) document.querySelector("#image .icon-button-wrapper button")?.click();
+  for (let tries = 0; tries < 50 && !document.querySelector("#image input[type=file]"); tries++) await new Promise((done) => setTimeout(done, 100));
+  const input = document.querySelector("#image input[type=file]");
+  if (!input) return;
+  const data = new DataTransfer();
+  data.items.add(file);
+  input.files = data.files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+});
+// Paper is white.
+let wasDark = false;
+window.addEventListener("beforeprint", () => {
+  wasDark = document.body.classList.contains("dark");
+  document.body.classList.remove("dark");
+});
+window.addEventListener("afterprint", () => document.body.classList.toggle("dark", wasDark));

@@ -118,10 +118,11 @@ class Visit:
         """Return the page with an uploaded image, or with a sentence about what is wrong with it.
 
         A good image stays as it is: it was removed in the meantime if the browser sends the old one once more.
+        So does an empty field: another image may be on its way when this is shown.
         """
         await running.end()
         image = uploads.path_of(value)
-        problem, change = await asyncio.to_thread(self._opened, image) if image else ("", None)
+        problem, change = await asyncio.to_thread(self._opened, image) if image else ("", gr.skip())
         questions, remark, *others = await asyncio.to_thread(self.suggestions, None, code)
         remark = self.said(code, problem, "problem") if problem else remark
         return change, None, questions, remark, *others, *self.forgotten()

@@ -301,6 +301,69 @@ def test_uploads_that_are_no_images_are_refused_in_a_sentence(tab, tmp_path, con
         tab.wait_for_selector("#again-0")
 
 
+PASTE = """async ([kinds, color]) => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 60, height: 40 });
+    const paint = canvas.getContext("2d");
+    paint.fillStyle = color;
+    paint.fillRect(0, 0, 60, 40);
+    const blob = await new Promise(done => canvas.toBlob(done)), data = new DataTransfer();
+    data.items.add(new File([blob], "image.png", { type: "image/png" }));
+    for (const kind of kinds) data.setData(kind, "x");
+    const event = new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+    return document.querySelector("#question textarea").dispatchEvent(event);
+}"""
+
+
+def test_pasted_image_is_shown_in_place_of_another_one(tab):
+    assert tab.evaluate(PASTE, [["text/plain"], "red"]) is True, "text with its image is pasted as text"
+    pick(tab)
+    for color in ("red", "blue"):
+        before = tab.get_attribute("#image img", "src")
+        assert tab.evaluate(PASTE, [[], color]) is False
+        shown = "src => (image => image?.naturalWidth == 60 && image.src != src)(document.querySelector('#image img'))"
+        tab.wait_for_function(shown, arg=before)
+    ask(tab, "what is it?")
+    tab.wait_for_selector("#again-0")
+    assert tab.locator("#image img").count() == 1
+
+
+def test_print_has_the_whole_conversation_and_motion_can_be_reduced(tab):
+    pick(tab)
+    for number in range(1, 5):
+        ask(tab, f"question {number}")
+        tab.wait_for_function(f"document.querySelectorAll('#chat-0 .message-content').length == {2 * number}")
+        tab.wait_for_selector("#again-0")
+    clipped = """document.querySelector("#chat-0 .bubble-wrap").scrollHeight
+        - document.querySelector("#chat-0").getBoundingClientRect().height"""
+    assert tab.evaluate(clipped) > 0, "the chat scrolls"
+    try:
+        tab.emulate_media(media="print", reduced_motion="reduce")
+        assert tab.evaluate(clipped) <= 0 and tab.locator("#image img").is_visible()
+        shown = [
+            name
+            for name in ("language", "gallery-part", "question", "ask", "again-0", "about-part")
+            if visible(tab, name)
+        ]
+        assert shown == [] and visible(tab, "chat-0")
+        longest = """Math.max(...[...document.querySelectorAll("*")]
+            .map(part => parseFloat(getComputedStyle(part).transitionDuration)))"""
+        assert tab.evaluate(longest) <= 0.001
+    finally:
+        tab.emulate_media(media="screen", reduced_motion="no-preference")
+    dark = """(() => [true, false].map(isDark => {
+        document.body.classList.toggle("dark", isDark);
+        window.dispatchEvent(new Event("beforeprint"));
+        const printed = document.body.classList.contains("dark");
+        window.dispatchEvent(new Event("afterprint"));
+        return [printed, document.body.classList.contains("dark")];
+    }))()"""
+    assert tab.evaluate(dark) == [[False, True], [False, False]], "paper is white"
+
+
+def visible(tab, name):
+    return tab.locator(f"#{name}").is_visible()
+
+
 def test_asking_without_image_or_question_shows_a_sentence(tab):
     tab.fill("#question textarea", "what?")
     tab.click("#ask")
