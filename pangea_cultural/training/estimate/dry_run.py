@@ -65,7 +65,7 @@ def dry_run(recipe: Recipe, workspace: Path, devices: Devices, reporter: Reporte
     return {
         "recipe": recipe.name,
         "model": {"from": model.origin},
-        "devices": devices.as_record(),
+        "devices": devices.as_record() | {"per_row": recipe.context_size(devices.count)},
         "basis": _basis(sources, model),
         "sources": list(_sources(recipe, sources)),
         "stages": stages,

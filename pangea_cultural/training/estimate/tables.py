@@ -64,6 +64,7 @@ def _steps(result: dict[str, Any]) -> Table:
         *([f"  passes over {name}", *[stage["passes"][name] for stage in stages], ""] for name in stages[0]["passes"]),
         ["images shown", *_each(stages, "images"), basis["images"]],
         ["rows per step", *_each(stages, "rows_per_step"), basis["texts"]],
+        *([["  divided by devices", *[devices["per_row"]] * len(stages), ""]] if devices["per_row"] > 1 else []),
         ["micro-batches per step, at most", *_each(stages, "micro_batches"), ""],
         ["tokens", *_each(stages, "tokens"), basis["texts"]],
         ["  of images", *_each(stages, "image_tokens"), basis["images"]],

@@ -2,10 +2,10 @@
 
     python -m tests.perf.training.flex_attention
 
-Both are compared with the dense mask in float64, on the same rounded inputs, in units of the dtype's epsilon. Rows have 1,000 to 8,192 tokens, padded as
-in training: groups of a prefix and some conversations, and padding. `whole` has all queries, `divided` those from
-the middle of the row on, as of a process that divides it. On a GPU gradients are compared as well; on a CPU
-FlexAttention has none. Compilation needs a C++ compiler there.
+Both are compared with the dense mask in float64, on the same rounded inputs, in units of the dtype's epsilon. Rows
+have 1,000 to 8,192 tokens, padded as in training: groups of a prefix and some conversations, and padding. `whole` has
+all queries, `divided` those from the middle of the row on, as of a process that divides it. On a GPU gradients are
+compared as well; on a CPU FlexAttention has none. Compilation needs a C++ compiler there.
 """
 
 from types import SimpleNamespace

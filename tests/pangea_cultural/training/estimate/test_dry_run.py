@@ -1,5 +1,6 @@
 """The dry run counts what training would see, and allocates nothing."""
 
+import io
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import orjson
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from pangea_cultural import config
 from pangea_cultural.errors import UserError
@@ -25,6 +27,7 @@ from pangea_cultural.training.estimate.dry_run import (
     dry_run,
 )
 from pangea_cultural.training.estimate.hours import Devices
+from pangea_cultural.training.estimate.tables import show
 from pangea_cultural.training.recipe import RECIPES, Recipe
 from pangea_cultural.training.setup.base_model import BaseModel, processor_key
 from pangea_cultural.utils.console import Reporter
@@ -230,7 +233,12 @@ def test_hours_are_those_of_the_slowest_device_and_of_communication(seven_billio
     # Two or three micro-batches in a step: two gathers in bfloat16, and gradients in float32.
     gathered = 7 / 8 * (2 * 2 * (TRAINABLE + 303_507_456) + 4 * TRAINABLE)
     per_step = stage["communication_hours"] * 3600 * 300e9 / stage["steps"]
-    assert 2 * gathered <= per_step < 3 * gathered
+    # Each of eight devices gathers the keys and values of seven others, twice in bfloat16, and scatters gradients. The
+    # same for the features of images, once.
+    keys_and_values = 28 * 2 * 4 * 128 * (2 * 2 + 4) * stage["tokens"] / 8
+    features = 3584 * (2 + 4) * stage["image_tokens"] / 8
+    divided = 7 * (keys_and_values + features) / stage["steps"]
+    assert 2 * gathered + divided <= 1.001 * per_step < 3 * gathered + divided
     assert stage["hours"] == stage["computing_hours"] + stage["communication_hours"]
     # Most are the layers: forward, backward (twice) and recomputed.
     layers = 8 * (7_615_616_512 - 2 * 152_064 * 3584) * stage["tokens"]
@@ -387,6 +395,14 @@ def test_tables_show_figures_and_their_basis(workspace):
     assert re.search(r"a checkpoint +│ +0.0\d+", output)
     assert re.search(r"projector +│ trainable +│ +0 +│ +33,152 ", output)
     assert re.search(r"general +│ +4 +│ +2 +│ counted +│ +1 ", output)
+
+
+def test_table_shows_how_many_devices_divide_a_row(seven_billion):
+    result = seven_billion[0]
+    shown = Console(record=True, width=120, file=io.StringIO())
+    show(result, shown)
+    assert result["devices"]["per_row"] == 8
+    assert re.search(r"rows per step +│ +\S+ .*\n.*divided by devices +│ +8 ", shown.export_text())
 
 
 def test_note_says_that_plans_count_longer_rows_than_the_table():
