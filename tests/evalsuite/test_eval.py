@@ -135,7 +135,7 @@ def test_report_is_one_file_and_escapes_html(run, workspace):
     assert "&lt;b&gt;A &amp; B&lt;/b&gt;" in page and "<b>A & B</b>" not in page
     assert "default-src &#39;none&#39;;" in page, "nothing is loaded from elsewhere"
     assert page.count("<svg") >= 3
-    assert "by chance 25 %" in page and "novel answer" in page
+    assert "by chance 25\u00a0%" in page and "novel answer" in page
 
 
 @pytest.mark.parametrize(
