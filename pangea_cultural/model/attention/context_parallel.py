@@ -1,9 +1,11 @@
 """Context parallelism: several processes divide each row between them, so that an image can be on several devices.
 
 A process computes all layers for its own positions. Attention reads keys and values of the whole row, which every layer
-gathers, as in Llama 3 (arXiv 2407.21783, section 3.3.2). With grouped-query attention these are much smaller than the
-hidden states, and any mask is possible: torch's own `context_parallel` has causal masks only. Image tiles are divided
-as well, and their features gathered.
+gathers, as in Llama 3 (arXiv 2407.21783, section 3.3.2). With grouped-query attention these are smaller than the hidden
+states, and any mask is possible. Image tiles are divided as well, and their features gathered.
+
+torch's own `context_parallel` has causal masks only. Its form for FlexAttention is private (torch 2.14), has equal
+parts in blocks of 128 positions, and does not run on a CPU.
 """
 
 import contextlib
