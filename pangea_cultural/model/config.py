@@ -65,6 +65,11 @@ def load_size(size: str) -> Size:
     return load(Size, find("model size", size, "pangea_cultural.model.sizes"))
 
 
+def head_size(text: Any) -> int:
+    """Return the channels of an attention head of a language model, by its configuration."""
+    return int(getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads)
+
+
 def model_config(size: str, tokenizer: PreTrainedTokenizerBase, *, vocab_size: int | None = None) -> LlavaNextConfig:
     """Return the configuration of a size. `vocab_size` defaults to that of the tokenizer."""
     table = load_size(size)

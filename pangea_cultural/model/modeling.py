@@ -42,7 +42,7 @@ class PackedLlavaNext(LlavaNextForConditionalGeneration):
     """Division of rows among processes; None for whole rows only."""
 
     def divide_rows(self, group: Any) -> None:
-        """Divide rows with bounds among the processes of a group from now on."""
+        """Divide rows that come with a division among the processes of a group from now on."""
         if self.context is None:
             self.context = ContextParallel(self, group)
 

@@ -14,9 +14,12 @@ FLEX_BLOCK = 128
 number, because transformers gives FlexAttention a function of scores beside the block mask (pytorch#153799)."""
 
 
-def row_multiple(attn_implementation: str) -> int:
-    """Return the number of which the length of a row is a multiple, for an attention of transformers."""
-    return FLEX_BLOCK if attn_implementation == "flex_attention" else 1
+def row_multiple(attn_implementation: str, parts: int = 1) -> int:
+    """Return the number of which the length of a row is a multiple, for an attention of transformers.
+
+    Each of several parts of a divided row is padded in attention only.
+    """
+    return FLEX_BLOCK if attn_implementation == "flex_attention" and parts == 1 else 1
 
 
 def mask_mod(segments: torch.Tensor) -> Callable[..., torch.Tensor]:

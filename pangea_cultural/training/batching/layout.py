@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pangea_cultural.model.config import head_size
 from pangea_cultural.training.batching.balance import Devices, balanced_batches
 from pangea_cultural.training.batching.mixture import QuestionChunk
 from pangea_cultural.training.batching.packing import Lengths, PackedRow, Packing, distribute, pack_rows
@@ -44,7 +45,6 @@ def pair_work(config: Any) -> float:
     Args:
         config: configuration of the language model.
     """
-    heads, hidden = config.num_attention_heads, config.hidden_size
-    head_size = getattr(config, "head_dim", None) or hidden // heads
-    attention = 2 * hidden * head_size * (heads + config.num_key_value_heads)
-    return 2 * heads * head_size / (attention + 3 * hidden * config.intermediate_size)
+    heads, hidden, channels = config.num_attention_heads, config.hidden_size, head_size(config)
+    attention = 2 * hidden * channels * (heads + config.num_key_value_heads)
+    return 2 * heads * channels / (attention + 3 * hidden * config.intermediate_size)

@@ -7,6 +7,7 @@ high with gradient checkpointing.
 """
 
 from pangea_cultural.model.build import num_vision_layers_used
+from pangea_cultural.model.config import head_size
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.estimate.workload import Workload
 
@@ -35,9 +36,7 @@ def _language_model(model: StageModel, workload: Workload) -> float:
         per_token += model.parameters["adapters"].trainable * both
     head = _per_weight(trainable=trainable, passes_gradients=True)
     per_target = model.model.lm_head.weight.numel() * head
-    heads = text.num_attention_heads
-    head_dim = getattr(text, "head_dim", None) or text.hidden_size // heads
-    per_pair = 2 * heads * head_dim * text.num_hidden_layers * both
+    per_pair = 2 * text.num_attention_heads * head_size(text) * text.num_hidden_layers * both
     return workload.tokens * per_token + workload.targets * per_target + workload.attention_pairs * per_pair
 
 

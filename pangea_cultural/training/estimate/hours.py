@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pangea_cultural.model.config import head_size
 from pangea_cultural.training.estimate.flops import flops
 from pangea_cultural.training.estimate.layout import StageEstimate
 from pangea_cultural.training.estimate.stage_model import StageModel
@@ -115,8 +116,7 @@ def divided_row_bytes(model: StageModel, devices: int, work: Workload) -> float:
     if not others or model.stage.objective != "sft":
         return 0.0
     text = model.model.config.text_config
-    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     layers = text.num_hidden_layers
     passes = 2 * (layers + model.stage.memory.recomputed_layers(layers)) + 4 * layers
-    per_token = 2 * text.num_key_value_heads * head_size * passes
+    per_token = 2 * text.num_key_value_heads * head_size(text) * passes
     return others * (work.tokens * per_token + work.image_tokens * text.hidden_size * (2 + 4))

@@ -187,7 +187,7 @@ class StageEstimator:
         work, batch = DeviceWork(), stage.batch
         recipe = self.data.recipe
         context = recipe.context_size(self._devices)
-        multiple = row_multiple(planned_attention(recipe.model))
+        multiple = row_multiple(planned_attention(recipe.model), context)
         layout = stage_layout(stage, self._devices, pair_work(self._model.model.config.text_config), context)
         for number in chosen:
             chunks = schedule.step(number)
@@ -275,7 +275,7 @@ class _Division(NamedTuple):
 
     Args:
         context: devices that divide each row between them.
-        multiple: number of which the length of an undivided row is a multiple.
+        multiple: number of which the length of a row is a multiple.
         longest_group: tokens of the longest group.
     """
 
@@ -286,13 +286,14 @@ class _Division(NamedTuple):
     def shape(self, rows: Sequence[Workload]) -> MicroBatchShape:
         """Return the shape of a micro-batch on one device, whose rows are padded to the longest."""
         longest, parts = max(row.tokens for row in rows), self.context
+        length = -(-longest // (parts * self.multiple)) * self.multiple
         targets, tiles = sum(row.targets for row in rows), sum(row.tiles for row in rows)
         if parts == 1:
-            return MicroBatchShape(len(rows), -(-longest // self.multiple) * self.multiple, targets, tiles)
-        length, texts = -(-longest // parts), sum(row.tokens - row.image_tokens for row in rows)
+            return MicroBatchShape(len(rows), length, targets, tiles)
+        texts = sum(row.tokens - row.image_tokens for row in rows)
         # A device can have conversations only.
         most = min(targets, len(rows) * length * targets // max(texts, 1))
-        return MicroBatchShape(len(rows), length, most, -(-tiles // parts), len(rows) * longest, self.longest_group)
+        return MicroBatchShape(len(rows), length, most, -(-tiles // parts), parts, self.longest_group)
 
     def workload(self, rows: Sequence[Workload]) -> Workload:
         """Return the workload of a micro-batch on one device, padding included."""

@@ -7,6 +7,7 @@ too high. Memory of CUDA, NCCL and fragmentation is not included.
 import torch
 
 from pangea_cultural.model.build import parameter_groups
+from pangea_cultural.model.config import head_size
 from pangea_cultural.training.estimate.activations import FLEX_SHAPES, ForwardPass
 from pangea_cultural.training.estimate.stage_model import StageModel, count
 from pangea_cultural.training.estimate.workload import MicroBatchShape, StepShape
@@ -113,18 +114,18 @@ def _divided_row_bytes(model: StageModel, batch: MicroBatchShape) -> int:
     activations, a dense mask of these positions, keys and values of the whole row in the layer at work, with their
     gradients in float32, and the embeddings of the whole row, with the features of its images and with gradients.
     """
-    if not batch.gathered:
+    if batch.parts == 1:
         return 0
     text, layers = model.model.config.text_config, model.model.config.text_config.num_hidden_layers
     heads, kept = text.num_attention_heads, layers - model.stage.memory.recomputed_layers(layers) + 1
-    head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
     is_dense = planned_attention(model.recipe.model) != "flex_attention"
     # transformers repeats keys and values for each head, or not (see `activations`).
     seen_heads = heads if is_dense or heads & (heads - 1) else text.num_key_value_heads
-    seen = kept * batch.rows * batch.keys * 2 * seen_heads * head_size * 2
+    seen = kept * batch.rows * batch.keys * 2 * seen_heads * head_size(text) * 2
     seen += is_dense * batch.rows * batch.length * batch.keys * getattr(torch, model.recipe.model.dtype).itemsize
-    gathered = batch.gathered * 2 * text.num_key_value_heads * head_size * (2 + 4)
-    return seen + gathered + 3 * batch.gathered * text.hidden_size * 2
+    whole = batch.parts * batch.tokens
+    gathered = whole * 2 * text.num_key_value_heads * head_size(text) * (2 + 4)
+    return seen + gathered + 3 * whole * text.hidden_size * 2
 
 
 def _forward_pass(model: StageModel, part: str, sharded: bool) -> ForwardPass:

@@ -58,8 +58,8 @@ def plan(
     """
     plans: list[Plan] = []
     least = 0
-    context = model.recipe.context_size(devices.count)
-    multiple = row_multiple(planned_attention(model.recipe.model)) if context == 1 else 1
+    recipe = model.recipe
+    multiple = row_multiple(planned_attention(recipe.model), recipe.context_size(devices.count))
     for rows in _row_numbers():
         candidate = _with(model, Memory(per_device_batch_size=rows))
         estimate = given
@@ -96,8 +96,7 @@ def _largest_step(model: StageModel, estimate: StageEstimate, multiple: int) -> 
     length = -(-batch.max_length // multiple) * multiple
     if estimate.sampled_steps == estimate.steps or model.stage.objective == "contrastive" or batch.packing == "rows":
         return estimate.step
-    gathered = largest.gathered and largest.rows * length * largest.gathered // max(1, largest.tokens)
-    return replace(estimate.step, largest=replace(largest, length=length, gathered=gathered))
+    return replace(estimate.step, largest=replace(largest, length=length))
 
 
 def _fewest_recomputed(model: StageModel, step: StepShape, available: float) -> tuple[StageModel | None, int]:

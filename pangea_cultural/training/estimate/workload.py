@@ -54,18 +54,18 @@ class MicroBatchShape:
 
     Args:
         rows: number of rows.
-        length: tokens of the longest row, to which the others are padded.
+        length: tokens of the longest row, to which the others are padded; of divided rows those of one device.
         targets: predicted tokens.
         tiles: image tiles.
-        gathered: tokens of the whole rows, if several devices divide them; else 0.
-        keys: positions of the longest group, which a device can see before its own.
+        parts: devices that divide each row.
+        keys: positions of the longest group, which a device can see before its own; 0 of undivided rows.
     """
 
     rows: int
     length: int
     targets: int
     tiles: int
-    gathered: int = 0
+    parts: int = 1
     keys: int = 0
 
     @property

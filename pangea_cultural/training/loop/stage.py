@@ -123,7 +123,7 @@ def train(
     setup = objectives.set_up(context.recipe, stage, data, model, processor, row_parts=row_parts)
     if row_parts > 1:
         model.divide_rows(processes.context_group(row_parts))
-    steps = _steps(context, data, setup, processes)
+    steps = _steps(context, data, setup, processes, row_parts)
     needs_best = stage.checkpoint.load_best_model_at_end
     saved = processes.run_on_main(lambda: checkpoints.newest_intact(folder, context.reporter, needs_best=needs_best))
     processes.run_on_main(lambda: _require_space(context, setup, len(steps)))
@@ -163,7 +163,9 @@ def train(
         _write_results(context, trainer, weights, saved, about, broken)
 
 
-def _steps(context: StageContext, data: TrainingData, setup: StageSetup, processes: Processes) -> StepDataset:
+def _steps(
+    context: StageContext, data: TrainingData, setup: StageSetup, processes: Processes, row_parts: int
+) -> StepDataset:
     """Return the steps of the stage as this process sees them."""
     return data.step_dataset(
         context.stage,
@@ -171,7 +173,7 @@ def _steps(context: StageContext, data: TrainingData, setup: StageSetup, process
         processes=processes.world_size,
         rank=processes.rank,
         pair_work=pair_work(setup.model.config.text_config),
-        context=context.recipe.context_size(processes.world_size),
+        context=row_parts,
     )
 
 

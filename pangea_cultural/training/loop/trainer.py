@@ -170,7 +170,8 @@ class StageTrainer(Trainer):
         """
         rows = hashlib.sha256()
         for batch in batches:
-            rows.update(repr((batch["division"]["tiles"], batch["input_ids"].tolist())).encode())
+            ids = batch["input_ids"]
+            rows.update(repr((batch["division"]["tiles"], ids.shape)).encode() + ids.numpy().tobytes())
         found: list[str] = [""] * torch.distributed.get_world_size(self._context_group)
         torch.distributed.all_gather_object(found, rows.hexdigest(), group=self._context_group)
         if self._sum(float(len(set(found)) > 1)).item():

@@ -122,8 +122,7 @@ def _set_up_sft(
         keys=data.loss_key_indices,
         weighting=stage.loss_weighting,
         augmentation=augmentation,
-        # A divided row is padded in attention only, where each part is.
-        pad_to_multiple_of=row_multiple(attn_implementation(data.recipe.model)) if row_parts == 1 else 1,
+        pad_to_multiple_of=row_multiple(attn_implementation(data.recipe.model), row_parts),
         row_parts=row_parts,
     )
     return StageSetup(model, model, trainable, _frozen_modules(model, stage), collator, adapted)

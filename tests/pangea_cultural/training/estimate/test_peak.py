@@ -138,7 +138,7 @@ def test_estimate_is_the_peak_of_a_process_that_divides_a_row(stage_model, small
     batch = divide(whole, parts - 1, parts, pair_work=0.0)
     del batch["keys"]
     peak = step_peak(divided, batch)
-    estimate = estimated_bytes(model, MicroBatchShape(1, LENGTH, TARGETS, 0, parts * LENGTH, first_group))
+    estimate = estimated_bytes(model, MicroBatchShape(1, LENGTH, TARGETS, 0, parts, first_group))
     assert 0.98 < estimate / peak < most
 
 
