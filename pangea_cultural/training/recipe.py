@@ -17,7 +17,7 @@ RECIPES = "pangea_cultural.training.recipes"
 """Package folder of the named recipes."""
 Part = Literal["vision_tower", "projector", "language_model"]
 Dtype = Literal["float32", "bfloat16"]
-Optim = Literal["adamw_torch_fused", "adamw_bnb_8bit", "adamw_bf16"]
+Optim = Literal["adamw_torch_fused", "adamw_bnb_8bit", "adamw_bf16", "muon"]
 LearningRate = Annotated[float, Field(gt=0)]
 
 WARMUP_RATIO = 0.03
@@ -96,7 +96,7 @@ class Lora(config.Config):
 
 
 class Optimizer(config.Config):
-    """AdamW and its learning rate schedule."""
+    """AdamW or Muon, and the learning rate schedule."""
 
     learning_rate: LearningRate
     """Peak learning rate."""
@@ -118,7 +118,8 @@ class Optimizer(config.Config):
     """Maximum norm of the gradients, which are clipped to it."""
     optim: Optim = "adamw_torch_fused"
     """AdamW with moments in float32, in 8 bits (`adamw_bnb_8bit`, needs bitsandbytes), or in bfloat16 (`adamw_bf16`,
-    not in transformers). Updates are computed in float32."""
+    not in transformers). Updates are computed in float32. `muon`: Muon for the matrices of linear layers, without the
+    output embeddings, and AdamW for the others, with the same learning rates (Liu et al., 2025, arXiv 2502.16982)."""
     optim_offload: bool = False
     """Keep the moments in main memory. Each step moves them to the device and back, a part at a time."""
     weight_dtype: Dtype = "float32"
@@ -129,7 +130,9 @@ class Optimizer(config.Config):
     def _states_fit(self) -> "Optimizer":
         if self.optim_offload and self.optim == "adamw_bnb_8bit":
             raise ValueError('optim_offload cannot move 8-bit moments. Set optim = "adamw_bf16", or remove it.')
-        if self.weight_dtype == "bfloat16" and not self.has_own_optimizer:
+        if self.optim_offload and self.optim == "muon":
+            raise ValueError("optim_offload cannot move the moments of muon. Remove one.")
+        if self.weight_dtype == "bfloat16" and not self.rounds_stochastically:
             raise ValueError(
                 'weight_dtype = "bfloat16" needs updates that are rounded stochastically: those of float32 or 8-bit '
                 'AdamW would be lost. Set optim = "adamw_bf16".'
@@ -137,13 +140,18 @@ class Optimizer(config.Config):
         return self
 
     @property
-    def has_own_optimizer(self) -> bool:
-        """Whether the optimizer is `LowMemoryAdamW`, not one of transformers."""
+    def rounds_stochastically(self) -> bool:
+        """Whether the optimizer is `LowMemoryAdamW`, which rounds bfloat16 weights stochastically."""
         return self.optim == "adamw_bf16" or self.optim_offload
 
     @property
-    def saves_memory(self) -> bool:
-        """Whether a setting saves memory on a single device. Sharded trainings do it in their own way."""
+    def has_own_optimizer(self) -> bool:
+        """Whether the optimizer is not one of transformers."""
+        return self.rounds_stochastically or self.optim == "muon"
+
+    @property
+    def needs_whole_parameters(self) -> bool:
+        """Whether a setting needs parameters that are not sharded over devices."""
         return self.has_own_optimizer or self.optim != "adamw_torch_fused"
 
     @model_validator(mode="after")
@@ -464,7 +472,7 @@ class Recipe(config.Config):
     @model_validator(mode="after")
     def _memory_settings_fit(self) -> "Recipe":
         for stage in self.stages:
-            if self.is_sharded and stage.optimizer.saves_memory:
+            if self.is_sharded and stage.optimizer.needs_whole_parameters:
                 raise ValueError(
                     f"Stage {stage.name} sets optim, optim_offload or weight_dtype, which cannot be sharded. "
                     'Use parallelism = "ddp" without deepspeed.'

@@ -100,7 +100,7 @@ def _names(recipe: Recipe, sources: Sources) -> list[str]:
 def _stage(model: StageModel, estimator: StageEstimator, devices: Devices, names: list[str]) -> dict[str, Any]:
     estimate = estimator.estimate(model.stage, partial(flops, model))
     workload, sampled = estimate.total, estimate.sampled_steps
-    trained = (model.stage.optimizer, model.total.trainable, model.num_trainable_embeddings)
+    trained = (model.stage.optimizer, model.trained)
     return {
         "stage": model.stage.name,
         "parameters": {part: counts._asdict() for part, counts in model.parameters.items()},

@@ -10,6 +10,7 @@ from pangea_cultural.model.build import num_vision_layers_used
 from pangea_cultural.model.config import head_size
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.estimate.workload import Workload
+from pangea_cultural.training.setup.muon import iteration_flops
 
 
 def flops(model: StageModel, workload: Workload) -> float:
@@ -18,6 +19,11 @@ def flops(model: StageModel, workload: Workload) -> float:
     if model.stage.objective == "sft":
         total += _projector(model, workload.tiles) + _language_model(model, workload)
     return float(total)
+
+
+def optimizer_flops(model: StageModel) -> float:
+    """Return the floating-point operations of an optimizer step, which each device makes. Those of AdamW are few."""
+    return iteration_flops(model.matrices) if model.stage.optimizer.optim == "muon" else 0.0
 
 
 def _per_weight(*, trainable: bool, passes_gradients: bool, recomputed: float = 0.0) -> float:

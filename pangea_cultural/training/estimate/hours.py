@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pangea_cultural.model.config import head_size
-from pangea_cultural.training.estimate.flops import flops
+from pangea_cultural.training.estimate.flops import flops, optimizer_flops
 from pangea_cultural.training.estimate.layout import StageEstimate
 from pangea_cultural.training.estimate.stage_model import StageModel
 from pangea_cultural.training.estimate.workload import Workload
@@ -74,8 +74,10 @@ def hours(model: StageModel, estimate: StageEstimate, devices: Devices) -> dict[
         both saves at most the smaller one.
     """
     scale = estimate.questions / estimate.sampled.questions
-    even = scale * flops(model, estimate.work.even) / devices.count
-    computing = scale * flops(model, estimate.work.slowest) / devices.flops_per_second / 3600
+    updating = estimate.steps * optimizer_flops(model)
+    even = scale * flops(model, estimate.work.even) / devices.count + updating
+    slowest = scale * flops(model, estimate.work.slowest) + updating
+    computing = slowest / devices.flops_per_second / 3600
     micro_batches = scale * estimate.work.micro_batches
     sent = communication_bytes(model, devices.count, steps=estimate.steps, micro_batches=micro_batches)
     sent += scale * divided_row_bytes(model, devices.count, estimate.work.slowest)

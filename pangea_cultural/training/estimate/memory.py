@@ -22,8 +22,8 @@ LOGIT_BYTES = 12
 def memory(model: StageModel, step: StepShape) -> dict[str, int]:
     """Return the peak bytes on a device, by purpose, with their `total`.
 
-    A trainable parameter has its weight, its gradient and AdamW's two moments, in float32 unless the optimizer's
-    settings say otherwise. A frozen one has its weight in the recipe's dtype, or in 4 bits with its share of scales.
+    A trainable parameter has its weight, its gradient and the optimizer's moments, in float32 unless its settings say
+    otherwise. A frozen one has its weight in the recipe's dtype, or in 4 bits with its share of scales.
     `parallelism = "fsdp"` divides these among the devices, as ZeRO's third stage does
     (Rajbhandari et al., 2020, arXiv 1910.02054).
     """
@@ -50,7 +50,7 @@ def offloaded_bytes(model: StageModel) -> int:
 
 
 def _moment_bytes(model: StageModel) -> int:
-    return state_bytes(model.stage.optimizer, model.total.trainable, model.num_trainable_embeddings)
+    return state_bytes(model.stage.optimizer, model.trained)
 
 
 def _quantized_bytes(model: StageModel) -> float:

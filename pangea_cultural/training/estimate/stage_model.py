@@ -12,6 +12,7 @@ from pangea_cultural.model import build
 from pangea_cultural.model.modeling import PackedLlavaNext
 from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import lora
+from pangea_cultural.training.setup.optimizers import Trained
 from pangea_cultural.training.setup.quantization import linears
 
 
@@ -51,11 +52,37 @@ class StageModel:
             added["head"] = ParameterCounts(vision * text + text + 1, 0)
         if stage.lora:
             trainable["language_model"] = 0
-            adapted = lora.target_pattern(stage.lora.modules)
-            linears = [module for name, module in self.model.named_modules() if re.fullmatch(adapted, name)]
-            sizes = sum(linear.in_features + linear.out_features for linear in linears)
-            added["adapters"] = ParameterCounts(stage.lora.rank * sizes, 0)
+            added["adapters"] = ParameterCounts(sum(a * b for a, b in self._adapters), 0)
         return {part: ParameterCounts(trainable[part], totals[part] - trainable[part]) for part in totals} | added
+
+    @cached_property
+    def _adapters(self) -> list[tuple[int, int]]:
+        """Rows and columns of the LoRA adapters."""
+        if not self.stage.lora:
+            return []
+        adapted, rank = lora.target_pattern(self.stage.lora.modules), self.stage.lora.rank
+        linears = [module for name, module in self.model.named_modules() if re.fullmatch(adapted, name)]
+        return [shape for one in linears for shape in ((rank, one.in_features), (one.out_features, rank))]
+
+    @cached_property
+    def matrices(self) -> list[tuple[int, int]]:
+        """Rows and columns of the trainable weights of linear layers, without the output embeddings."""
+        vision, text = self.model.config.vision_config, self.model.config.text_config
+        parts = set(self.stage.trainable) - ({"language_model"} if self.stage.lora else set())
+        groups = build.parameter_groups(self.model)
+        trained = {id(parameter) for part in parts for parameter in groups[part]}
+        trained -= {id(parameter) for parameter in build.unused_vision_parameters(self.model)}
+        trained.discard(id(self.model.lm_head.weight))
+        linears = [module.weight for module in self.model.modules() if isinstance(module, torch.nn.Linear)]
+        shapes = [(weight.shape[0], weight.shape[1]) for weight in linears if id(weight) in trained]
+        head = [(text.hidden_size, vision.hidden_size)] if self.stage.objective == "contrastive" else []
+        return [*shapes, *head, *self._adapters]
+
+    @property
+    def trained(self) -> Trained:
+        """Numbers of trainable parameters, for what the optimizer needs."""
+        matrices = sum(rows * columns for rows, columns in self.matrices)
+        return Trained(self.total.trainable, self.num_trainable_embeddings, matrices)
 
     @property
     def total(self) -> ParameterCounts:

@@ -34,7 +34,7 @@ from pangea_cultural.training.recipe import Recipe, Stage
 from pangea_cultural.training.setup import objectives
 from pangea_cultural.training.setup.disk import checkpoint_bytes, checkpoints_kept, needed_bytes
 from pangea_cultural.training.setup.objectives import StageSetup
-from pangea_cultural.training.setup.optimizers import own_optimizer
+from pangea_cultural.training.setup.optimizers import Trained, own_optimizer, trainable_matrices
 from pangea_cultural.training.setup.quantization import full_size
 from pangea_cultural.utils.console import Reporter
 from pangea_cultural.utils.files import (
@@ -143,7 +143,7 @@ def train(
         try:
             trainer.train(resume_from_checkpoint=str(saved) if saved else None)
         except Exception as error:
-            if explained := _explained(error, context, checkpoint_bytes(stage.optimizer, *_num_trainable(setup))):
+            if explained := _explained(error, context, checkpoint_bytes(stage.optimizer, _num_trainable(setup))):
                 raise explained from error
             raise
         processes.raise_if_stopped()
@@ -239,7 +239,7 @@ def _trainer(
         learning_rates=learning_rates,
         keys=data.loss_keys,
         max_broken_images=int(recipe.max_broken_image_ratio * data.num_images) - data.num_broken_images,
-        own_optimizer=own_optimizer(stage.optimizer),
+        own_optimizer=own_optimizer(stage.optimizer, _matrices(setup)),
         reporters=reporters(recipe.report_to, context.inputs.workspace / "tensorboard" / recipe.name / stage.name),
         trained_languages=data.languages,
         keeps_best=stage.checkpoint.load_best_model_at_end,
@@ -259,7 +259,7 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         checkpoints_kept(context.recipe, context.stage, steps) - len(checkpoints.complete_checkpoints(context.folder)),
     )
     total = sum(map(full_size, setup.model.parameters()))
-    needed = needed_bytes(context.stage.optimizer, *_num_trainable(setup), total, new)
+    needed = needed_bytes(context.stage.optimizer, _num_trainable(setup), total, new)
     free = free_bytes(context.work)
     if free < needed:
         raise UserError(
@@ -268,11 +268,16 @@ def _require_space(context: StageContext, setup: StageSetup, steps: int) -> None
         )
 
 
-def _num_trainable(setup: StageSetup) -> tuple[int, int]:
-    """Return the number of trainable parameters, and of those in input embeddings."""
+def _matrices(setup: StageSetup) -> list[torch.Tensor]:
+    """Return the parameters that Muon orthogonalizes."""
+    return trainable_matrices(setup.module, setup.model.lm_head.weight)
+
+
+def _num_trainable(setup: StageSetup) -> Trained:
     embeddings = setup.model.get_input_embeddings().weight
     trainable = sum(p.numel() for p in setup.module.parameters() if p.requires_grad)
-    return trainable, embeddings.numel() if embeddings.requires_grad else 0
+    matrices = sum(matrix.numel() for matrix in _matrices(setup))
+    return Trained(trainable, embeddings.numel() if embeddings.requires_grad else 0, matrices)
 
 
 def _more_recomputation(stage: Stage) -> str:

@@ -114,7 +114,7 @@ class StageTrainer(Trainer):
         return step_loader(self.train_dataset, num_workers=self.args.dataloader_num_workers)
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
-        """Create AdamW with a group for every learning rate, with and without weight decay."""
+        """Create the optimizer with a group for every learning rate, with and without weight decay."""
         if self.optimizer is None:
             named = [(n, p) for n, p in (model or self.model).named_parameters() if p.requires_grad]
             decayed = set(self.get_decay_parameter_names(model or self.model))

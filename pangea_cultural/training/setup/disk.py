@@ -1,18 +1,12 @@
 """Space on disk that a stage needs."""
 
 from pangea_cultural.training.recipe import Optimizer, Recipe, Stage
-from pangea_cultural.training.setup.optimizers import state_bytes, weight_bytes
+from pangea_cultural.training.setup.optimizers import Trained, state_bytes, weight_bytes
 
 
-def checkpoint_bytes(settings: Optimizer, trainable: int, embeddings: int) -> int:
-    """Return the approximate size of a checkpoint: trained weights and two moments of AdamW.
-
-    Args:
-        settings: settings of the optimizer.
-        trainable: number of trainable parameters.
-        embeddings: number of those that are in input embeddings.
-    """
-    return weight_bytes(settings) * trainable + state_bytes(settings, trainable, embeddings)
+def checkpoint_bytes(settings: Optimizer, trained: Trained) -> int:
+    """Return the approximate size of a checkpoint: trained weights and the moments of the optimizer."""
+    return weight_bytes(settings) * trained.total + state_bytes(settings, trained)
 
 
 def checkpoints_kept(recipe: Recipe, stage: Stage, steps: int) -> int:
@@ -28,15 +22,14 @@ def checkpoints_kept(recipe: Recipe, stage: Stage, steps: int) -> int:
     return min(limit, saved, steps)
 
 
-def needed_bytes(settings: Optimizer, trainable: int, embeddings: int, total: int, new_checkpoints: int) -> int:
+def needed_bytes(settings: Optimizer, trained: Trained, total: int, new_checkpoints: int) -> int:
     """Return the bytes of new checkpoints, the stage's weights and the result.
 
     Args:
         settings: settings of the optimizer.
-        trainable: number of trainable parameters.
-        embeddings: number of those that are in input embeddings.
+        trained: numbers of trainable parameters.
         total: number of all parameters.
         new_checkpoints: checkpoints to be written without removing another one.
     """
-    checkpoints = new_checkpoints * checkpoint_bytes(settings, trainable, embeddings)
-    return checkpoints + weight_bytes(settings) * trainable + 4 * total
+    checkpoints = new_checkpoints * checkpoint_bytes(settings, trained)
+    return checkpoints + weight_bytes(settings) * trained.total + 4 * total

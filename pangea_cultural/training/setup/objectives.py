@@ -69,7 +69,7 @@ def set_up(
     Raises:
         UserError: there is nothing to learn: no image has a name for `contrastive`, or no question has an image.
     """
-    _freeze(model, stage)
+    freeze(model, stage)
     if recipe.model.load_in_4bit:
         _quantize(model, recipe)
     augmentation = Augmentation(f"{recipe.seed} {stage.name}") if stage.augment_images else None
@@ -93,7 +93,8 @@ def _quantize(model: PackedLlavaNext, recipe: Recipe) -> None:
     )
 
 
-def _freeze(model: PackedLlavaNext, stage: Stage) -> None:
+def freeze(model: PackedLlavaNext, stage: Stage) -> None:
+    """Make the trainable parts of a stage trainable, and freeze the others."""
     for part, parameters in build.parameter_groups(model).items():
         for parameter in parameters:
             parameter.requires_grad_(part in stage.trainable)

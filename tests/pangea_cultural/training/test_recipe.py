@@ -79,7 +79,9 @@ def test_warmup_is_steps_or_a_ratio(keys, warmup):
             "contrastive has no validation. Remove load_best_model_at_end",
         ),
         ({"optimizer": {"optim": "adamw_bnb_8bit", "optim_offload": True}}, "cannot move 8-bit moments"),
+        ({"optimizer": {"optim": "muon", "optim_offload": True}}, "cannot move the moments of muon"),
         ({"optimizer": {"weight_dtype": "bfloat16"}}, 'Set optim = "adamw_bf16"'),
+        ({"optimizer": {"weight_dtype": "bfloat16", "optim": "muon"}}, 'Set optim = "adamw_bf16"'),
         ({"optimizer": {"weight_dtype": "bfloat16", "optim": "adamw_bf16"}}, 'Set model.dtype = "bfloat16"'),
         (
             {"objective": "contrastive", "trainable": ["vision_tower", "language_model"], "lora": {}},
@@ -149,6 +151,7 @@ ADAPTED = {"trainable": ["language_model"], "lora": {}}
         ({"model": {"size": "tiny", "load_in_4bit": True}, "parallelism": "fsdp"}, "load_in_4bit cannot be sharded"),
         ({"model": {"size": "tiny", "dtype": "float16"}, "deepspeed": "d.json"}, "float16.* cannot be sharded"),
         ({"stage": {"optimizer": {"optim": "adamw_bf16"}}, "parallelism": "fsdp"}, "which cannot be sharded"),
+        ({"stage": {"optimizer": {"optim": "muon"}}, "parallelism": "fsdp"}, "which cannot be sharded"),
     ],
 )
 def test_settings_that_save_memory_on_one_device_fit_together(fields, message):

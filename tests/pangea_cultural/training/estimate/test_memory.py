@@ -44,7 +44,7 @@ def without_activations(monkeypatch):
 
 @pytest.mark.usefixtures("without_activations")
 def test_moments_and_weights_have_the_bytes_of_the_optimizer(stage_model):
-    """Embeddings have moments of float32 in bitsandbytes."""
+    """Embeddings have moments of float32 in bitsandbytes. Muon has one moment of each matrix."""
     plain, trainable = memory_of(stage_model()), stage_model().total.trainable
     narrow = memory_of(stage_model(dtype="bfloat16", optimizer={"optim": "adamw_bf16", "weight_dtype": "bfloat16"}))
     for part in ("gradients", "optimizer"):
@@ -53,6 +53,8 @@ def test_moments_and_weights_have_the_bytes_of_the_optimizer(stage_model):
     eight = stage_model(optimizer={"optim": "adamw_bnb_8bit"})
     others = trainable - eight.num_embeddings
     assert memory_of(eight)["optimizer"] == round(2.03125 * others) + 8 * eight.num_embeddings
+    muon = stage_model(optimizer={"optim": "muon"})
+    assert memory_of(muon)["optimizer"] == 8 * trainable - 4 * sum(a * b for a, b in muon.matrices)
     moved = stage_model(optimizer={"optim_offload": True})
     assert memory_of(moved)["optimizer"] == 0 and offloaded_bytes(moved) == plain["optimizer"]
 

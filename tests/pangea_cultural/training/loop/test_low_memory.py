@@ -71,11 +71,12 @@ def test_every_optimizer_resumes_to_the_same_bits(tmp_path, new_workspace, base,
             stage("narrow", optim="adamw_bf16", weight_dtype="bfloat16"),
             stage("moved", optim_offload=True, weight_decay=0.1),
             stage("eight", optim="adamw_bnb_8bit"),
+            stage("muon", optim="muon", weight_decay=0.1),
         ],
     }
     whole = train(new_workspace(tmp_path / "whole"), base, **fields)
     resumed = interrupted(new_workspace(tmp_path / "resumed"), base, **fields)
-    assert [one["resumed_from"] for one in resumed["stages"]] == ["checkpoint-1"] * 3
+    assert [one["resumed_from"] for one in resumed["stages"]] == ["checkpoint-1"] * 4
     assert log_without_times(resumed) == log_without_times(whole)
     assert resumed["weights_sha256"] == whole["weights_sha256"]
     assert not (tmp_path / "whole/checkpoints/micro/adapter").exists(), "the language model itself was trained"
