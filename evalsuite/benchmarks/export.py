@@ -80,8 +80,8 @@ def items(
     """
     codes = list(languages)
     questions: dict[tuple[str, str], list[Question]] = defaultdict(list)
-    for row in export.questions(split):
-        if row.language in codes and row.image:
+    for row in export.questions(split, codes):
+        if row.image:
             questions[row.language, row.question_type].append(row)
     if not questions:
         raise UserError(

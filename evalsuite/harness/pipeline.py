@@ -46,16 +46,21 @@ def run(tasks: types.ModuleType, model: Any, folder: Path) -> dict[str, dict[str
 
 @contextlib.contextmanager
 def _temporary_cache(folder: Path) -> Iterator[None]:
-    """Let `datasets` write its copies of the questions to a folder that is removed afterwards."""
-    import datasets
+    """Let `datasets` write its copies of the questions to a folder that is removed afterwards.
 
-    before = datasets.config.HF_DATASETS_CACHE
+    It names them by a hash of their content, which takes seconds for a hundred tasks. They get random names here.
+    """
+    import datasets
+    from datasets import arrow_dataset, fingerprint
+
+    before, hashed = datasets.config.HF_DATASETS_CACHE, arrow_dataset.generate_fingerprint
     with tempfile.TemporaryDirectory(prefix=".cache-", dir=folder) as cache:
         datasets.config.HF_DATASETS_CACHE = Path(cache)
+        arrow_dataset.generate_fingerprint = lambda _: fingerprint.generate_random_fingerprint()
         try:
             yield
         finally:
-            datasets.config.HF_DATASETS_CACHE = before
+            datasets.config.HF_DATASETS_CACHE, arrow_dataset.generate_fingerprint = before, hashed
 
 
 def clear(folder: Path) -> None:

@@ -21,8 +21,7 @@ class KnownAnswers:
     """
 
     def __init__(self, export: Export, languages: Iterable[str]) -> None:
-        codes = set(languages)
-        rows = [row for row in export.questions("train") if row.language in codes]
+        rows = list(export.questions("train", set(languages)))
         self._texts = answers_of(rows)
         self.frequent = FrequentAnswers(rows)
         self._choice_rows = [row for row in rows if row.choices]

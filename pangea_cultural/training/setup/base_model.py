@@ -161,11 +161,10 @@ class BaseModel:
         for source in self._recipe.sources:
             if source.type == "export":
                 export = self._inputs.exports[source.path]
-                wanted = {*languages, *export.held_out_languages}
+                wanted = {*languages, *export.held_out_languages} if languages else None
                 for split in SPLITS[1:]:
-                    for row in export.questions(split):
-                        if not languages or row.language in wanted:
-                            yield from (row.question, row.answer)
+                    for row in export.questions(split, wanted):
+                        yield from (row.question, row.answer)
 
 
 def require_fit(stage: Stage, text: Any, vision: Any) -> None:
