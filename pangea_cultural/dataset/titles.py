@@ -13,11 +13,13 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f#<>\[\]|{}]")
 
 def normalized(title: str) -> str:
     """Return a title as Commons writes it: NFC, without `File:`, single blanks, a capital first letter."""
-    title = _INVISIBLE.sub("", unicodedata.normalize("NFC", title))
+    title = unicodedata.normalize("NFC", _INVISIBLE.sub("", title))
     title = _BLANKS.sub(" ", _NAMESPACE.sub("", title)).strip()
     first = title[:1].upper()
     # "ß" becomes two letters in Python and stays one in MediaWiki.
-    return (first if len(first) == 1 else title[:1]) + title[1:]
+    capital = first if len(first) == 1 else title[:1]
+    # A capital may combine with the mark behind it, where the small letter does not: i with U+0307 becomes U+0130.
+    return unicodedata.normalize("NFC", capital + title[1:])
 
 
 def is_valid(title: str) -> bool:

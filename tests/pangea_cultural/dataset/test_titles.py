@@ -20,6 +20,8 @@ def test_normalized_is_idempotent(title):
         ("Cafe\u0301.jpg", "Café.jpg"),
         ("image: a.jpg\u200e", "A.jpg"),
         ("ßharp.jpg", "ßharp.jpg"),
+        ("i\u0307.jpg", "\u0130.jpg"),
+        ("a\u200e\u0301.jpg", "\u00c1.jpg"),
     ],
 )
 def test_normalized_writes_titles_as_commons(title, expected):
