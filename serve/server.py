@@ -142,7 +142,7 @@ class Server:
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which vLLM starts."""
-        return vllm_flags.environment(self.settings)
+        return vllm_flags.environment(self.settings, self._flags)
 
     def _wait(self) -> None:
         began = time.monotonic()

@@ -31,8 +31,12 @@ OWN_FLAGS = {
 NOT_PASSED = ("VLLM_API_KEY", "PYTHONOPTIMIZE")
 """Variables that vLLM does not get: its key, which the gateway checks, and one that removes its checks by `assert`."""
 REPLICAS = "--data-parallel-size"
-SHORT = {"-dp": REPLICAS}
+PARALLEL = (REPLICAS, "--tensor-parallel-size", "--pipeline-parallel-size", "--distributed-executor-backend")
+"""Flags that need worker processes."""
+SHORT = {"-dp": REPLICAS, "-tp": PARALLEL[1], "-pp": PARALLEL[2]}
 """Short names of flags that are read here."""
+FEW_CORES = 2
+"""Cores of a CPU up to which the engine has no worker process."""
 
 
 def positions(config: dict[str, Any]) -> int:
@@ -125,12 +129,27 @@ def _cpu_flags() -> list[str]:
     ]
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def _without_worker(further: Sequence[str]) -> dict[str, str]:
+    """Return the variables by which the engine computes in its own process, on a machine of few cores; else none.
+
+    A worker process would import vLLM once more, and waits by spinning: both cores are then busy. vLLM would give it
+    one thread, too.
+    """
+    if not on_cpu() or len(os.sched_getaffinity(0)) > FEW_CORES or any(value_of(further, name) for name in PARALLEL):
+        return {}
+    return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": "1"}
+
+
+def environment(settings: Settings, further: Sequence[str] = ()) -> dict[str, str]:
     """Return the environment of vLLM's server.
 
     Variables that the user has set are kept, except for those without which the gateway would not protect the server.
+
+    Args:
+        settings: settings of the gateway.
+        further: flags of the user.
     """
-    defaults = {
+    defaults = _without_worker(further) | {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",

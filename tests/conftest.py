@@ -72,8 +72,8 @@ def export(workspace) -> Export:
 def server(workspace):
     """A real vLLM server of the checkpoint, with an API key, an access log and a short time for requests to arrive.
 
-    Its engine has no worker process: to import vLLM takes 13 seconds of processor time in each process. The server of
-    the quickstart has one, as by default.
+    Its engine has no worker process, as by default on two cores: to import vLLM takes 13 seconds of processor time in
+    each process.
     """
     from serve.gateway.keys import add_key
     from serve.gateway.settings import Settings

@@ -125,6 +125,25 @@ def test_variables_of_the_user_are_kept(monkeypatch):
     assert "PYTHONOPTIMIZE" not in environment, "with it, vLLM would not check what it checks by assert"
 
 
+@pytest.mark.parametrize(
+    ("cores", "on_cpu", "flags", "has_worker"),
+    [
+        (2, True, [], False),
+        (4, True, [], True),
+        (2, False, [], True),
+        (2, True, ["-tp=2"], True),
+        (2, True, ["--data-parallel", "2"], True),
+        (2, True, ["--max-model-len", "100"], False),
+    ],
+)
+def test_engine_has_no_worker_process_on_few_cores(monkeypatch, cores, on_cpu, flags, has_worker):
+    monkeypatch.delenv("VLLM_ENABLE_V1_MULTIPROCESSING", raising=False)
+    monkeypatch.setattr(vllm_flags, "on_cpu", lambda: on_cpu)
+    monkeypatch.setattr(vllm_flags.os, "sched_getaffinity", lambda _: set(range(cores)))
+    environment = vllm_flags.environment(Settings(), flags)
+    assert (environment.get("VLLM_ENABLE_V1_MULTIPROCESSING") != "0") == has_worker
+
+
 def test_flags_of_the_user_win(checkpoint, tmp_path):
     own = ["--max-model-len", "100", "--ssl-certfile=a.pem", "--served-model-name", "other"]
     server = Server(checkpoint, log=tmp_path / "log", flags=own)

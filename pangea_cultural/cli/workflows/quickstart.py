@@ -37,7 +37,7 @@ PACKAGES = ("pangea-cultural", "torch", "transformers", "lighteval", "duckdb", "
 @click.option("--contact", envvar="PCULT_CONTACT", help="Your e-mail address or URL, required by --live.")
 @click.option(
     "--max-questions",
-    default=48,
+    default=32,
     show_default=True,
     type=click.IntRange(min=1),
     help="Maximum number of questions per language and question type in the evaluation.",
