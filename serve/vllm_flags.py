@@ -35,6 +35,8 @@ PARALLEL = (REPLICAS, "--tensor-parallel-size", "--pipeline-parallel-size", "--d
 """Flags that need worker processes."""
 SHORT = {"-dp": REPLICAS, "-tp": PARALLEL[1], "-pp": PARALLEL[2]}
 """Short names of flags that are read here."""
+COMPILING = ("--no-enforce-eager", "--compilation-config")
+"""Flags by which vLLM compiles the model. Short forms begin with `-O` and `-cc`."""
 FEW_CORES = 2
 """Cores of a CPU up to which the engine has no worker process."""
 
@@ -129,6 +131,16 @@ def _cpu_flags() -> list[str]:
     ]
 
 
+def _without_compiler(further: Sequence[str]) -> dict[str, str]:
+    """Return the variable by which nothing is compiled on a CPU, unless the user wants it.
+
+    With `--enforce-eager`, vLLM still compiles the code of log-probabilities. That takes 10 seconds on an idle machine
+    at the first start, and needs a C++ compiler.
+    """
+    asked = any(flag.startswith(("-O", "-cc")) or _names(flag, name) for flag in further for name in COMPILING)
+    return {"TORCHDYNAMO_DISABLE": "1"} if on_cpu() and not asked else {}
+
+
 def _without_worker(further: Sequence[str]) -> dict[str, str]:
     """Return the variables by which the engine computes in its own process, on a machine of few cores; else none.
 
@@ -149,7 +161,9 @@ def environment(settings: Settings, further: Sequence[str] = ()) -> dict[str, st
         settings: settings of the gateway.
         further: flags of the user.
     """
-    defaults = _without_worker(further) | {
+    defaults = {
+        **_without_compiler(further),
+        **_without_worker(further),
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",

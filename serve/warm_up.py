@@ -1,8 +1,7 @@
 """First requests to a server, before others are told that it is ready.
 
-vLLM compiles the code for log-probabilities at the first request that asks for them. It answers no other request
-meanwhile: 26 seconds on an idle machine without a cache, minutes on a busy one. The requests also show that images are
-read.
+On a GPU, vLLM compiles the code for log-probabilities at the first request that asks for them. It answers no other
+request meanwhile, for seconds to minutes. The requests also show that images are read.
 """
 
 import itertools

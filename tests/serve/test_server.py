@@ -144,6 +144,23 @@ def test_engine_has_no_worker_process_on_few_cores(monkeypatch, cores, on_cpu, f
     assert (environment.get("VLLM_ENABLE_V1_MULTIPROCESSING") != "0") == has_worker
 
 
+@pytest.mark.parametrize(
+    ("on_cpu", "flags", "compiles"),
+    [
+        (True, [], False),
+        (True, ["--max-model-len=100"], False),
+        (True, ["--no-enforce-eager"], True),
+        (True, ["--compilation_config={}"], True),
+        (True, ["-O3"], True),
+        (False, [], True),
+    ],
+)
+def test_a_cpu_needs_no_compiler(monkeypatch, on_cpu, flags, compiles):
+    monkeypatch.delenv("TORCHDYNAMO_DISABLE", raising=False)
+    monkeypatch.setattr(vllm_flags, "on_cpu", lambda: on_cpu)
+    assert ("TORCHDYNAMO_DISABLE" not in vllm_flags.environment(Settings(), flags)) == compiles
+
+
 def test_flags_of_the_user_win(checkpoint, tmp_path):
     own = ["--max-model-len", "100", "--ssl-certfile=a.pem", "--served-model-name", "other"]
     server = Server(checkpoint, log=tmp_path / "log", flags=own)
