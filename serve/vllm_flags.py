@@ -144,8 +144,7 @@ def _without_compiler(further: Sequence[str]) -> dict[str, str]:
 def _without_worker(further: Sequence[str]) -> dict[str, str]:
     """Return the variables by which the engine computes in its own process, on a machine of few cores; else none.
 
-    A worker process would import vLLM once more, and waits by spinning: both cores are then busy. vLLM would give it
-    one thread, too.
+    A worker process would import vLLM once more, and waits by spinning. vLLM would give it one thread as well.
     """
     if not on_cpu() or len(os.sched_getaffinity(0)) > FEW_CORES or any(value_of(further, name) for name in PARALLEL):
         return {}

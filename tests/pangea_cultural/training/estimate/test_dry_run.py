@@ -111,10 +111,11 @@ def test_figures_equal_those_of_training(workspace, tmp_path):
     assert stage["saved_tokens"] == stage["unshared_tokens"] - stage["tokens"] == saved > 0
 
 
-def test_figures_of_sampled_steps_are_scaled_to_all(workspace, tmp_path, tiny_result):
-    rows, lengths = laid_out(shipped("tiny"), workspace, tmp_path, 1)
-    stage = tiny_result["stages"][1]
-    assert (stage["steps"], stage["sampled_steps"], stage["questions"]) == (750, 500, 750 * 96)
+def test_figures_of_sampled_steps_are_scaled_to_all(workspace, tmp_path):
+    recipe = shipped("tiny", steps=600)
+    rows, lengths = laid_out(recipe, workspace, tmp_path, 1)
+    stage = estimate(recipe, workspace)["stages"][1]
+    assert (stage["steps"], stage["sampled_steps"], stage["questions"]) == (600, 500, 600 * 96)
     assert stage["tokens"] == pytest.approx(sum(counts(step, lengths)["tokens"] for step in rows), rel=0.01)
 
 
@@ -153,7 +154,7 @@ def test_unknown_lora_module_is_rejected(workspace):
 
 def test_contrastive_stage_counts_images(tiny_result):
     stage = tiny_result["stages"][0]
-    assert (stage["steps"], stage["images"], stage["tiles"], stage["tokens"]) == (700, 700 * 64, 700 * 64, 0)
+    assert (stage["steps"], stage["images"], stage["tiles"], stage["tokens"]) == (320, 320 * 64, 320 * 64, 0)
 
 
 def test_present_data_is_counted(tiny_result):

@@ -55,8 +55,8 @@ def test_updates_of_matrices_are_those_of_torch(monkeypatch, part):
     options = SETTINGS | {"adjust_lr_fn": "match_rms_adamw"}
     expected, _ = trained(lambda p: torch.optim.Muon(p, **options), weights, gradients)
     found, _ = trained(make_muon, weights, gradients)
-    for before, ours, theirs in zip(weights, found, expected, strict=True):
-        assert (ours - theirs).norm() < 0.02 * (theirs - before).norm()
+    for before, own, theirs in zip(weights, found, expected, strict=True):
+        assert (own - theirs).norm() < 0.02 * (theirs - before).norm()
 
 
 def test_updates_of_other_parameters_are_those_of_adamw():
