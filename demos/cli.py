@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pangea_cultural.cli.options import KeyFile, quiet_option, workspace_option
+from pangea_cultural.cli.options import KeyFile, quiet_option, wait_option, workspace_option
 from pangea_cultural.workspace import Workspace
 
 
@@ -24,6 +24,7 @@ from pangea_cultural.workspace import Workspace
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File with a line NAME:PASSWORD for each person who may open the page.",
 )
+@wait_option
 @quiet_option
 def demo(
     endpoint: str | None,
@@ -37,6 +38,7 @@ def demo(
     api_key: str | None,
     compare_key: str | None,
     auth_file: Path | None,
+    wait_s: float,
     quiet: bool,
 ) -> None:
     """Open a web page to ask a model about images.
@@ -61,7 +63,7 @@ def demo(
     exports = opening.exports(workspace, data, lambda line: click.echo(line, err=True))
     auth = {"auth": Logins.read(auth_file).accepts, "auth_message": WAITING} if auth_file else {}
     with (
-        open_endpoint(endpoint, folder, workspace, api_key=api_key, quiet=quiet) as served,
+        open_endpoint(endpoint, folder, workspace, api_key=api_key, quiet=quiet, wait_s=wait_s) as served,
         serving.private_folder(),
     ):
         models = opening.models(workspace, [(served.url, api_key), *([(compare, compare_key)] if compare else [])])

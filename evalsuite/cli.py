@@ -9,15 +9,18 @@ import click
 
 from evalsuite.harness.passes.settings import CONTROLS, Passes
 from evalsuite.logs.cli import rescore, show
-from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, workspace_option
+from pangea_cultural.cli.options import CommaList, KeyFile, json_option, quiet_option, wait_option, workspace_option
 from pangea_cultural.cli.output import print_json
 from pangea_cultural.workspace import Workspace
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from evalsuite.harness.judge import Judge
     from evalsuite.harness.questions import Questions
     from evalsuite.harness.runner import EvalConfig
     from evalsuite.harness.subject import Subject
+    from pangea_cultural.cli.serving import ServedModel
     from pangea_cultural.dataset.export import Export
     from pangea_cultural.endpoint.pool import Target
 
@@ -146,6 +149,7 @@ def _controls(names: tuple[str, ...]) -> tuple[str, ...]:
     help="Folder of the run. Default: runs/MODEL-SPLITS in the workspace, or runs/MODEL-TASKS; with a number behind it "
     "if that folder has a run of another model or with other settings.",
 )
+@wait_option
 @click.option("--api-key-file", "api_key", type=KeyFile(), help="File with the endpoint's key.")
 @click.option(
     "--timeout",
@@ -180,6 +184,7 @@ def evaluate(
     max_questions: int | None,
     seed: int,
     out: Path | None,
+    wait_s: float,
     api_key: str | None,
     timeout: float,
     allow_missing: int,
@@ -202,7 +207,6 @@ def evaluate(
     from evalsuite.benchmarks.registry import resolve
     from evalsuite.harness import run_folder, suite
     from evalsuite.harness.questions import Selection
-    from pangea_cultural.cli.serving import open_endpoint
     from pangea_cultural.utils.console import Reporter
 
     if list_only and not context.invoked_subcommand:
@@ -219,7 +223,7 @@ def evaluate(
     source = _export(names, workspace.exports / export, data)
     loaded = suite.load_all(published, data, Selection(languages=codes, max_questions=max_questions, seed=seed))
     urls = tuple(dict.fromkeys(url.rstrip("/") for url in endpoints))
-    with open_endpoint(urls[0] if urls else None, model, workspace, api_key=api_key, quiet=quiet) as served:
+    with _opened(urls, model, workspace, api_key=api_key, quiet=quiet, wait_s=wait_s) as served:
         subject = _subject(served.model, urls or (served.url,), model, workspace, api_key, timeout)
         config = _export_config(subject, source, splits, codes, max_questions, seed) if source else None
         found = _judge(judge, loaded, timeout)
@@ -227,6 +231,18 @@ def evaluate(
         base = workspace.runs / run_folder.safe_name(f"{served.model}-{'-'.join(tasks if published else splits)}")
         results = suite.evaluate(plan, out or base, Reporter(quiet=quiet), exact=out is not None)
     _finish(results, as_json)
+
+
+def _opened(
+    urls: tuple[str, ...], model: Path | None, workspace: Workspace, *, wait_s: float, **options: Any
+) -> "AbstractContextManager[ServedModel]":
+    """Return the context of the first endpoint, or of the served checkpoint. The other endpoints have started."""
+    from pangea_cultural.cli.serving import open_endpoint
+    from pangea_cultural.endpoint.client import model_name
+
+    for url in urls[1:] if wait_s else ():
+        model_name(url, options["api_key"], wait_s=wait_s)
+    return open_endpoint(urls[0] if urls else None, model, workspace, wait_s=wait_s, **options)
 
 
 def _finish(results: dict[str, Any], as_json: bool) -> None:

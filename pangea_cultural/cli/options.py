@@ -79,6 +79,14 @@ workspace_option: Callable[..., Any] = click.option(
 quiet_option: Callable[..., Any] = click.option(
     "--quiet", is_flag=True, help="Print no progress, only errors and the result."
 )
+wait_option: Callable[..., Any] = click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seconds to wait for --endpoint, if it is still starting.",
+)
 json_option: Callable[..., Any] = click.option(
     "--json", "as_json", is_flag=True, help="Print the result as JSON, for programs."
 )

@@ -35,9 +35,17 @@ class ServedModel(NamedTuple):
 
 @contextlib.contextmanager
 def open_endpoint(
-    url: str | None, checkpoint: Path | None, workspace: Workspace, *, api_key: str | None, quiet: bool
+    url: str | None, checkpoint: Path | None, workspace: Workspace, *, api_key: str | None, quiet: bool, wait_s: float
 ) -> Iterator[ServedModel]:
     """Yield the endpoint at `url`, or serve `checkpoint` while the block runs if `url` is None.
+
+    Args:
+        url: base of the endpoint's API, ending in /v1.
+        checkpoint: folder of a checkpoint.
+        workspace: the workspace, for logs.
+        api_key: the endpoint's key; None if it needs none.
+        quiet: whether to show no progress.
+        wait_s: seconds in which the endpoint at `url` may start.
 
     Raises:
         UserError: the endpoint at `url` does not answer.
@@ -46,7 +54,7 @@ def open_endpoint(
     if url is not None:
         from pangea_cultural.endpoint.client import model_name
 
-        yield ServedModel(url, model_name(url, api_key))
+        yield ServedModel(url, model_name(url, api_key, wait_s=wait_s))
         return
     assert checkpoint is not None, "either an endpoint or a checkpoint is given"
     with serve(checkpoint, workspace, quiet=quiet) as served:

@@ -1,6 +1,7 @@
 """A client of one OpenAI-compatible endpoint, for questions about images."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from pangea_cultural.endpoint.completion import (
     require_success,
 )
 from pangea_cultural.endpoint.concurrency import CONCURRENCY
+from pangea_cultural.endpoint.failures import NoAnswerError
 from pangea_cultural.endpoint.likelihoods import Likelihood, Likelihoods
 from pangea_cultural.endpoint.messages import SentImage, question
 from pangea_cultural.endpoint.pauses import retried
@@ -28,6 +30,8 @@ from pangea_cultural.errors import UserError
 MAX_TOKENS = 128
 RETRIES = 2
 """Further attempts after a failure that may pass. An evaluation shall not wait long for an endpoint that has died."""
+START_PAUSE_S = 2.0
+"""Pause between the questions whether an endpoint has started."""
 
 
 class Endpoint:
@@ -186,8 +190,13 @@ class Endpoint:
             return await self._transport.send(self._address, method, url, body)
 
 
-def model_name(url: str, api_key: str | None = None) -> str:
+def model_name(url: str, api_key: str | None = None, *, wait_s: float = 0.0) -> str:
     """Return the name of the model that an endpoint serves.
+
+    Args:
+        url: base of the API, ending in /v1.
+        api_key: the endpoint's key; None if it needs none.
+        wait_s: seconds in which the endpoint may start.
 
     Raises:
         UserError: the endpoint does not answer, refuses the key or serves no model.
@@ -197,4 +206,11 @@ def model_name(url: str, api_key: str | None = None) -> str:
         async with Endpoint(url, api_key=api_key) as endpoint:
             return await endpoint.model()
 
-    return asyncio.run(ask())
+    until = time.monotonic() + wait_s
+    while True:
+        try:
+            return asyncio.run(ask())
+        except NoAnswerError as error:
+            if not error.is_down or time.monotonic() >= until:
+                raise
+        time.sleep(START_PAUSE_S)

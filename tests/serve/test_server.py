@@ -223,7 +223,7 @@ def test_end_of_vllm_ends_the_command_with_an_error(stub, checkpoint, tmp_path):
 
 def test_served_checkpoint_is_stopped_after_the_block(stub, checkpoint, tmp_path):
     before = set(psutil.Process().children(recursive=True))
-    with serving.open_endpoint(None, checkpoint, Workspace(tmp_path), api_key=None, quiet=True) as served:
+    with serving.open_endpoint(None, checkpoint, Workspace(tmp_path), api_key=None, quiet=True, wait_s=0) as served:
         assert served.model == "tiny" and served.url.startswith("http://127.0.0.1:") and not served.has_ended
         family = [child for child in psutil.Process().children(recursive=True) if child not in before]
         assert len(family) == 3, "pcult serve, vLLM and its worker"

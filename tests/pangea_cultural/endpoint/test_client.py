@@ -14,7 +14,7 @@ from pangea_cultural.endpoint import client
 from pangea_cultural.endpoint.client import Endpoint, model_name
 from pangea_cultural.endpoint.completion import MAX_ANSWER_CHARACTERS, Answer
 from pangea_cultural.endpoint.concurrency import gather
-from pangea_cultural.endpoint.failures import NoAnswerError
+from pangea_cultural.endpoint.failures import CONNECTION, KeyRefusedError, NoAnswerError
 from pangea_cultural.endpoint.messages import MAX_IMAGE_BYTES, data_url, question
 from pangea_cultural.endpoint.pauses import JITTER, MOST_PAUSES, PAUSE_S
 from pangea_cultural.endpoint.usage import Usage
@@ -36,6 +36,27 @@ def test_unreachable_endpoint_error_names_the_serve_command():
         asyncio.run(ask())
     with pytest.raises(UserError, match="pcult serve"):
         model_name(UNREACHABLE)
+
+
+def test_endpoint_that_is_still_starting_is_waited_for(monkeypatch):
+    asked = []
+
+    async def model(self):
+        asked.append(self.url)
+        if len(asked) < 3:
+            raise NoAnswerError(CONNECTION, "no connection")
+        return "m"
+
+    monkeypatch.setattr(Endpoint, "model", model)
+    monkeypatch.setattr(client, "START_PAUSE_S", 0.01)
+    with pytest.raises(UserError, match="no connection"):
+        model_name(UNREACHABLE)
+    assert model_name(UNREACHABLE, wait_s=60) == "m" and len(asked) == 3
+
+
+def test_refused_key_is_not_waited_for():
+    with ScriptedEndpoint(lambda body, number: "", key="right", models=["m"]) as server, pytest.raises(KeyRefusedError):
+        model_name(server.url, "wrong", wait_s=600)
 
 
 def test_too_large_image_is_rejected():
