@@ -57,8 +57,12 @@ class Muon(torch.optim.Optimizer):
     def _orthogonal_steps(self, parameters: list[torch.Tensor], group: dict[str, Any]) -> None:
         for matrices in _parts(parameters):
             directions = torch.stack([self._direction(matrix) for matrix in matrices])
+            # In a step without images, gradients of the vision tower are zero. Orthogonalized, the momentum alone would
+            # be an update of full size however old it is.
+            has_gradient = torch.stack([matrix.grad.any() for matrix in matrices]).to(directions.dtype)
+            updates = orthogonalized(directions) * has_gradient[:, None, None]
             size = RMS * math.sqrt(max(directions.shape[1:]))
-            for matrix, update in zip(matrices, orthogonalized(directions), strict=True):
+            for matrix, update in zip(matrices, updates, strict=True):
                 matrix.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-group["lr"] * size)
 
     def _direction(self, matrix: torch.Tensor) -> torch.Tensor:

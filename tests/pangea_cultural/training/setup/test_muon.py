@@ -93,6 +93,19 @@ def test_a_parameter_without_gradient_does_not_move():
     assert all(torch.equal(parameter, torch.ones(8, 8)) for parameter in parameters)
 
 
+def test_a_matrix_with_a_gradient_of_zero_does_not_move():
+    """In a step without images, the vision tower has such gradients."""
+    weights, gradients = randoms(SHAPES, 8)[0], randoms(SHAPES, 9, count=3)
+
+    def make(parameters):
+        return Muon([{"params": parameters, "is_matrix": True}], lr=1e-2)
+
+    before, _ = trained(make, weights, gradients)
+    after, _ = trained(make, weights, [*gradients, [torch.zeros(SHAPES[0]), *gradients[0][1:]]])
+    assert torch.equal(before[0], after[0])
+    assert not any(map(torch.equal, before[1:], after[1:])), "the others move"
+
+
 def test_matrices_are_the_weights_of_linear_layers():
     model, _ = tiny.model_and_processor()
     names = {id(parameter): name for name, parameter in model.named_parameters(remove_duplicate=False)}
