@@ -94,7 +94,7 @@ def test_a_parameter_without_gradient_does_not_move():
 
 
 def test_a_matrix_with_a_gradient_of_zero_does_not_move():
-    """In a step without images, the vision tower has such gradients."""
+    """Gradients of the vision tower are zero in a step without images."""
     weights, gradients = randoms(SHAPES, 8)[0], randoms(SHAPES, 9, count=3)
 
     def make(parameters):
